@@ -1,0 +1,68 @@
+"""Identity, as something that is passed in: random for the server, counted for tests."""
+
+from __future__ import annotations
+
+import itertools
+import secrets
+import uuid
+from typing import Protocol
+
+from anyascope.clock import NS_PER_MS, Clock
+
+
+class Ids(Protocol):
+    """Hands out identifiers that are never used twice."""
+
+    def next(self) -> str:
+        """An identifier that sorts by time: 32 lower-case hex digits (UUIDv7 without dashes)."""
+
+    def uuid4(self) -> str:
+        """A random UUID in its usual form, for correlation ids."""
+
+    def trace_id(self) -> bytes:
+        """16 bytes, not all zero."""
+
+    def span_id(self) -> bytes:
+        """8 bytes, not all zero."""
+
+
+class RandomIds:
+    """Identifiers from the operating system's randomness and the clock."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+
+    def next(self) -> str:
+        # RFC 9562, section 5.7: 48 bits of Unix milliseconds, version, 12 random bits, variant, 62 random bits.
+        milliseconds = self._clock.now_ns() // NS_PER_MS
+        head = (milliseconds << 16) | 0x7000 | secrets.randbits(12)
+        tail = (0b10 << 62) | secrets.randbits(62)
+        return f"{head:016x}{tail:016x}"
+
+    def uuid4(self) -> str:
+        return str(uuid.uuid4())
+
+    def trace_id(self) -> bytes:
+        return secrets.token_bytes(15) + b"\x01"
+
+    def span_id(self) -> bytes:
+        return secrets.token_bytes(7) + b"\x01"
+
+
+class CountedIds:
+    """1, 2, 3 … in every form; for tests."""
+
+    def __init__(self) -> None:
+        self._count = itertools.count(1)
+
+    def next(self) -> str:
+        return f"{next(self._count):032x}"
+
+    def uuid4(self) -> str:
+        return str(uuid.UUID(int=next(self._count)))
+
+    def trace_id(self) -> bytes:
+        return next(self._count).to_bytes(16, "big")
+
+    def span_id(self) -> bytes:
+        return next(self._count).to_bytes(8, "big")

@@ -1,0 +1,95 @@
+"""The protocols that several rooms share: strangers on one floor meet here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Protocol, TypeAlias
+
+from anyascope.model.alerts import Alert
+from anyascope.model.logs import LogBatch
+from anyascope.model.metrics import MetricBatch
+from anyascope.model.traces import SpanBatch
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """What became of a batch: what was accepted is durable when this is returned.
+
+    `reasons` says, one sentence a reason with its count, why `rejected` rows were not taken.
+    """
+
+    accepted: int
+    rejected: int = 0
+    reasons: tuple[str, ...] = ()
+
+
+class Intake(Protocol):
+    """The one way in. `receive` and `collect` call it; `ingest` is behind it.
+
+    Each method returns after the commit. Each raises `UnavailableError` when the queue is full or the store cannot write
+    (nothing was taken), never drops silently.
+    """
+
+    async def metrics(self, batch: MetricBatch, *, source: str) -> Admission:
+        """Admit and store metrics. `source` is for limits and counters, such as `otlp`, `scrape`, `host`."""
+
+    async def logs(self, batches: Sequence[LogBatch], *, source: str) -> Admission:
+        """Admit, redact, enrich and store logs."""
+
+    async def spans(self, batches: Sequence[SpanBatch], *, source: str) -> Admission:
+        """Admit, redact, enrich and store spans."""
+
+
+MetricsListener: TypeAlias = Callable[[MetricBatch], None]
+LogsListener: TypeAlias = Callable[[Sequence[LogBatch]], None]
+SpansListener: TypeAlias = Callable[[Sequence[SpanBatch]], None]
+
+
+class Arrivals(Protocol):
+    """Tells who asks what has just been stored. Listeners run on the event loop after the commit: be quick, never raise."""
+
+    def on_metrics(self, listener: MetricsListener) -> Callable[[], None]:
+        """Call `listener` with each stored batch until the returned function is called."""
+
+    def on_logs(self, listener: LogsListener) -> Callable[[], None]:
+        """The same for logs."""
+
+    def on_spans(self, listener: SpansListener) -> Callable[[], None]:
+        """The same for spans."""
+
+
+class AlertSink(Protocol):
+    """Where rules (and posted alerts) hand over what they found."""
+
+    async def receive(self, alerts: Sequence[Alert]) -> None:
+        """Take over these alerts: once this returns they survive `kill -9`. Repeats of a known alert refresh it."""
+
+
+class HealthStatus(Enum):
+    """How a component is."""
+
+    HEALTHY = "healthy"
+    DEGRADED = "degraded"
+    UNHEALTHY = "unhealthy"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class ComponentHealth:
+    """One component's word on itself. `advice` says what to do where the status is not healthy."""
+
+    component: str
+    kind: str  # such as `store`, `collector`, `receiver`, `rules`, `notify`, `host`, `service`
+    status: HealthStatus
+    message: str = ""
+    advice: str = ""
+    since_ns: int = 0
+
+
+class HealthSource(Protocol):
+    """Anything that can say how it is."""
+
+    def health(self) -> Sequence[ComponentHealth]:
+        """How its components are now; quick, never raises."""
