@@ -1,0 +1,56 @@
+# Everything here needs Python 3.11 or newer and make; `web` alone needs Node 20 too.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help run test check web bench docs lock clean
+
+help:  ## what can be made
+	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST)
+
+$(BIN)/python:
+	$(PYTHON) -c 'import sys; sys.exit("anyascope needs Python 3.11 or newer, this is " + sys.version.split()[0]) if sys.version_info < (3, 11) else None'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.server: requirements/server.txt pyproject.toml | $(BIN)/python
+	@echo "Installing the pinned server into $(VENV); this happens once."
+	$(BIN)/python -m pip install --quiet --require-hashes -r requirements/server.txt
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.dev: requirements/dev.txt $(VENV)/.server
+	@echo "Installing what the tests need into $(VENV); this happens once."
+	$(BIN)/python -m pip install --quiet --require-hashes -r requirements/dev.txt
+	@touch $@
+
+run: $(VENV)/.server  ## install, then start the server in the foreground
+	@exec $(BIN)/anyascope up $(ARGS)
+
+test: $(VENV)/.dev  ## every test that needs no browser
+	$(BIN)/python -m pytest -n auto -m "not e2e" $(ARGS)
+
+check: $(VENV)/.dev  ## style, types, import contracts, tidiness
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+	$(BIN)/python -m pytest -n0 tests/tidy
+
+web:  ## build the page from web/ (needs Node 20)
+	cd web && npm ci --no-audit --no-fund && npm run build
+
+bench: $(VENV)/.dev  ## print the figures of docs/benchmarks.md
+	$(BIN)/python bench/run.py $(ARGS)
+
+docs: $(VENV)/.dev  ## check that the docs' links and option lists are true
+	$(BIN)/python -m pytest -n0 tests/tidy -k docs
+
+lock:  ## pin the dependencies again (needs uv)
+	uv pip compile -q --generate-hashes --no-emit-index-url --no-header --python-version 3.11 pyproject.toml --extra server requirements/build.in -o requirements/server.txt
+	uv pip compile -q --generate-hashes --no-emit-index-url --no-header --python-version 3.11 pyproject.toml --extra server requirements/build.in requirements/dev.in -o requirements/dev.txt
+	uv pip compile -q --generate-hashes --no-emit-index-url --no-header --python-version 3.11 pyproject.toml -o requirements/sdk.txt
+
+clean:  ## remove what was installed here
+	rm -rf $(VENV) .components
