@@ -17,7 +17,8 @@ STALE_NAN = float(np.array([STALE_NAN_BITS], dtype=np.uint64).view(np.float64)[0
 
 def is_stale(values: NDArray[np.float64]) -> NDArray[np.bool_]:
     """bool[n]: which of float64[n] are staleness markers, told from other NaN by their bits."""
-    return values.view(np.uint64) == np.uint64(STALE_NAN_BITS)
+    marked: NDArray[np.bool_] = values.view(np.uint64) == np.uint64(STALE_NAN_BITS)
+    return marked
 
 
 class MetricType(Enum):

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from enum import Enum
-from typing import TypeVar, overload
+from typing import TypeVar, cast, overload
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
@@ -26,9 +26,29 @@ SETTINGS_BYTES_MAX = 16 * 1024 * 1024  # the largest rule files seen in the fiel
 DEPTH_MAX = 64  # no format here nests deeper than 12; a hostile file must not exhaust the stack
 NODES_MAX = 2_000_000  # aliases of aliases grow a 1 kB file to any size; 16 MB written out hold fewer
 
-_DURATION_UNITS_MS = {"y": 31_536_000_000, "w": 604_800_000, "d": 86_400_000, "h": 3_600_000, "m": 60_000, "s": 1_000, "ms": 1}
+_DURATION_UNITS_MS = {
+    "y": 31_536_000_000,
+    "w": 604_800_000,
+    "d": 86_400_000,
+    "h": 3_600_000,
+    "m": 60_000,
+    "s": 1_000,
+    "ms": 1,
+}
 _DURATION = re.compile(r"(?:(\d+)y)?(?:(\d+)w)?(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?(?:(\d+)ms)?")
-_SIZE_UNITS = {"": 1, "B": 1, "KB": 2**10, "MB": 2**20, "GB": 2**30, "TB": 2**40, "PB": 2**50, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30, "TIB": 2**40}
+_SIZE_UNITS = {
+    "": 1,
+    "B": 1,
+    "KB": 2**10,
+    "MB": 2**20,
+    "GB": 2**30,
+    "TB": 2**40,
+    "PB": 2**50,
+    "KIB": 2**10,
+    "MIB": 2**20,
+    "GIB": 2**30,
+    "TIB": 2**40,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,11 +131,11 @@ def read_settings(text: str, *, file: str) -> Section:
         mistakes.raise_if_any()
     node = _compose(text, mistakes)
     mistakes.raise_if_any()
-    if node is None or (isinstance(node, ScalarNode) and _is_null(node)):
+    if node is None or _is_null(node):
         return Section(None, mistakes=mistakes, path="")
     if not isinstance(node, MappingNode):
         mistakes.add(_line(node), "", f"must be a mapping of settings, got {_kind(node)}")
-        mistakes.raise_if_any()
+        raise SettingsError(mistakes.found)
     extent = _extent(node, {})
     if extent.depth > DEPTH_MAX:
         mistakes.add(_line(node), "", f"is nested more than {DEPTH_MAX} deep")
@@ -175,7 +195,7 @@ class Section:
     def has(self, name: str) -> bool:
         """Whether the field is there and not null."""
         node = self._fields.get(name)
-        return node is not None and not (isinstance(node, ScalarNode) and _is_null(node))
+        return node is not None and not _is_null(node)
 
     def wrong(self, message: str, *, name: str = "") -> None:
         """Note a mistake of this section, or of one of its fields."""
@@ -256,8 +276,7 @@ class Section:
 
     def parsed(self, name: str, parse: Callable[[str], T], default: T) -> T:
         """A text through `parse`, whose `ValueError` or `InvalidInputError` becomes a mistake."""
-        result = self._scalar(name, default, parse)
-        return result  # type: ignore[return-value]  # _scalar gives what parse gave, or the default
+        return cast("T", self._scalar(name, default, parse))
 
     # --- structures ---------------------------------------------------------------------------------------------------
 
@@ -321,7 +340,7 @@ class Section:
 
     def _enter(self, node: Node | None, path: str) -> Section:
         if node is not None and not isinstance(node, MappingNode):
-            if not (isinstance(node, ScalarNode) and _is_null(node)):
+            if not _is_null(node):
                 self._mistakes.add(_line(node), path, f"must be a mapping, got {_kind(node)}")
             node = None
         return Section(node, mistakes=self._mistakes, path=path)
@@ -380,8 +399,10 @@ def _kind(node: Node) -> str:
     return "nothing" if _is_null(node) else repr(str(node.value))
 
 
-def _is_null(node: ScalarNode) -> bool:
-    return str(node.tag).endswith(":null") or (node.style is None and node.value in ("", "~", "null", "Null", "NULL"))
+def _is_null(node: Node) -> bool:
+    return isinstance(node, ScalarNode) and (
+        str(node.tag).endswith(":null") or (node.style is None and node.value in ("", "~", "null", "Null", "NULL"))
+    )
 
 
 @dataclass(frozen=True, slots=True)

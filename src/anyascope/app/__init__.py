@@ -1,0 +1,1 @@
+"""The only room that builds others: settings in, a running server out."""
