@@ -8,8 +8,10 @@ from enum import Enum
 from typing import Protocol, TypeAlias
 
 from anyascope.model.alerts import Alert
+from anyascope.model.documents import Change
 from anyascope.model.logs import LogBatch
 from anyascope.model.metrics import MetricBatch
+from anyascope.model.notifications import AlertStatus, DeliveryStatus, JournalPage, Notification
 from anyascope.model.traces import SpanBatch
 
 
@@ -65,6 +67,32 @@ class AlertSink(Protocol):
 
     async def receive(self, alerts: Sequence[Alert]) -> None:
         """Take over these alerts: once this returns they survive `kill -9`. Repeats of a known alert refresh it."""
+
+
+class Outbox(Protocol):
+    """Where `alerting` leaves what is to be said; `notify` is behind it."""
+
+    def changes_for(self, notifications: Sequence[Notification]) -> Sequence[Change]:
+        """What makes these durable. The caller commits it together with its own state, then calls `committed`."""
+
+    def committed(self, notifications: Sequence[Notification]) -> None:
+        """They are durable: send them. Quick, never raises; delivery goes on beside."""
+
+
+class AlertDesk(Protocol):
+    """What people may ask of `alerting`: which alerts there are, and who was told."""
+
+    def alerts(self) -> Sequence[AlertStatus]:
+        """Firing and lately resolved alerts, most severe first, then newest."""
+
+    async def notifications(
+        self, *, limit: int = 100, cursor: str = "", receiver: str = "", status: DeliveryStatus | None = None
+    ) -> JournalPage:
+        """The journal, newest first.
+
+        Raises:
+            InvalidInputError: the limit is out of bounds, or the cursor is not one of ours.
+        """
 
 
 class HealthStatus(Enum):

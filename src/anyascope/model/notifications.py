@@ -1,0 +1,175 @@
+"""What is said to whom about which alerts, and what became of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+
+from anyascope.model.alerts import AlertCategory, AlertSeverity
+from anyascope.model.labels import Labels
+
+
+class NotificationReason(Enum):
+    """Why a receiver is told, in Alertmanager's words."""
+
+    FIRST = "first notification"
+    NEW_ALERTS = "new alerts added"
+    SOME_RESOLVED = "some alerts resolved"
+    ALL_RESOLVED = "all alerts resolved"
+    REPEAT = "repeat interval elapsed"
+
+    @property
+    def short(self) -> str:
+        """`firing`, `resolved` or `repeat`."""
+        if self is NotificationReason.REPEAT:
+            return "repeat"
+        return "resolved" if self in (NotificationReason.SOME_RESOLVED, NotificationReason.ALL_RESOLVED) else "firing"
+
+
+@dataclass(frozen=True, slots=True)
+class NotifiedAlert:
+    """An alert as a notification tells it.
+
+    Attributes:
+        fingerprint: its id, 16 hex digits.
+        is_firing: whether it fires at the time of the notification.
+        ends_ns: when it ended; 0 while it fires.
+        is_news: whether this notification is the first to tell the receiver of this state.
+    """
+
+    fingerprint: str
+    is_firing: bool
+    labels: Labels
+    annotations: Mapping[str, str] = field(default_factory=dict)
+    starts_ns: int = 0
+    ends_ns: int = 0
+    generator_url: str = ""
+    correlation_id: str = ""
+    is_news: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Notification:
+    """One thing to be said to one channel of one receiver about one group of alerts.
+
+    Attributes:
+        id: never used twice; goes along as `Idempotency-Key` and in `Message-ID`.
+        channel: the kind, such as `webhook`.
+        integration: which of the receiver's channels: `receiver/kind/index`.
+        group_key: Alertmanager's, such as `{}/{team="a"}:{alertname="x"}`.
+        alerts: firing ones first, each kind by start.
+        external_url: where people reach this server.
+    """
+
+    id: str
+    created_ns: int
+    receiver: str
+    channel: str
+    integration: str
+    group_key: str
+    reason: NotificationReason
+    alerts: tuple[NotifiedAlert, ...]
+    group_labels: Labels = ()
+    route_labels: Labels = ()
+    external_url: str = ""
+
+    @property
+    def is_firing(self) -> bool:
+        """Whether any of its alerts fires."""
+        return any(alert.is_firing for alert in self.alerts)
+
+
+class DeliveryStatus(Enum):
+    """Where a notification stands."""
+
+    QUEUED = "queued"
+    SENT = "sent"
+    FAILED = "failed"
+
+
+class AttemptOutcome(Enum):
+    """What became of one attempt to deliver."""
+
+    OK = "ok"
+    RETRY = "retry"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One attempt. `detail` is the far end's answer, or why there was none, without secrets."""
+
+    at_ns: int
+    outcome: AttemptOutcome
+    detail: str
+    duration_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class JournalAlert:
+    """An alert as the journal remembers it."""
+
+    id: str
+    name: str
+    is_firing: bool
+    severity: AlertSeverity
+
+
+@dataclass(frozen=True, slots=True)
+class JournalEntry:
+    """What was said, to whom, why, and every attempt."""
+
+    id: str
+    at_ns: int
+    receiver: str
+    channel: str
+    integration: str
+    status: DeliveryStatus
+    group_key: str
+    reason: NotificationReason
+    alerts: tuple[JournalAlert, ...]
+    attempts: tuple[Attempt, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class JournalPage:
+    """Entries, newest first, and the cursor to go on from (empty at the end)."""
+
+    entries: tuple[JournalEntry, ...] = ()
+    cursor: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AlertStatus:
+    """An alert that `alerting` knows, firing or lately resolved.
+
+    Attributes:
+        id: its fingerprint.
+        ends_ns: when it ended; 0 while it fires.
+        expires_ns: while it fires: when it will count as resolved if nothing is heard of it again.
+        receivers: who is told of it, by the routes that it matches.
+        silenced_by: ids of silences that mute it now.
+        inhibited_by: fingerprints of alerts that mute it now.
+        muted_by: names of time intervals that mute all its routes now.
+    """
+
+    id: str
+    name: str
+    is_firing: bool
+    severity: AlertSeverity
+    category: AlertCategory
+    source: str
+    title: str
+    labels: Labels
+    annotations: Mapping[str, str]
+    starts_ns: int
+    ends_ns: int = 0
+    expires_ns: int = 0
+    updated_ns: int = 0
+    generator_url: str = ""
+    correlation_id: str = ""
+    receivers: tuple[str, ...] = ()
+    silenced_by: tuple[str, ...] = ()
+    inhibited_by: tuple[str, ...] = ()
+    muted_by: tuple[str, ...] = ()

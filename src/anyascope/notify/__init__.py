@@ -1,0 +1,1 @@
+"""Delivers what alerting says, through channels, until the far end has it."""
