@@ -1,0 +1,125 @@
+"""What must hold all over the tree, and what no other tool looks for."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from support.components import REPOSITORY
+
+MODULE_LINES_MAX = 600
+FUNCTION_LINES_MAX = 70
+LINK = re.compile(r"\]\(([^)\s]+)\)")
+# Words that a stranger must never meet: machine paths, and what is left undone.
+STRAYS = re.compile(r"(?<![A-Za-z0-9_.-])/(?:work|farm|root)/|\bTODO\b|\bFIXME\b|\bXXX\b")
+GATES = {
+    "eval(": re.compile(r"(?<![\w.])eval\("),
+    "exec(": re.compile(r"(?<![\w.])exec\("),
+    "pickle": re.compile(r"^\s*(?:import|from)\s+(?:pickle|marshal|shelve|dill)\b", re.MULTILINE),
+    "yaml.load": re.compile(r"yaml\.(?:unsafe_)?load\("),
+    "shell=True": re.compile(r"shell\s*=\s*True"),
+}
+
+
+def tracked(*patterns: str) -> list[Path]:
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", *patterns],
+        cwd=REPOSITORY,
+        capture_output=True,
+        check=True,
+    )
+    return [path for name in listed.stdout.decode().split("\0") if name and (path := REPOSITORY / name).is_file()]
+
+
+def functions(tree: ast.AST) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield node
+
+
+def shown(path: Path) -> str:
+    return str(path.relative_to(REPOSITORY))
+
+
+def test_modules_are_short():
+    """A module of the product is at most 600 lines long."""
+    long = {shown(p): n for p in tracked("src/*.py") if (n := len(p.read_text().splitlines())) > MODULE_LINES_MAX}
+    assert long == {}
+
+
+def test_functions_are_short():
+    """A function of the product is at most 70 lines long, its docstring aside."""
+    long = []
+    for path in tracked("src/*.py"):
+        for function in functions(ast.parse(path.read_text())):
+            first = function.body[0]
+            start = first.end_lineno if ast.get_docstring(function) and len(function.body) > 1 else function.lineno
+            assert function.end_lineno is not None
+            assert start is not None
+            if function.end_lineno - start > FUNCTION_LINES_MAX:
+                long.append(f"{shown(path)}:{function.lineno} {function.name}")
+    assert long == []
+
+
+def test_every_test_says_its_sentence():
+    """Each test's docstring states the behaviour as a sentence."""
+    mute = [
+        f"{shown(path)}:{function.lineno} {function.name}"
+        for path in tracked("tests/*.py")
+        for function in functions(ast.parse(path.read_text()))
+        if function.name.startswith("test_") and not (ast.get_docstring(function) or "").strip()
+    ]
+    assert mute == []
+
+
+def test_no_strays():
+    """No tracked text names a machine's path or leaves something undone."""
+    found = []
+    for path in tracked():
+        if path == Path(__file__) or path.suffix in {".png", ".woff2", ".ico"} or "dist" in path.parts:
+            continue
+        try:
+            text = path.read_text()
+        except UnicodeDecodeError:
+            continue
+        found += [f"{shown(path)}: {match.group()}" for match in STRAYS.finditer(text)]
+    assert found == []
+
+
+@pytest.mark.parametrize("gate", sorted(GATES))
+def test_dangerous_doors_stay_shut(gate):
+    """The product evaluates no text as code, unpickles nothing, loads no YAML objects and starts no shell."""
+    found = [shown(path) for path in tracked("src/*.py") if GATES[gate].search(path.read_text())]
+    assert found == []
+
+
+def test_docs_links_lead_somewhere():
+    """Each relative link of a page leads to a file."""
+    dead = []
+    for page in tracked("*.md"):
+        for target in LINK.findall(page.read_text()):
+            if "://" in target or target.startswith(("#", "mailto:")):
+                continue
+            if not (page.parent / target.split("#")[0]).exists():
+                dead.append(f"{shown(page)}: {target}")
+    assert dead == []
+
+
+def test_pinned_requirements_name_no_index():
+    """The pinned files carry hashes and no address of an index."""
+    for path in tracked("requirements/*.txt"):
+        text = path.read_text()
+        assert "--index-url" not in text
+        assert "://" not in text
+        assert "--hash=sha256:" in text
+
+
+def test_the_lock_file_of_the_page_names_no_registry():
+    """The page's lock file records no download addresses."""
+    for path in tracked("web/package-lock.json"):
+        assert '"resolved": "http' not in path.read_text()
