@@ -60,8 +60,11 @@ class ServerProcess:
         """Start it and wait until it says where it listens."""
         with self.log_file.open("a") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "anyascope.cli.main", "up", "--config", str(self.config_file)]
-                + ["--data", str(self.directory / "data"), "--listen", "127.0.0.1:0", *self._arguments],
+                [
+                    *(sys.executable, "-m", "anyascope.cli.main", "up"),
+                    *("--config", str(self.config_file), "--data", str(self.directory / "data")),
+                    *("--listen", "127.0.0.1:0", *self._arguments),
+                ],
                 stdout=subprocess.PIPE,
                 stderr=log,
                 text=True,
