@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import httpx
+
 from figures import quantile, show
 from support.server import QUIET_CONFIG, running_server
 

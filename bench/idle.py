@@ -8,6 +8,7 @@ from pathlib import Path
 
 import httpx
 import psutil
+
 from figures import show
 from support.server import QUIET_CONFIG, eventually, running_server
 

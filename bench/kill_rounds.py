@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 
 import httpx
+
 from figures import show
 from support.server import ServerProcess
 
