@@ -54,7 +54,8 @@ def init(
     """Traces, JSON logs and metrics of this process, sent to `endpoint`.
 
     Metrics are those of `prometheus_client`'s own registry. Where something scrapes them, say `push_metrics=False`: they
-    would be stored twice. What is not given comes from `OTEL_EXPORTER_OTLP_ENDPOINT`, `ANYASCOPE_ENVIRONMENT` and `ANYASCOPE_TOKEN`.
+    would be stored twice. What is not given comes from `OTEL_EXPORTER_OTLP_ENDPOINT`, `ANYASCOPE_ENVIRONMENT`,
+    `ANYASCOPE_TOKEN` and `OTEL_METRIC_EXPORT_INTERVAL` (milliseconds).
     """
     target = endpoint or os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT") or DEFAULT_ENDPOINT
     where = environment or os.environ.get("ANYASCOPE_ENVIRONMENT") or "production"
@@ -80,8 +81,9 @@ def init(
 
 @guarded(None)
 def _push(endpoint: str, *, resource: Resource, token: str) -> MetricsPush:
-    from anyascope.sdk.push import MetricsPush  # noqa: PLC0415  # protobuf and requests load when they are used
+    from anyascope.sdk.push import PUSH_EVERY_S, MetricsPush  # noqa: PLC0415  # protobuf and requests load when they are used
 
-    push = MetricsPush(REGISTRY, endpoint, resource=resource, token=token)
+    every_s = float(os.environ.get("OTEL_METRIC_EXPORT_INTERVAL", PUSH_EVERY_S * 1000)) / 1000
+    push = MetricsPush(REGISTRY, endpoint, resource=resource, token=token, every_s=every_s)
     push.start()
     return push
