@@ -1,0 +1,1 @@
+"""Looks outward: scrapes targets, reads this host, its journal, its processes, certificates and the server itself."""

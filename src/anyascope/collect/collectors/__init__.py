@@ -1,0 +1,1 @@
+"""What is collected without being scraped; each kind a module, none knows another."""

@@ -1,0 +1,97 @@
+"""What `collect` can be told."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from anyascope.collect.scrape_config import ScrapeConfig
+
+COLLECT_INTERVAL_S = 15.0  # as most Prometheus setups have it; a rule over 1 minute then sees four samples
+CERTIFICATE_INTERVAL_S = 300.0  # certificates change by hand or once in weeks; a handshake every 5 minutes is unnoticed
+
+
+@dataclass(frozen=True, slots=True)
+class HostOptions:
+    """The host collector.
+
+    Attributes:
+        enabled: whether this machine is read.
+        interval_s: seconds between two readings.
+        job, instance: the labels of all its series; an empty instance is the host's name.
+        procfs, sysfs: where the kernel's files are mounted.
+        rootfs: where the host's root is mounted, as seen from a container; cut off from mount points.
+    """
+
+    enabled: bool = True
+    interval_s: float = COLLECT_INTERVAL_S
+    job: str = "node"
+    instance: str = ""
+    procfs: Path = Path("/proc")
+    sysfs: Path = Path("/sys")
+    rootfs: Path = Path("/")
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessOptions:
+    """The process collector: the server's own process, and others by the name of their program.
+
+    Attributes:
+        names: names of programs (`bitcoind`), as in `/proc/<pid>/comm`; processes of one name are added up.
+    """
+
+    enabled: bool = True
+    interval_s: float = COLLECT_INTERVAL_S
+    names: tuple[str, ...] = ()
+    procfs: Path = Path("/proc")
+
+
+@dataclass(frozen=True, slots=True)
+class JournalOptions:
+    """The host's own logs.
+
+    Attributes:
+        enabled: whether they become logs of ours.
+        units: systemd units to read; all where empty.
+        files: syslog files to read where there is no journal; the first that is readable counts.
+    """
+
+    enabled: bool = True
+    units: tuple[str, ...] = ()
+    files: tuple[Path, ...] = (Path("/var/log/syslog"), Path("/var/log/messages"))
+
+
+@dataclass(frozen=True, slots=True)
+class CertificateOptions:
+    """Certificates whose expiry is watched.
+
+    Attributes:
+        files: PEM files.
+        endpoints: `host:port` of TLS servers.
+    """
+
+    files: tuple[Path, ...] = ()
+    endpoints: tuple[str, ...] = ()
+    interval_s: float = CERTIFICATE_INTERVAL_S
+
+
+@dataclass(frozen=True, slots=True)
+class SelfOptions:
+    """The server's own metrics, kept in itself."""
+
+    enabled: bool = True
+    interval_s: float = COLLECT_INTERVAL_S
+    job: str = "anyascope"
+    instance: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CollectOptions:
+    """Everything that `collect` does."""
+
+    scrape_configs: tuple[ScrapeConfig, ...] = ()
+    host: HostOptions = field(default_factory=HostOptions)
+    process: ProcessOptions = field(default_factory=ProcessOptions)
+    journal: JournalOptions = field(default_factory=JournalOptions)
+    certificates: CertificateOptions = field(default_factory=CertificateOptions)
+    itself: SelfOptions = field(default_factory=SelfOptions)

@@ -1,0 +1,178 @@
+"""What is scraped, and how: Prometheus' `scrape_config` as values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+from pathlib import Path
+
+from anyascope.collect.relabel import RelabelRule
+from anyascope.model.labels import Labels
+from anyascope.model.secret import Secret
+from anyascope.wire.exposition.lines import Format
+
+SCRAPE_INTERVAL_S = 60.0  # Prometheus' default
+SCRAPE_TIMEOUT_S = 10.0  # Prometheus' default
+FILE_SD_REFRESH_S = 300.0  # Prometheus' default; a change is seen earlier, by the file's time
+HTTP_SD_REFRESH_S = 60.0  # Prometheus' default
+BODY_BYTES_MAX = 256 * 1024 * 1024  # where no body_size_limit is set: 2.5 million lines, more than any interval allows
+
+
+class TlsVersion(Enum):
+    """The oldest version that is spoken."""
+
+    TLS10 = "TLS10"
+    TLS11 = "TLS11"
+    TLS12 = "TLS12"
+    TLS13 = "TLS13"
+
+
+@dataclass(frozen=True, slots=True)
+class TlsOptions:
+    """Whom to believe, and what to show. Without `ca_file` and `ca` the system's authorities count."""
+
+    ca_file: Path | None = None
+    ca: str = ""
+    cert_file: Path | None = None
+    cert: str = ""
+    key_file: Path | None = None
+    key: Secret | None = None
+    server_name: str = ""
+    insecure_skip_verify: bool = False
+    min_version: TlsVersion = TlsVersion.TLS12
+    max_version: TlsVersion | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BasicAuth:
+    """A name and a password."""
+
+    username: Secret
+    password: Secret
+
+
+@dataclass(frozen=True, slots=True)
+class Authorization:
+    """An `Authorization` header: a scheme and what follows it."""
+
+    credentials: Secret
+    type: str = "Bearer"
+
+
+@dataclass(frozen=True, slots=True)
+class HttpOptions:
+    """How to speak HTTP to somebody."""
+
+    basic_auth: BasicAuth | None = None
+    authorization: Authorization | None = None
+    tls: TlsOptions = field(default_factory=TlsOptions)
+    proxy_url: str = ""
+    no_proxy: tuple[str, ...] = ()
+    proxy_headers: tuple[tuple[str, str], ...] = ()
+    headers: tuple[tuple[str, Secret], ...] = ()
+    follow_redirects: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class TargetGroup:
+    """Targets that were found together. `source` tells one group from another; labels are as discovered."""
+
+    source: str
+    targets: tuple[Labels, ...]
+    labels: Labels = ()
+
+
+@dataclass(frozen=True, slots=True)
+class FileDiscovery:
+    """Files of target groups, by name or pattern; relative ones are seen from the settings file's folder."""
+
+    files: tuple[str, ...]
+    folder: Path
+    refresh_interval_s: float = FILE_SD_REFRESH_S
+
+
+@dataclass(frozen=True, slots=True)
+class HttpDiscovery:
+    """An address that answers with target groups."""
+
+    url: str
+    http: HttpOptions = field(default_factory=HttpOptions)
+    refresh_interval_s: float = HTTP_SD_REFRESH_S
+
+
+@dataclass(frozen=True, slots=True)
+class ScrapeLimits:
+    """What one scrape may bring; 0 is no limit. A scrape past one of them counts as failed, as upstream has it."""
+
+    sample_limit: int = 0
+    label_limit: int = 0
+    label_name_length_limit: int = 0
+    label_value_length_limit: int = 0
+    target_limit: int = 0
+    body_bytes_max: int = BODY_BYTES_MAX
+
+
+class NameScheme(Enum):
+    """Which metric and label names are legal."""
+
+    UTF8 = "utf8"
+    LEGACY = "legacy"
+
+
+class Escaping(Enum):
+    """What a target is asked to do with names outside the legacy alphabet."""
+
+    ALLOW_UTF8 = "allow-utf-8"
+    UNDERSCORES = "underscores"
+    DOTS = "dots"
+    VALUES = "values"
+
+
+class ScrapeProtocol(Enum):
+    """Formats to ask for, in Prometheus' names; protobuf is not spoken."""
+
+    OPENMETRICS_1_0 = "OpenMetricsText1.0.0"
+    OPENMETRICS_0_0_1 = "OpenMetricsText0.0.1"
+    TEXT_1_0 = "PrometheusText1.0.0"
+    TEXT_0_0_4 = "PrometheusText0.0.4"
+
+    @property
+    def form(self) -> Format:
+        """The format that it stands for."""
+        is_open = self in (ScrapeProtocol.OPENMETRICS_1_0, ScrapeProtocol.OPENMETRICS_0_0_1)
+        return Format.OPENMETRICS if is_open else Format.TEXT
+
+
+PROTOCOLS_DEFAULT = (
+    ScrapeProtocol.OPENMETRICS_1_0,
+    ScrapeProtocol.OPENMETRICS_0_0_1,
+    ScrapeProtocol.TEXT_1_0,
+    ScrapeProtocol.TEXT_0_0_4,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ScrapeConfig:
+    """One job."""
+
+    job_name: str
+    scrape_interval_s: float = SCRAPE_INTERVAL_S
+    scrape_timeout_s: float = SCRAPE_TIMEOUT_S
+    metrics_path: str = "/metrics"
+    scheme: str = "http"
+    params: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    honor_labels: bool = False
+    honor_timestamps: bool = True
+    track_timestamps_staleness: bool = False
+    enable_compression: bool = True
+    http: HttpOptions = field(default_factory=HttpOptions)
+    static: tuple[TargetGroup, ...] = ()
+    files: tuple[FileDiscovery, ...] = ()
+    urls: tuple[HttpDiscovery, ...] = ()
+    relabel_rules: tuple[RelabelRule, ...] = ()
+    metric_relabel_rules: tuple[RelabelRule, ...] = ()
+    limits: ScrapeLimits = field(default_factory=ScrapeLimits)
+    protocols: tuple[ScrapeProtocol, ...] = PROTOCOLS_DEFAULT
+    fallback_protocol: ScrapeProtocol | None = None
+    name_scheme: NameScheme = NameScheme.UTF8
+    escaping: Escaping = Escaping.ALLOW_UTF8

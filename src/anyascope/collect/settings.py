@@ -1,0 +1,326 @@
+"""Reads `scrape_configs` in Prometheus' own format."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from pathlib import Path
+from typing import TypeVar
+from urllib.parse import urlsplit
+
+from anyascope.collect.discovery_files import GROUP_FILE_NAME
+from anyascope.collect.relabel import RelabelAction, RelabelRule
+from anyascope.collect.scrape_config import (
+    BODY_BYTES_MAX,
+    FILE_SD_REFRESH_S,
+    HTTP_SD_REFRESH_S,
+    PROTOCOLS_DEFAULT,
+    SCRAPE_INTERVAL_S,
+    SCRAPE_TIMEOUT_S,
+    Escaping,
+    FileDiscovery,
+    HttpDiscovery,
+    NameScheme,
+    ScrapeConfig,
+    ScrapeLimits,
+    ScrapeProtocol,
+    TargetGroup,
+)
+from anyascope.collect.settings_http import read_http_options
+from anyascope.errors import InvalidInputError
+from anyascope.model.labels import Labels, labels_of
+from anyascope.wire.settings import Section
+
+E = TypeVar("E", bound=Enum)
+
+_LABEL_NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
+_PROTOBUF = "PrometheusProto"  # a known name, not spoken: left out where another is given beside it
+_LIMITS = ("sample_limit", "label_limit", "label_name_length_limit", "label_value_length_limit", "target_limit")
+
+
+@dataclass(frozen=True, slots=True)
+class ScrapeDefaults:
+    """What `global` says for all scrape configurations."""
+
+    interval_s: float = SCRAPE_INTERVAL_S
+    timeout_s: float = SCRAPE_TIMEOUT_S
+    limits: ScrapeLimits = field(default_factory=ScrapeLimits)
+    protocols: tuple[ScrapeProtocol, ...] = PROTOCOLS_DEFAULT
+    name_scheme: NameScheme = NameScheme.UTF8
+    escaping: Escaping = Escaping.ALLOW_UTF8
+
+
+def read_scrape_defaults(section: Section) -> ScrapeDefaults:
+    """What `global` says of scraping; its other fields are left for others to ask for.
+
+    Source: Prometheus configuration, `<global>`.
+    """
+    interval_s = _positive(section, "scrape_interval", SCRAPE_INTERVAL_S)
+    timeout_s = _positive(section, "scrape_timeout", min(SCRAPE_TIMEOUT_S, interval_s))
+    if timeout_s > interval_s:
+        section.wrong("must not be greater than scrape_interval", name="scrape_timeout")
+    _refuse_native(section)
+    section.integer("keep_dropped_targets", 0)  # accepted: dropped targets are kept in full, within target_limit
+    return ScrapeDefaults(
+        interval_s=interval_s,
+        timeout_s=timeout_s,
+        limits=_limits(section, ScrapeLimits()),
+        protocols=_protocols(section, PROTOCOLS_DEFAULT),
+        name_scheme=section.choice("metric_name_validation_scheme", NameScheme, NameScheme.UTF8),
+        escaping=section.choice("metric_name_escaping_scheme", Escaping, Escaping.ALLOW_UTF8),
+    )
+
+
+def read_external_labels(global_section: Section) -> Labels:
+    """The labels that alerts and other servers are told; what is stored here does not carry them."""
+    return _labels(global_section, "external_labels")
+
+
+def read_scrape_configs(sections: Sequence[Section], global_section: Section) -> tuple[ScrapeConfig, ...]:
+    """All scrape configurations. What is wrong is noted in the sections; the caller raises.
+
+    Args:
+        sections: the entries of `scrape_configs`.
+        global_section: `global`; only what concerns scraping is asked for.
+    """
+    defaults = read_scrape_defaults(global_section)
+    configs = tuple(read_scrape_config(section, defaults) for section in sections)
+    seen: set[str] = set()
+    for section, config in zip(sections, configs, strict=True):
+        if config.job_name in seen:
+            section.wrong(f"job {config.job_name!r} is configured more than once", name="job_name")
+        seen.add(config.job_name)
+    return configs
+
+
+def read_scrape_config(section: Section, defaults: ScrapeDefaults) -> ScrapeConfig:
+    """One entry of `scrape_configs`.
+
+    Source: Prometheus configuration, `<scrape_config>`.
+    """
+    job_name = section.text("job_name")
+    if not job_name and section.has("job_name"):
+        section.wrong("must not be empty", name="job_name")
+    interval_s = _positive(section, "scrape_interval", defaults.interval_s)
+    timeout_s = _timeout(section, defaults, interval_s)
+    _refuse_native(section)
+    section.integer("keep_dropped_targets", 0)
+    _refuse_other_discoveries(section)
+    fallback = _protocol(section, "fallback_scrape_protocol", section.text("fallback_scrape_protocol", ""))
+    config = ScrapeConfig(
+        job_name=job_name,
+        scrape_interval_s=interval_s,
+        scrape_timeout_s=timeout_s,
+        metrics_path=section.text("metrics_path", "/metrics"),
+        scheme=_scheme(section),
+        params=_params(section),
+        honor_labels=section.boolean("honor_labels", False),
+        honor_timestamps=section.boolean("honor_timestamps", True),
+        track_timestamps_staleness=section.boolean("track_timestamps_staleness", False),
+        enable_compression=section.boolean("enable_compression", True),
+        http=read_http_options(section),
+        static=_static(section),
+        files=tuple(_file_discovery(entry) for entry in section.sections("file_sd_configs")),
+        urls=tuple(_http_discovery(entry) for entry in section.sections("http_sd_configs")),
+        relabel_rules=read_relabel_rules(section.sections("relabel_configs")),
+        metric_relabel_rules=read_relabel_rules(section.sections("metric_relabel_configs")),
+        limits=_limits(section, defaults.limits),
+        protocols=_protocols(section, defaults.protocols),
+        fallback_protocol=fallback,
+        name_scheme=section.choice("metric_name_validation_scheme", NameScheme, defaults.name_scheme),
+        escaping=section.choice("metric_name_escaping_scheme", Escaping, defaults.escaping),
+    )
+    section.done()
+    return config
+
+
+def read_relabel_rules(sections: Sequence[Section]) -> tuple[RelabelRule, ...]:
+    """The rules of a list of `relabel_config`.
+
+    Source: Prometheus configuration, `<relabel_config>`.
+    """
+    rules = [_relabel_rule(section) for section in sections]
+    return tuple(rule for rule in rules if rule is not None)
+
+
+def _relabel_rule(section: Section) -> RelabelRule | None:
+    action = section.parsed("action", lambda text: _member(RelabelAction, text.lower()), RelabelAction.REPLACE)
+    fields = {
+        "source_labels": section.texts("source_labels"),
+        "separator": section.text("separator", ";"),
+        "regex": section.text("regex", "(.*)"),
+        "target_label": section.text("target_label", ""),
+        "replacement": section.text("replacement", "$1"),
+        "modulus": section.integer("modulus", 0),
+    }
+    section.done()
+    try:
+        return RelabelRule(action, **fields)  # type: ignore[arg-type]
+    except InvalidInputError as error:
+        section.wrong(error.message, name=error.path)
+        return None
+
+
+def _member(kind: type[E], text: str) -> E:
+    try:
+        return kind(text)
+    except ValueError:
+        raise ValueError(f"must be one of {', '.join(str(m.value) for m in kind)}, got {text!r}") from None
+
+
+def _positive(section: Section, name: str, default: float) -> float:
+    seconds = section.duration_s(name, default)
+    if seconds <= 0:
+        section.wrong("must be longer than 0", name=name)
+        return default
+    return seconds
+
+
+def _timeout(section: Section, defaults: ScrapeDefaults, interval_s: float) -> float:
+    if section.has("scrape_timeout"):
+        timeout_s = _positive(section, "scrape_timeout", min(SCRAPE_TIMEOUT_S, interval_s))
+        if timeout_s > interval_s:
+            section.wrong("must not be greater than scrape_interval", name="scrape_timeout")
+        return timeout_s
+    # The global timeout, or less where this job is scraped more often than that.
+    return min(defaults.timeout_s, interval_s)
+
+
+def _scheme(section: Section) -> str:
+    scheme = section.text("scheme", "http")
+    if scheme not in ("http", "https"):
+        section.wrong(f"must be http or https, got {scheme!r}", name="scheme")
+    return scheme
+
+
+def _params(section: Section) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    params = section.section("params")
+    return tuple((name, params.texts(name)) for name in params.names())
+
+
+def _refuse_native(section: Section) -> None:
+    """Native histograms travel in protobuf only, which is not spoken; what can be had without it is accepted."""
+    section.boolean("always_scrape_classic_histograms", False)
+    section.boolean("scrape_classic_histograms", False)
+    for name in ("convert_classic_histograms_to_nhcb", "scrape_native_histograms"):
+        if section.boolean(name, False):
+            section.wrong("is not supported yet", name=name)
+    section.integer("native_histogram_bucket_limit", 0)
+    section.number("native_histogram_min_bucket_factor", 0.0)
+    section.boolean("extra_scrape_metrics", False)
+
+
+def _refuse_other_discoveries(section: Section) -> None:
+    for name in section.names():
+        if name.endswith("_sd_configs") and name not in ("file_sd_configs", "http_sd_configs"):
+            section.plain(name)
+            kind = name.removesuffix("_sd_configs")
+            section.wrong(
+                f"service discovery by {kind} is not supported yet; use static_configs, file_sd_configs or "
+                "http_sd_configs",
+                name=name,
+            )
+
+
+def _limits(section: Section, defaults: ScrapeLimits) -> ScrapeLimits:
+    values = {name: section.integer(name, getattr(defaults, name)) for name in _LIMITS}
+    for name, value in values.items():
+        if value < 0:
+            section.wrong("must not be negative", name=name)
+    size = section.size_bytes("body_size_limit", defaults.body_bytes_max)
+    return ScrapeLimits(**values, body_bytes_max=size or BODY_BYTES_MAX)
+
+
+def _protocol(section: Section, name: str, text: str) -> ScrapeProtocol | None:
+    if not text:
+        return None
+    if text == _PROTOBUF:
+        section.wrong(f"{_PROTOBUF} is not supported yet", name=name)
+        return None
+    try:
+        return _member(ScrapeProtocol, text)
+    except ValueError as error:
+        section.wrong(str(error), name=name)
+        return None
+
+
+def _protocols(section: Section, default: tuple[ScrapeProtocol, ...]) -> tuple[ScrapeProtocol, ...]:
+    texts = section.texts("scrape_protocols")
+    if not texts:
+        if section.has("scrape_protocols"):
+            section.wrong("must name at least one format", name="scrape_protocols")
+        return default
+    spoken = [text for text in texts if text != _PROTOBUF] or [_PROTOBUF]
+    if len(set(texts)) != len(texts):
+        section.wrong("names a format twice", name="scrape_protocols")
+    found = [_protocol(section, "scrape_protocols", text) for text in spoken]
+    return tuple(protocol for protocol in found if protocol is not None) or default
+
+
+def _labels(section: Section, name: str) -> Labels:
+    labels = section.section(name)
+    pairs = {key: labels.text(key, "") for key in labels.names()}
+    for key in pairs:
+        if not key:
+            labels.wrong("must not be empty", name=key)
+    return labels_of(pairs)
+
+
+def _static(section: Section) -> tuple[TargetGroup, ...]:
+    groups = []
+    for index, entry in enumerate(section.sections("static_configs")):
+        targets = entry.texts("targets")
+        for target in targets:
+            if (fault := address_fault(target)) is not None:
+                entry.wrong(fault, name="targets")
+        groups.append(
+            TargetGroup(
+                source=str(index),
+                targets=tuple((("__address__", target),) for target in targets),
+                labels=_labels(entry, "labels"),
+            )
+        )
+        entry.done()
+    return tuple(groups)
+
+
+def address_fault(address: str) -> str | None:
+    """Why this cannot be a target's address; None where it can."""
+    if "/" in address:
+        return f"{address!r} is not a valid hostname; scheme and path have their own fields"
+    return None if address else "a target must not be empty"
+
+
+def _file_discovery(section: Section) -> FileDiscovery:
+    files = section.texts("files")
+    if not files:
+        section.wrong("file discovery needs at least one path", name="files" if section.has("files") else "")
+    for path in files:
+        if not GROUP_FILE_NAME.fullmatch(path):
+            section.wrong(
+                f"path name {path!r} must end in .json, .yml or .yaml, with at most one * in its last part",
+                name="files",
+            )
+    found = FileDiscovery(
+        files=files,
+        folder=Path(section.file).parent,
+        refresh_interval_s=_positive(section, "refresh_interval", FILE_SD_REFRESH_S),
+    )
+    section.done()
+    return found
+
+
+def _http_discovery(section: Section) -> HttpDiscovery:
+    url = section.text("url")
+    parts = urlsplit(url)
+    if url and (parts.scheme not in ("http", "https") or not parts.hostname):
+        section.wrong(f"must be an http or https address with a host, got {url!r}", name="url")
+    found = HttpDiscovery(
+        url=url,
+        http=read_http_options(section),
+        refresh_interval_s=_positive(section, "refresh_interval", HTTP_SD_REFRESH_S),
+    )
+    section.done()
+    return found
