@@ -1,0 +1,54 @@
+"""Inhibition: upstream's own vectors, and a source that stops."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from anyascope.alerting.fingerprint import fingerprint_of
+from anyascope.alerting.inhibition import Inhibitor, InhibitRule
+from anyascope.alerting.matchers import parse_matchers
+from anyascope.alerting.settings import read_alerting
+from anyascope.model.labels import labels_of
+from anyascope.wire.settings import read_settings
+from support.components import shared_path
+
+
+def test_mutes_as_upstream():
+    """Each target is muted, or not, as upstream says."""
+    for case in json.loads(shared_path("conformance/alertmanager/inhibit.json").read_text()):
+        section = read_settings(json.dumps({"inhibit_rules": case["inhibit_rules"]}), file="f.yml")
+        inhibitor = Inhibitor(read_alerting(section).inhibit_rules)
+        for labels in map(labels_of, case["firing"]):
+            inhibitor.put(fingerprint_of(labels), labels)
+        for target in case["targets"]:
+            assert bool(inhibitor.sources_of(labels_of(target["labels"]))) is target["inhibited"], target
+
+
+def test_a_source_that_stops_mutes_no_longer():
+    """Targets are told again once no source fires; the sources are named."""
+    rule = InhibitRule(parse_matchers("severity=critical"), parse_matchers("severity=warning"), ("cluster",))
+    inhibitor = Inhibitor([rule])
+    source = labels_of({"severity": "critical", "cluster": "a"})
+    target = labels_of({"severity": "warning", "cluster": "a"})
+    inhibitor.put("f1", source)
+    inhibitor.put("f2", (("alertname", "y"), *source))
+    assert inhibitor.sources_of(target) == ("f1",)
+    inhibitor.drop("f1", source)
+    assert inhibitor.sources_of(target) == ("f2",)
+    inhibitor.drop("f2", (("alertname", "y"), *source))
+    assert inhibitor.sources_of(target) == ()
+    assert inhibitor.sources_of(labels_of({"severity": "warning"})) == ()
+
+
+@pytest.mark.parametrize(
+    ("labels", "fingerprint"),
+    [
+        ({"alertname": "TargetDown", "instance": "127.0.0.1:1", "job": "dead", "severity": "page"}, "d4f339766ba893c7"),
+        ({"alertname": "Custom", "severity": "warning"}, "1f148bbe1c40a89e"),
+    ],
+)
+def test_fingerprints_are_prometheus(labels, fingerprint):
+    """A label set has the fingerprint that a real Alertmanager recorded."""
+    assert fingerprint_of(labels_of(labels)) == fingerprint

@@ -1,0 +1,86 @@
+"""Matchers: Alertmanager's own vectors for both syntaxes, and what they select."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from anyascope.alerting.matchers import (
+    compile_matchers,
+    format_matchers,
+    parse_classic,
+    parse_matchers,
+    parse_utf8,
+    parse_utf8_single,
+)
+from anyascope.errors import InvalidInputError
+from anyascope.model.labels import Matcher, MatchOp
+from support.components import shared_path
+
+
+def vectors():
+    return json.loads(shared_path("conformance/alertmanager/matchers.json").read_text())
+
+
+def outcome(parse, case):
+    try:
+        found = parse(case["input"])
+    except InvalidInputError as error:
+        return {"error": error.message}
+    found = [found] if isinstance(found, Matcher) else found
+    return {"matchers": [[m.name, m.op.value, m.value] for m in found]}
+
+
+@pytest.mark.parametrize(
+    ("syntax", "parse"), [("classic", parse_classic), ("utf8", parse_utf8), ("utf8_single", parse_utf8_single)]
+)
+def test_reads_what_alertmanager_reads(syntax, parse):
+    """Each vector of the syntax has upstream's matchers or upstream's error."""
+    cases = vectors()[syntax]
+    assert len(cases) > 15
+    for case in cases:
+        wanted = {key: case[key] for key in ("matchers", "error") if key in case}
+        assert outcome(parse, case) == wanted, case["input"]
+
+
+def test_the_new_syntax_is_tried_first_and_the_classic_one_settles_a_difference():
+    """UTF-8 names need the new syntax; a value that both read differently has the classic meaning."""
+    assert parse_matchers('{"foo bar"=x}') == (Matcher("foo bar", MatchOp.EQUAL, "x"),)
+    assert parse_matchers("foo=bar\\n") == (Matcher("foo", MatchOp.EQUAL, "bar\n"),)
+    assert parse_matchers('foo="\\xf0\\x9f\\x99\\x82"') == (Matcher("foo", MatchOp.EQUAL, "\\xf0\\x9f\\x99\\x82"),)
+
+
+def test_what_neither_syntax_reads_is_refused():
+    """The classic syntax's words tell what is wrong."""
+    with pytest.raises(InvalidInputError, match="bad matcher format: foo"):
+        parse_matchers("foo")
+    with pytest.raises(InvalidInputError, match="at most 65536 are read"):
+        parse_matchers("a" * 70_000)
+
+
+@pytest.mark.parametrize(
+    ("text", "labels", "selected"),
+    [
+        ("a=b", {"a": "b"}, True),
+        ("a=b", {}, False),
+        ("a=''", {"a": "''"}, True),
+        ('a=""', {}, True),
+        ("a!=b", {}, True),
+        ("a=~x|y", {"a": "xy"}, False),
+        ("a=~x|y", {"a": "y"}, True),
+        ("a!~.+", {}, True),
+        ("a=b,c=d", {"a": "b", "c": "d"}, True),
+        ("a=b,c=d", {"a": "b"}, False),
+        ("", {"a": "b"}, True),
+    ],
+)
+def test_selects(text, labels, selected):
+    """All conditions hold; a missing label counts as empty; regular expressions match the whole value."""
+    assert compile_matchers(parse_matchers(text))(labels) is selected
+
+
+def test_is_written_sorted_and_escaped():
+    """The written form sorts by name and escapes what would end the quotes."""
+    found = (Matcher("b", MatchOp.REGEX, 'x"\n'), Matcher("a b", MatchOp.EQUAL, "\\"))
+    assert format_matchers(found) == '{"a b"="\\\\",b=~"x\\"\\n"}'

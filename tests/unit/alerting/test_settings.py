@@ -1,0 +1,158 @@
+"""Alertmanager's configuration: what loads, and what each mistake says."""
+
+from __future__ import annotations
+
+import csv
+import json
+
+import pytest
+
+from anyascope.alerting.settings import AlertingOptions, read_alerting, read_alertmanager_file
+from anyascope.model.receivers import EmailOptions, SlackOptions, WebhookOptions
+from anyascope.wire.settings import SettingsError, read_settings
+from support.components import shared_path
+
+# What these files are about is said of channels that are refused by name before anything else is looked at.
+OF_OTHER_CHANNELS = ("mattermost-no", "opsgenie-default", "rocketchat-no", "telegram-no", "wechat-no")
+
+
+def mistakes_of(text, file="alertmanager.yml"):
+    try:
+        read_alertmanager_file(text, file=file)
+    except SettingsError as error:
+        return list(error.mistakes)
+    return []
+
+
+def messages_of(text):
+    return [mistake.message for mistake in mistakes_of(text)]
+
+
+def test_files_load_or_fail_as_upstream():
+    """Each of upstream's files loads, or has upstream's message; other channels are named as not supported."""
+    folder = shared_path("conformance/alertmanager/config")
+    rows = list(csv.DictReader((folder / "expected.tsv").open(), delimiter="\t"))
+    assert len(rows) == 30
+    for row in rows:
+        messages = messages_of((folder / row["file"]).read_text())
+        own = [message for message in messages if "not supported yet" not in message]
+        if row["outcome"] == "loads":
+            assert own == [], row["file"]
+        elif not any(part in row["file"] for part in OF_OTHER_CHANNELS):
+            wanted = row["message"]
+            found = (
+                wanted in own if row["match"] == "exact" else any(wanted in message for message in _full(folder, row))
+            )
+            assert found, (row["file"], messages)
+
+
+def _full(folder, row):
+    return [str(mistake) for mistake in mistakes_of((folder / row["file"]).read_text())]
+
+
+def test_short_configurations_are_refused_as_upstream():
+    """Each inline configuration has upstream's message."""
+    cases = json.loads(shared_path("conformance/alertmanager/config/inline.json").read_text())
+    assert len(cases) == 14
+    for case in cases:
+        assert case["error"] in messages_of(case["config"]), case["name"]
+
+
+def test_a_channel_that_is_not_supported_is_named_with_its_place():
+    """A receiver with PagerDuty says so, with file, line and path."""
+    text = "route: {receiver: a}\nreceivers:\n- name: a\n  pagerduty_configs:\n  - routing_key: x\n"
+    (mistake,) = mistakes_of(text)
+    assert str(mistake) == (
+        "alertmanager.yml:5: receivers[0].pagerduty_configs: pagerduty_configs are not supported yet; "
+        "use one of webhook_configs, slack_configs, email_configs"
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "no route provided in config"),
+        ("route: {receiver: a, match: {b: c}}\nreceivers: [{name: a}]", "root route must not have any matchers"),
+        ("route: {receiver: a, continue: true}\nreceivers: [{name: a}]", "cannot have continue in root route"),
+        ("route: {receiver: a, colour: red}\nreceivers: [{name: a}]", "field colour is not known here"),
+        (
+            "route: {receiver: a, group_by: ['...', b]}\nreceivers: [{name: a}]",
+            "cannot have wildcard group_by (`...`) and other labels at the same time",
+        ),
+        ("route: {receiver: a}\nreceivers: [{name: a, email_configs: [{to: b@c}]}]", "no global SMTP smarthost set"),
+        ("route: {receiver: a}\nreceivers: [{name: a, email_configs: [{}]}]", "missing to address in email config"),
+        (
+            "route: {receiver: a}\nreceivers: [{name: a, webhook_configs: [{}]}]",
+            "one of url or url_file must be configured",
+        ),
+        (
+            "route: {receiver: a}\nreceivers: [{name: a, webhook_configs: [{url: 'ftp://x'}]}]",
+            'unsupported scheme "ftp" for URL',
+        ),
+        (
+            "route: {receiver: a}\nreceivers: [{name: a, webhook_configs: [{url: 'http://x', url_file: y}]}]",
+            "at most one of url & url_file must be configured",
+        ),
+        (
+            "route: {receiver: a, routes: [{matchers: ['a=~\"[\"']}]}\nreceivers: [{name: a}]",
+            "error parsing regexp: missing closing ]: `[)$`",
+        ),
+    ],
+)
+def test_mistakes(text, message):
+    """What is wrong is said in upstream's words."""
+    assert message in messages_of(text)
+
+
+def test_reads_every_channel():
+    """Webhook, Slack and e-mail inherit from `global`; secrets print as `<secret>`."""
+    options = read_alertmanager_file(
+        """
+global: {smtp_smarthost: 'mail:587', smtp_from: am@x, smtp_auth_username: u, smtp_auth_password: pw-1,
+  slack_api_url: 'https://hooks/T-1', resolve_timeout: 2m, http_config: {basic_auth: {username: u, password: pw-2}}}
+route: {receiver: a}
+receivers:
+- name: a
+  webhook_configs: [{url: 'http://hook/tok-3', max_alerts: 5, signing_secret: sig-4}]
+  slack_configs: [{channel: '#ops', title: 'T {{ .Status }}', send_resolved: true}]
+  email_configs: [{to: 'x@y', headers: {subject: hi}, require_tls: false}]
+""",
+        file="a.yml",
+    )
+    webhook, slack, email = options.receivers["a"].integrations
+    assert isinstance(webhook.options, WebhookOptions)
+    assert (webhook.key, webhook.send_resolved, webhook.options.max_alerts) == ("a/webhook/0", True, 5)
+    assert webhook.options.http.basic_auth[1].reveal() == "pw-2"
+    assert isinstance(slack.options, SlackOptions)
+    assert (slack.send_resolved, slack.options.api_url.reveal()) == (True, "https://hooks/T-1")
+    assert slack.options.templates == {"title": "T {{ .Status }}"}
+    assert isinstance(email.options, EmailOptions)
+    assert (email.send_resolved, email.options.smarthost, email.options.headers) == (
+        False,
+        ("mail", 587),
+        (("Subject", "hi"),),
+    )
+    assert email.options.auth_password.reveal() == "pw-1"
+    assert not email.options.require_tls
+    assert options.resolve_timeout_s == 120
+    for secret in ("pw-1", "pw-2", "tok-3", "sig-4", "T-1"):
+        assert secret not in repr(options)
+
+
+def test_secrets_may_stand_in_files(tmp_path):
+    """A `*_file` is found beside the settings file and read when it is needed, without its last newline."""
+    (tmp_path / "hook").write_text("http://h/1\n")
+    text = "route: {receiver: a}\nreceivers: [{name: a, webhook_configs: [{url_file: hook}]}]"
+    options = read_alertmanager_file(text, file=str(tmp_path / "am.yml"))
+    url = options.receivers["a"].integrations[0].options.url
+    assert url.reveal() == "http://h/1"
+    (tmp_path / "hook").write_text("http://h/2\n")
+    assert url.reveal() == "http://h/2"
+
+
+def test_a_file_without_alerting_has_a_silent_default():
+    """Where nothing is said about alerting, alerts are grouped and kept, and nobody is told."""
+    section = read_settings("global: {scrape_interval: 5s}\n", file="a.yml")
+    options = read_alerting(section, other_global_fields=["scrape_interval"])
+    section.raise_if_wrong()
+    assert options == AlertingOptions()
