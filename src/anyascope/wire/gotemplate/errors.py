@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from anyascope.errors import InvalidInputError
 
-CONTEXT_CHARS_MAX = 20  # Go shows so much of the expression that failed
+CONTEXT_CHARS_MAX = 200  # so much of the expression that failed is shown: a message is one line
 
 
 class TemplateError(InvalidInputError):
@@ -20,15 +20,20 @@ def parse_error(name: str, line: int, message: str) -> TemplateError:
     return TemplateError(f"template: {name}:{line}: {message}")
 
 
-def execution_error(name: str, text: str, span: tuple[int, int], message: str) -> TemplateError:
-    """`template: name:line:column: executing "name" at <expression>: message`.
+def execution_error(source: tuple[str, str], name: str, span: tuple[int, int], message: str) -> TemplateError:
+    """`template: source:line:column: executing "name" at <expression>: message`.
 
-    `span` is where in `text` the expression stands, in characters, end exclusive.
+    Args:
+        source: the name and text that the template `name` was parsed from.
+        name: of the template that was running.
+        span: where in the text the expression stands, in characters, end exclusive.
+        message: what was wrong.
     """
+    source_name, text = source
     start, end = span
     line = text.count("\n", 0, start) + 1
     column = start - (text.rfind("\n", 0, start) + 1)
     expression = text[start:end].strip()
     if len(expression) > CONTEXT_CHARS_MAX:
         expression = expression[:CONTEXT_CHARS_MAX] + "..."
-    return TemplateError(f'template: {name}:{line}:{column}: executing "{name}" at <{expression}>: {message}')
+    return TemplateError(f'template: {source_name}:{line}:{column}: executing "{name}" at <{expression}>: {message}')

@@ -112,7 +112,8 @@ class Execution:
         self._definition, self._variables = outer, outer_variables
 
     def _fail(self, span: Span, message: str) -> TemplateError:
-        return execution_error(self._definition.source_name, self._definition.source_text, span, message)
+        running = self._definition
+        return execution_error((running.source_name, running.source_text), running.name, span, message)
 
     # --- nodes --------------------------------------------------------------------------------------------------------
 
@@ -188,6 +189,8 @@ class Execution:
         mark = len(self._variables)
         value = self._pipe(node.pipe, dot, is_range=True)
         entries = self._entries(value, node.pipe.span)
+        if isinstance(value, int) and len(node.pipe.variables) > 1:
+            raise self._fail(node.pipe.span, f"can't use {value} to iterate over more than one variable")
         for key, element in entries:
             self._set_range_variables(node.pipe, key, element)
             try:
@@ -302,7 +305,7 @@ class Execution:
                 given = self._values(rest, dot, final) if is_last else []
                 value = self._call(name, value, given, path.span)
             elif is_last and (rest or final):
-                raise self._fail(path.span, f"{name} has arguments but cannot be invoked as function")
+                raise self._fail(path.span, f"{name} is not a method but has arguments")
         return value
 
     # --- calls --------------------------------------------------------------------------------------------------------

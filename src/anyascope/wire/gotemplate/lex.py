@@ -181,7 +181,7 @@ class _Action:
 
     def _check_terminated(self, token: Token) -> None:
         following = self._text[token.end : token.end + 1]
-        if following and following not in ' \t\r\n.,|:)(="' and not self._text.startswith(RIGHT, token.end):
+        if following and following not in " \t\r\n.,|:)(=" and not self._text.startswith(RIGHT, token.end):
             raise self._error(f"bad character U+{ord(following):04X} '{following}'")
 
     def _sign(self, character: str) -> Token:
@@ -196,7 +196,7 @@ class _Action:
         elif character == ":":
             raise self._error("expected :=")
         elif character not in "|=,":
-            raise self._error(f"unrecognized character in action: U+{ord(character):04X} '{character}'")
+            raise self._error(f'unexpected "{character}" in command')
         return self._take(Kind.SIGN, self.position + 1)
 
     def _take(self, kind: Kind, end: int) -> Token:

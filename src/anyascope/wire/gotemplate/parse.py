@@ -316,16 +316,11 @@ class _Parser:
                 break
             if token.kind is Kind.SIGN and token.text == "|":
                 self._next()
-                self._check_more(end)
                 break
             raise self._unexpected(self._next(), "operand")
         if not words:
             raise self._error("empty command")
         return Command((start, words[-1].span[1]), tuple(words))
-
-    def _check_more(self, end: Kind) -> None:
-        if self._ends(self._skip_space(), end):
-            raise self._error("missing value for command")
 
     @staticmethod
     def _starts_operand(token: Token) -> bool:

@@ -177,7 +177,7 @@ def _equal(first: object, second: object) -> bool:
     if not first_kind or not second_kind:
         raise TemplateFunctionError(f"non-comparable type {type_name(second if first_kind else first)}")
     if first_kind != second_kind:
-        raise TemplateFunctionError("incompatible types for comparison")
+        raise _incompatible(first, second)
     return first == second
 
 
@@ -191,7 +191,7 @@ def is_less(first: object, second: object) -> bool:
     if not first_kind or not second_kind or "nil" in (first_kind, second_kind):
         raise TemplateFunctionError("invalid type for comparison")
     if first_kind != second_kind:
-        raise TemplateFunctionError("incompatible types for comparison")
+        raise _incompatible(first, second)
     match first, second:
         case (bool(), _):
             raise TemplateFunctionError("invalid type for comparison")
@@ -200,6 +200,10 @@ def is_less(first: object, second: object) -> bool:
         case (int() | float(), int() | float()):
             return first < second
     raise TemplateFunctionError("invalid type for comparison")
+
+
+def _incompatible(first: object, second: object) -> TemplateFunctionError:
+    return TemplateFunctionError(f"incompatible types for comparison: {type_name(first)} and {type_name(second)}")
 
 
 def _basic_kind(value: object) -> str:
