@@ -9,12 +9,12 @@ import socket
 import ssl
 from collections.abc import Generator
 from dataclasses import dataclass
-from pathlib import Path
 
 import uvicorn
 from starlette.types import ASGIApp
 
 from anyascope.config.addresses import Address
+from anyascope.config.settings import TlsFiles
 from anyascope.errors import ConflictError, DeniedError, InvalidInputError
 
 BACKLOG = 2048  # connections that may wait to be accepted; a fleet's agents reconnect all at once after a restart
@@ -88,14 +88,6 @@ class _QuietServer(uvicorn.Server):
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None, None, None]:
         yield
-
-
-@dataclass(frozen=True, slots=True)
-class TlsFiles:
-    """A certificate chain and its key, in PEM."""
-
-    cert_file: Path
-    key_file: Path
 
 
 class HttpFace:

@@ -1,0 +1,253 @@
+"""Files, environment and flags in, one tree of settings out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import Enum
+from glob import glob
+from pathlib import Path
+from typing import TypeVar
+
+from anyascope.alerting.settings import read_alerting, read_alertmanager_file
+from anyascope.collect.options import CollectOptions
+from anyascope.collect.scrape_config import ScrapeConfig
+from anyascope.collect.settings import read_external_labels, read_scrape_configs
+from anyascope.config.addresses import parse_address
+from anyascope.config.sections import (
+    read_collectors,
+    read_receive,
+    read_retention,
+    read_server,
+    read_storage,
+    read_token_files,
+    resolve,
+)
+from anyascope.config.settings import (
+    EVALUATION_INTERVAL_S,
+    LogFormat,
+    LogLevel,
+    RulesSettings,
+    ServerSettings,
+    Settings,
+    StoreKind,
+)
+from anyascope.errors import InvalidInputError
+from anyascope.wire.settings import Mistake, Section, SettingsError, read_settings
+
+E = TypeVar("E", bound=Enum)
+
+DEFAULT_FILE = Path("anyascope.yml")  # in the current directory, when no other is named
+
+# Fields of Prometheus' `global` that somebody here asks for; Alertmanager's half of a shared `global` may skip them.
+PROMETHEUS_GLOBAL = (
+    "scrape_interval",
+    "scrape_timeout",
+    "evaluation_interval",
+    "rule_query_offset",
+    "external_labels",
+    "query_log_file",
+    "scrape_failure_log_file",
+    "body_size_limit",
+    "sample_limit",
+    "label_limit",
+    "label_name_length_limit",
+    "label_value_length_limit",
+    "target_limit",
+    "keep_dropped_targets",
+    "scrape_protocols",
+    "metric_name_validation_scheme",
+    "metric_name_escaping_scheme",
+    "scrape_native_histograms",
+    "always_scrape_classic_histograms",
+    "convert_classic_histograms_to_nhcb",
+)
+# Sections of a prometheus.yml that have no effect here, and what to do about it.
+PROMETHEUS_UNUSED = {
+    "alerting": "alerts go to this server's own receivers, not to the Alertmanagers of this section",
+    "remote_write": "samples are kept here and not sent on",
+    "remote_read": "queries read what is kept here only",
+    "storage": "see `storage` and `retention` of anyascope.yml",
+    "tracing": "the server keeps its own spans",
+    "runtime": "it speaks of Go's garbage collector",
+    "otlp": "OTLP metrics are named by Prometheus' default translation",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """Where settings come from; flags win over the file. Empty and None mean "not given"."""
+
+    config: Path | None = None
+    prometheus_config: Path | None = None
+    alertmanager_config: Path | None = None
+    data: Path | None = None
+    listen: str | None = None
+    log_format: str | None = None
+    store: str | None = None
+    collect: bool = True
+
+
+def load(sources: Sources) -> Settings:
+    """The settings of these sources.
+
+    Raises:
+        SettingsError: with every mistake of the first file that has any.
+        InvalidInputError: a flag is wrong.
+    """
+    settings = _load_main(sources.config)
+    if sources.prometheus_config is not None:
+        settings = _with_prometheus(settings, sources.prometheus_config)
+    if sources.alertmanager_config is not None:
+        text = _read_text(sources.alertmanager_config)
+        alerting = read_alertmanager_file(text, file=str(sources.alertmanager_config))
+        settings = replace(settings, alerting=alerting)
+    return _with_flags(settings, sources)
+
+
+def check(path: Path) -> list[Mistake]:
+    """Every mistake of one configuration file, whichever of the three kinds it is; empty where it is sound."""
+    try:
+        top = read_settings(_read_text(path), file=str(path))
+        names = set(top.names())
+        if "route" in names and not names & {"server", "scrape_configs", "collectors", "storage", "receive"}:
+            read_alertmanager_file(_read_text(path), file=str(path))
+        elif names & set(PROMETHEUS_UNUSED) - {"storage"}:
+            _with_prometheus(Settings(), path)
+        else:
+            _load_main(path)
+    except SettingsError as error:
+        return list(error.mistakes)
+    except InvalidInputError as error:
+        return [Mistake(str(path), 0, error.path, error.message)]
+    return []
+
+
+def _read_text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise SettingsError([Mistake(str(path), 0, "", f"cannot be read: {error.strerror}")]) from error
+    except UnicodeDecodeError as error:
+        raise SettingsError([Mistake(str(path), 0, "", f"is not UTF-8: byte {error.start}")]) from error
+
+
+def _load_main(path: Path | None) -> Settings:
+    chosen = path or (DEFAULT_FILE if DEFAULT_FILE.is_file() else None)
+    if chosen is None:
+        return Settings()
+    top = read_settings(_read_text(chosen), file=str(chosen))
+    shared = top.section("global")
+    scrape_configs = _scrape_configs(top, shared)
+    rules = _read_rules(top, shared)
+    logging = top.section("logging")
+    settings = Settings(
+        file=chosen,
+        server=read_server(top.section("server")),
+        receive=read_receive(top.section("receive")),
+        token_files=read_token_files(top.section("access")),
+        storage=read_storage(top.section("storage")),
+        retention=read_retention(top.section("retention")),
+        collect=read_collectors(top.section("collectors"), scrape_configs),
+        rules=rules,
+        alerting=read_alerting(top, other_global_fields=PROMETHEUS_GLOBAL),
+        log_format=logging.choice("format", LogFormat, LogFormat.JSON),
+        log_level=logging.choice("level", LogLevel, LogLevel.INFO),
+    )
+    logging.done()
+    top.done()
+    top.raise_if_wrong()
+    return settings
+
+
+def _scrape_configs(top: Section, shared: Section) -> tuple[ScrapeConfig, ...]:
+    found = list(read_scrape_configs(top.sections("scrape_configs"), shared))
+    for pattern in top.texts("scrape_config_files"):
+        for name in sorted(glob(str(resolve(top, pattern)))):  # noqa: PTH207  # Path.glob refuses absolute patterns
+            included = read_settings(_read_text(Path(name)), file=name)
+            found.extend(read_scrape_configs(included.sections("scrape_configs"), shared))
+            included.done()
+            included.raise_if_wrong()
+    return tuple(found)
+
+
+def _read_rules(top: Section, shared: Section) -> RulesSettings:
+    own = top.section("rules")
+    shared.text("query_log_file", "")
+    shared.text("scrape_failure_log_file", "")
+    found = RulesSettings(
+        files=tuple(str(resolve(top, pattern)) for pattern in top.texts("rule_files")),
+        default_pack=own.boolean("default_pack", True),
+        evaluation_interval_s=shared.duration_s("evaluation_interval", EVALUATION_INTERVAL_S),
+        query_offset_s=shared.duration_s("rule_query_offset", 0.0),
+        external_labels=read_external_labels(shared),
+    )
+    own.done()
+    return found
+
+
+def _with_prometheus(settings: Settings, path: Path) -> Settings:
+    top = read_settings(_read_text(path), file=str(path))
+    shared = top.section("global")
+    scrape_configs = _scrape_configs(top, shared)
+    rules = _read_rules(top, shared)
+    shared.done()
+    warnings = []
+    for name, reason in PROMETHEUS_UNUSED.items():
+        if top.plain(name) is not None:
+            warnings.append(f"{path}: section {name} has no effect: {reason}")
+    top.done()
+    top.raise_if_wrong()
+    return replace(
+        settings,
+        collect=replace(settings.collect, scrape_configs=(*settings.collect.scrape_configs, *scrape_configs)),
+        rules=replace(rules, default_pack=settings.rules.default_pack, files=(*settings.rules.files, *rules.files)),
+        warnings=(*settings.warnings, *warnings),
+    )
+
+
+def _with_flags(settings: Settings, sources: Sources) -> Settings:
+    storage, server = settings.storage, settings.server
+    if sources.data is not None:
+        storage = replace(storage, directory=sources.data)
+    if sources.store is not None:
+        storage = replace(storage, kind=_choice("--store", StoreKind, sources.store))
+    if sources.listen is not None:
+        server = _listen_at(server, sources.listen)
+    log_format = settings.log_format
+    if sources.log_format is not None:
+        log_format = _choice("--log-format", LogFormat, sources.log_format)
+    collect = settings.collect if sources.collect else _without_own(settings.collect)
+    return replace(
+        settings,
+        storage=replace(storage, directory=storage.directory.resolve()),
+        server=server,
+        log_format=log_format,
+        collect=collect,
+        alerting=replace(settings.alerting, external_url=settings.alerting.external_url or server.external_url),
+    )
+
+
+def _listen_at(server: ServerSettings, text: str) -> ServerSettings:
+    try:
+        return replace(server, listen=parse_address(text), is_chosen=True)
+    except ValueError as error:
+        raise InvalidInputError(str(error), path="--listen") from error
+
+
+def _choice(flag: str, kind: type[E], text: str) -> E:
+    try:
+        return kind(text)
+    except ValueError:
+        known = ", ".join(str(member.value) for member in kind)
+        raise InvalidInputError(f"must be one of {known}, got {text!r}", path=flag) from None
+
+
+def _without_own(collect: CollectOptions) -> CollectOptions:
+    """Scrape what is configured and nothing of this machine: what `--no-collect` asks for."""
+    return replace(
+        collect,
+        host=replace(collect.host, enabled=False),
+        process=replace(collect.process, enabled=False),
+        journal=replace(collect.journal, enabled=False),
+        itself=replace(collect.itself, enabled=False),
+    )

@@ -1,0 +1,199 @@
+"""Reads our own sections of `anyascope.yml`, each into its part of the tree."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from anyascope.collect.options import (
+    CertificateOptions,
+    CollectOptions,
+    HostOptions,
+    JournalOptions,
+    ProcessOptions,
+    SelfOptions,
+)
+from anyascope.collect.scrape_config import ScrapeConfig
+from anyascope.config.addresses import Address, parse_address
+from anyascope.config.settings import (
+    SIGNALS,
+    ReceiveSettings,
+    ServerSettings,
+    StorageSettings,
+    StoreKind,
+    TlsFiles,
+)
+from anyascope.model.secret import SecretFile
+from anyascope.store.api.retention import RetentionPolicy
+from anyascope.wire.settings import Section, parse_duration_s
+
+SECONDS_A_DAY = 86_400
+OFF = "off"
+
+
+def resolve(section: Section, name: str) -> Path:
+    """A path as it is meant in this file: relative ones are seen from the file's folder."""
+    return Path(section.file).resolve().parent / name
+
+
+def read_server(section: Section) -> ServerSettings:
+    """`server`."""
+    default = ServerSettings()
+    listen = section.parsed("listen", parse_address, default.listen)
+    tls = section.section("tls")
+    files = None
+    if section.has("tls"):
+        files = TlsFiles(resolve(section, tls.text("cert_file")), resolve(section, tls.text("key_file")))
+    tls.done()
+    found = ServerSettings(
+        listen=listen,
+        is_chosen=section.has("listen"),
+        tls=files,
+        hosts=section.texts("hosts"),
+        external_url=section.text("external_url", "").rstrip("/"),
+    )
+    section.done()
+    return found
+
+
+def read_receive(section: Section) -> ReceiveSettings:
+    """`receive`."""
+    default = ReceiveSettings()
+    found = ReceiveSettings(
+        otlp_grpc=section.parsed("otlp_grpc", _address_or_off, default.otlp_grpc),
+        otlp_http=section.parsed("otlp_http", _address_or_off, default.otlp_http),
+    )
+    section.done()
+    return found
+
+
+def _address_or_off(text: str) -> Address | None:
+    # YAML 1.1 reads a bare `off` as false, and takers see it as it is written.
+    return None if text.lower() in (OFF, "false", "no") else parse_address(text)
+
+
+def read_token_files(section: Section) -> tuple[SecretFile, ...]:
+    """`access`."""
+    found = tuple(SecretFile(str(resolve(section, name))) for name in section.texts("token_files"))
+    section.done()
+    return found
+
+
+def read_storage(section: Section) -> StorageSettings:
+    """`storage`."""
+    default = StorageSettings()
+    directory = section.text("directory", None)
+    found = StorageSettings(
+        directory=resolve(section, directory) if directory else default.directory,
+        kind=section.choice("kind", StoreKind, default.kind),
+        reserve_bytes=section.size_bytes("reserve", default.reserve_bytes),
+        memory_bytes_max=section.size_bytes("memory_max", default.memory_bytes_max),
+    )
+    section.done()
+    return found
+
+
+def read_retention(section: Section) -> dict[str, RetentionPolicy]:
+    """`retention`: by signal, an age in whole days and a size."""
+    found = {}
+    for signal in SIGNALS:
+        bounds = section.section(signal)
+        default = RetentionPolicy()
+        found[signal] = RetentionPolicy(
+            age_days=bounds.parsed("age", _whole_days, default.age_days),
+            disk_bytes_max=bounds.size_bytes("size", default.disk_bytes_max),
+        )
+        bounds.done()
+    section.done()
+    return found
+
+
+def _whole_days(text: str) -> int:
+    seconds = parse_duration_s(text)
+    if seconds < SECONDS_A_DAY or seconds % SECONDS_A_DAY:
+        raise ValueError(f"must be whole days, such as 30d, got {text!r}")
+    return int(seconds // SECONDS_A_DAY)
+
+
+def read_collectors(section: Section, scrape_configs: tuple[ScrapeConfig, ...]) -> CollectOptions:
+    """`collectors`."""
+    found = CollectOptions(
+        scrape_configs=scrape_configs,
+        host=_read_host(section.section("host")),
+        process=_read_process(section.section("process")),
+        journal=_read_journal(section.section("journal")),
+        certificates=_read_certificates(section.section("certificates")),
+        itself=_read_self(section.section("self")),
+    )
+    section.done()
+    return found
+
+
+def _read_host(section: Section) -> HostOptions:
+    default = HostOptions()
+    found = HostOptions(
+        enabled=section.boolean("enabled", default.enabled),
+        interval_s=section.duration_s("interval", default.interval_s),
+        job=section.text("job", default.job),
+        instance=section.text("instance", default.instance),
+        procfs=Path(section.text("procfs", str(default.procfs))),
+        sysfs=Path(section.text("sysfs", str(default.sysfs))),
+        rootfs=Path(section.text("rootfs", str(default.rootfs))),
+    )
+    _refuse_zero(section, found.interval_s)
+    section.done()
+    return found
+
+
+def _read_process(section: Section) -> ProcessOptions:
+    default = ProcessOptions()
+    found = ProcessOptions(
+        enabled=section.boolean("enabled", default.enabled),
+        interval_s=section.duration_s("interval", default.interval_s),
+        names=section.texts("names"),
+        procfs=Path(section.text("procfs", str(default.procfs))),
+    )
+    _refuse_zero(section, found.interval_s)
+    section.done()
+    return found
+
+
+def _read_journal(section: Section) -> JournalOptions:
+    default = JournalOptions()
+    files = tuple(Path(name) for name in section.texts("files"))
+    found = JournalOptions(
+        enabled=section.boolean("enabled", default.enabled),
+        units=section.texts("units"),
+        files=files or default.files,
+    )
+    section.done()
+    return found
+
+
+def _read_certificates(section: Section) -> CertificateOptions:
+    default = CertificateOptions()
+    found = CertificateOptions(
+        files=tuple(resolve(section, name) for name in section.texts("files")),
+        endpoints=section.texts("endpoints"),
+        interval_s=section.duration_s("interval", default.interval_s),
+    )
+    _refuse_zero(section, found.interval_s)
+    section.done()
+    return found
+
+
+def _read_self(section: Section) -> SelfOptions:
+    default = SelfOptions()
+    found = SelfOptions(
+        enabled=section.boolean("enabled", default.enabled),
+        interval_s=section.duration_s("interval", default.interval_s),
+        job=section.text("job", default.job),
+        instance=section.text("instance", default.instance),
+    )
+    _refuse_zero(section, found.interval_s)
+    section.done()
+    return found
+
+
+def _refuse_zero(section: Section, interval_s: float) -> None:
+    if interval_s <= 0:
+        section.wrong("must be more than 0", name="interval")

@@ -1,0 +1,190 @@
+"""Files and flags become one tree; every mistake has its place."""
+
+from __future__ import annotations
+
+import pytest
+
+from anyascope.config.addresses import Address
+from anyascope.config.load import Sources, check, load
+from anyascope.config.settings import LogFormat, StoreKind
+from anyascope.errors import InvalidInputError
+from anyascope.wire.settings import SettingsError
+
+WHOLE = """
+global: {scrape_interval: 5s, scrape_timeout: 4s, evaluation_interval: 10s, external_labels: {site: zurich}, resolve_timeout: 2m}
+server: {listen: "127.0.0.1:9999", hosts: [scope.example], external_url: "https://scope.example/"}
+receive: {otlp_grpc: off, otlp_http: "127.0.0.1:14318"}
+access: {token_files: [token]}
+storage: {directory: store, reserve: 2GiB, memory_max: 1GiB}
+retention: {logs: {age: 7d, size: 5GB}}
+collectors:
+  host: {interval: 5s}
+  process: {names: [bitcoind]}
+  certificates: {files: [tls.crt], endpoints: ["example.org:443"]}
+rules: {default_pack: false}
+rule_files: [rules/*.yml]
+scrape_configs:
+- job_name: node
+  static_configs: [{targets: ["127.0.0.1:9100"]}]
+route: {receiver: team}
+receivers: [{name: team}]
+logging: {format: text, level: debug}
+"""
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def written(folder, text, name="anyascope.yml"):
+    path = folder / name
+    path.write_text(text)
+    return path
+
+
+def test_without_a_file_the_defaults_hold(folder):
+    """No file, no flags: loopback, every collector, 30 days."""
+    settings = load(Sources())
+    assert settings.server.listen == Address("127.0.0.1", 9470)
+    assert not settings.server.is_chosen
+    assert settings.collect.host.enabled
+    assert settings.retention["logs"].age_days == 30
+
+
+def test_a_whole_file_is_read(folder):
+    """Each section arrives in its part of the tree, and paths are seen from the file's folder."""
+    settings = load(Sources(config=written(folder, WHOLE)))
+    assert settings.server.listen == Address("127.0.0.1", 9999)
+    assert settings.server.hosts == ("scope.example",)
+    assert settings.receive.otlp_grpc is None
+    assert settings.receive.otlp_http == Address("127.0.0.1", 14318)
+    assert settings.token_files[0].path == folder / "token"
+    assert settings.storage.directory == folder / "store"
+    assert settings.storage.reserve_bytes == 2 * 2**30
+    assert settings.retention["logs"].age_days == 7
+    assert settings.retention["metrics"].age_days == 30
+    assert settings.collect.host.interval_s == 5
+    assert settings.collect.process.names == ("bitcoind",)
+    assert settings.collect.certificates.files == (folder / "tls.crt",)
+    assert settings.collect.scrape_configs[0].scrape_interval_s == 5
+    assert settings.rules.files == (str(folder / "rules/*.yml"),)
+    assert settings.rules.evaluation_interval_s == 10
+    assert settings.rules.external_labels == (("site", "zurich"),)
+    assert not settings.rules.default_pack
+    assert settings.alerting.route.receiver == "team"
+    assert settings.alerting.resolve_timeout_s == 120
+    assert settings.log_format is LogFormat.TEXT
+
+
+def test_flags_win_over_the_file(folder):
+    """What is said on the command line counts."""
+    sources = Sources(
+        config=written(folder, WHOLE),
+        data=folder / "elsewhere",
+        listen=":1234",
+        log_format="json",
+        store="memory",
+        collect=False,
+    )
+    settings = load(sources)
+    assert settings.storage.directory == folder / "elsewhere"
+    assert settings.storage.kind is StoreKind.MEMORY
+    assert settings.server.listen == Address("0.0.0.0", 1234)
+    assert settings.server.is_chosen
+    assert settings.log_format is LogFormat.JSON
+    assert not settings.collect.host.enabled
+    assert not settings.collect.itself.enabled
+    assert settings.collect.scrape_configs
+
+
+def test_a_prometheus_file_counts_as_it_is(folder):
+    """A prometheus.yml is taken whole; what has no effect here is said."""
+    path = written(
+        folder,
+        "global: {scrape_interval: 15s}\n"
+        "alerting: {alertmanagers: [{static_configs: [{targets: ['a:9093']}]}]}\n"
+        "remote_write: [{url: 'http://x/'}]\n"
+        "scrape_configs: [{job_name: p, static_configs: [{targets: ['a:1']}]}]\n",
+        "prometheus.yml",
+    )
+    settings = load(Sources(prometheus_config=path))
+    assert [config.job_name for config in settings.collect.scrape_configs] == ["p"]
+    assert len(settings.warnings) == 2
+    assert "section alerting has no effect" in settings.warnings[0]
+
+
+def test_an_alertmanager_file_counts_as_it_is(folder):
+    """An alertmanager.yml is taken whole."""
+    path = written(folder, "route: {receiver: r}\nreceivers: [{name: r}]\n", "alertmanager.yml")
+    assert load(Sources(alertmanager_config=path)).alerting.route.receiver == "r"
+
+
+def test_every_mistake_is_told_with_file_line_and_path(folder):
+    """One run shows all of them, in the order of the file."""
+    path = written(
+        folder,
+        "server: {listen: nowhere}\n"
+        "storage: {reserve: lots}\n"
+        "retention: {metrics: {age: 36h}}\n"
+        "colectors: {}\n"
+        "scrape_configs:\n- {job_name: a, scrape_intervall: 5s}\n",
+    )
+    with pytest.raises(SettingsError) as refused:
+        load(Sources(config=path))
+    told = [(mistake.line, mistake.path) for mistake in refused.value.mistakes]
+    assert told == [
+        (1, "server.listen"),
+        (2, "storage.reserve"),
+        (3, "retention.metrics.age"),
+        (4, "colectors"),
+        (6, "scrape_configs[0].scrape_intervall"),
+    ]
+    assert "did you mean collectors?" in str(refused.value)
+
+
+def test_a_file_that_cannot_be_read_is_named(folder):
+    """A missing, unreadable or binary file is one line."""
+    for path, part in (
+        (folder / "missing.yml", "No such file"),
+        (folder, "Is a directory"),
+        (folder / "binary.yml", "is not UTF-8"),
+    ):
+        (folder / "binary.yml").write_bytes(b"\xff\xfe")
+        with pytest.raises(SettingsError, match=part):
+            load(Sources(config=path))
+
+
+@pytest.mark.parametrize(
+    ("sources", "part"),
+    [
+        (Sources(listen="nowhere"), "--listen: not an address"),
+        (Sources(store="paper"), "--store: must be one of chdb, memory, got 'paper'"),
+        (Sources(log_format="xml"), "--log-format: must be one of json, text, got 'xml'"),
+    ],
+)
+def test_a_wrong_flag_is_named(folder, sources, part):
+    """The message names the flag, what was found and what is known."""
+    with pytest.raises(InvalidInputError) as refused:
+        load(sources)
+    assert part in str(refused.value)
+
+
+def test_check_knows_the_three_kinds_of_file(folder):
+    """Our own, Prometheus' and Alertmanager's files are each read as what they are."""
+    assert check(written(folder, WHOLE)) == []
+    assert check(written(folder, "scrape_configs: []\nremote_write: []\n", "p.yml")) == []
+    assert check(written(folder, "route: {receiver: r}\nreceivers: [{name: r}]\n", "a.yml")) == []
+    (mistake,) = check(written(folder, "route: {receiver: x}\nreceivers: [{name: r}]\n", "b.yml"))
+    assert "x" in mistake.message
+    (mistake,) = check(written(folder, "nonsense: 1\n", "c.yml"))
+    assert mistake.line == 1
+
+
+def test_settings_print_no_secret(folder):
+    """Printing the tree shows no password."""
+    written(folder, "s3cret", "token")
+    text = WHOLE + "# end\n"
+    assert "s3cret" not in repr(load(Sources(config=written(folder, text))))
+    assert "<secret>" in repr(load(Sources(config=written(folder, text))).token_files)
