@@ -123,3 +123,15 @@ def test_the_lock_file_of_the_page_names_no_registry():
     """The page's lock file records no download addresses."""
     for path in tracked("web/package-lock.json"):
         assert '"resolved": "http' not in path.read_text()
+
+
+def test_docs_name_every_setting():
+    """Each field that `config` takes stands in the reference of the configuration."""
+    page = (REPOSITORY / "docs/reference/configuration.md").read_text()
+    source = (REPOSITORY / "src/anyascope/config/sections.py").read_text()
+    taken = set(
+        re.findall(
+            r"\.(?:text|texts|integer|number|boolean|duration_s|size_bytes|choice|parsed|section)\(\s*\"(\w+)\"", source
+        )
+    )
+    assert {name for name in taken if not re.search(rf"\b{name}\b", page)} == set()
