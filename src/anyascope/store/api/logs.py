@@ -9,6 +9,8 @@ from typing import Protocol, TypeAlias
 
 from anyascope.model.logs import LogBatch, LogRecord
 
+BUCKETS_MAX = 11_000  # bars of a histogram; what Prometheus allows as points of a graph
+
 # --- conditions: built by `explore` from the search language, never from text by anybody else -------------------------
 #
 # A field is one of LOG_FIELDS, or `attributes.<key>`, or `resource.<key>`, or a bare key, which means the attribute of
@@ -21,7 +23,10 @@ LOG_FIELDS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """The body holds all of these words, whole and in any case; a word is a run of letters and digits."""
+    """The body holds all of these words, whole and in any case; a word is a run of letters and digits.
+
+    Everything beyond ASCII counts as a letter. A text without a word asks for nothing and holds.
+    """
 
     text: str
 
@@ -35,7 +40,11 @@ class Phrase:
 
 @dataclass(frozen=True, slots=True)
 class FieldEquals:
-    """The field has this value, to the letter (`severity` in any case, ids as lower-case hex)."""
+    """The field has this value, to the letter; a missing field is empty text.
+
+    `severity` is compared in any case and fits the range's name (`ERROR`), the number's own (`ERROR2`) and the text that
+    was sent. Ids are hex.
+    """
 
     field: str
     value: str
@@ -43,7 +52,11 @@ class FieldEquals:
 
 @dataclass(frozen=True, slots=True)
 class FieldMatches:
-    """The field's whole value matches this RE2 expression; `body` is searched instead of matched whole."""
+    """The field's whole value matches this RE2 expression; `body` is searched instead of matched whole.
+
+    A missing field is empty text. The value of `severity` is the range's name, or the text that was sent where there is
+    no number.
+    """
 
     field: str
     pattern: str
@@ -146,7 +159,7 @@ class LogBucket:
 
 
 class LogWriter(Protocol):
-    """Keeps logs."""
+    """Keeps logs. A record without a time gets its observed time, or the time of writing where it has neither."""
 
     async def write_logs(self, batches: Sequence[LogBatch], *, token: str = "") -> None:
         """Return once all batches survive `kill -9`; see `MetricWriter.write_metrics`."""
@@ -159,10 +172,17 @@ class LogReader(Protocol):
         """The records that meet the condition."""
 
     async def histogram(self, query: LogQuery, *, bucket_ns: int) -> list[LogBucket]:
-        """Counts in buckets aligned to multiples of `bucket_ns`, empty ones included; limit and cursor play no part."""
+        """Counts in buckets aligned to multiples of `bucket_ns`, empty ones included; limit and cursor play no part.
+
+        Raises:
+            LimitExceededError: there would be more than BUCKETS_MAX buckets.
+        """
 
     async def top_values(self, field: str, query: LogQuery, *, limit: int = 10) -> list[tuple[str, int]]:
-        """The commonest values of a field among the records, with counts; limit and cursor of the query play no part."""
+        """The commonest values of a field among the records, with counts, equal counts by value.
+
+        Missing and empty ones are not counted; limit and cursor of the query play no part.
+        """
 
     async def fields(self, query: LogQuery, *, limit: int = 100) -> list[tuple[str, int]]:
         """Which attribute and resource keys (as `attributes.k`, `resource.k`) the records have, commonest first."""

@@ -6,6 +6,7 @@ few calls and no look at the condition's shape.
 
 from __future__ import annotations
 
+import base64
 import json
 import math
 import operator
@@ -56,7 +57,7 @@ _COMPARE: dict[Comparison, Callable[[float, float], bool]] = {
 def text_of(value: AttributeValue) -> str:  # noqa: PLR0911  # one case a kind of value
     """A value as the text that conditions compare: `5`, `1.5`, `true`, JSON for lists and maps, empty for none.
 
-    Bytes are lower-case hex.
+    Bytes are base64, as in OTLP's JSON.
     """
     if isinstance(value, str):
         return value
@@ -65,7 +66,7 @@ def text_of(value: AttributeValue) -> str:  # noqa: PLR0911  # one case a kind o
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, bytes):
-        return value.hex()
+        return base64.b64encode(value).decode()
     if isinstance(value, float):
         return str(int(value)) if value.is_integer() and abs(value) < 2**53 else repr(value)
     if isinstance(value, int):
@@ -75,7 +76,7 @@ def text_of(value: AttributeValue) -> str:  # noqa: PLR0911  # one case a kind o
 
 def _encode(value: object) -> str:
     assert isinstance(value, bytes), f"an attribute holds a {type(value).__name__}"
-    return value.hex()
+    return base64.b64encode(value).decode()
 
 
 def words_of(text: str) -> list[str]:

@@ -1,0 +1,5 @@
+"""Control state: SQLite on disk, or memory."""
+
+from anyascope.store.documents.memory import MemoryDocuments
+
+__all__ = ["MemoryDocuments"]

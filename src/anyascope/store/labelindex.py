@@ -1,0 +1,380 @@
+"""The label index: which series match, from memory.
+
+Series get dense reference numbers in the order in which they appear, so that postings stay sorted by appending and a
+selection is a numpy array. The index is rebuilt at start from what is kept of the series.
+"""
+
+from __future__ import annotations
+
+import re
+from array import array
+from collections import OrderedDict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import re2
+from numpy.typing import NDArray
+
+from anyascope.errors import InvalidInputError
+from anyascope.model.labels import METRIC_NAME, Labels, Matcher, MatchOp, series_id
+
+Refs = NDArray[np.uint32]
+
+SELECTIONS_CACHED_MAX = 1024  # selectors; rules and dashboards ask for the same ones again and again
+PATTERNS_CACHED_MAX = 512  # (label, pattern) pairs whose matching values are remembered
+PROBES_MAX = 64  # ids tried for a series whose own is taken; 44 bits make even the second a rarity
+SERIES_FIRST_CAPACITY = 1024  # entries; the arrays double from here
+NEVER_MS = np.iinfo(np.int64).max
+LITERALS = re.compile(r"[0-9A-Za-z_:\-/ ,@=~%!<>#&'\"]*(?:\|[0-9A-Za-z_:\-/ ,@=~%!<>#&'\"]*)*\Z")
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """Where the series of a batch stand.
+
+    Attributes:
+        refs: uint32[series], the reference of each.
+        fresh: positions in the batch of the series that were not known before.
+    """
+
+    refs: Refs
+    fresh: tuple[int, ...]
+
+
+@dataclass(slots=True)
+class Remembered:
+    """The values of one label that a pattern matched among the first `seen` ones."""
+
+    seen: int
+    values: list[str]
+
+
+class Pattern:
+    """A regular expression over a whole label value; a choice of plain words needs no engine.
+
+    Raises:
+        InvalidInputError: it is not RE2.
+    """
+
+    def __init__(self, source: str) -> None:
+        self.literals = frozenset(source.split("|")) if LITERALS.match(source) else None
+        self._compiled = compile_whole(source)
+
+    def matches(self, value: str) -> bool:
+        """Whether the whole value matches."""
+        if self.literals is not None:
+            return value in self.literals
+        return self._compiled.match(value) is not None
+
+
+def compile_whole(source: str) -> re2._Regexp:
+    """RE2 anchored at both ends, dot matching newlines, as Prometheus compiles matchers."""
+    return compile_re2(f"^(?s:{source})$", shown=source)
+
+
+def compile_re2(source: str, *, shown: str) -> re2._Regexp:
+    """RE2 without its own logging.
+
+    Raises:
+        InvalidInputError: it is not RE2; the message shows `shown`.
+    """
+    options = re2.Options()
+    options.log_errors = False
+    try:
+        return re2.compile(source, options)
+    except re2.error as error:
+        raise InvalidInputError(f"regular expression {shown!r} is not valid RE2: {said(error)}") from error
+
+
+def said(error: re2.error) -> str:
+    """What the engine said, which it says in bytes."""
+    said_by_engine = error.args[0] if error.args else ""
+    return said_by_engine.decode("utf-8", "replace") if isinstance(said_by_engine, bytes) else str(said_by_engine)
+
+
+class LabelIndex:
+    """All series in memory, by label. Not safe for threads: it lives on the event loop."""
+
+    def __init__(self) -> None:
+        self._labels: list[Labels | None] = []
+        self._ids = np.zeros(SERIES_FIRST_CAPACITY, np.uint64)
+        self._first_ms = np.zeros(SERIES_FIRST_CAPACITY, np.int64)
+        self._last_ms = np.zeros(SERIES_FIRST_CAPACITY, np.int64)
+        self._by_id: dict[int, int] = {}
+        self._moved: dict[Labels, int] = {}
+        self._postings: dict[str, dict[str, array[int]]] = {}
+        self._values: dict[str, list[str]] = {}
+        self._every = array("I")
+        self._selections: OrderedDict[tuple[Matcher, ...], tuple[int, Refs]] = OrderedDict()
+        self._patterns: OrderedDict[tuple[str, str], tuple[Pattern, Remembered]] = OrderedDict()
+        self._generation = 0
+
+    def __len__(self) -> int:
+        return len(self._every)
+
+    @property
+    def capacity(self) -> int:
+        """One more than the largest reference ever given."""
+        return len(self._labels)
+
+    @property
+    def collisions(self) -> int:
+        """How many series live under another id than their labels' own."""
+        return len(self._moved)
+
+    # --- growing ------------------------------------------------------------------------------------------------------
+
+    def place(self, series: Sequence[Labels], ids: NDArray[np.uint64]) -> Placed:
+        """References of the series of a batch; unknown ones are added, with no time yet."""
+        refs = np.empty(len(series), np.uint32)
+        fresh: list[int] = []
+        by_id, known = self._by_id, self._labels
+        for position, (labels, number) in enumerate(zip(series, ids.tolist(), strict=True)):
+            ref = by_id.get(number)
+            if ref is not None and (known[ref] is labels or known[ref] == labels):
+                refs[position] = ref
+                continue
+            ref, is_new = self._find_or_add(labels, number, taken=ref is not None)
+            refs[position] = ref
+            if is_new:
+                fresh.append(position)
+        return Placed(refs, tuple(fresh))
+
+    def _find_or_add(self, labels: Labels, number: int, *, taken: bool) -> tuple[int, bool]:
+        moved = self._moved.get(labels)
+        if moved is not None:
+            return self._by_id[moved], False
+        if taken:
+            number = self._free_id(labels)
+        return self.add(labels, number), True
+
+    def _free_id(self, labels: Labels) -> int:
+        # A salt that is no label name keeps probes of different series apart; the metric's 20 bits stay.
+        for probe in range(1, PROBES_MAX):
+            number = series_id((*labels, ("\xff", str(probe))))
+            if number not in self._by_id:
+                return number
+        raise AssertionError(f"no free id for a series after {PROBES_MAX} tries")
+
+    def add(self, labels: Labels, number: int, *, first_ms: int = NEVER_MS, last_ms: int = -NEVER_MS) -> int:
+        """Add a series that is not there yet under this id; its reference."""
+        ref = len(self._labels)
+        if ref == len(self._ids):
+            for name in ("_ids", "_first_ms", "_last_ms"):
+                setattr(self, name, np.concatenate((getattr(self, name), np.zeros_like(getattr(self, name)))))
+        self._labels.append(labels)
+        self._ids[ref], self._first_ms[ref], self._last_ms[ref] = number, first_ms, last_ms
+        self._by_id[number] = ref
+        if number != series_id(labels):
+            self._moved[labels] = number
+        for name, value in labels:
+            by_value = self._postings.setdefault(name, {})
+            posting = by_value.get(value)
+            if posting is None:
+                posting = by_value[value] = array("I")
+                self._values.setdefault(name, []).append(value)
+            posting.append(ref)
+        self._every.append(ref)
+        self._generation += 1
+        return ref
+
+    def saw(self, refs: Refs, times_ms: NDArray[np.int64]) -> None:
+        """Widen the known first and last time of series; one entry a sample, references may repeat."""
+        np.minimum.at(self._first_ms, refs, times_ms)
+        np.maximum.at(self._last_ms, refs, times_ms)
+
+    def drop(self, refs: Iterable[int]) -> None:
+        """Forget these series; their references are not used again."""
+        gone = {ref for ref in refs if self._labels[ref] is not None}
+        if not gone:
+            return
+        touched: set[tuple[str, str]] = set()
+        for ref in gone:
+            labels = self._labels[ref]
+            assert labels is not None
+            touched.update(labels)
+            self._labels[ref] = None
+            del self._by_id[int(self._ids[ref])]
+            self._moved.pop(labels, None)
+        for name, value in touched:
+            kept = array("I", [ref for ref in self._postings[name][value] if ref not in gone])
+            if kept:
+                self._postings[name][value] = kept
+            else:
+                del self._postings[name][value]
+        for name in {name for name, _ in touched}:
+            self._values[name] = list(self._postings[name])
+            if not self._postings[name]:
+                del self._postings[name], self._values[name]
+        self._every = array("I", [ref for ref in self._every if ref not in gone])
+        self._patterns.clear()
+        self._generation += 1
+
+    # --- asking -------------------------------------------------------------------------------------------------------
+
+    def labels(self, ref: int) -> Labels:
+        """The labels behind a reference."""
+        labels = self._labels[ref]
+        assert labels is not None
+        return labels
+
+    def ids(self, refs: Refs) -> NDArray[np.uint64]:
+        """uint64[refs]: the stored ids."""
+        return self._ids[refs]
+
+    def last_ms(self, refs: Refs) -> NDArray[np.int64]:
+        """int64[refs]: the newest known sample times."""
+        return self._last_ms[refs]
+
+    def ref_of(self, number: int) -> int | None:
+        """The reference of a stored id, or None."""
+        return self._by_id.get(number)
+
+    def every(self) -> Refs:
+        """All series, in the order of their references."""
+        return np.array(self._every, np.uint32)
+
+    def select(self, matchers: Sequence[Matcher]) -> Refs:
+        """The series for which all matchers hold, sorted by their labels. Read it, never write: it is remembered.
+
+        Raises:
+            InvalidInputError: a regular expression is not RE2.
+        """
+        key = tuple(matchers)
+        found = self._selections.get(key)
+        if found is not None and found[0] == self._generation:
+            self._selections.move_to_end(key)
+            return found[1]
+        refs = self._select(key).tolist()
+        refs.sort(key=self._labels.__getitem__)
+        ordered = np.array(refs, np.uint32)
+        self._selections[key] = (self._generation, ordered)
+        if len(self._selections) > SELECTIONS_CACHED_MAX:
+            self._selections.popitem(last=False)
+        return ordered
+
+    def _select(self, matchers: Sequence[Matcher]) -> Refs:
+        wanted: list[Refs] = []
+        barred: list[Refs] = []
+        for matcher in matchers:
+            if accepts(matcher, "", self._pattern(matcher)):
+                barred.append(self._union(matcher, accepted=False))
+            else:
+                wanted.append(self._union(matcher, accepted=True))
+        wanted.sort(key=len)
+        chosen = wanted[0] if wanted else self.every()
+        for other in wanted[1:]:
+            chosen = chosen[contains(other, chosen)]
+        for other in barred:
+            chosen = chosen[~contains(other, chosen)]
+        return chosen
+
+    def _pattern(self, matcher: Matcher) -> Pattern | None:
+        if matcher.op in (MatchOp.EQUAL, MatchOp.NOT_EQUAL):
+            return None
+        return self._remembered(matcher.name, matcher.value)[0]
+
+    def _remembered(self, name: str, source: str) -> tuple[Pattern, Remembered]:
+        key = (name, source)
+        entry = self._patterns.get(key)
+        if entry is None:
+            entry = self._patterns[key] = (Pattern(source), Remembered(0, []))
+            if len(self._patterns) > PATTERNS_CACHED_MAX:
+                self._patterns.popitem(last=False)
+        else:
+            self._patterns.move_to_end(key)
+        return entry
+
+    def _union(self, matcher: Matcher, *, accepted: bool) -> Refs:
+        """Sorted references of the series that carry the label with a value that the matcher accepts (or refuses)."""
+        postings = self._postings.get(matcher.name, {})
+        is_positive = matcher.op in (MatchOp.EQUAL, MatchOp.REGEX)
+        hits = self._values_hit(matcher)
+        if is_positive == accepted:
+            values = hits
+        else:
+            refused = set(hits)
+            values = [value for value in postings if value not in refused]
+        parts = [np.array(postings[value], np.uint32) for value in values]
+        if not parts:
+            return np.empty(0, np.uint32)
+        return parts[0] if len(parts) == 1 else np.sort(np.concatenate(parts))
+
+    def _values_hit(self, matcher: Matcher) -> list[str]:
+        """The known values of the label that the matcher's text or pattern fits, its sign left aside."""
+        postings = self._postings.get(matcher.name, {})
+        if matcher.op in (MatchOp.EQUAL, MatchOp.NOT_EQUAL):
+            return [matcher.value] if matcher.value in postings else []
+        pattern, remembered = self._remembered(matcher.name, matcher.value)
+        if pattern.literals is not None:
+            return [value for value in pattern.literals if value in postings]
+        values = self._values.get(matcher.name, [])
+        remembered.values.extend(value for value in values[remembered.seen :] if pattern.matches(value))
+        remembered.seen = len(values)
+        return remembered.values
+
+    def select_any(self, matcher_sets: Sequence[Sequence[Matcher]], *, start_ms: int, end_ms: int) -> Refs:
+        """Series that match any of the sets (all series for no set) and may have a sample in the stretch (inclusive)."""
+        chosen = [self.select(matchers) for matchers in matcher_sets] if matcher_sets else [self.every()]
+        refs = chosen[0] if len(chosen) == 1 else np.unique(np.concatenate(chosen))
+        return refs[(self._first_ms[refs] <= end_ms) & (self._last_ms[refs] >= start_ms)]
+
+    def within(self, refs: Refs, *, start_ms: int, end_ms: int) -> Refs:
+        """Those of the series that may have a sample in the stretch (inclusive), in the same order."""
+        return refs[(self._first_ms[refs] <= end_ms) & (self._last_ms[refs] >= start_ms)]
+
+    def names_of(self, refs: Refs) -> list[str]:
+        """The label names of these series, sorted."""
+        if len(refs) == len(self._every):
+            return sorted(self._postings)
+        return sorted({name for ref in refs.tolist() for name, _ in self.labels(ref)})
+
+    def values_of(self, name: str, refs: Refs) -> list[str]:
+        """The values of one label over these series, sorted."""
+        if len(refs) == len(self._every):
+            return sorted(self._postings.get(name, ()))
+        return sorted({value for ref in refs.tolist() for known, value in self.labels(ref) if known == name})
+
+    def quiet_since(self, time_ms: int) -> Refs:
+        """Series without a sample at or after this time."""
+        every = self.every()
+        return every[self._last_ms[every] < time_ms]
+
+    # --- where series come from ---------------------------------------------------------------------------------------
+
+    def largest_metrics(self, limit: int) -> tuple[tuple[str, int], ...]:
+        """(metric, series), the largest first."""
+        return largest(((name, len(refs)) for name, refs in self._postings.get(METRIC_NAME, {}).items()), limit)
+
+    def widest_labels(self, limit: int) -> tuple[tuple[str, int], ...]:
+        """(label name, distinct values), the widest first."""
+        return largest(((name, len(values)) for name, values in self._postings.items()), limit)
+
+    def largest_pairs(self, limit: int) -> tuple[tuple[str, int], ...]:
+        """("name=value", series), the largest first."""
+        return largest(
+            ((f"{name}={value}", len(refs)) for name, found in self._postings.items() for value, refs in found.items()),
+            limit,
+        )
+
+
+def largest(counts: Iterable[tuple[str, int]], limit: int) -> tuple[tuple[str, int], ...]:
+    """The `limit` largest counts, equal ones by name."""
+    return tuple(sorted(counts, key=lambda pair: (-pair[1], pair[0]))[:limit])
+
+
+def accepts(matcher: Matcher, value: str, pattern: Pattern | None) -> bool:
+    """Whether the matcher holds for this value; `pattern` is its compiled expression where it has one."""
+    hit = value == matcher.value if pattern is None else pattern.matches(value)
+    return hit == (matcher.op in (MatchOp.EQUAL, MatchOp.REGEX))
+
+
+def contains(ordered: Refs, items: Refs) -> NDArray[np.bool_]:
+    """bool[items]: which of `items` stand in `ordered`, which is sorted."""
+    if not len(ordered):
+        return np.zeros(len(items), np.bool_)
+    places = np.searchsorted(ordered, items)
+    places[places == len(ordered)] = 0
+    found: NDArray[np.bool_] = ordered[places] == items
+    return found
