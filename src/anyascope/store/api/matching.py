@@ -1,24 +1,16 @@
 """Whether a log record meets a condition, in memory: what a store's own search must agree with.
 
-Used by the live tail and by the memory store. A condition is compiled once into closures, so that a record costs a
-few calls and no look at the condition's shape.
+Used by the live tail. A condition is compiled once into closures, so that a record costs a few calls and no look at the
+condition's shape.
 """
 
 from __future__ import annotations
 
-import base64
-import json
-import math
 import operator
-import re
 from collections.abc import Callable
-from typing import Any, TypeAlias, assert_never
+from typing import TypeAlias, assert_never
 
-import re2
-
-from anyascope.errors import InvalidInputError
-from anyascope.model.attributes import AttributeValue
-from anyascope.model.logs import LogRecord, Severity
+from anyascope.model.logs import LogRecord, severity_name
 from anyascope.store.api.logs import (
     LOG_FIELDS,
     AllOf,
@@ -34,76 +26,21 @@ from anyascope.store.api.logs import (
     SeverityAtLeast,
     Words,
 )
+from anyascope.store.labelindex import compile_re2, compile_whole
+from anyascope.store.text import number_of, severity_range, text_of, words_of
 
 Predicate: TypeAlias = Callable[[LogRecord], bool]
 FieldText: TypeAlias = Callable[[LogRecord], str]
 
 ATTRIBUTES_PREFIX = "attributes."
 RESOURCE_PREFIX = "resource."
-REGEX_MEMORY_BYTES_MAX = 1 << 20  # RE2 refuses an expression whose program is larger; 1 MiB is 4 times the longest seen
 
-# A word is a run of letters and digits: ASCII punctuation and white space part words, everything beyond ASCII is part of
-# one, as the store's text index has it.
-_WORD = re.compile(rb"[0-9a-z\x80-\xff]+")
-_NUMBER = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
 _COMPARE: dict[Comparison, Callable[[float, float], bool]] = {
     Comparison.LESS: operator.lt,
     Comparison.LESS_EQUAL: operator.le,
     Comparison.GREATER: operator.gt,
     Comparison.GREATER_EQUAL: operator.ge,
 }
-
-
-def text_of(value: AttributeValue) -> str:  # noqa: PLR0911  # one case a kind of value
-    """A value as the text that conditions compare: `5`, `1.5`, `true`, JSON for lists and maps, empty for none.
-
-    Bytes are base64, as in OTLP's JSON.
-    """
-    if isinstance(value, str):
-        return value
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, bytes):
-        return base64.b64encode(value).decode()
-    if isinstance(value, float):
-        return str(int(value)) if value.is_integer() and abs(value) < 2**53 else repr(value)
-    if isinstance(value, int):
-        return str(value)
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=_encode)
-
-
-def _encode(value: object) -> str:
-    assert isinstance(value, bytes), f"an attribute holds a {type(value).__name__}"
-    return base64.b64encode(value).decode()
-
-
-def words_of(text: str) -> list[str]:
-    """The words of a text, lower-cased (A-Z only), in order, repeats included."""
-    return [word.decode() for word in _WORD.findall(text.encode("utf-8", "replace").lower())]
-
-
-def severity_range(number: int) -> str:
-    """`ERROR` for 17 to 20 and so on; empty for 0 and anything outside 1-24. The value of the field `severity`."""
-    return Severity((number - 1) // 4 * 4 + 1).name if 1 <= number <= 24 else ""
-
-
-def compile_regex(pattern: str) -> Any:
-    """An RE2 expression in which a dot matches line breaks too, as the embedded engine has it.
-
-    Raises:
-        InvalidInputError: it is not one, or its program would be too large.
-    """
-    options = re2.Options()
-    options.log_errors = False
-    options.dot_nl = True
-    options.max_mem = REGEX_MEMORY_BYTES_MAX
-    try:
-        return re2.compile(pattern, options)
-    except re2.error as error:
-        detail = error.args[0].decode() if error.args and isinstance(error.args[0], bytes) else str(error)
-        raise InvalidInputError(f"not a valid regular expression {pattern!r}: {detail}") from error
 
 
 def field_text(name: str) -> FieldText:
@@ -125,7 +62,7 @@ _LOG_FIELD_TEXTS: dict[str, FieldText] = {
     "service": lambda record: record.resource.service,
     "host": lambda record: record.resource.host,
     "stream": lambda record: record.stream,
-    "severity": lambda record: severity_range(record.severity_number),
+    "severity": lambda record: severity_range(record.severity_number) or record.severity_text,
     "trace_id": lambda record: record.trace_id.hex(),
     "span_id": lambda record: record.span_id.hex(),
     "correlation_id": lambda record: record.correlation_id,
@@ -145,12 +82,10 @@ def predicate_of(condition: Condition) -> Predicate:  # noqa: PLR0911  # one cas
         case Words(text):
             return _words(text)
         case Phrase(text):
-            needle = text.encode().lower()
-            return lambda record: needle in record.body.encode("utf-8", "replace").lower()
+            needle = text.lower()
+            return lambda record: needle in record.body.lower()
         case FieldEquals(name, value):
-            read = field_text(name)
-            wanted = value.upper() if name == "severity" else value
-            return lambda record: read(record) == wanted
+            return _equals(name, value)
         case FieldMatches(name, pattern):
             return _matches(name, pattern)
         case FieldExists(name):
@@ -174,34 +109,46 @@ def predicate_of(condition: Condition) -> Predicate:  # noqa: PLR0911  # one cas
 
 
 def _words(text: str) -> Predicate:
-    wanted = set(_WORD.findall(text.encode().lower()))
+    wanted = set(words_of(text))
 
     def holds(record: LogRecord) -> bool:
-        body = record.body.encode("utf-8", "replace").lower()
-        # Most records lack the word: one look for its bytes is cheaper than parting the body into words.
-        return all(word in body for word in wanted) and wanted.issubset(_WORD.findall(body))
+        body = record.body.lower()
+        # Most records lack the word: a look for its letters is cheaper than parting the body into words.
+        return all(word in body for word in wanted) and wanted.issubset(words_of(body))
+
+    return holds
+
+
+def _equals(name: str, value: str) -> Predicate:
+    read = field_text(name)
+    if name in ("trace_id", "span_id"):
+        return lambda record: read(record) == value.lower()
+    if name != "severity":
+        return lambda record: read(record) == value
+    wanted = value.upper()
+
+    def holds(record: LogRecord) -> bool:
+        exact = severity_name(record.severity_number)
+        return wanted in (read(record).upper(), exact, record.severity_text.upper())
 
     return holds
 
 
 def _matches(name: str, pattern: str) -> Predicate:
     read = field_text(name)
-    compiled = compile_regex(pattern)
-    found = compiled.search if name == "body" else compiled.fullmatch
-    return lambda record: found(read(record)) is not None
+    if name == "body":
+        found = compile_re2(f"(?s){pattern}", shown=pattern)
+        return lambda record: found.search(read(record)) is not None
+    whole = compile_whole(pattern)
+    return lambda record: whole.match(read(record)) is not None
 
 
-def _compares(name: str, comparison: Comparison, number: float) -> Predicate:
+def _compares(name: str, comparison: Comparison, wanted: float) -> Predicate:
     read = field_text(name)
     compare = _COMPARE[comparison]
 
     def holds(record: LogRecord) -> bool:
-        value = number_of(read(record))
-        return not math.isnan(value) and compare(value, number)
+        number = number_of(read(record))
+        return number is not None and compare(number, wanted)
 
     return holds
-
-
-def number_of(text: str) -> float:
-    """The decimal number that a text is, or NaN."""
-    return float(text) if _NUMBER.fullmatch(text) else math.nan

@@ -1,0 +1,1 @@
+"""How the document tables grow: Alembic revisions, run at start."""
