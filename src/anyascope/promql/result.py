@@ -1,0 +1,65 @@
+"""What a query answers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import Enum
+
+from anyascope.frames.samples import SampleFrame
+from anyascope.model.labels import Labels
+
+
+class ResultKind(Enum):
+    """The four kinds of values, in Prometheus' words."""
+
+    SCALAR = "scalar"
+    STRING = "string"
+    VECTOR = "vector"
+    MATRIX = "matrix"
+
+
+@dataclass(frozen=True, slots=True)
+class QueryStats:
+    """What a query took.
+
+    Attributes:
+        series: how many the selectors read.
+        samples: how many samples they read.
+        fetch_ms, evaluate_ms: how long reading and judging took.
+    """
+
+    series: int = 0
+    samples: int = 0
+    fetch_ms: float = 0.0
+    evaluate_ms: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class QueryResult:
+    """The answer to one query.
+
+    Attributes:
+        kind: of the value.
+        frame: a vector has one sample a series at the query's time, in the order in which Prometheus lists it; a matrix
+            the samples of each series, series sorted by labels; a scalar one series without labels; a string none.
+        text: of a string.
+        time_ms: the time of an instant query; the end of a range query.
+        warnings, infos: annotations, each once, with their place in the query.
+        stats: what it took.
+    """
+
+    kind: ResultKind
+    frame: SampleFrame
+    time_ms: int
+    text: str = ""
+    warnings: tuple[str, ...] = ()
+    infos: tuple[str, ...] = ()
+    stats: QueryStats = QueryStats()
+
+    def __len__(self) -> int:
+        return len(self.frame)
+
+    def pairs(self) -> Iterator[tuple[Labels, float]]:
+        """Each series' labels and last value: all there is to a vector or a scalar."""
+        return zip(self.frame.labels, self.frame.values[self.frame.offsets[1:] - 1].tolist(), strict=True)
