@@ -24,7 +24,7 @@ from anyascope.store.api.logs import (
     SeverityAtLeast,
     Words,
 )
-from anyascope.store.api.matching import number_of, words_of
+from anyascope.store.text import number_of, words_of
 
 SEVERITY_NUMBER_MAX = 24  # OpenTelemetry's last
 SEVERITY_STEP = 4  # numbers a range
@@ -71,7 +71,7 @@ def word_condition(field: str, text: str, *, is_quoted: bool) -> Condition:
         ValueError: the field cannot have it.
     """
     if field == "body":
-        is_word = not is_quoted and words_of(text) == [_lower(text)]
+        is_word = not is_quoted and words_of(text) == [text.lower()]
         return Words(text) if is_word else Phrase(text) if text else EVERYTHING
     if not text:
         return Not(FieldExists(field))
@@ -105,7 +105,7 @@ def compare_condition(field: str, sign: str, text: str) -> Condition:
     if field == "severity":
         return _compare_severity(comparison, text)
     number = number_of(text)
-    if not math.isfinite(number):
+    if number is None or not math.isfinite(number):
         raise ValueError(f"{field}:{sign} needs a number, got {_clip(text)}")
     return FieldCompares(field, comparison, number)
 
@@ -164,10 +164,6 @@ def _checked_id(field: str, text: str) -> str:
 
 def _clip(text: str) -> str:
     return repr(text if len(text) <= SHOWN_CHARS_MAX else f"{text[:SHOWN_CHARS_MAX]}…")
-
-
-def _lower(text: str) -> str:
-    return text.encode().lower().decode()  # A-Z only, as the words of a body are
 
 
 def _is_word(character: str) -> bool:

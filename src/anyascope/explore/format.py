@@ -22,7 +22,7 @@ from anyascope.store.api.logs import (
     SeverityAtLeast,
     Words,
 )
-from anyascope.store.api.matching import words_of
+from anyascope.store.text import words_of
 
 _PLAIN_VALUE = re.compile(r"[\w.@+-][\w.@+:/-]*")
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from anyascope.errors import InvalidInputError
-from anyascope.store.api.matching import compile_regex
+from anyascope.store.labelindex import compile_re2
 
 QUERY_CHARS_MAX = 8_192  # what fits into a URL that every proxy passes on
 REGEX_CHARS_MAX = 1_000  # longer ones were never written by a person
@@ -104,7 +104,7 @@ def checked_regex(query: str, token: Token) -> str:
     if len(token.text) > REGEX_CHARS_MAX:
         raise QuerySyntaxError(query, token.at, f"a regular expression may have {REGEX_CHARS_MAX} characters")
     try:
-        compile_regex(token.text)
+        compile_re2(token.text, shown=token.text)
     except InvalidInputError as error:
         raise QuerySyntaxError(query, token.at, error.message) from error
     return token.text
