@@ -19,12 +19,17 @@ PointLabels: TypeAlias = tuple[tuple[str, str], ...]
 
 @dataclass(slots=True)
 class Family:
-    """A metric and its points now."""
+    """A metric and its points now.
+
+    Attributes:
+        family: whose part it is, such as the histogram of a `_bucket`; its own name where empty.
+    """
 
     name: str
     type: MetricType
     help: str
     points: list[tuple[PointLabels, float]] = field(default_factory=list)
+    family: str = ""
 
     def add(self, value: float, *labels: tuple[str, str]) -> None:
         """Append one point."""
@@ -65,7 +70,8 @@ class PointBook:
         draft = self._book.draft(
             np.array(slots, dtype=np.int64), np.array(values, dtype=np.float64), time_ms=time_ns // NS_PER_MS
         )
-        metadata = tuple(MetricMetadata(family.name, family.type, family.help) for family in present)
+        told = {found.family or found.name: found for found in present}
+        metadata = tuple(MetricMetadata(name, found.type, found.help) for name, found in told.items())
         return draft, MetricBatch(samples=draft.samples, metadata=self._news(metadata))
 
     def commit(self, draft: Draft, batch: MetricBatch) -> None:

@@ -82,7 +82,7 @@ class ScrapePool:
         """Find targets and begin to scrape them. Series of a predecessor's targets with equal labels live on."""
         if predecessor is None:
             # A slow inventory must not hold up the server's start: its targets come when it has answered.
-            first = [found for found in self._discoverers if isinstance(found, FileDiscoverer)]
+            first: list[Discoverer] = [found for found in self._discoverers if isinstance(found, FileDiscoverer)]
         else:
             first = self._discoverers
         await asyncio.gather(*(found.look() for found in first))
