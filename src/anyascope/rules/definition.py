@@ -1,0 +1,83 @@
+"""Rules as they were written, checked and parsed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from anyascope.model.labels import Labels
+from anyascope.wire.gotemplate import Template
+
+INTERVAL_DEFAULT_S = 60.0  # Prometheus' default `evaluation_interval`
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingRule:
+    """Stores the answer of an expression as a metric.
+
+    Attributes:
+        name: of the recorded metric.
+        expr: PromQL.
+        labels: added to each series; they win over the expression's own.
+        line: where it stands in its file, from 1.
+    """
+
+    name: str
+    expr: str
+    labels: Labels = ()
+    line: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class AlertingRule:
+    """Raises an alert for each element of an expression's answer.
+
+    Attributes:
+        name: of the alert (`alertname`).
+        expr: PromQL.
+        hold_s: `for`: how long the expression must hold before the alert fires.
+        keep_firing_s: `keep_firing_for`: how long it still fires after the expression has ceased to hold.
+        labels, annotations: templates by name; labels win over the expression's own.
+        label_texts, annotation_texts: the same as they were written.
+        line: where it stands in its file, from 1.
+    """
+
+    name: str
+    expr: str
+    hold_s: float = 0.0
+    keep_firing_s: float = 0.0
+    labels: Mapping[str, Template] = field(default_factory=dict)
+    annotations: Mapping[str, Template] = field(default_factory=dict)
+    label_texts: Labels = ()
+    annotation_texts: Mapping[str, str] = field(default_factory=dict)
+    line: int = 0
+
+
+Rule: TypeAlias = RecordingRule | AlertingRule
+
+
+@dataclass(frozen=True, slots=True)
+class RuleGroup:
+    """Rules that are evaluated one after the other at the same time.
+
+    Attributes:
+        name: unique in its file.
+        file: where it was read from; with the name it identifies the group.
+        interval_s: between evaluations by time; 0 where the file leaves it to the server's default.
+        limit: how many series or alerts a rule may make, 0 for any number; past it the rule fails and makes none.
+        query_offset_s: how far in the past the rules look; None where the file leaves it to the server's default.
+        rules: in evaluation order.
+    """
+
+    name: str
+    file: str
+    rules: tuple[Rule, ...] = ()
+    interval_s: float = 0.0
+    limit: int = 0
+    query_offset_s: float | None = None
+
+    @property
+    def key(self) -> str:
+        """File and name."""
+        return f"{self.file};{self.name}"

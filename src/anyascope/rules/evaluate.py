@@ -1,0 +1,155 @@
+"""One rule at one time: its expression's answer becomes samples, and for an alerting rule alerts too."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from anyascope.clock import NS_PER_MS, NS_PER_S
+from anyascope.errors import InvalidInputError, LimitExceededError
+from anyascope.model.alerts import AlertState
+from anyascope.model.labels import METRIC_NAME, Labels, labels_of, without_name
+from anyascope.promql.result import QueryResult, ResultKind
+from anyascope.rules.definition import AlertingRule, RecordingRule
+from anyascope.rules.expand import TemplateContext, expand
+from anyascope.rules.state import ActiveAlert, Finding, judge
+from anyascope.rules.triggers import ALERTS, ALERTS_FOR_STATE
+from anyascope.semconv.alerts import LABEL_ALERTNAME
+from anyascope.wire.gotemplate.prometheus import TemplateSample
+
+LABEL_ALERTSTATE = "alertstate"
+
+Sample = tuple[Labels, int, float]
+"""Labels, UTC milliseconds, value."""
+
+
+class Evaluator(Protocol):
+    """What rules need of the engine."""
+
+    async def instant(self, query: str, time_ms: int) -> QueryResult:
+        """The answer of an expression at a time (UTC milliseconds)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """When a rule is evaluated, and where it looks.
+
+    Attributes:
+        now_ns: the evaluation's time, for `for` and the templates.
+        offset_ms: how far before it the expression is evaluated and samples are written (`query_offset`).
+        external_url: for templates.
+        external_labels: for templates.
+    """
+
+    now_ns: int
+    offset_ms: int = 0
+    external_url: str = ""
+    external_labels: Mapping[str, str] | None = None
+
+    @property
+    def time_ms(self) -> int:
+        """When the expression is evaluated, and the time of what is written."""
+        return self.now_ns // NS_PER_MS - self.offset_ms
+
+
+async def query_vector(engine: Evaluator, expr: str, time_ms: int) -> list[tuple[Labels, float]]:
+    """The elements of a vector; a scalar is one without labels.
+
+    Raises:
+        AnyascopeError: the query failed, or gives neither vector nor scalar.
+    """
+    result = await engine.instant(expr, time_ms)
+    if result.kind not in (ResultKind.VECTOR, ResultKind.SCALAR):
+        raise InvalidInputError("rule result is not a vector or scalar")
+    return list(result.pairs())
+
+
+async def record(rule: RecordingRule, engine: Evaluator, moment: Moment, *, limit: int) -> list[Sample]:
+    """What a recording rule stores.
+
+    Raises:
+        AnyascopeError: the query failed, two elements have the same labels afterwards, or there are more than `limit`.
+    """
+    elements = await query_vector(engine, rule.expr, moment.time_ms)
+    own = ((METRIC_NAME, rule.name), *rule.labels)
+    samples = [(_overridden(labels, own), moment.time_ms, value) for labels, value in elements]
+    if len({labels for labels, _, _ in samples}) < len(samples):
+        raise InvalidInputError("vector contains metrics with the same labelset after applying rule labels")
+    if limit and len(samples) > limit:
+        raise LimitExceededError(f"exceeded limit of {limit} with {len(samples)} series")
+    return samples
+
+
+async def find(rule: AlertingRule, engine: Evaluator, moment: Moment) -> dict[Labels, Finding]:
+    """What an alerting rule's expression says now, by the labels of the alerts.
+
+    Raises:
+        AnyascopeError: the query failed, or two elements have the same labels afterwards.
+    """
+    context = TemplateContext(
+        query=lambda expr: _template_samples(engine, expr, moment.time_ms),
+        now_s=moment.now_ns / NS_PER_S,
+        external_url=moment.external_url,
+        external_labels=moment.external_labels or {},
+    )
+    found: dict[Labels, Finding] = {}
+    for element, value in await query_vector(engine, rule.expr, moment.time_ms):
+        shown = dict(element)
+        own = [(name, await expand(template, context, shown, value)) for name, template in rule.labels.items()]
+        labels = _overridden(without_name(element), (*own, (LABEL_ALERTNAME, rule.name)))
+        if labels in found:
+            raise InvalidInputError("vector contains metrics with the same labelset after applying alert labels")
+        annotations = {
+            name: await expand(template, context, shown, value) for name, template in rule.annotations.items()
+        }
+        found[labels] = Finding(annotations, value)
+    return found
+
+
+def decide(
+    rule: AlertingRule,
+    active: Mapping[Labels, ActiveAlert],
+    found: Mapping[Labels, Finding],
+    *,
+    moment: Moment,
+    limit: int,
+) -> dict[Labels, ActiveAlert]:
+    """The rule's alerts after this evaluation.
+
+    Raises:
+        LimitExceededError: more than `limit` are pending or firing.
+    """
+    judged = judge(
+        active,
+        found,
+        now_ns=moment.now_ns,
+        hold_ns=round(rule.hold_s * NS_PER_S),
+        keep_firing_ns=round(rule.keep_firing_s * NS_PER_S),
+    )
+    count = sum(alert.state is not AlertState.INACTIVE for alert in judged.values())
+    if limit and count > limit:
+        raise LimitExceededError(f"exceeded limit of {limit} with {count} alerts")
+    return judged
+
+
+def alert_samples(alerts: Iterable[ActiveAlert], moment: Moment) -> list[Sample]:
+    """ALERTS and ALERTS_FOR_STATE of the pending and firing ones."""
+    samples: list[Sample] = []
+    for alert in alerts:
+        if alert.state is AlertState.INACTIVE:
+            continue
+        named = ((METRIC_NAME, ALERTS), (LABEL_ALERTSTATE, alert.state.value))
+        samples.append((_overridden(alert.labels, named), moment.time_ms, 1.0))
+        for_state = _overridden(alert.labels, ((METRIC_NAME, ALERTS_FOR_STATE),))
+        samples.append((for_state, moment.time_ms, float(alert.active_ns // NS_PER_S)))
+    return samples
+
+
+def _overridden(labels: Labels, own: Iterable[tuple[str, str]]) -> Labels:
+    """The labels with those of the rule in place of their own; an empty value takes a label away."""
+    return labels_of({**dict(labels), **dict(own)})
+
+
+async def _template_samples(engine: Evaluator, expr: str, time_ms: int) -> Sequence[TemplateSample]:
+    return [TemplateSample(dict(labels), value) for labels, value in await query_vector(engine, expr, time_ms)]

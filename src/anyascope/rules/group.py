@@ -1,0 +1,340 @@
+"""One group at one time: its rules in order, what they store, and what they raise."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field, replace
+
+import structlog
+
+from anyascope.clock import NS_PER_S
+from anyascope.errors import AnyascopeError, LimitExceededError
+from anyascope.model.alerts import Alert, AlertState
+from anyascope.model.documents import Change, Delete
+from anyascope.model.labels import Labels, labels_of
+from anyascope.model.metrics import STALE_NAN, MetricBatch, SampleBatch
+from anyascope.model.status import AlertView, RuleGroupView, RuleHealth, RuleKind, RuleView
+from anyascope.rules.definition import AlertingRule, RecordingRule, Rule, RuleGroup
+from anyascope.rules.evaluate import Moment, Sample, alert_samples, decide, find, record
+from anyascope.rules.options import House
+from anyascope.rules.persist import STATE_KIND, Active, GroupState, rule_keys, state_key, to_document
+from anyascope.rules.state import VALID_FOR_SENDS, ActiveAlert, needs_sending
+from anyascope.rules.triggers import Reads, writes_of
+from anyascope.semconv.alerts import LABEL_CORRELATION_ID
+from anyascope.wire.gotemplate.prometheus import table_link
+
+SOURCE = "rules"  # how the samples of rules are called at the intake
+HEARTBEAT_NS = 60 * NS_PER_S  # a group with alerts keeps its state so often, to know how long the server was away
+
+log = structlog.get_logger("anyascope.rules")
+
+
+@dataclass(slots=True)
+class RuleState:
+    """What is known of one rule between evaluations."""
+
+    rule: Rule
+    reads: Reads
+    active: Active = field(default_factory=dict)
+    series: frozenset[Labels] = frozenset()
+    health: RuleHealth = RuleHealth.UNKNOWN
+    error: str = ""
+    duration_s: float = 0.0
+    judged_ns: int = 0
+
+
+class GroupEvaluation:
+    """A group's rules with their state; evaluates all or some of them.
+
+    Args:
+        group: what to evaluate.
+        reads: what each rule reads.
+        house: engine, intake, sink and so on.
+        known: the state to go on from, of before a restart or a reload.
+    """
+
+    def __init__(
+        self,
+        group: RuleGroup,
+        reads: Sequence[Reads],
+        *,
+        house: House,
+        known: GroupState,
+    ) -> None:
+        self.group = group
+        self._house = house
+        self._keys = rule_keys(group.rules)
+        self.rules = [
+            _rule_state(rule, read, known, key) for rule, read, key in zip(group.rules, reads, self._keys, strict=True)
+        ]
+        self._saved_ns = 0
+        self._saved: object = self._signature()
+        self.duration_s = 0.0
+        self.judged_ns = 0
+        self.is_unsent = False
+        self.write_error = ""
+        offset_s = group.query_offset_s
+        self._offset_ms = round((house.options.query_offset_s if offset_s is None else offset_s) * 1000)
+        self.interval_s = group.interval_s or house.options.interval_s
+
+    # --- evaluating ---------------------------------------------------------------------------------------------------
+
+    async def evaluate(self, now_ns: int, chosen: Sequence[int], *, cause: str) -> None:
+        """Evaluate the rules of these indices, in this order, at `now_ns`. Never raises: each rule keeps its own error."""
+        began_ns = self._house.clock.monotonic_ns()
+        moment = self._moment(now_ns)
+        waiting: list[Sample] = []
+        unwritten: frozenset[str] = frozenset()
+        count = 0
+        for index in chosen:
+            state = self.rules[index]
+            if state.reads.touches(unwritten):
+                await self._write(waiting)
+                waiting, unwritten = [], frozenset()
+            samples = await self._evaluate_rule(state, moment)
+            waiting.extend(samples)
+            unwritten |= writes_of(state.rule)
+            count += len(samples)
+        await self._write(waiting)
+        await self._save(now_ns)
+        self.judged_ns = now_ns
+        self.duration_s = (self._house.clock.monotonic_ns() - began_ns) / NS_PER_S
+        self._tell_metrics(cause, rules=len(chosen), samples=count)
+
+    def _moment(self, now_ns: int) -> Moment:
+        options = self._house.options
+        return Moment(now_ns, self._offset_ms, options.external_url, options.external_labels)
+
+    async def _evaluate_rule(self, state: RuleState, moment: Moment) -> list[Sample]:
+        began_ns = self._house.clock.monotonic_ns()
+        try:
+            samples = await self._samples_of(state, moment)
+        except AnyascopeError as error:
+            self._note_failure(state, str(error))
+            return []
+        except Exception as error:  # noqa: BLE001 - a fault of ours in one rule must not silence all others
+            self._note_failure(state, f"{type(error).__name__}: {error}")
+            return []
+        finally:
+            state.judged_ns = moment.now_ns
+            state.duration_s = (self._house.clock.monotonic_ns() - began_ns) / NS_PER_S
+        state.health, state.error = RuleHealth.OK, ""
+        series = frozenset(labels for labels, _, _ in samples)
+        ended = state.series - series
+        state.series = series
+        return samples + [(labels, moment.time_ms, STALE_NAN) for labels in sorted(ended)]
+
+    async def _samples_of(self, state: RuleState, moment: Moment) -> list[Sample]:
+        rule, limit = state.rule, self.group.limit
+        if isinstance(rule, RecordingRule):
+            return await record(rule, self._house.engine, moment, limit=limit)
+        found = await find(rule, self._house.engine, moment)
+        try:
+            state.active = decide(rule, state.active, found, moment=moment, limit=limit)
+        except LimitExceededError:
+            state.active = {}
+            raise
+        await self._send(state, rule, moment.now_ns)
+        return alert_samples(state.active.values(), moment)
+
+    def _note_failure(self, state: RuleState, message: str) -> None:
+        if state.error != message:
+            log.warning("rule_failed", group=self.group.key, rule=state.rule.name, error=message)
+        state.health, state.error = RuleHealth.ERR, message
+        self._house.metrics.failures.inc()
+        self._house.metrics.group_failures.labels(self.group.key).inc()
+
+    # --- telling ------------------------------------------------------------------------------------------------------
+
+    async def send_again(self, now_ns: int) -> None:
+        """Hand on what could not be handed on before."""
+        self.is_unsent = False
+        for state in self.rules:
+            if isinstance(state.rule, AlertingRule):
+                await self._send(state, state.rule, now_ns)
+
+    async def _send(self, state: RuleState, rule: AlertingRule, now_ns: int) -> None:
+        resend_ns = round(self._house.options.resend_s * NS_PER_S)
+        due = [alert for alert in state.active.values() if needs_sending(alert, now_ns=now_ns, resend_ns=resend_ns)]
+        if not due or not await self._hand_over([self._alert(rule, alert, now_ns) for alert in due]):
+            return
+        for alert in due:
+            state.active[alert.labels] = replace(alert, sent_ns=now_ns)
+
+    async def _hand_over(self, alerts: Sequence[Alert]) -> bool:
+        try:
+            await self._house.sink.receive(alerts)
+        except AnyascopeError as error:
+            if not self.is_unsent:
+                log.warning("alerts_not_taken", group=self.group.key, alerts=len(alerts), error=str(error))
+            self._house.metrics.send_failures.inc()
+            self.is_unsent = True
+            return False
+        return True
+
+    def _alert(self, rule: AlertingRule, alert: ActiveAlert, now_ns: int) -> Alert:
+        options = self._house.options
+        labels = labels_of({**options.external_labels, **dict(alert.labels)})
+        valid_ns = VALID_FOR_SENDS * round(max(options.resend_s, self.interval_s) * NS_PER_S)
+        correlation_id = dict(labels).get(LABEL_CORRELATION_ID) or alert.annotations.get(LABEL_CORRELATION_ID, "")
+        return Alert(
+            labels=labels,
+            annotations=alert.annotations,
+            starts_ns=alert.fired_ns,
+            ends_ns=alert.resolved_ns or now_ns + valid_ns,
+            generator_url=options.external_url.rstrip("/") + table_link(rule.expr),
+            correlation_id=correlation_id,
+        )
+
+    # --- keeping ------------------------------------------------------------------------------------------------------
+
+    async def _write(self, samples: Sequence[Sample]) -> None:
+        if not samples:
+            return
+        try:
+            await self._house.intake.metrics(MetricBatch(SampleBatch.of(samples)), source=SOURCE)
+        except AnyascopeError as error:
+            if not self.write_error:
+                log.warning("samples_not_stored", group=self.group.key, samples=len(samples), error=str(error))
+            self.write_error = str(error)
+            self._house.metrics.write_failures.inc()
+            return
+        self.write_error = ""
+
+    def state(self) -> GroupState:
+        """What the same group goes on from after a reload or a restart."""
+        return GroupState(
+            self.judged_ns,
+            {key: state.active for key, state in zip(self._keys, self.rules, strict=True)},
+            {key: state.series for key, state in zip(self._keys, self.rules, strict=True)},
+        )
+
+    def _signature(self) -> object:
+        """Changes whenever an alert appears, vanishes or changes its state."""
+        return [
+            (index, alert.labels, alert.state, alert.active_ns, alert.keep_firing_since_ns)
+            for index, state in enumerate(self.rules)
+            for alert in state.active.values()
+        ]
+
+    async def _save(self, now_ns: int) -> None:
+        self.judged_ns = now_ns
+        signature = self._signature()
+        is_beating = bool(signature) and now_ns - self._saved_ns >= HEARTBEAT_NS
+        if signature == self._saved and not is_beating:
+            return
+        change: Change = to_document(self.group.key, self.state())
+        if not signature:
+            change = Delete(STATE_KIND, state_key(self.group.key))
+        try:
+            await self._house.documents.commit([change])
+        except AnyascopeError as error:
+            log.warning("rule_state_not_kept", group=self.group.key, error=str(error))
+            self._house.metrics.state_failures.inc()
+            return
+        self._saved, self._saved_ns = signature, now_ns
+
+    async def save(self) -> None:
+        """Keep the state as it is now, at the end."""
+        self._saved_ns = 0
+        await self._save(self._house.clock.now_ns())
+
+    async def retire(self, *, kept: Collection[str] = ()) -> None:
+        """End the alerts and series of rules that are gone: all but those of these keys (`persist.rule_keys`)."""
+        now_ns = self._house.clock.now_ns()
+        ended: list[Labels] = []
+        for key, state in zip(self._keys, self.rules, strict=True):
+            if key in kept:
+                continue
+            ended.extend(sorted(state.series))
+            state.series = frozenset()
+            if isinstance(state.rule, AlertingRule):
+                state.active = {name: _ended(alert, now_ns) for name, alert in state.active.items() if alert.fired_ns}
+                await self._send(state, state.rule, now_ns)
+                state.active = {}
+        moment = self._moment(now_ns)
+        await self._write([(labels, moment.time_ms, STALE_NAN) for labels in ended])
+        await self._save(now_ns)
+
+    # --- showing ------------------------------------------------------------------------------------------------------
+
+    def _tell_metrics(self, cause: str, *, rules: int, samples: int) -> None:
+        metrics, key = self._house.metrics, self.group.key
+        metrics.evaluations.labels(cause).inc(rules)
+        metrics.duration.labels(cause).observe(self.duration_s)
+        metrics.group_evaluations.labels(key).inc(rules)
+        metrics.last_duration.labels(key).set(self.duration_s)
+        metrics.last_evaluation.labels(key).set(self.judged_ns / NS_PER_S)
+        metrics.last_samples.labels(key).set(samples)
+        metrics.interval.labels(key).set(self.interval_s)
+        metrics.rules.labels(key).set(len(self.rules))
+
+    def view(self) -> RuleGroupView:
+        """How it stands, for people."""
+        return RuleGroupView(
+            name=self.group.name,
+            file=self.group.file,
+            interval_s=self.interval_s,
+            rules=tuple(_rule_view(state) for state in self.rules),
+            limit=self.group.limit,
+            evaluation_time_s=self.duration_s,
+            last_evaluation_ns=self.judged_ns,
+        )
+
+
+def _rule_state(rule: Rule, reads: Reads, known: GroupState, key: str) -> RuleState:
+    active = dict(known.alerts.get(key, {}))
+    # What a restored alert wrote before the restart must be marked when it ends; its series follow from its labels.
+    restored = frozenset(labels for labels, _, _ in alert_samples(active.values(), Moment(0)))
+    return RuleState(rule, reads, active=active, series=known.series.get(key, restored))
+
+
+def _ended(alert: ActiveAlert, now_ns: int) -> ActiveAlert:
+    if alert.state is AlertState.INACTIVE:
+        return alert
+    return replace(alert, state=AlertState.INACTIVE, resolved_ns=now_ns)
+
+
+def _rule_view(state: RuleState) -> RuleView:
+    rule = state.rule
+    if isinstance(rule, RecordingRule):
+        return RuleView(
+            kind=RuleKind.RECORDING,
+            name=rule.name,
+            query=rule.expr,
+            labels=rule.labels,
+            health=state.health,
+            last_error=state.error,
+            evaluation_time_s=state.duration_s,
+            last_evaluation_ns=state.judged_ns,
+        )
+    shown = tuple(_alert_view(alert) for alert in state.active.values() if alert.state is not AlertState.INACTIVE)
+    states = {alert.state for alert in shown}
+    return RuleView(
+        kind=RuleKind.ALERTING,
+        name=rule.name,
+        query=rule.expr,
+        labels=rule.label_texts,
+        health=state.health,
+        last_error=state.error,
+        evaluation_time_s=state.duration_s,
+        last_evaluation_ns=state.judged_ns,
+        state=next(
+            (state for state in (AlertState.FIRING, AlertState.PENDING) if state in states), AlertState.INACTIVE
+        ),
+        hold_s=rule.hold_s,
+        keep_firing_s=rule.keep_firing_s,
+        annotations=rule.annotation_texts,
+        alerts=shown,
+    )
+
+
+def _alert_view(alert: ActiveAlert) -> AlertView:
+    return AlertView(
+        labels=alert.labels,
+        annotations=alert.annotations,
+        state=alert.state,
+        active_ns=alert.active_ns,
+        value=alert.value,
+        keep_firing_since_ns=alert.keep_firing_since_ns,
+    )

@@ -1,0 +1,138 @@
+"""When a group is evaluated: by its interval, and as soon as what it reads has arrived."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+
+import structlog
+
+from anyascope.clock import NS_PER_MS, NS_PER_S
+from anyascope.rules.group import GroupEvaluation
+from anyascope.rules.options import House
+from anyascope.rules.triggers import affected_rules
+
+STOP_S = 5.0  # an evaluation under way at the end may take so long; then it is left
+SEND_RETRY_S = 1.0  # alerting said no: its store is busy or full for a moment
+ARRIVAL_DUTY = 4  # after an evaluation by arrival, rest so many times its length: at most a fifth of a core a group
+
+log = structlog.get_logger("anyascope.rules")
+
+
+def phase_ns(key: str, interval_ns: int) -> int:
+    """When in each interval the group is due: the same on every start, spread over the groups."""
+    digest = hashlib.blake2b(key.encode("utf-8", "surrogatepass"), digest_size=8).digest()
+    return int.from_bytes(digest, "big") % interval_ns
+
+
+def slot_after(now_ns: int, key: str, interval_ns: int) -> int:
+    """The group's first due time after `now_ns`."""
+    phase = phase_ns(key, interval_ns)
+    return now_ns - (now_ns - phase) % interval_ns + interval_ns
+
+
+class GroupRunner:
+    """Keeps one group going from `start` to `stop`."""
+
+    def __init__(self, evaluation: GroupEvaluation, *, house: House) -> None:
+        self.evaluation = evaluation
+        self._house = house
+        self._interval_ns = round(evaluation.interval_s * NS_PER_S)
+        self._arrived: set[int] = set()
+        self._rested_ns = 0
+        self._wake = asyncio.Event()
+        self._is_stopping = False
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin; the first evaluation is due within an interval, or with the first arrival."""
+        self._task = asyncio.create_task(self._run(), name=f"rules {self.evaluation.group.key}")
+
+    async def stop(self) -> None:
+        """Let an evaluation under way finish, then end."""
+        if self._task is None:
+            return
+        self._is_stopping = True
+        self._wake.set()
+        await asyncio.wait((self._task,), timeout=STOP_S)
+        self._task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await self._task
+        self._task = None
+
+    def arrived(self, rules: set[int]) -> None:
+        """Series that these rules (by index) read have been stored."""
+        self._arrived |= rules
+        self._wake.set()
+
+    async def _run(self) -> None:
+        due_ns = slot_after(self._house.clock.now_ns(), self.evaluation.group.key, self._interval_ns)
+        while True:
+            await self._wait(due_ns)
+            if self._is_stopping:
+                return
+            now_ns = self._house.clock.now_ns()
+            if now_ns >= due_ns:
+                due_ns = await self._tick(due_ns, now_ns)
+            elif self._arrived:
+                await self._evaluate_arrived(now_ns)
+            if self.evaluation.is_unsent:
+                await self._send_again()
+            if due_ns - self._house.clock.now_ns() > self._interval_ns:
+                # The machine's clock was set back: wait for the next due time by the new one.
+                due_ns = slot_after(self._house.clock.now_ns(), self.evaluation.group.key, self._interval_ns)
+
+    async def _wait(self, due_ns: int) -> None:
+        """Until the group is due by time, or something has arrived and the rest after the last arrival is over."""
+        while not self._is_stopping:
+            now_ns = self._house.clock.now_ns()
+            until_ns = min(due_ns, max(self._rested_ns, now_ns)) if self._arrived else due_ns
+            if self.evaluation.is_unsent:
+                until_ns = min(until_ns, self._rested_ns)
+            if until_ns <= now_ns:
+                return
+            self._wake.clear()
+            await self._sleep_or_wake((until_ns - now_ns) / NS_PER_S)
+
+    async def _sleep_or_wake(self, seconds: float) -> None:
+        waiting = (
+            asyncio.ensure_future(self._house.clock.sleep(seconds)),
+            asyncio.ensure_future(self._wake.wait()),
+        )
+        try:
+            await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for future in waiting:
+                future.cancel()
+
+    async def _tick(self, due_ns: int, now_ns: int) -> int:
+        """Evaluate all rules; the next due time."""
+        metrics, key = self._house.metrics, self.evaluation.group.key
+        late = (now_ns - due_ns) // self._interval_ns
+        metrics.iterations.labels(key).inc(late + 1)
+        metrics.iterations_missed.labels(key).inc(late)
+        slot_ns = due_ns + late * self._interval_ns
+        # Recorded series keep an even step, unless that would overlook what has arrived since the slot.
+        at_ns = now_ns if self._arrived or slot_ns <= self.evaluation.judged_ns else slot_ns
+        self._arrived.clear()
+        await self.evaluation.evaluate(at_ns, range(len(self.evaluation.rules)), cause="interval")
+        return slot_ns + self._interval_ns
+
+    async def _evaluate_arrived(self, now_ns: int) -> None:
+        evaluation = self.evaluation
+        rules = [state.rule for state in evaluation.rules]
+        reads = [state.reads for state in evaluation.rules]
+        chosen = affected_rules(rules, reads, frozenset(self._arrived))
+        self._arrived.clear()
+        # A second evaluation within a millisecond would overwrite the samples of the first.
+        at_ns = max(now_ns, evaluation.judged_ns + NS_PER_MS)
+        await evaluation.evaluate(at_ns, chosen, cause="arrival")
+        rest_s = max(self._house.options.debounce_s, ARRIVAL_DUTY * evaluation.duration_s)
+        self._rested_ns = self._house.clock.now_ns() + round(rest_s * NS_PER_S)
+
+    async def _send_again(self) -> None:
+        now_ns = self._house.clock.now_ns()
+        if now_ns >= self._rested_ns:
+            await self.evaluation.send_again(now_ns)
+            self._rested_ns = now_ns + round(SEND_RETRY_S * NS_PER_S)
