@@ -1,0 +1,208 @@
+"""The room's front: everything that looks outward, started, stopped and reloaded together."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import sys
+from collections.abc import Coroutine, Sequence
+from dataclasses import replace
+from typing import Any
+
+import structlog
+from prometheus_client import CollectorRegistry
+
+from anyascope.clock import Clock
+from anyascope.collect.collectors.certificates import read_certificates
+from anyascope.collect.collectors.host.collector import HostCollector
+from anyascope.collect.collectors.host.files import HostFiles
+from anyascope.collect.collectors.itself import read_registry
+from anyascope.collect.collectors.journal import JournalCollector
+from anyascope.collect.collectors.process import OWN_NAME, ProcessReader, own_figures, process_families
+from anyascope.collect.options import CollectOptions
+from anyascope.collect.runner import Job, Round, Runner
+from anyascope.collect.scheduler import FetcherMaker, Parts, ScrapeManager, make_http_fetcher
+from anyascope.collect.tally import CollectorTally, ScrapeTally
+from anyascope.ids import Ids
+from anyascope.model.labels import Labels, labels_of
+from anyascope.model.status import DroppedTargetView, TargetHealth, TargetView
+from anyascope.ports import ComponentHealth, HealthStatus, Intake
+from anyascope.store.api.documents import DocumentStore
+
+log = structlog.get_logger("anyascope.collect")
+
+TARGETS_NAMED_MAX = 3  # how many failing targets a health message names
+
+
+class Collect:
+    """Scrapes, and collects what needs no scraping.
+
+    Args:
+        intake: where everything goes.
+        options: what to do.
+        documents: where the position in the host's logs is kept.
+        registry: the server's own metrics: what is counted here goes in, and all of it is collected.
+        make_fetcher: how pages are fetched; another one in tests.
+    """
+
+    def __init__(
+        self,
+        intake: Intake,
+        *,
+        options: CollectOptions,
+        documents: DocumentStore,
+        clock: Clock,
+        ids: Ids,  # noqa: ARG002  # every room is built alike; nothing here needs an identity yet
+        registry: CollectorRegistry,
+        make_fetcher: FetcherMaker = make_http_fetcher,
+    ) -> None:
+        self._intake = intake
+        self._options = options
+        self._documents = documents
+        self._clock = clock
+        self._registry = registry
+        self._tally = CollectorTally(registry)
+        parts = Parts(intake=intake, clock=clock, tally=ScrapeTally(registry), make_fetcher=make_fetcher)
+        self._scrapes = ScrapeManager(parts)
+        self._runners: list[Runner] = []
+        self._journal: JournalCollector | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def start(self) -> None:
+        """Begin. Host and server are read at once, targets at their moment within their interval."""
+        self._start_collectors()
+        await self._scrapes.apply(self._options.scrape_configs)
+        log.info("collecting_started", jobs=len(self._options.scrape_configs), collectors=len(self._runners))
+
+    async def stop(self) -> None:
+        """End everything. No series is marked as ended: what was observed is still there."""
+        await self._stop_collectors()
+        await self._scrapes.stop()
+
+    async def reload(self, options: CollectOptions) -> None:
+        """Go on by other options. What did not change is not touched."""
+        before, self._options = self._options, options
+        if replace(before, scrape_configs=()) != replace(options, scrape_configs=()):
+            await self._stop_collectors()
+            self._start_collectors()
+        await self._scrapes.apply(options.scrape_configs)
+        log.info("collecting_reloaded", jobs=len(options.scrape_configs), collectors=len(self._runners))
+
+    def targets(self) -> Sequence[TargetView]:
+        """All scrape targets, by job."""
+        return self._scrapes.views()
+
+    def dropped_targets(self) -> Sequence[DroppedTargetView]:
+        """All discovered targets that relabelling took away."""
+        return self._scrapes.dropped()
+
+    def health(self) -> Sequence[ComponentHealth]:
+        """How each collector is, and the scraping as a whole."""
+        found = [runner.health() for runner in self._runners]
+        if self._journal is not None:
+            found.append(self._journal.health())
+        if self._options.scrape_configs:
+            found.append(_scrape_health(self._scrapes.views(), self._scrapes.faults()))
+        return found
+
+    # --- inside -------------------------------------------------------------------------------------------------------
+
+    def _start_collectors(self) -> None:
+        self._runners = [Runner(job, intake=self._intake, clock=self._clock, tally=self._tally) for job in self._jobs()]
+        runs: list[Coroutine[Any, Any, None]] = [runner.run() for runner in self._runners]
+        if self._options.journal.enabled:
+            self._journal = JournalCollector(
+                self._options.journal,
+                intake=self._intake,
+                documents=self._documents,
+                clock=self._clock,
+                tally=self._tally,
+            )
+            runs.append(self._journal.run())
+        self._tasks = [asyncio.create_task(run) for run in runs]
+
+    async def _stop_collectors(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._tasks, self._runners, self._journal = [], [], None
+
+    def _jobs(self) -> list[Job]:
+        options = self._options
+        jobs: list[Job] = []
+        if options.host.enabled:
+            jobs.append(self._host_job())
+        if options.process.enabled:
+            jobs.append(self._process_job())
+        if options.certificates.files or options.certificates.endpoints:
+            jobs.append(self._certificate_job())
+        if options.itself.enabled:
+            jobs.append(self._own_job())
+        return jobs
+
+    def _host_job(self) -> Job:
+        options = self._options.host
+        files = HostFiles(options.procfs, options.sysfs, options.rootfs)
+        collector = HostCollector(files, self._clock)
+
+        async def gather() -> Round:
+            families = await asyncio.to_thread(collector.collect)
+            failing = collector.failing()
+            faults = (f"failing: {', '.join(failing)}",) if failing else ()
+            count = sum(value for family in families if family.name == SUCCESS for _, value in family.points)
+            return Round(families, f"{count:g} collectors, every {options.interval_s:g} s", faults)
+
+        return Job("host", _labels(options.job, options.instance), options.interval_s, gather)
+
+    def _process_job(self) -> Job:
+        options = self._options.process
+        reader = ProcessReader(options.procfs, options.names) if sys.platform == "linux" else None
+
+        async def gather() -> Round:
+            if reader is None:
+                return Round(process_families({OWN_NAME: [own_figures()]}))
+            return Round(await asyncio.to_thread(reader.read))
+
+        return Job("process", _labels("process", ""), options.interval_s, gather, has_up=False)
+
+    def _certificate_job(self) -> Job:
+        options = self._options.certificates
+
+        async def gather() -> Round:
+            families, faults = await read_certificates(options.files, options.endpoints)
+            return Round(families, faults=faults)
+
+        return Job("certificates", labels_of([("job", "certificates")]), options.interval_s, gather, has_up=False)
+
+    def _own_job(self) -> Job:
+        options = self._options.itself
+
+        async def gather() -> Round:
+            return Round(read_registry(self._registry))
+
+        return Job("self", _labels(options.job, options.instance), options.interval_s, gather)
+
+
+SUCCESS = "node_scrape_collector_success"
+
+
+def _labels(job: str, instance: str) -> Labels:
+    return labels_of([("job", job), ("instance", instance or socket.gethostname())])
+
+
+def _scrape_health(views: Sequence[TargetView], faults: Sequence[str]) -> ComponentHealth:
+    """All targets up is healthy, one down is degraded, all down is unhealthy."""
+    down = [view for view in views if view.health is TargetHealth.DOWN]
+    waiting = [view for view in views if view.health is TargetHealth.UNKNOWN]
+    if faults:
+        status, advice = HealthStatus.DEGRADED, "mend the files or addresses that list the targets"
+        message = "; ".join(faults[:TARGETS_NAMED_MAX])
+    elif down:
+        status = HealthStatus.UNHEALTHY if len(down) == len(views) else HealthStatus.DEGRADED
+        named = ", ".join(f"{view.scrape_url} ({view.last_error})" for view in down[:TARGETS_NAMED_MAX])
+        message, advice = f"{len(down)} of {len(views)} targets are down: {named}", "see the list of targets"
+    elif waiting and len(waiting) == len(views):
+        status, message, advice = HealthStatus.UNKNOWN, f"{len(views)} targets, none scraped yet", ""
+    else:
+        status, message, advice = HealthStatus.HEALTHY, f"{len(views)} targets", ""
+    return ComponentHealth("collect.scrape", "collector", status, message, advice)
