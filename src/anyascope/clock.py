@@ -39,6 +39,20 @@ class SystemClock:
         await asyncio.sleep(max(seconds, 0.0))
 
 
+async def wait_for(event: asyncio.Event, *, clock: Clock, timeout_s: float) -> bool:
+    """Whether the event was set within `timeout_s` of this clock; a time-out of 0 or less gives way once."""
+    if event.is_set():
+        return True
+    waiting = asyncio.ensure_future(event.wait())
+    sleeping = asyncio.ensure_future(clock.sleep(timeout_s))
+    try:
+        await asyncio.wait((waiting, sleeping), return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        waiting.cancel()
+        sleeping.cancel()
+    return event.is_set()
+
+
 class ManualClock:
     """A clock that stands still until `advance` is awaited; sleepers wake in the order of their deadlines."""
 

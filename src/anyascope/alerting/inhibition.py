@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from anyascope.alerting.matchers import compile_matchers
@@ -42,12 +42,15 @@ class Inhibitor:
         for rule in self._rules:
             rule.drop(fingerprint, mapping)
 
-    def sources_of(self, labels: Labels) -> tuple[str, ...]:
-        """Fingerprints of one firing source for each rule that mutes this label set; empty where none does."""
+    def sources_of(self, labels: Labels, *, is_firing: Callable[[str], bool]) -> tuple[str, ...]:
+        """Fingerprints of one firing source for each rule that mutes this label set; empty where none does.
+
+        `is_firing` settles, by fingerprint, whether a source that was put has run out since.
+        """
         if not self._rules:
             return ()
         mapping = dict(labels)
-        found = (rule.source_of(mapping) for rule in self._rules)
+        found = (rule.source_of(mapping, is_firing) for rule in self._rules)
         return tuple(sorted({fingerprint for fingerprint in found if fingerprint}))
 
 
@@ -70,14 +73,21 @@ class _Rule:
         if held is not None and held.pop(fingerprint, None) is not None and not held:
             del self._sources[key]
 
-    def source_of(self, labels: Mapping[str, str]) -> str:
+    def source_of(self, labels: Mapping[str, str], is_firing: Callable[[str], bool]) -> str:
         if not self._is_target(labels):
             return ""
         held = self._sources.get(self._key(labels))
         if not held:
             return ""
         is_source_too = self._is_source(labels)
-        return next((key for key, is_target_too in held.items() if not (is_source_too and is_target_too)), "")
+        return next(
+            (
+                fingerprint
+                for fingerprint, is_target_too in held.items()
+                if not (is_source_too and is_target_too) and is_firing(fingerprint)
+            ),
+            "",
+        )
 
     def _key(self, labels: Mapping[str, str]) -> tuple[str, ...]:
         return tuple(labels.get(name, "") for name in self._equal)

@@ -58,7 +58,7 @@ class Notification:
         channel: the kind, such as `webhook`.
         integration: which of the receiver's channels: `receiver/kind/index`.
         group_key: Alertmanager's, such as `{}/{team="a"}:{alertname="x"}`.
-        alerts: firing ones first, each kind by start.
+        alerts: firing ones first, the most severe ones first among them.
         external_url: where people reach this server.
     """
 
@@ -118,7 +118,12 @@ class JournalAlert:
 
 @dataclass(frozen=True, slots=True)
 class JournalEntry:
-    """What was said, to whom, why, and every attempt."""
+    """What was said, to whom, why, and the attempts.
+
+    Attributes:
+        attempts: the first and the latest ones; `attempts_made` counts all.
+        parts_done: of a notification that goes out in several parts (recipients, messages), those that are through.
+    """
 
     id: str
     at_ns: int
@@ -130,6 +135,8 @@ class JournalEntry:
     reason: NotificationReason
     alerts: tuple[JournalAlert, ...]
     attempts: tuple[Attempt, ...] = ()
+    attempts_made: int = 0
+    parts_done: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

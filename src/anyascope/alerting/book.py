@@ -1,0 +1,237 @@
+"""What `alerting` knows: alerts, and the groups that the routes put them in. In memory, without side effects."""
+
+from __future__ import annotations
+
+import heapq
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from anyascope.alerting.grouping import Decision, Group, GroupRecord, Timing, decide
+from anyascope.alerting.inhibition import Inhibitor
+from anyascope.alerting.intake import HeldAlert, ended
+from anyascope.alerting.pipeline import CalendarStage, InhibitStage, SilenceStage, SilenceTest, Stage, first_mute
+from anyascope.alerting.routing import Route, build_routes, group_id, group_key
+from anyascope.alerting.settings import AlertingOptions
+from anyascope.clock import NS_PER_S
+from anyascope.model.labels import Labels
+from anyascope.model.notifications import AlertStatus
+from anyascope.model.receivers import Integration
+from anyascope.semconv.alerts import LABEL_ALERTNAME, category_of, component_of, title_of, traits_of
+
+RESOLVED_KEPT_S = 15 * 60.0  # people look at what has just ended; Prometheus repeats an end for as long
+ROUTES_REMEMBERED_MAX = 100_000  # alerts repeat each minute; finding the routes of one takes 20 µs
+
+
+class Book:
+    """Alerts by fingerprint, groups by id, and when each group is next to be looked at.
+
+    Args:
+        options: routes, receivers, rules of inhibition, calendar.
+        silences: asked whether an alert is silenced.
+        records: what earlier was told of which group.
+        now_ns: the time at which `alerts` are put in.
+    """
+
+    def __init__(
+        self,
+        options: AlertingOptions,
+        *,
+        silences: SilenceTest,
+        alerts: Iterable[HeldAlert],
+        records: Iterable[GroupRecord],
+        now_ns: int,
+    ) -> None:
+        self.alerts: dict[str, HeldAlert] = {}
+        self.groups: dict[str, Group] = {}
+        self._root = build_routes(options.route)
+        self._integrations = {name: receiver.integrations for name, receiver in options.receivers.items()}
+        self._groups_of: dict[str, set[str]] = defaultdict(set)
+        self._routes_of: dict[Labels, tuple[Route, ...]] = {}
+        self._heap: list[tuple[int, str]] = []
+        self._inhibitor = Inhibitor(options.inhibit_rules)
+        self._now_ns = now_ns
+        self._stages: tuple[Stage, ...] = (
+            InhibitStage(self._inhibitor, is_firing=self._is_firing_now),
+            CalendarStage(options.time_intervals),
+            SilenceStage(silences),
+        )
+        self._records = {record.id: record for record in records}
+        for alert in alerts:
+            self.put(alert, now_ns=now_ns)
+        self.orphans = tuple(self._records)  # ids of records that no alert belongs to any longer
+        self._records = {}
+
+    def put(self, alert: HeldAlert, *, now_ns: int) -> None:
+        """Hold an alert, or what is new of it, and put it in its groups."""
+        self.alerts[alert.fingerprint] = alert
+        if alert.is_firing(now_ns):
+            self._inhibitor.put(alert.fingerprint, alert.labels)
+        else:
+            self._inhibitor.drop(alert.fingerprint, alert.labels)
+        for route in self.routes_of(alert):
+            group = self._group_for(alert, route, now_ns=now_ns)
+            if group is not None:
+                group.insert(alert, now_ns=now_ns)
+                self._groups_of[alert.fingerprint].add(group.id)
+                self.schedule(group)
+
+    def routes_of(self, alert: HeldAlert) -> tuple[Route, ...]:
+        """The routes that an alert takes."""
+        found = self._routes_of.get(alert.labels)
+        if found is None:
+            if len(self._routes_of) >= ROUTES_REMEMBERED_MAX:
+                self._routes_of.clear()
+            found = self._routes_of[alert.labels] = tuple(self._root.matching(dict(alert.labels)))
+        return found
+
+    def _group_for(self, alert: HeldAlert, route: Route, *, now_ns: int) -> Group | None:
+        """The alert's group on a route. One that has ended makes no group: it matters only to those who know of it."""
+        labels = route.group_labels(alert.labels)
+        key = group_key(route, labels)
+        identity = group_id(key, route.receiver)
+        group = self.groups.get(identity)
+        fingerprint = alert.fingerprint
+        if group is not None:
+            is_wanted = alert.is_firing(now_ns) or fingerprint in group.alerts or group.is_told(fingerprint)
+            return group if is_wanted else None
+        record = self._records.get(identity)
+        if record is None:
+            if not alert.is_firing(now_ns):
+                return None
+            timing = Timing(alert.received_ns + int(route.group_wait_s * NS_PER_S))
+            group = Group(identity, key, route, labels, timing)
+        else:
+            group = Group(identity, key, route, labels, record.timing, told=record.told)
+            if not alert.is_firing(now_ns) and not group.is_told(fingerprint):
+                return None
+            del self._records[identity]
+        self.groups[identity] = group
+        return group
+
+    # --- times --------------------------------------------------------------------------------------------------------
+
+    def schedule(self, group: Group) -> None:
+        """Take note of when a group is next to be looked at."""
+        heapq.heappush(self._heap, (group.timing.next_ns, group.id))
+
+    def next_ns(self) -> int | None:
+        """When the next group is due; None where there is none."""
+        while self._heap:
+            at_ns, identity = self._heap[0]
+            group = self.groups.get(identity)
+            if group is not None and group.timing.next_ns == at_ns:
+                return at_ns
+            heapq.heappop(self._heap)  # its time was changed, or it is gone
+        return None
+
+    def due(self, *, now_ns: int, limit: int) -> list[Group]:
+        """Groups that are due, soonest first; each must be given a new time."""
+        found: dict[str, Group] = {}
+        while len(found) < limit:
+            at_ns = self.next_ns()
+            if at_ns is None or at_ns > now_ns:
+                break
+            _, identity = heapq.heappop(self._heap)
+            found[identity] = self.groups[identity]
+        return list(found.values())
+
+    # --- looking at groups --------------------------------------------------------------------------------------------
+
+    def integrations_of(self, group: Group) -> Sequence[Integration]:
+        """The channels of the group's receiver."""
+        return self._integrations.get(group.route.receiver, ())
+
+    def look(self, group: Group, *, now_ns: int) -> Decision:
+        """What a look at the group now comes to. Nothing is changed."""
+        self._now_ns = now_ns
+        muted = frozenset(
+            fingerprint
+            for fingerprint, alert in group.alerts.items()
+            if first_mute(self._stages, alert, group.route, now_ns=now_ns) is not None
+        )
+        return decide(group, self.integrations_of(group), muted=muted, now_ns=now_ns)
+
+    def apply(self, group: Group, decision: Decision, timing: Timing) -> None:
+        """The decision is on record: hold what follows from it."""
+        group.told, group.timing = decision.told, timing
+        for fingerprint in decision.dropped:
+            alert = group.alerts.pop(fingerprint)
+            self.alerts[fingerprint] = ended(alert)
+            self._inhibitor.drop(fingerprint, alert.labels)
+            self._groups_of[fingerprint].discard(group.id)
+        if group.alerts:
+            self.schedule(group)
+        else:
+            del self.groups[group.id]
+
+    def is_left_empty(self, group: Group, decision: Decision) -> bool:
+        """Whether nothing of the group is left to remember after this."""
+        return group.alerts.keys() <= decision.dropped
+
+    def _is_firing_now(self, fingerprint: str) -> bool:
+        alert = self.alerts.get(fingerprint)
+        return alert is not None and alert.is_firing(self._now_ns)
+
+    # --- memory -------------------------------------------------------------------------------------------------------
+
+    def old(self, *, now_ns: int) -> list[str]:
+        """Fingerprints of alerts that ended long ago and wait in no group."""
+        oldest_ns = now_ns - int(RESOLVED_KEPT_S * NS_PER_S)
+        return [fp for fp, alert in self.alerts.items() if alert.ends_ns < oldest_ns and not self._groups_of.get(fp)]
+
+    def forget(self, fingerprints: Iterable[str]) -> None:
+        """Hold these alerts no longer."""
+        for fingerprint in fingerprints:
+            alert = self.alerts.pop(fingerprint)
+            self._groups_of.pop(fingerprint, None)
+            self._routes_of.pop(alert.labels, None)
+
+    def records(self) -> Iterator[GroupRecord]:
+        """What a new book needs to know of the groups."""
+        return (GroupRecord(group.id, group.timing, group.told) for group in self.groups.values())
+
+    # --- for people ---------------------------------------------------------------------------------------------------
+
+    def statuses(self, *, now_ns: int) -> list[AlertStatus]:
+        """Every alert that is held, firing ones first, then the most severe, then the newest."""
+        self._now_ns = now_ns
+        ordered = sorted(
+            self.alerts.values(),
+            key=lambda alert: (not alert.is_firing(now_ns), traits_of(alert.severity).rank, -alert.starts_ns),
+        )
+        return [self._status(alert, now_ns=now_ns) for alert in ordered]
+
+    def _status(self, alert: HeldAlert, *, now_ns: int) -> AlertStatus:
+        is_firing = alert.is_firing(now_ns)
+        routes = self.routes_of(alert)
+        mutes = self._mutes(alert, routes, now_ns=now_ns) if is_firing else {}
+        return AlertStatus(
+            id=alert.fingerprint,
+            name=dict(alert.labels).get(LABEL_ALERTNAME, ""),
+            is_firing=is_firing,
+            severity=alert.severity,
+            category=category_of(alert.labels),
+            source=component_of(alert.labels),
+            title=title_of(alert.labels, alert.annotations),
+            labels=alert.labels,
+            annotations=alert.annotations,
+            starts_ns=alert.starts_ns,
+            ends_ns=0 if is_firing else alert.ends_ns,
+            expires_ns=alert.ends_ns if is_firing else 0,
+            updated_ns=alert.updated_ns,
+            generator_url=alert.generator_url,
+            correlation_id=alert.correlation_id,
+            receivers=tuple(dict.fromkeys(route.receiver for route in routes)),
+            silenced_by=mutes.get(SilenceStage.name, ()),
+            inhibited_by=mutes.get(InhibitStage.name, ()),
+            muted_by=mutes.get(CalendarStage.name, ()),
+        )
+
+    def _mutes(self, alert: HeldAlert, routes: Sequence[Route], *, now_ns: int) -> Mapping[str, tuple[str, ...]]:
+        """By stage, what mutes the alert on all of its routes."""
+        found: dict[str, tuple[str, ...]] = {}
+        for stage in self._stages:
+            by_route = [stage.muted_by(alert, route, now_ns=now_ns) for route in routes]
+            if by_route and all(by_route):
+                found[stage.name] = tuple(dict.fromkeys(name for names in by_route for name in names))
+        return found

@@ -1,0 +1,298 @@
+"""Takes alerts over, looks at each group when it is due, and leaves what must be said in the outbox."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Sequence
+
+import structlog
+from prometheus_client import CollectorRegistry
+
+from anyascope.alerting.book import Book
+from anyascope.alerting.fingerprint import fingerprint_of
+from anyascope.alerting.grouping import KIND_GROUP, Decision, Group, Timing, group_of, put_group
+from anyascope.alerting.intake import KIND_ALERT, HeldAlert, alert_of, ended, fault_of, is_refresh, merge, put_alert
+from anyascope.alerting.journal import read_journal
+from anyascope.alerting.settings import AlertingOptions
+from anyascope.alerting.silences import Silences
+from anyascope.alerting.tally import Tally
+from anyascope.clock import NS_PER_S, Clock, wait_for
+from anyascope.errors import InvalidInputError, UnavailableError
+from anyascope.ids import Ids
+from anyascope.model.alerts import Alert
+from anyascope.model.documents import Change, Delete, Document
+from anyascope.model.notifications import AlertStatus, DeliveryStatus, JournalPage, Notification
+from anyascope.ports import ComponentHealth, HealthStatus, Outbox
+from anyascope.store.api.documents import DocumentStore
+
+log = structlog.get_logger("anyascope.alerting")
+
+ALERTS_MAX = 100_000  # 100 MB in memory; more than that firing is one fault told a hundred thousand times
+GROUPS_PER_COMMIT_MAX = 500  # a storm of thousands of groups is told in steps, the first ones soon
+PAGE_SIZE = 1_000
+SLEEP_S_MAX = 60.0  # a wall clock that was set is noticed within a minute
+TIDY_EVERY_S = 60.0
+RETRY_AFTER_S = 1.0
+
+
+class Alerting:
+    """Behind the `AlertSink` and `AlertDesk` ports.
+
+    Args:
+        documents: holds alerts, groups and silences.
+        outbox: takes what must be said.
+        options: routes, receivers and the rest of the settings.
+        clock: time.
+        ids: names notifications and silences.
+        registry: for the counters.
+    """
+
+    def __init__(
+        self,
+        documents: DocumentStore,
+        outbox: Outbox,
+        *,
+        options: AlertingOptions,
+        clock: Clock,
+        ids: Ids,
+        registry: CollectorRegistry,
+    ) -> None:
+        self._documents = documents
+        self._outbox = outbox
+        self._options = options
+        self._clock = clock
+        self._ids = ids
+        self.silences = Silences(documents, clock=clock, ids=ids)
+        self._book = Book(options, silences=self.silences, alerts=(), records=(), now_ns=clock.now_ns())
+        self._tally = Tally(registry, count=self._count)
+        self._changing = asyncio.Lock()  # memory and store change together, one change at a time
+        self._wake = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self._trouble = ""
+        self._tidied_ns = clock.monotonic_ns()
+
+    # --- life ---------------------------------------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Read what is stored, then look at groups as they fall due. The outbox must have started.
+
+        Raises:
+            UnavailableError: the store cannot be read.
+        """
+        await self.silences.load()
+        now_ns = self._clock.now_ns()
+        grace_s = self._options.resolve_timeout_s
+        alerts = [alert_of(one, now_ns=now_ns, grace_s=grace_s) async for one in self._stored(KIND_ALERT)]
+        records = [group_of(document) async for document in self._stored(KIND_GROUP)]
+        self._book = Book(self._options, silences=self.silences, alerts=alerts, records=records, now_ns=now_ns)
+        await self._delete_groups(self._book.orphans)
+        if alerts:
+            log.info("alerts_recovered", alerts=len(alerts), groups=len(self._book.groups))
+        self._task = asyncio.create_task(self._run())
+
+    async def stop(self) -> None:
+        """Look at groups no longer; what is held stays stored."""
+        if self._task is not None:
+            # A commit under way is finished first: its notifications must reach the courier in this life.
+            async with self._changing:
+                self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+            self._task = None
+
+    async def reload(self, options: AlertingOptions) -> None:
+        """Route by these options from now on. Groups that exist in both keep their times and what was told."""
+        async with self._changing:
+            now_ns = self._clock.now_ns()
+            book = Book(
+                options,
+                silences=self.silences,
+                alerts=self._book.alerts.values(),
+                records=self._book.records(),
+                now_ns=now_ns,
+            )
+            await self._delete_groups(book.orphans)
+            self._options, self._book = options, book
+        self._wake.set()
+        log.info("alerting_reloaded", receivers=len(options.receivers), groups=len(book.groups))
+
+    # --- the ports ----------------------------------------------------------------------------------------------------
+
+    async def receive(self, alerts: Sequence[Alert]) -> None:
+        """Take over these alerts: once this returns they survive `kill -9`.
+
+        Raises:
+            InvalidInputError: some are no alerts; the others were taken over all the same.
+            UnavailableError: the store cannot write, or too many alerts are held; none was taken over.
+        """
+        faults = [f"alerts[{index}]: {fault}" for index, alert in enumerate(alerts) if (fault := fault_of(alert))]
+        sound = [alert for alert in alerts if not fault_of(alert)] if faults else alerts
+        async with self._changing:
+            await self._take(sound)
+        self._wake.set()
+        if faults:
+            raise InvalidInputError("; ".join(faults))
+
+    def alerts(self) -> Sequence[AlertStatus]:
+        """Firing and lately resolved alerts: firing ones first, then the most severe, then the newest."""
+        return self._book.statuses(now_ns=self._clock.now_ns())
+
+    async def notifications(
+        self, *, limit: int = 100, cursor: str = "", receiver: str = "", status: DeliveryStatus | None = None
+    ) -> JournalPage:
+        """The journal, newest first; see `read_journal`."""
+        return await read_journal(self._documents, limit=limit, cursor=cursor, receiver=receiver, status=status)
+
+    def health(self) -> Sequence[ComponentHealth]:
+        """Whether groups can be looked at and decisions be stored."""
+        if self._trouble:
+            advice = "see the store's health; alerts are held and will be told once it can write"
+            return (ComponentHealth("alerting", "alerting", HealthStatus.UNHEALTHY, self._trouble, advice),)
+        firing = self._count()["firing"]
+        message = f"{firing} alerts fire, {len(self._book.groups)} groups"
+        return (ComponentHealth("alerting", "alerting", HealthStatus.HEALTHY, message),)
+
+    # --- in -----------------------------------------------------------------------------------------------------------
+
+    async def _take(self, alerts: Sequence[Alert]) -> None:
+        now_ns = self._clock.now_ns()
+        resolve_timeout_ns = int(self._options.resolve_timeout_s * NS_PER_S)
+        held = self._book.alerts
+        merged: dict[str, HeldAlert] = {}
+        changed: dict[str, HeldAlert] = {}
+        for alert in alerts:
+            fingerprint = fingerprint_of(alert.labels)
+            old = merged.get(fingerprint) or held.get(fingerprint)
+            new = merge(old, alert, now_ns=now_ns, resolve_timeout_ns=resolve_timeout_ns)
+            if old is None and not new.is_firing(now_ns):
+                continue  # nobody was told of its beginning
+            merged[fingerprint] = new
+            if not is_refresh(old, new, now_ns=now_ns):
+                changed[fingerprint] = new
+        if len(held) + len(merged.keys() - held.keys()) > ALERTS_MAX:
+            self._tally.refused.inc(len(alerts))
+            raise UnavailableError(f"{ALERTS_MAX} alerts are held, no more are taken over", retry_after_s=TIDY_EVERY_S)
+        if changed:
+            # Answer after the commit, so that whoever handed an alert over may forget it.
+            await self._documents.commit([put_alert(alert) for alert in changed.values()])
+        for taken in merged.values():
+            self._book.put(taken, now_ns=now_ns)
+            self._tally.received(is_firing=taken.is_firing(now_ns))
+
+    # --- out ----------------------------------------------------------------------------------------------------------
+
+    async def _run(self) -> None:
+        while True:
+            self._wake.clear()
+            try:
+                await self._look_at_due()
+                await self._tidy()
+                self._trouble = ""
+            except UnavailableError as error:
+                self._trouble = f"the store cannot write: {error}"
+                log.warning("alerting_deferred", detail=str(error), retry_after_s=error.retry_after_s)
+            except Exception:
+                # Whatever breaks, alerts must go on being told; the groups concerned were postponed.
+                self._trouble = "a look at the groups broke, see the log"
+                log.exception("alerting_broke")
+            now_ns = self._clock.now_ns()
+            next_ns = self._book.next_ns()
+            wait_s = SLEEP_S_MAX if next_ns is None else min((next_ns - now_ns) / NS_PER_S, SLEEP_S_MAX)
+            await wait_for(self._wake, clock=self._clock, timeout_s=wait_s)
+
+    async def _look_at_due(self) -> None:
+        async with self._changing:
+            now_ns, began = self._clock.now_ns(), time.perf_counter()
+            due = self._book.due(now_ns=now_ns, limit=GROUPS_PER_COMMIT_MAX)
+            if not due:
+                return
+            try:
+                notifications = await self._look_at(due, now_ns=now_ns)
+            except BaseException as error:
+                retry_s = error.retry_after_s if isinstance(error, UnavailableError) else RETRY_AFTER_S
+                self._postpone(due, until_ns=now_ns + int(max(retry_s, RETRY_AFTER_S) * NS_PER_S))
+                raise
+            self._tally.looked(notifications, groups=len(due), seconds=time.perf_counter() - began)
+
+    async def _look_at(self, due: Sequence[Group], *, now_ns: int) -> list[Notification]:
+        looked = [
+            (group, self._book.look(group, now_ns=now_ns), group.timing.advanced(group.route, now_ns=now_ns))
+            for group in due
+        ]
+        notifications = [one for group, decision, _ in looked for one in self._notifications(group, decision, now_ns)]
+        changes = [change for look in looked for change in self._changes(*look)]
+        changes.extend(self._outbox.changes_for(notifications))
+        if changes:
+            # One commit for who was told and for what is to be sent: neither exists without the other.
+            await self._documents.commit(changes)
+        for group, decision, timing in looked:
+            self._book.apply(group, decision, timing)
+        self._outbox.committed(notifications)
+        return notifications
+
+    def _postpone(self, groups: Sequence[Group], *, until_ns: int) -> None:
+        for group in groups:
+            group.timing = group.timing.postponed(until_ns=until_ns)
+            self._book.schedule(group)
+
+    def _notifications(self, group: Group, decision: Decision, now_ns: int) -> list[Notification]:
+        return [
+            Notification(
+                id=self._ids.next(),
+                created_ns=now_ns,
+                receiver=group.route.receiver,
+                channel=tell.integration.kind,
+                integration=tell.integration.key,
+                group_key=group.key,
+                reason=tell.reason,
+                alerts=tell.alerts,
+                group_labels=group.labels,
+                route_labels=group.route.labels,
+                external_url=self._options.external_url,
+            )
+            for tell in decision.tells
+        ]
+
+    def _changes(self, group: Group, decision: Decision, timing: Timing) -> list[Change]:
+        """What of the group and its alerts must be stored with the decision."""
+        changes: list[Change] = []
+        if self._book.is_left_empty(group, decision):
+            changes.append(Delete(KIND_GROUP, group.id))
+        elif decision.tells or decision.told != group.told:
+            changes.append(put_group(group, timing, decision.told))
+        for fingerprint in decision.dropped:
+            alert = group.alerts[fingerprint]
+            if not alert.is_ended:
+                changes.append(put_alert(ended(alert)))
+        return changes
+
+    async def _tidy(self) -> None:
+        """Forget, once a minute, what ended long ago."""
+        if self._clock.monotonic_ns() - self._tidied_ns < TIDY_EVERY_S * NS_PER_S:
+            return
+        self._tidied_ns = self._clock.monotonic_ns()
+        async with self._changing:
+            old = self._book.old(now_ns=self._clock.now_ns())
+            if old:
+                await self._documents.commit([Delete(KIND_ALERT, fingerprint) for fingerprint in old])
+                self._book.forget(old)
+        await self.silences.prune()
+
+    async def _delete_groups(self, ids: Sequence[str]) -> None:
+        if ids:
+            await self._documents.commit([Delete(KIND_GROUP, identity) for identity in ids])
+
+    async def _stored(self, kind: str) -> AsyncIterator[Document]:
+        after = ""
+        while True:
+            page = await self._documents.page(kind, after=after, limit=PAGE_SIZE)
+            for document in page.documents:
+                yield document
+            if not page.next_key:
+                return
+            after = page.next_key
+
+    def _count(self) -> dict[str, int]:
+        now_ns = self._clock.now_ns()
+        firing = sum(alert.is_firing(now_ns) for alert in self._book.alerts.values())
+        return {"firing": firing, "resolved": len(self._book.alerts) - firing, "groups": len(self._book.groups)}
