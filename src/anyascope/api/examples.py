@@ -1,0 +1,149 @@
+"""Examples for the API's description."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+_TRACE_ID: Final = "5b8efff798038103d269b633813fc60c"
+_SPAN_ID: Final = "eee19b7ec3c1b174"
+_TIME: Final = "2026-11-23T22:51:00.123456789Z"
+_RESOURCE: Final = {"service.name": "custody", "host.name": "h1"}
+_SCOPE: Final = {"name": "signer", "version": "1.4.0"}
+
+LOG_ROW: Final[dict[str, Any]] = {
+    "time": _TIME,
+    "observed_time": "2026-11-23T22:51:00.130000000Z",
+    "severity": "ERROR",
+    "severity_number": 17,
+    "body": "signing failed",
+    "service": "custody",
+    "host": "h1",
+    "stream": "otlp",
+    "attributes": {"wallet": "cold-1"},
+    "resource": _RESOURCE,
+    "scope": _SCOPE,
+    "trace_id": _TRACE_ID,
+    "span_id": _SPAN_ID,
+    "correlation_id": "8f14e45f-ceea-467f-a8f2-3d5c1d9d3a11",
+    "event_name": "",
+}
+LOG_SEARCH: Final = {"rows": [LOG_ROW], "cursor": "MTc2MzkzNzA2MDEyMzQ1Njc4OS4x"}
+LOG_HISTOGRAM: Final = {
+    "bucket_s": 60.0,
+    "buckets": [{"start": "2026-11-23T22:51:00.000000000Z", "counts": {"ERROR": 2, "INFO": 40}, "total": 42}],
+}
+LOG_FIELDS: Final = {"fields": [{"name": "attributes.wallet", "count": 40}]}
+LOG_VALUES: Final = {"values": [{"value": "custody", "count": 40}]}
+
+SERVICES: Final = {"services": [{"name": "custody", "operations": [{"name": "POST /withdrawals", "kind": "server"}]}]}
+TRACE_SEARCH: Final = {
+    "traces": [
+        {
+            "trace_id": _TRACE_ID,
+            "root_service": "custody",
+            "root_name": "POST /withdrawals",
+            "start": _TIME,
+            "duration_ns": 81_000_000,
+            "spans": 7,
+            "errors": 1,
+            "services": [{"name": "custody", "spans": 5}, {"name": "hsm", "spans": 2}],
+        }
+    ]
+}
+TRACE: Final = {
+    "trace_id": _TRACE_ID,
+    "start": _TIME,
+    "duration_ns": 81_000_000,
+    "spans": [
+        {
+            "span_id": _SPAN_ID,
+            "parent_id": "",
+            "name": "POST /withdrawals",
+            "service": "custody",
+            "kind": "server",
+            "start": _TIME,
+            "duration_ns": 81_000_000,
+            "status": "error",
+            "status_message": "CKR_DEVICE_ERROR",
+            "attributes": {"http.request.method": "POST"},
+            "events": [{"time": _TIME, "name": "exception", "attributes": {"exception.type": "PKCS11Error"}}],
+            "links": [],
+            "resource": _RESOURCE,
+            "scope": _SCOPE,
+            "correlation_id": "8f14e45f-ceea-467f-a8f2-3d5c1d9d3a11",
+            "warnings": [],
+        }
+    ],
+    "is_cut": False,
+}
+
+ALERTS: Final = {
+    "alerts": [
+        {
+            "id": "0f1e2d3c4b5a6978",
+            "name": "SignerDown",
+            "state": "firing",
+            "severity": "critical",
+            "category": "availability",
+            "source": "signer",
+            "title": "The signer does not answer",
+            "labels": {"alertname": "SignerDown", "job": "signer", "severity": "critical"},
+            "annotations": {"summary": "The signer does not answer"},
+            "value": 0.0,
+            "starts_at": _TIME,
+            "ends_at": None,
+            "correlation_id": "",
+            "generator_url": "http://127.0.0.1:9470/graph?g0.expr=up%7Bjob%3D%22signer%22%7D+%3D%3D+0",
+            "receivers": ["team"],
+            "silenced_by": [],
+            "inhibited_by": [],
+            "muted_by": [],
+        }
+    ]
+}
+NOTIFICATIONS: Final = {
+    "notifications": [
+        {
+            "id": "019aa5f27c3b7000a1b2c3d4e5f60718",
+            "at": _TIME,
+            "receiver": "team",
+            "channel": "slack",
+            "status": "sent",
+            "group_key": '{}:{alertname="SignerDown"}',
+            "reason": "firing",
+            "alerts": [{"id": "0f1e2d3c4b5a6978", "name": "SignerDown", "state": "firing", "severity": "critical"}],
+            "attempts": [{"at": _TIME, "outcome": "ok", "detail": "200 OK"}],
+        }
+    ],
+    "cursor": None,
+}
+
+HEALTH: Final = {
+    "status": "degraded",
+    "components": [
+        {
+            "component": "journal",
+            "kind": "collector",
+            "status": "degraded",
+            "message": "the journal cannot be read",
+            "advice": "add the user to the group systemd-journal",
+            "since": _TIME,
+        }
+    ],
+}
+STATUS: Final = {
+    "version": "0.1.0",
+    "started_at": _TIME,
+    "uptime_s": 12.5,
+    "pid": 4711,
+    "data_directory": "/var/lib/anyascope",
+    "config": {"file": "anyascope.yml", "loaded_at": _TIME, "error": ""},
+    "faces": [{"name": "http", "address": "127.0.0.1:9470", "state": "listening", "note": ""}],
+    "memory_bytes": 210_000_000,
+    "cpu_seconds": 3.2,
+    "disk_free_bytes": 80_000_000_000,
+    "storage": {"logs": {"rows": 42, "disk_bytes": 4_096, "oldest": _TIME, "newest": _TIME}},
+    "series": 812,
+    "collectors": [{"name": "host", "state": "healthy", "detail": "9 collectors, every 15 s"}],
+    "problems": [{"what": "port 4317 is taken", "advice": "stop the other program or set receive.otlp_grpc"}],
+}

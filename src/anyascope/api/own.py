@@ -1,0 +1,78 @@
+"""The own API, put together from its resources."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from fastapi import FastAPI
+
+from anyascope import __version__
+from anyascope.api.alerts import RulesSource, alerts_router
+from anyascope.api.live import live_router
+from anyascope.api.logs import logs_router
+from anyascope.api.problems import install_problems
+from anyascope.api.sse import Streams
+from anyascope.api.status import HealthBoard, StatusSource, status_router
+from anyascope.api.traces import traces_router
+from anyascope.clock import Clock
+from anyascope.ports import AlertDesk, Arrivals
+from anyascope.store.api.logs import LogReader
+from anyascope.store.api.spans import SpanReader
+
+BASE_PATH: Final = "/api/anyascope/v1"
+
+_DESCRIPTION = (
+    "Logs, traces, alerts, health and status of an anyascope server. Metrics are asked through Prometheus' own API at "
+    "`/api/v1`. Errors are `application/problem+json`."
+)
+
+
+def own_api(
+    *,
+    logs: LogReader,
+    spans: SpanReader,
+    arrivals: Arrivals,
+    desk: AlertDesk,
+    rules: RulesSource,
+    board: HealthBoard,
+    status: StatusSource,
+    streams: Streams,
+    clock: Clock,
+) -> FastAPI:
+    """The application to mount at `BASE_PATH`; its description is at `openapi.json` below."""
+    app = _OwnApi(
+        title="anyascope",
+        version=__version__,
+        description=_DESCRIPTION,
+        openapi_url="/openapi.json",
+        # Pages that describe an API load their scripts from elsewhere, which this server's policy forbids.
+        docs_url=None,
+        redoc_url=None,
+        servers=[{"url": BASE_PATH}],
+        root_path_in_servers=False,
+        redirect_slashes=False,
+    )
+    install_problems(app)
+    for router in (
+        status_router(status, board),
+        logs_router(logs, arrivals, clock=clock, streams=streams),
+        traces_router(spans, clock=clock),
+        alerts_router(desk, rules),
+        live_router(desk, rules, board, clock=clock, streams=streams),
+    ):
+        app.include_router(router)
+    return app
+
+
+class _OwnApi(FastAPI):
+    """FastAPI, but for its own shape of validation errors, which `problems` replaces."""
+
+    def openapi(self) -> dict[str, Any]:
+        if self.openapi_schema is None:
+            described = super().openapi()
+            for path in described["paths"].values():
+                for operation in path.values():
+                    operation["responses"].pop("422", None)
+            for name in ("HTTPValidationError", "ValidationError"):
+                described["components"]["schemas"].pop(name, None)
+        return super().openapi()

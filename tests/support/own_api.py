@@ -1,0 +1,168 @@
+"""The own API on a memory store and doubles, called in process or over a socket."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+from prometheus_client import CollectorRegistry
+from starlette.applications import Starlette
+from starlette.routing import Mount
+from starlette.types import ASGIApp
+
+from anyascope.api.middleware import GuardOptions, guarded
+from anyascope.api.operations import operations_routes
+from anyascope.api.own import BASE_PATH, own_api
+from anyascope.api.sse import Streams
+from anyascope.api.views import ConfigView, StatusView
+from anyascope.clock import Clock, ManualClock
+from anyascope.health.components import HealthReport
+from anyascope.ids import CountedIds
+from anyascope.model.logs import LogBatch, LogRecord
+from anyascope.model.notifications import AlertStatus, DeliveryStatus, JournalPage
+from anyascope.model.status import RuleGroupView
+from anyascope.model.traces import Span, SpanBatch
+from anyascope.ports import HealthStatus, LogsListener, MetricsListener, SpansListener
+from anyascope.store.memory import MemoryStore
+
+STATUS = StatusView(
+    version="0.1.0",
+    started_at="2026-11-23T22:51:00.000000000Z",
+    uptime_s=12.5,
+    pid=4711,
+    data_directory="data",
+    config=ConfigView(file="", loaded_at=None),
+    faces=[],
+    memory_bytes=210_000_000,
+    cpu_seconds=3.2,
+    disk_free_bytes=80_000_000_000,
+    storage={},
+    series=0,
+    collectors=[],
+    problems=[],
+)
+
+
+class Listeners:
+    """Arrivals by hand."""
+
+    def __init__(self) -> None:
+        self.of_logs: list[LogsListener] = []
+
+    def on_metrics(self, listener: MetricsListener) -> Callable[[], None]:
+        raise NotImplementedError
+
+    def on_spans(self, listener: SpansListener) -> Callable[[], None]:
+        raise NotImplementedError
+
+    def on_logs(self, listener: LogsListener) -> Callable[[], None]:
+        self.of_logs.append(listener)
+        return lambda: self.of_logs.remove(listener)
+
+    def arrive(self, *batches: LogBatch) -> None:
+        for listener in list(self.of_logs):
+            listener(batches)
+
+
+@dataclass
+class Desk:
+    """An alert desk whose content is set by hand."""
+
+    known: list[AlertStatus] = field(default_factory=list)
+    journal: JournalPage = field(default_factory=JournalPage)
+    asked: dict[str, Any] = field(default_factory=dict)
+
+    def alerts(self) -> Sequence[AlertStatus]:
+        return self.known
+
+    async def notifications(
+        self, *, limit: int = 100, cursor: str = "", receiver: str = "", status: DeliveryStatus | None = None
+    ) -> JournalPage:
+        self.asked = {"limit": limit, "cursor": cursor, "receiver": receiver, "status": status}
+        return self.journal
+
+
+@dataclass
+class House:
+    """Everything that the API asks, and the API."""
+
+    clock: Clock = field(default_factory=ManualClock)
+    registry: CollectorRegistry = field(default_factory=CollectorRegistry)
+    arrivals: Listeners = field(default_factory=Listeners)
+    desk: Desk = field(default_factory=Desk)
+    rule_groups: list[RuleGroupView] = field(default_factory=list)
+    report_now: HealthReport = field(default_factory=lambda: HealthReport(HealthStatus.HEALTHY, ()))
+    status_now: StatusView = STATUS
+    not_ready: str = ""
+    reloads: list[Exception | None] = field(default_factory=list)
+    look_every_s: float = 1.0
+
+    def __post_init__(self) -> None:
+        self.store = MemoryStore(clock=self.clock)
+        self.streams = Streams(registry=self.registry)
+
+    # --- what the API asks ---
+
+    def groups(self) -> Sequence[RuleGroupView]:
+        return self.rule_groups
+
+    def report(self) -> HealthReport:
+        return self.report_now
+
+    async def status(self) -> StatusView:
+        return self.status_now
+
+    async def reload(self) -> None:
+        self.reloads.append(None)
+
+    # --- what tests do ---
+
+    async def keep_logs(self, *records: LogRecord) -> None:
+        batch = batch_of(*records)
+        await self.store.logs.write_logs([batch])
+        self.arrivals.arrive(batch)
+
+    async def keep_spans(self, *spans: Span) -> None:
+        batch = SpanBatch()
+        for span in spans:
+            batch.add(span)
+        await self.store.spans.write_spans([batch])
+
+    def app(self, *, tokens: Any = None, options: GuardOptions | None = None) -> ASGIApp:
+        own = own_api(
+            logs=self.store.logs,
+            spans=self.store.spans,
+            arrivals=self.arrivals,
+            desk=self.desk,
+            rules=self,
+            board=self,
+            status=self,
+            streams=self.streams,
+            clock=self.clock,
+        )
+        routes = [
+            *operations_routes(registry=self.registry, ready=lambda: self.not_ready, reload=self.reload),
+            Mount(BASE_PATH, app=own),
+        ]
+        return guarded(
+            Starlette(routes=routes),
+            options=options or GuardOptions(),
+            tokens=tokens,
+            registry=self.registry,
+            clock=self.clock,
+            ids=CountedIds(),
+        )
+
+    def client(self, **options: Any) -> httpx.AsyncClient:
+        """A client that calls the application in process, at the own API's base."""
+        transport = httpx.ASGITransport(app=self.app(**options), raise_app_exceptions=False)
+        return httpx.AsyncClient(transport=transport, base_url=f"http://127.0.0.1:9470{BASE_PATH}")
+
+
+def batch_of(*records: LogRecord, stream: str = "otlp") -> LogBatch:
+    batch = LogBatch(stream=stream)
+    for record in records:
+        batch.add(record)
+    return batch
