@@ -16,7 +16,6 @@ from anyascope.api.middleware import GuardOptions, guarded
 from anyascope.api.operations import operations_routes
 from anyascope.api.own import BASE_PATH, own_api
 from anyascope.api.sse import Streams
-from anyascope.api.views import ConfigView, StatusView
 from anyascope.clock import Clock, ManualClock
 from anyascope.health.components import HealthReport
 from anyascope.ids import CountedIds
@@ -26,6 +25,7 @@ from anyascope.model.status import RuleGroupView
 from anyascope.model.traces import Span, SpanBatch
 from anyascope.ports import HealthStatus, LogsListener, MetricsListener, SpansListener
 from anyascope.store.memory import MemoryStore
+from anyascope.wire.own_api import ConfigView, StatusView
 
 STATUS = StatusView(
     version="0.1.0",

@@ -13,7 +13,6 @@ from anyascope.api import examples
 from anyascope.api.encode import json_response
 from anyascope.api.params import NAME_CHARS_MAX, CursorParam, answers
 from anyascope.api.render import alert_view, notification_view, time_or_none
-from anyascope.api.views import AlertsView, AlertView, NotificationsView
 from anyascope.model.alerts import AlertState
 from anyascope.model.notifications import DeliveryStatus
 from anyascope.model.status import AlertView as RuleAlert
@@ -28,6 +27,7 @@ from anyascope.semconv.alerts import (
     title_of,
     traits_of,
 )
+from anyascope.wire.own_api import AlertsView, AlertView, NotificationsView
 
 NOTIFICATIONS_MAX = 1_000  # of a page: each names its alerts and attempts, about 1 kB
 

@@ -13,9 +13,9 @@ from anyascope.api.encode import encode
 from anyascope.api.render import health_view
 from anyascope.api.sse import KEEP_ALIVE, OPENING, EventStreamResponse, Stream, Streams, event
 from anyascope.api.status import HealthBoard
-from anyascope.api.views import AlertsView
 from anyascope.clock import NS_PER_S, Clock
 from anyascope.ports import AlertDesk
+from anyascope.wire.own_api import AlertsView
 
 LOOK_EVERY_S = 1.0  # how late a change may be seen; a look costs under 1 ms and serves all readers
 KEEP_ALIVE_LOOKS = 15  # looks without a change after which a comment keeps the connection open

@@ -16,15 +16,6 @@ from anyascope.api.params import NAME_CHARS_MAX, CursorParam, EndParam, LogQuery
 from anyascope.api.render import log_row
 from anyascope.api.sse import EventStreamResponse, Streams
 from anyascope.api.tail import Tail
-from anyascope.api.views import (
-    FieldsView,
-    FieldView,
-    HistogramBucketView,
-    HistogramView,
-    LogSearchView,
-    ValuesView,
-    ValueView,
-)
 from anyascope.clock import NS_PER_S, Clock
 from anyascope.errors import InvalidInputError
 from anyascope.explore.fields import canonical_field
@@ -33,6 +24,15 @@ from anyascope.explore.times import TIME_NS_MAX, format_time, parse_range
 from anyascope.ports import Arrivals
 from anyascope.store.api.logs import EVERYTHING, LogCursor, LogQuery, LogReader
 from anyascope.store.api.matching import predicate_of
+from anyascope.wire.own_api import (
+    FieldsView,
+    FieldView,
+    HistogramBucketView,
+    HistogramView,
+    LogSearchView,
+    ValuesView,
+    ValueView,
+)
 
 ROWS_MAX = 5_000  # of one answer: about 5 MB of JSON, 50 ms to make; more comes by the cursor
 BUCKETS_MAX = 1_000  # bars of a histogram: more than any screen has pixels for

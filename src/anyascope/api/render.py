@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from anyascope.api.views import (
+from anyascope.explore.times import format_time
+from anyascope.explore.traces import Trace, TraceSpan, TraceSummary
+from anyascope.health.components import HealthReport
+from anyascope.model.attributes import Attributes, Scope
+from anyascope.model.logs import LogRecord, severity_name
+from anyascope.model.notifications import AlertStatus, JournalEntry
+from anyascope.model.traces import SpanKind, SpanStatus
+from anyascope.wire.own_api import (
     AlertView,
     AttemptView,
     ComponentView,
@@ -20,13 +27,6 @@ from anyascope.api.views import (
     TraceSummaryView,
     TraceView,
 )
-from anyascope.explore.times import format_time
-from anyascope.explore.traces import Trace, TraceSpan, TraceSummary
-from anyascope.health.components import HealthReport
-from anyascope.model.attributes import Attributes, Scope
-from anyascope.model.logs import LogRecord, severity_name
-from anyascope.model.notifications import AlertStatus, JournalEntry
-from anyascope.model.traces import SpanKind, SpanStatus
 
 _KINDS: dict[int, Literal["internal", "server", "client", "producer", "consumer", "unspecified"]] = {
     SpanKind.INTERNAL: "internal",

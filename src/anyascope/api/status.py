@@ -11,8 +11,8 @@ from anyascope.api import examples
 from anyascope.api.encode import json_response
 from anyascope.api.params import answers
 from anyascope.api.render import health_view
-from anyascope.api.views import HealthView, StatusView
 from anyascope.health.components import HealthReport
+from anyascope.wire.own_api import HealthView, StatusView
 
 
 class StatusSource(Protocol):

@@ -12,12 +12,12 @@ from anyascope.api import examples
 from anyascope.api.encode import json_response
 from anyascope.api.params import NAME_CHARS_MAX, EndParam, StartParam, answers
 from anyascope.api.render import kind_name, trace_summary, trace_view
-from anyascope.api.views import OperationView, ServicesView, ServiceView, TraceSearchView, TraceView
 from anyascope.clock import Clock
 from anyascope.errors import InvalidInputError, NotFoundError
 from anyascope.explore.times import TEXT_CHARS_MAX, parse_duration_ns, parse_range
 from anyascope.explore.traces import assemble, summarize_all
 from anyascope.store.api.spans import SpanReader, TraceQuery
+from anyascope.wire.own_api import OperationView, ServicesView, ServiceView, TraceSearchView, TraceView
 
 TRACES_MAX = 1_000  # of one search; each is read whole for its line
 TAGS_MAX = 20  # each is a look at every span

@@ -1,0 +1,367 @@
+"""What the own API answers: its JSON as nouns, written by the server and read by the client. Null is what is not known.
+
+Times are RFC 3339 in UTC with nanoseconds, ids lower-case hex, empty where absent.
+Plain dataclasses: the API's description reads them, `api.encode` writes and `client` reads them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+# --- status and health ------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConfigView:
+    """Which configuration is in force. `error` says why the last reload kept the old one; empty where it did not."""
+
+    file: str
+    loaded_at: str | None
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FaceView:
+    """An address that the server has, or wanted to have: `state` is `listening` or `skipped`, `note` says why."""
+
+    name: str
+    address: str
+    state: str
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignalView:
+    """What one signal takes in the store."""
+
+    rows: int
+    disk_bytes: int
+    oldest: str | None
+    newest: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CollectorView:
+    """Something that looks outward; `state` is a health status."""
+
+    name: str
+    state: str
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProblemView:
+    """Something that is wrong with the server, and what to do."""
+
+    what: str
+    advice: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatusView:
+    """All that `anyascope doctor` shows."""
+
+    version: str
+    started_at: str
+    uptime_s: float
+    pid: int
+    data_directory: str
+    config: ConfigView
+    faces: list[FaceView]
+    memory_bytes: int
+    cpu_seconds: float
+    disk_free_bytes: int
+    storage: dict[str, SignalView]
+    series: int
+    collectors: list[CollectorView]
+    problems: list[ProblemView]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ComponentView:
+    """One component's health."""
+
+    component: str
+    kind: str
+    status: Literal["healthy", "degraded", "unhealthy", "unknown"]
+    message: str
+    advice: str
+    since: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HealthView:
+    """The whole's health, and its parts': the worst first."""
+
+    status: Literal["healthy", "degraded", "unhealthy", "unknown"]
+    components: list[ComponentView]
+
+
+# --- logs -------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScopeView:
+    """The library that produced a record."""
+
+    name: str
+    version: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogRowView:
+    """One log record. Ids are lower-case hex, empty where absent."""
+
+    time: str
+    observed_time: str | None
+    severity: str
+    severity_number: int
+    body: str
+    service: str
+    host: str
+    stream: str
+    attributes: dict[str, Any]
+    resource: dict[str, Any]
+    scope: ScopeView
+    trace_id: str
+    span_id: str
+    correlation_id: str
+    event_name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogSearchView:
+    """A page of records; `cursor` asks for the next one, null at the end."""
+
+    rows: list[LogRowView]
+    cursor: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HistogramBucketView:
+    """One bar: records by severity, those without one under `UNSPECIFIED`."""
+
+    start: str
+    counts: dict[str, int]
+    total: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HistogramView:
+    """Bars that cover the stretch; the first and the last may stand out of it."""
+
+    bucket_s: float
+    buckets: list[HistogramBucketView]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FieldView:
+    """A field, and how many records have it."""
+
+    name: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FieldsView:
+    """Which fields the records have, the commonest first."""
+
+    fields: list[FieldView]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ValueView:
+    """A value, and how many records have it."""
+
+    value: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ValuesView:
+    """The commonest values of a field."""
+
+    values: list[ValueView]
+
+
+# --- traces -----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OperationView:
+    """What a service does."""
+
+    name: str
+    kind: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceView:
+    """A service and its operations."""
+
+    name: str
+    operations: list[OperationView]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServicesView:
+    """The services that ever sent a span."""
+
+    services: list[ServiceView]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceSpansView:
+    """How many spans of a trace are a service's."""
+
+    name: str
+    spans: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TraceSummaryView:
+    """A trace in one line."""
+
+    trace_id: str
+    root_service: str
+    root_name: str
+    start: str
+    duration_ns: int
+    spans: int
+    errors: int
+    services: list[ServiceSpansView]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TraceSearchView:
+    """Traces, newest first."""
+
+    traces: list[TraceSummaryView]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpanEventView:
+    """Something that happened inside a span."""
+
+    time: str
+    name: str
+    attributes: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpanLinkView:
+    """Another span that this one has to do with."""
+
+    trace_id: str
+    span_id: str
+    attributes: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpanView:
+    """One span. `parent_id` is empty for a root; `warnings` say what is odd about it."""
+
+    span_id: str
+    parent_id: str
+    name: str
+    service: str
+    kind: Literal["internal", "server", "client", "producer", "consumer", "unspecified"]
+    start: str
+    duration_ns: int
+    status: Literal["unset", "ok", "error"]
+    status_message: str
+    attributes: dict[str, Any]
+    events: list[SpanEventView]
+    links: list[SpanLinkView]
+    resource: dict[str, Any]
+    scope: ScopeView
+    correlation_id: str
+    warnings: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TraceView:
+    """A trace, its spans by start. `is_cut` says that it has more spans than are shown."""
+
+    trace_id: str
+    start: str
+    duration_ns: int
+    spans: list[SpanView]
+    is_cut: bool = False
+
+
+# --- alerts -----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertView:
+    """An alert: of a rule while it is pending, of `alerting` from then on. `value` is null where it is not known."""
+
+    id: str
+    name: str
+    state: Literal["pending", "firing", "resolved"]
+    severity: Literal["critical", "high", "medium", "low"]
+    category: str
+    source: str
+    title: str
+    labels: dict[str, str]
+    annotations: dict[str, str]
+    value: float | None
+    starts_at: str | None
+    ends_at: str | None
+    correlation_id: str
+    generator_url: str
+    receivers: list[str]
+    silenced_by: list[str]
+    inhibited_by: list[str]
+    muted_by: list[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertsView:
+    """Alerts, the most severe first, then the newest."""
+
+    alerts: list[AlertView]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotifiedAlertView:
+    """An alert as it was told."""
+
+    id: str
+    name: str
+    state: Literal["firing", "resolved"]
+    severity: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptView:
+    """One attempt to deliver; `detail` is the far end's answer, or why there was none."""
+
+    at: str
+    outcome: Literal["ok", "retry", "failed"]
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotificationView:
+    """What was said to whom, why, and every attempt."""
+
+    id: str
+    at: str
+    receiver: str
+    channel: str
+    status: Literal["queued", "sent", "failed"]
+    group_key: str
+    reason: Literal["firing", "resolved", "repeat"]
+    alerts: list[NotifiedAlertView]
+    attempts: list[AttemptView]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotificationsView:
+    """A page of the journal, newest first; `cursor` asks for the next one, null at the end."""
+
+    notifications: list[NotificationView]
+    cursor: str | None
