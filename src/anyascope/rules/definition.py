@@ -19,7 +19,7 @@ class RecordingRule:
     Attributes:
         name: of the recorded metric.
         expr: PromQL.
-        labels: added to each series; they win over the expression's own.
+        labels: added to each series; they win over the expression's own, and an empty one takes a label away.
         line: where it stands in its file, from 1.
     """
 

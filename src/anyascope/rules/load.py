@@ -14,7 +14,7 @@ from pathlib import Path
 
 from anyascope import packs
 from anyascope.errors import AnyascopeError
-from anyascope.model.labels import METRIC_NAME, Labels, labels_of
+from anyascope.model.labels import METRIC_NAME, Labels
 from anyascope.promql.parse import parse
 from anyascope.rules.definition import AlertingRule, RecordingRule, Rule, RuleGroup
 from anyascope.rules.expand import parse_rule_template
@@ -172,7 +172,7 @@ class _Loader:
         labels = {**shared, **own}
         if alert and not record:
             return self._alerting(section, alert, expr=expr, labels=labels)
-        return self._recording(section, record, expr=expr, labels=labels_of(labels))
+        return self._recording(section, record, expr=expr, labels=tuple(sorted(labels.items())))
 
     def _expr(self, section: Section, rule: str) -> str:
         expr = section.text("expr", "")
@@ -207,7 +207,7 @@ class _Loader:
             keep_firing_s=section.duration_s("keep_firing_for", 0.0),
             labels=self._templates(section, name, "label", labels),
             annotations=self._templates(section, name, "annotation", annotations),
-            label_texts=labels_of(labels),
+            label_texts=tuple(sorted(labels.items())),
             annotation_texts=annotations,
             line=section.line(),
         )

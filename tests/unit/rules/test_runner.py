@@ -1,0 +1,182 @@
+"""When groups are evaluated."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from anyascope.clock import NS_PER_S
+from anyascope.rules.options import RulesOptions
+from anyascope.rules.runner import phase_ns, slot_after
+from support.rules_house import RulesHouse
+
+MINUTE_NS = 60 * NS_PER_S
+ALERT = "groups: [{name: g, interval: 1h, rules: [{alert: A, expr: up == 0, for: 1m}]}]"
+RECORDS = """
+groups:
+- {name: g, interval: 1h, rules: [{record: a, expr: up}, {record: b, expr: a}, {record: c, expr: other}]}
+"""
+
+
+@pytest.fixture
+async def house():
+    house = RulesHouse(options=RulesOptions(debounce_s=0.2))
+    yield house
+    if house.rules:
+        await house.rules.stop()
+
+
+@given(st.integers(0, 2**62), st.text(max_size=20))
+def test_slots_are_even(now_ns, key):
+    """A group's due times are one interval apart, in its own phase, and the next one lies ahead."""
+    slot = slot_after(now_ns, key, MINUTE_NS)
+
+    assert now_ns < slot <= now_ns + MINUTE_NS
+    assert slot % MINUTE_NS == phase_ns(key, MINUTE_NS)
+
+
+async def test_interval(house):
+    """A group is evaluated once an interval, at times that an earlier or later start does not move."""
+    await house.start("groups: [{name: g, interval: 30s, rules: [{record: a, expr: up}]}]")
+
+    await house.clock.advance(90)
+
+    phase_ms = phase_ns("r.yml;g", 30 * NS_PER_S) // 1_000_000
+    assert len(house.engine.asked) == 3
+    assert all((time_ms - phase_ms) % 30_000 in (0, 1) for _, time_ms in house.engine.asked)
+
+
+async def test_first_arrival_is_judged_at_once(house):
+    """After quiet the first arrival of a series that a rule reads evaluates it without waiting."""
+    await house.start(ALERT)
+    began_ns = house.clock.now_ns()
+
+    await house.send({"__name__": "up", "job": "x"}, 0.0)
+
+    assert house.engine.asked == [("up == 0", began_ns // 1_000_000)]
+    assert house.metric("anyascope_rule_evaluations_total", cause="arrival") == 1
+
+
+async def test_arrivals_in_a_row_are_judged_together(house):
+    """Arrivals within the debounce after an evaluation are judged once, when it is over."""
+    await house.start(ALERT)
+
+    for _ in range(10):
+        await house.send({"__name__": "up"}, 0.0)
+        await house.clock.advance(0.01)
+
+    assert len(house.engine.asked) == 1
+    await house.clock.advance(0.2)
+    assert len(house.engine.asked) == 2
+    await house.clock.advance(5)
+    assert len(house.engine.asked) == 2
+
+
+async def test_only_what_is_concerned_is_evaluated(house):
+    """An arrival evaluates the rules that read it and those that read these, in order, not the whole group."""
+    house.engine.answers.update({"up": [({}, 1.0)], "a": [({}, 1.0)]})
+    await house.start(RECORDS)
+
+    await house.send({"__name__": "up"}, 1.0)
+
+    assert [query for query, _ in house.engine.asked] == ["up", "a"]
+
+
+async def test_other_series_are_ignored(house):
+    """Series that no rule reads evaluate nothing."""
+    await house.start(RECORDS)
+
+    await house.send({"__name__": "unrelated"}, 1.0)
+    await house.clock.advance(10)
+
+    assert house.engine.asked == []
+
+
+async def test_a_group_does_not_feed_itself(house):
+    """A group that reads what it records is evaluated once an arrival, not for ever."""
+    house.engine.answers["up + a"] = [({}, 1.0)]
+    await house.start("groups: [{name: g, interval: 1h, rules: [{record: a, expr: up + a}]}]")
+
+    await house.send({"__name__": "up"}, 1.0)
+    await house.clock.advance(60)
+
+    assert len(house.engine.asked) == 1
+
+
+async def test_groups_feed_one_another(house):
+    """What one group records is judged at once by another that reads it."""
+    house.engine.answers["up"] = [({}, 1.0)]
+    await house.start("""
+groups:
+- {name: first, interval: 1h, rules: [{record: a, expr: up}]}
+- {name: second, interval: 1h, rules: [{alert: B, expr: a}]}
+""")
+
+    await house.send({"__name__": "up"}, 1.0)
+
+    assert [query for query, _ in house.engine.asked] == ["up", "a"]
+
+
+async def test_arrivals_do_not_shorten_for(house):
+    """However often an arrival is judged, an alert fires only once its expression has held for `for`."""
+    house.engine.answers["up == 0"] = [({}, 0.0)]
+    await house.start(ALERT)
+
+    for _ in range(12):
+        await house.send({"__name__": "up"}, 0.0)
+        assert house.sink.received == []
+        await house.clock.advance(5)
+    await house.send({"__name__": "up"}, 0.0)
+
+    (alert,) = house.sink.received
+    assert alert.starts_ns == house.clock.now_ns()
+
+
+async def test_an_offset_is_not_disturbed(house):
+    """A group that looks into the past is evaluated by its interval alone."""
+    await house.start("groups: [{name: g, interval: 1h, query_offset: 1m, rules: [{record: a, expr: up}]}]")
+
+    await house.send({"__name__": "up"}, 1.0)
+
+    assert house.engine.asked == []
+
+
+async def test_arrival_during_an_evaluation_is_not_lost(house):
+    """What arrives while its group is being evaluated is judged afterwards."""
+    gate = asyncio.Event()
+    answered = house.engine.instant
+
+    async def slow(query, time_ms):
+        await gate.wait()
+        return await answered(query, time_ms)
+
+    house.engine.instant = slow
+    await house.start(ALERT)
+    await house.send({"__name__": "up"}, 0.0)
+    await house.send({"__name__": "up"}, 0.0)
+
+    gate.set()
+    await house.clock.advance(1)
+
+    assert len(house.engine.asked) == 2
+
+
+async def test_missed_intervals_are_counted(house):
+    """Where evaluations take longer than the interval, those left out are counted and the phase is kept."""
+    answered = house.engine.instant
+
+    async def slow(query, time_ms):
+        await house.clock.sleep(70)
+        return await answered(query, time_ms)
+
+    house.engine.instant = slow
+    await house.start("groups: [{name: g, interval: 30s, rules: [{record: a, expr: up}]}]")
+
+    await house.clock.advance(300)
+
+    assert house.metric("prometheus_rule_group_iterations_missed_total", rule_group="r.yml;g") >= 3
+    phase_ms = phase_ns("r.yml;g", 30 * NS_PER_S) // 1_000_000
+    assert {(time_ms - phase_ms) % 30_000 for _, time_ms in house.engine.asked} <= {0, 1}

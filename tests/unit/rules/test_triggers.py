@@ -1,0 +1,104 @@
+"""What an arrival concerns."""
+
+from __future__ import annotations
+
+from anyascope.model.labels import labels_of
+from anyascope.model.metrics import HistogramSample, MetricBatch, SampleBatch
+from anyascope.rules.load import load_rules
+from anyascope.rules.triggers import Reads, affected_rules, reads_of, watch_of
+
+
+def batch(*names):
+    return MetricBatch(SampleBatch.of([(labels_of({"__name__": name, "a": "b"}), 1, 1.0) for name in names]))
+
+
+def watch(text):
+    groups = load_rules(text, file="f")
+    return watch_of(groups, {group.key: [reads_of(rule.expr) for rule in group.rules] for group in groups})
+
+
+def test_rules_by_metric():
+    """A batch concerns the rules that read one of its metrics, and no others."""
+    found = watch("""
+groups:
+- {name: a, rules: [{record: x, expr: up + down}, {record: y, expr: other}]}
+- {name: b, rules: [{alert: z, expr: 'rate(up[5m]) > 0'}]}
+""")
+
+    assert found.concerned(batch("up", "unknown")) == {"f;a": {0}, "f;b": {0}}
+    assert found.concerned(batch("other")) == {"f;a": {1}}
+    assert found.concerned(batch("unknown")) == {}
+    assert found.concerned(MetricBatch()) == {}
+
+
+def test_histograms_count_too():
+    """A native histogram's arrival concerns those who read its metric."""
+    found = watch("groups: [{name: a, rules: [{record: x, expr: h}]}]")
+    sample = HistogramSample(labels_of({"__name__": "h"}), 1, count=1, sum=1, schema=0, zero_threshold=0, zero_count=0)
+
+    assert found.concerned(MetricBatch(histograms=(sample,))) == {"f;a": {0}}
+
+
+def test_own_output_is_ignored():
+    """A group that reads what it records does not react to that."""
+    found = watch("groups: [{name: a, rules: [{record: x, expr: x + up}, {alert: y, expr: 'ALERTS > 1'}]}]")
+
+    assert found.concerned(batch("x", "ALERTS")) == {}
+    assert found.concerned(batch("up")) == {"f;a": {0}}
+
+
+def test_others_output_is_not():
+    """What one group records concerns another that reads it."""
+    found = watch("""
+groups:
+- {name: a, rules: [{record: x, expr: up}]}
+- {name: b, rules: [{record: y, expr: x}]}
+- {name: c, rules: [{alert: z, expr: y}]}
+""")
+
+    assert found.concerned(batch("x")) == {"f;b": {0}}
+    assert found.concerned(batch("y")) == {"f;c": {0}}
+
+
+def test_circles_of_groups_are_broken():
+    """Groups that feed each other in a circle do not react to one another, but do to what comes from outside."""
+    found = watch("""
+groups:
+- {name: a, rules: [{record: x, expr: y + up}]}
+- {name: b, rules: [{record: y, expr: x + up}]}
+- {name: c, rules: [{record: z, expr: x}]}
+""")
+
+    assert found.concerned(batch("x")) == {"f;c": {0}}
+    assert found.concerned(batch("y")) == {}
+    assert found.concerned(batch("up")) == {"f;a": {0}, "f;b": {0}}
+
+
+def test_reading_any_metric():
+    """A selector without a name concerns every metric but what lies on a circle with it."""
+    found = watch("""groups: [{name: a, rules: [{record: x, expr: 'count({job="y"})'}]}]""")
+
+    assert found.concerned(batch("whatever")) == {"f;a": {0}}
+    assert found.concerned(batch("x")) == {}
+
+
+def test_affected_rules_follow_in_order():
+    """With a rule are evaluated those behind it that read what it records, directly or through others."""
+    (group,) = load_rules(
+        """
+groups:
+- name: a
+  rules:
+  - {record: b, expr: a}
+  - {record: c, expr: b}
+  - {record: d, expr: up}
+  - {alert: e, expr: c}
+  - {record: f, expr: ALERTS}
+""",
+        file="f",
+    )
+    reads = [reads_of(rule.expr) for rule in group.rules]
+
+    assert affected_rules(group.rules, reads, frozenset({0})) == [0, 1, 3, 4]
+    assert affected_rules(group.rules, reads, frozenset({2})) == [2]
+    assert affected_rules(group.rules, [Reads(is_any=True)] * 5, frozenset({3})) == [3, 4]
