@@ -71,3 +71,9 @@ class UnavailableError(AnyascopeError):
     def __init__(self, message: str, *, retry_after_s: float) -> None:
         super().__init__(message)
         self.retry_after_s = retry_after_s
+
+
+class OverloadedError(UnavailableError):
+    """The caller sends faster than can be kept, and nothing was taken; slow down (HTTP 429)."""
+
+    code = "overloaded"

@@ -54,6 +54,8 @@ class SampleBatch:
         rows: uint32[n], for each sample its index into `series`.
         times_ms: int64[n], UTC milliseconds.
         values: float64[n]; staleness markers keep their bits.
+        increments: bool[n], which values are what was added since the sender's last report; None where none is.
+            `ingest` turns them into running totals: no store ever sees one.
     """
 
     series: Sequence[Labels]
@@ -61,6 +63,7 @@ class SampleBatch:
     rows: NDArray[np.uint32]
     times_ms: NDArray[np.int64]
     values: NDArray[np.float64]
+    increments: NDArray[np.bool_] | None = None
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -92,6 +95,7 @@ class HistogramSample:
 
     Buckets are spans of (offset, length), the first offset absolute and the next ones gaps, with one absolute count a
     bucket, as Prometheus' float histograms have them. A stale marker has `sum` = STALE_NAN and no buckets.
+    `is_increment` is as `SampleBatch.increments`.
     """
 
     labels: Labels
@@ -108,6 +112,7 @@ class HistogramSample:
     custom_bounds: tuple[float, ...] = ()
     is_gauge: bool = False
     start_ms: int = 0
+    is_increment: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,1 @@
+"""Admits what arrives, stores it in groups, and answers after the commit."""

@@ -1,0 +1,1 @@
+"""OTLP bodies, protobuf and JSON, as the nouns of `model`."""
