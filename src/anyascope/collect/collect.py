@@ -66,6 +66,7 @@ class Collect:
         self._scrapes = ScrapeManager(parts)
         self._runners: list[Runner] = []
         self._journal: JournalCollector | None = None
+        self._scrape_health = ComponentHealth("collect.scrape", "collector", HealthStatus.UNKNOWN)
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
@@ -102,7 +103,10 @@ class Collect:
         if self._journal is not None:
             found.append(self._journal.health())
         if self._options.scrape_configs:
-            found.append(_scrape_health(self._scrapes.views(), self._scrapes.faults()))
+            told = _scrape_health(self._scrapes.views(), self._scrapes.faults())
+            if told.status is not self._scrape_health.status:
+                self._scrape_health = replace(told, since_ns=self._clock.now_ns())
+            found.append(replace(told, since_ns=self._scrape_health.since_ns))
         return found
 
     # --- inside -------------------------------------------------------------------------------------------------------

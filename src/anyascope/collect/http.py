@@ -10,6 +10,8 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
+import os
+import socket
 import ssl
 import zlib
 from dataclasses import dataclass, field
@@ -84,7 +86,7 @@ class HttpFetcher:
             raise FetchError(f"TLS: {_tls_reason(error)}") from error
         except OSError as error:
             self.close()
-            raise FetchError(f"{progress.doing} failed: {error.strerror or error}") from error
+            raise FetchError(f"{progress.doing} failed: {_os_reason(error)}") from error
         except FetchError:
             self.close()
             raise
@@ -237,6 +239,12 @@ def _tls_reason(error: ssl.SSLError) -> str:
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"certificate verify failed: {error.verify_message}"
     return (error.reason or str(error)).replace("_", " ").lower()
+
+
+def _os_reason(error: OSError) -> str:
+    """What the system says: asyncio puts a sentence of its own where the error's usually stands."""
+    is_resolution = isinstance(error, socket.gaierror)
+    return os.strerror(error.errno).lower() if error.errno and not is_resolution else error.strerror or str(error)
 
 
 class _ClosedError(FetchError):
