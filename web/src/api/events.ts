@@ -1,0 +1,78 @@
+/** Server-sent events: what the server tells without being asked. */
+
+import { useEffect, useRef, useState } from "react";
+import { useQueryClient } from "@tanstack/react-query";
+
+import { encode, serverUrl, type Params } from "./http";
+
+export type Connection = "connecting" | "open" | "lost";
+
+const RETRY_FIRST_MS = 1_000;
+const RETRY_LAST_MS = 30_000; // a server that restarts is back by then
+
+/**
+ * Listens while mounted and `enabled`; opens again, ever more patiently, after the connection is lost.
+ *
+ * `handlers` may change between renders without a new connection.
+ */
+export function useEvents(
+  path: string,
+  params: Params,
+  handlers: Readonly<Record<string, (data: unknown) => void>>,
+  enabled = true,
+): Connection {
+  const [connection, setConnection] = useState<Connection>("connecting");
+  const latest = useRef(handlers);
+  useEffect(() => {
+    latest.current = handlers;
+  });
+  const url = serverUrl(`${path}${encode(params) ? `?${encode(params)}` : ""}`);
+  const names = Object.keys(handlers).join(",");
+  useEffect(() => {
+    if (!enabled) return undefined;
+    let source: EventSource | null = null;
+    let timer = 0;
+    let wait = RETRY_FIRST_MS;
+    const open = () => {
+      source = new EventSource(url);
+      source.onopen = () => {
+        wait = RETRY_FIRST_MS;
+        setConnection("open");
+      };
+      source.onerror = () => {
+        // The browser gives up for good where the answer is not a stream (a proxy's 502): ask again ourselves.
+        source?.close();
+        setConnection("lost");
+        timer = window.setTimeout(open, wait);
+        wait = Math.min(wait * 2, RETRY_LAST_MS);
+      };
+      for (const name of names.split(",")) {
+        source.addEventListener(name, (event) => latest.current[name]?.(JSON.parse(String((event as MessageEvent).data))));
+      }
+    };
+    open();
+    return () => {
+      window.clearTimeout(timer);
+      source?.close();
+    };
+  }, [url, names, enabled]);
+  return connection;
+}
+
+export const LOG_TAIL = "/api/anyascope/v1/logs/tail";
+
+export const HEALTH_KEY = ["health"] as const;
+export const ALERTS_KEY = ["alerts"] as const;
+
+/** Keeps the answers about health and alerts as new as the server's own knowledge. */
+export function useLive(): Connection {
+  const cache = useQueryClient();
+  return useEvents(
+    "/api/anyascope/v1/live",
+    {},
+    {
+      health: (data) => cache.setQueryData(HEALTH_KEY, data),
+      alerts: (data) => cache.setQueryData(ALERTS_KEY, data),
+    },
+  );
+}

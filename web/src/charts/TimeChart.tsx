@@ -1,0 +1,97 @@
+import { useMemo } from "react";
+import uPlot from "uplot";
+
+import type { Columns } from "../model/prometheus";
+import { stack } from "../model/prometheus";
+import type { Zone } from "../model/time";
+import type { Unit } from "../model/units";
+import { inkOf, timeAxis, valueAxis } from "./axes";
+import { seriesColor } from "./palette";
+import { useIsDark } from "./scheme";
+import { tooltip } from "./tooltip";
+import { UPlot } from "./UPlot";
+
+interface Props {
+  columns: Columns;
+  names: readonly string[];
+  unit: Unit;
+  zone: Zone;
+  stacked: boolean;
+  /** Indices of the series that are drawn; the others keep their colour. */
+  shown: readonly number[];
+  /** Charts with the same group share their crosshair. */
+  group: string;
+  label: string;
+  height?: number;
+  /** A stretch of time was brushed; Unix milliseconds. */
+  onZoom: (startMs: number, endMs: number) => void;
+}
+
+const POINTS_SHOWN_MAX = 60; // single points are worth a dot; dense lines are not
+
+function withAlpha(color: string, alpha: string): string {
+  return color + alpha;
+}
+
+/** Series over time as lines or stacked areas, with crosshair, tooltip and zoom by brush. */
+export function TimeChart({ columns, names, unit, zone, stacked, shown, group, label, height = 260, onZoom }: Props) {
+  const isDark = useIsDark();
+  const key = shown.join(",");
+  const startS = columns.times[0] ?? 0;
+  const endS = columns.times[columns.times.length - 1] ?? 1;
+  const data = useMemo(() => {
+    const kept = key === "" ? [] : key.split(",").map((index) => columns.values[Number(index)] ?? []);
+    return [columns.times, ...(stacked ? stack(kept).reverse() : kept)] as unknown as uPlot.AlignedData;
+  }, [columns, key, stacked]);
+  const options = useMemo<Omit<uPlot.Options, "width">>(() => {
+    const ink = inkOf(isDark);
+    const order = key === "" ? [] : key.split(",").map(Number);
+    const indices = stacked ? [...order].reverse() : order;
+    return {
+      height,
+      legend: { show: false },
+      cursor: { sync: { key: group, setSeries: false }, points: { size: 7 }, drag: { x: true, y: false, setScale: false }, focus: { prox: 24 } },
+      focus: { alpha: 0.35 },
+      scales: { x: { time: true, range: () => [startS, endS] }, y: { range: rangeOf(stacked) } },
+      axes: [timeAxis(ink, zone), valueAxis(ink, unit)],
+      series: [
+        {},
+        ...indices.map((index) => {
+          const color = seriesColor(index, isDark);
+          return {
+            label: names[index] ?? "",
+            stroke: color,
+            width: 1.5,
+            points: { show: columns.times.length <= POINTS_SHOWN_MAX, size: 4 },
+            ...(stacked ? { fill: withAlpha(color, "66") } : order.length === 1 ? { fill: withAlpha(color, "1f") } : {}),
+          };
+        }),
+      ],
+      plugins: [tooltip({ zone, unit, isStacked: stacked })],
+      hooks: {
+        setSelect: [
+          (chart) => {
+            const { left, width } = chart.select;
+            if (width < 4) return;
+            const start = chart.posToVal(left, "x") * 1000;
+            const end = chart.posToVal(left + width, "x") * 1000;
+            chart.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
+            onZoom(Math.round(start), Math.round(end));
+          },
+        ],
+      },
+    };
+  }, [isDark, key, stacked, height, group, zone, unit, names, onZoom, startS, endS, columns.times.length]);
+  return <UPlot options={options} data={data} label={label} />;
+}
+
+/** From zero where the values are near it, with a little air above. */
+function rangeOf(stacked: boolean): uPlot.Scale.Range {
+  return (_chart, least, most) => {
+    if (least === null || most === null || !Number.isFinite(least)) return [0, 1];
+    const low = stacked || (least >= 0 && least < most * 0.7) ? Math.min(0, least) : least;
+    if (low === most) return most === 0 ? [0, 1] : [Math.min(0, most * 1.2), Math.max(0, most * 1.2)];
+    const air = (most - low) * 0.06;
+    return [low === 0 ? 0 : low - air, most + air];
+  };
+}

@@ -1,0 +1,92 @@
+import { useQuery } from "@tanstack/react-query";
+import { Suspense, useRef, useState } from "react";
+
+import { ALERTS_KEY, useLive } from "../../api/events";
+import { fetchAlerts } from "../../api/own";
+import { countStates } from "../../model/alerts";
+import { href, useLocation } from "../../state/location";
+import { Icon, Mark } from "../../ui/icons";
+import { Link } from "../../ui/Link";
+import { Empty, Loading } from "../../ui/States";
+import { ErrorBoundary } from "./ErrorBoundary";
+import { Help } from "./Help";
+import { NavTools } from "./NavTools";
+import { PAGES, findPage } from "./pages";
+import { useShortcuts } from "./shortcuts";
+
+const ALERTS_EVERY_MS = 15_000; // beside the live stream, for where a proxy swallows it
+
+function Brand() {
+  return (
+    <Link href={href("now")} className="as-brand">
+      <Mark />
+      anyascope
+    </Link>
+  );
+}
+
+function Navigation({ current, onHelp }: { current: string; onHelp: () => void }) {
+  const connection = useLive();
+  const alerts = useQuery({ queryKey: ALERTS_KEY, queryFn: ({ signal }) => fetchAlerts(signal), refetchInterval: ALERTS_EVERY_MS });
+  const firing = countStates(alerts.data?.alerts ?? []).firing;
+  return (
+    <nav className="as-nav" aria-label="Pages">
+      <Brand />
+      {PAGES.map((page) => (
+        <Link
+          key={page.path}
+          href={href(page.path)}
+          className="as-nav-link"
+          aria-current={page.path === current ? "page" : undefined}
+          title={`g ${page.key}`}
+        >
+          <Icon name={page.icon} />
+          {page.name}
+          {page.path === "alerts" && firing > 0 && (
+            <span className="as-count" aria-label={`${firing} firing`}>
+              {firing}
+            </span>
+          )}
+        </Link>
+      ))}
+      <div className="as-nav-foot">
+        <NavTools connection={connection} onHelp={onHelp} />
+      </div>
+    </nav>
+  );
+}
+
+/** The frame around every page: navigation, what is asked of the keyboard, and the page of the address. */
+export function Shell() {
+  const { path } = useLocation();
+  const [helpOpened, setHelpOpened] = useState(false);
+  const main = useRef<HTMLElement>(null);
+  useShortcuts({ onHelp: () => setHelpOpened(true) });
+  const found = findPage(path);
+  return (
+    <>
+      <button type="button" className="as-skip" onClick={() => main.current?.focus()}>
+        Skip to the content
+      </button>
+      <div className="as-shell">
+        <Navigation current={found?.page.path ?? ""} onHelp={() => setHelpOpened(true)} />
+        <main className="as-main" ref={main} tabIndex={-1}>
+          {found ? (
+            <ErrorBoundary key={path}>
+              <Suspense fallback={<Loading what={found.page.name} lines={6} />}>
+                <found.page.Screen rest={found.rest} />
+              </Suspense>
+            </ErrorBoundary>
+          ) : (
+            <Empty title="There is no such page">
+              <Link className="as-link" href={href("now")}>
+                Go to Now
+              </Link>
+            </Empty>
+          )}
+        </main>
+      </div>
+      <Help opened={helpOpened} onClose={() => setHelpOpened(false)} />
+    </>
+  );
+}

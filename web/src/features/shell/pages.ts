@@ -1,0 +1,28 @@
+import { lazy, type ComponentType } from "react";
+
+import type { IconName } from "../../ui/icons";
+
+export interface PageEntry {
+  readonly path: string;
+  readonly name: string;
+  readonly icon: IconName;
+  /** The letter that follows `g`. */
+  readonly key: string;
+  readonly Screen: ComponentType<{ rest: string }>;
+}
+
+/** The pages, each in a chunk of its own, in the order of the navigation. */
+export const PAGES: readonly PageEntry[] = [
+  { path: "now", name: "Now", icon: "now", key: "n", Screen: lazy(() => import("../now/NowPage")) },
+  { path: "metrics", name: "Metrics", icon: "metrics", key: "m", Screen: lazy(() => import("../metrics/MetricsPage")) },
+  { path: "logs", name: "Logs", icon: "logs", key: "l", Screen: lazy(() => import("../logs/LogsPage")) },
+  { path: "traces", name: "Traces", icon: "traces", key: "t", Screen: lazy(() => import("../traces/TracesPage")) },
+  { path: "alerts", name: "Alerts", icon: "alerts", key: "a", Screen: lazy(() => import("../alerts/AlertsPage")) },
+];
+
+/** The page of a path and what follows it: `traces/abc` is the page `traces` with `abc`. */
+export function findPage(path: string): { page: PageEntry; rest: string } | null {
+  const [first = "", ...others] = path.split("/");
+  const page = first === "" ? PAGES[0] : PAGES.find((entry) => entry.path === first);
+  return page ? { page, rest: decodeURIComponent(others.join("/")) } : null;
+}

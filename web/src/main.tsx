@@ -1,0 +1,19 @@
+import "@mantine/core/styles.css";
+import "./ui/base.css";
+import "./ui/range.css";
+
+import { StrictMode } from "react";
+import { createRoot } from "react-dom/client";
+
+import { App } from "./features/shell/App";
+import { guardMarkup } from "./ui/trusted";
+
+guardMarkup();
+
+const root = document.getElementById("root");
+if (!root) throw new Error("index.html has no #root");
+createRoot(root).render(
+  <StrictMode>
+    <App />
+  </StrictMode>,
+);

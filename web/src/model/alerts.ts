@@ -1,0 +1,73 @@
+import type { Labels } from "./prometheus";
+import type { AlertSeverity } from "./severity";
+
+export interface Alert {
+  readonly id: string;
+  readonly name: string;
+  readonly state: "pending" | "firing" | "resolved";
+  readonly severity: AlertSeverity;
+  readonly category: string;
+  readonly source: string;
+  readonly title: string;
+  readonly labels: Labels;
+  readonly annotations: Labels;
+  readonly value: number | null;
+  readonly starts_at: string;
+  readonly ends_at: string | null;
+  readonly correlation_id: string;
+  readonly generator_url: string;
+  readonly receivers: readonly string[];
+  readonly silenced_by: readonly string[];
+  readonly inhibited_by: readonly string[];
+}
+
+export interface AlertList {
+  readonly alerts: readonly Alert[];
+}
+
+export interface Attempt {
+  readonly at: string;
+  readonly outcome: "ok" | "retry" | "failed";
+  readonly detail: string;
+}
+
+export interface Notification {
+  readonly id: string;
+  readonly at: string;
+  readonly receiver: string;
+  readonly channel: string;
+  readonly status: "queued" | "sent" | "failed";
+  readonly group_key: string;
+  readonly reason: string;
+  readonly alerts: readonly { readonly id: string; readonly name: string; readonly state: string; readonly severity: AlertSeverity }[];
+  readonly attempts: readonly Attempt[];
+}
+
+export interface NotificationPage {
+  readonly notifications: readonly Notification[];
+  readonly cursor: string | null;
+}
+
+/** How many alerts stand in each state. */
+export function countStates(alerts: readonly Alert[]): Record<Alert["state"], number> {
+  const counts = { pending: 0, firing: 0, resolved: 0 };
+  for (const alert of alerts) counts[alert.state] += 1;
+  return counts;
+}
+
+/** Alerts whose name, title, labels or source hold every word of the text. */
+export function filterAlerts(alerts: readonly Alert[], text: string): readonly Alert[] {
+  const words = text.toLowerCase().split(/\s+/).filter(Boolean);
+  if (words.length === 0) return alerts;
+  return alerts.filter((alert) => {
+    const labels = Object.entries(alert.labels).map(([name, value]) => `${name}=${value}`);
+    const said = [alert.name, alert.title, alert.source, alert.category, alert.severity, ...labels].join(" ").toLowerCase();
+    return words.every((word) => said.includes(word));
+  });
+}
+
+/** The expression behind a link of a rule (`…/graph?g0.expr=…`); null where it is another kind of link. */
+export function expressionOf(generatorUrl: string): string | null {
+  const query = generatorUrl.split("?")[1];
+  return query ? new URLSearchParams(query).get("g0.expr") : null;
+}

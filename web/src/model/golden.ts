@@ -1,0 +1,120 @@
+/** The four golden signals of this machine and this server, as questions in PromQL. */
+
+import type { Unit } from "./units";
+
+export interface Signal {
+  readonly name: string;
+  readonly query: string;
+  readonly unit: Unit;
+  /** Natural upper end of the scale, where there is one. */
+  readonly most?: number;
+  /** From here on the value deserves a look, and from there on an act. */
+  readonly warnAt?: number;
+  readonly actAt?: number;
+}
+
+export interface SignalGroup {
+  readonly name: string;
+  readonly asks: string;
+  readonly signals: readonly Signal[];
+}
+
+// Virtual interfaces would count the same bytes again.
+const REAL_DEVICES = 'device!~"lo|veth.*|docker.*|br-.*|cni.*|flannel.*|virbr.*"';
+const REAL_FILESYSTEMS = 'fstype!~"tmpfs|ramfs|devtmpfs|squashfs|iso9660|autofs|proc|sysfs|cgroup.*|nsfs|tracefs"';
+
+/** Two scrapes of the host collector lie within this window. */
+const WINDOW = "1m";
+
+export const GOLDEN: readonly SignalGroup[] = [
+  {
+    name: "Traffic",
+    asks: "How much is asked of it?",
+    signals: [
+      { name: "Network in", query: `sum(rate(node_network_receive_bytes_total{${REAL_DEVICES}}[${WINDOW}]))`, unit: "bytes/s" },
+      { name: "Network out", query: `sum(rate(node_network_transmit_bytes_total{${REAL_DEVICES}}[${WINDOW}]))`, unit: "bytes/s" },
+      { name: "Requests to anyascope", query: `sum(rate(anyascope_http_requests_total[${WINDOW}]))`, unit: "per second" },
+    ],
+  },
+  {
+    name: "Errors",
+    asks: "How much of it fails?",
+    signals: [
+      {
+        name: "Requests refused or failed",
+        query: `sum(rate(anyascope_http_requests_total{status=~"5.."}[${WINDOW}])) or vector(0)`,
+        unit: "per second",
+        warnAt: 0.01,
+        actAt: 1,
+      },
+      { name: "Targets down", query: "count(up == 0) or vector(0)", unit: "count", warnAt: 1, actAt: 1 },
+    ],
+  },
+  {
+    name: "Latency",
+    asks: "How long does it take?",
+    signals: [
+      {
+        name: "API answers, 95th percentile",
+        query: "histogram_quantile(0.95, sum by (le) (rate(anyascope_http_request_duration_seconds_bucket[5m])))",
+        unit: "seconds",
+        warnAt: 1,
+        actAt: 5,
+      },
+      {
+        name: "Disk, a write",
+        query: `max(rate(node_disk_write_time_seconds_total[${WINDOW}]) / (rate(node_disk_writes_completed_total[${WINDOW}]) > 0))`,
+        unit: "seconds",
+        warnAt: 0.1,
+        actAt: 1,
+      },
+    ],
+  },
+  {
+    name: "Saturation",
+    asks: "How full is it?",
+    signals: [
+      {
+        name: "CPU",
+        query: `1 - avg(rate(node_cpu_seconds_total{mode="idle"}[${WINDOW}]))`,
+        unit: "ratio",
+        most: 1,
+        warnAt: 0.8,
+        actAt: 0.95,
+      },
+      {
+        name: "Memory",
+        query: "1 - sum(node_memory_MemAvailable_bytes) / sum(node_memory_MemTotal_bytes)",
+        unit: "ratio",
+        most: 1,
+        warnAt: 0.85,
+        actAt: 0.95,
+      },
+      {
+        name: "Fullest disk",
+        query: `max(1 - node_filesystem_avail_bytes{${REAL_FILESYSTEMS}} / (node_filesystem_size_bytes{${REAL_FILESYSTEMS}} > 0))`,
+        unit: "ratio",
+        most: 1,
+        warnAt: 0.85,
+        actAt: 0.95,
+      },
+      {
+        name: "Work that waits for CPU",
+        query: `max(rate(node_pressure_cpu_waiting_seconds_total[${WINDOW}]))`,
+        unit: "ratio",
+        most: 1,
+        warnAt: 0.4,
+        actAt: 0.8,
+      },
+    ],
+  },
+];
+
+export type Level = "calm" | "warn" | "act";
+
+/** How a value stands to a signal's bounds; calm where there is no value or no bound. */
+export function levelFor(signal: Signal, value: number | null): Level {
+  if (value === null) return "calm";
+  if (signal.actAt !== undefined && value >= signal.actAt) return "act";
+  return signal.warnAt !== undefined && value >= signal.warnAt ? "warn" : "calm";
+}
