@@ -1,0 +1,275 @@
+"""Aggregations: many series become one a group, or the chosen ones of each group."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from anyascope.errors import UnsupportedError
+from anyascope.model.labels import METRIC_NAME, Labels
+from anyascope.promql.errors import QueryError
+from anyascope.promql.functions.over_time import quantiles
+from anyascope.promql.functions.sums import doubtful_sums
+from anyascope.promql.numbers import format_float, format_general
+from anyascope.promql.syntax import Aggregate, Expression
+from anyascope.promql.values import Bools, Context, Floats, Ints, Nameless, Vector, merged, rows_of
+
+K_MAX = 2.0**63  # Prometheus takes `k` as a 64-bit integer
+
+
+@dataclass(frozen=True, slots=True)
+class Groups:
+    """Which group each series belongs to, series of a group side by side.
+
+    Attributes:
+        labels: of each group, in the order of its first series.
+        order: int64[series], the series sorted by group, within a group in their own order.
+        begins: int64[groups], where each group begins in `order`.
+        rows: int64[series], the group of each series.
+    """
+
+    labels: list[Labels]
+    order: Ints
+    begins: Ints
+    rows: Ints
+
+    @property
+    def counts(self) -> Ints:
+        """int64[groups]: how many series each has."""
+        return np.diff(np.append(self.begins, len(self.order)))
+
+
+def grouped(labels: Sequence[Labels], node: Aggregate, dropped: frozenset[str] = frozenset()) -> Groups:
+    """Group series by `by` or `without`; labels in `dropped` count for nothing."""
+    if not node.grouping and not node.is_without:
+        everything = np.arange(len(labels))
+        return Groups([()], everything, np.zeros(1, np.int64), np.zeros(len(labels), np.int64))
+    if isinstance(labels, Nameless) and (METRIC_NAME not in node.grouping or node.is_without):
+        reserved_grouped = any(name.startswith("__") for name in node.grouping)
+        if not node.is_without and not reserved_grouped:
+            labels = labels.named  # what has been dropped of them is not looked at
+    index: dict[Labels, int] = {}
+    if node.is_without:
+        gone = frozenset(node.grouping) | {METRIC_NAME} | dropped
+        keys = (tuple(pair for pair in each if pair[0] not in gone) for each in labels)
+    else:
+        kept = frozenset(node.grouping) - dropped
+        keys = (tuple(pair for pair in each if pair[0] in kept) for each in labels)
+    rows = np.fromiter((index.setdefault(key, len(index)) for key in keys), np.int64, len(labels))
+    order = np.argsort(rows, kind="stable")
+    begins = np.searchsorted(rows[order], np.arange(len(index)))
+    return Groups(list(index), order, begins, rows)
+
+
+def aggregate(node: Aggregate, body: Vector, parameter: Floats | str | None, context: Context) -> Vector:
+    """The aggregation of a vector at each step.
+
+    Raises:
+        QueryError: the parameter is not usable.
+    """
+    if node.operator == "count_values":
+        assert isinstance(parameter, str)
+        return _count_values(node, body, parameter)
+    if not len(body):
+        return Vector((), np.empty((0, context.steps)), np.empty((0, context.steps), np.bool_))
+    if node.operator in {"topk", "bottomk", "limitk"}:
+        assert isinstance(parameter, np.ndarray)
+        return _choose(node, body, parameter, context)
+    if node.operator == "limit_ratio":
+        raise UnsupportedError("limit_ratio is not evaluated")
+    groups = grouped(body.labels, node)
+    is_single = len(groups.labels) == 1
+    values = body.values if is_single else body.values[groups.order]
+    present = body.present if is_single else body.present[groups.order]
+    counts = np.add.reduceat(present, groups.begins, axis=0, dtype=np.int64)
+    if node.operator == "quantile":
+        assert isinstance(parameter, np.ndarray)
+        _warn_of_quantiles(parameter, node.parameter, context)
+        result = _quantile(values, present, groups, parameter)
+    else:
+        with np.errstate(all="ignore"):
+            result = REDUCERS[node.operator](values, present, groups.begins, counts)
+    fading = None
+    if body.fading is not None:
+        fading = np.zeros(len(groups.labels), np.bool_)
+        np.logical_or.at(fading, groups.rows, body.fading & body.present.any(axis=1))
+    seen = counts > 0
+    return _without_empty(Vector(groups.labels, result, seen, fading))
+
+
+def _without_empty(vector: Vector) -> Vector:
+    kept = vector.present.any(axis=1)
+    return vector if kept.all() else rows_of(vector, kept)
+
+
+def _filled(values: Floats, present: Bools, filler: float) -> Floats:
+    return values if present.all() else np.where(present, values, filler)
+
+
+def _sum(values: Floats, present: Bools, begins: Ints, _counts: Ints) -> Floats:
+    filled = _filled(values, present, 0.0)
+    sums: Floats = np.add.reduceat(filled, begins, axis=0)
+    if not (filled < 0).any():
+        return sums
+    # Where much cancels, plain addition may have lost what remains: those few are added exactly.
+    doubtful = doubtful_sums(sums, np.add.reduceat(np.abs(filled), begins, axis=0))
+    ends = np.append(begins[1:], len(filled))
+    for group, step in np.argwhere(doubtful).tolist():
+        sums[group, step] = math.fsum(filled[begins[group] : ends[group], step].tolist())
+    return sums
+
+
+def _avg(values: Floats, present: Bools, begins: Ints, counts: Ints) -> Floats:
+    means = _sum(values, present, begins, counts) / counts
+    overflowed = np.isinf(means)
+    if overflowed.any():
+        # Half of the summands' exponents' room: sums of scaled values do not overflow where the mean is finite.
+        scale = 2.0 ** math.ceil(math.log2(max(len(values), 2)))
+        again = _sum(values / scale, present, begins, counts) / counts * scale
+        means = np.where(overflowed, again, means)
+    return means
+
+
+def _min(values: Floats, present: Bools, begins: Ints, _counts: Ints) -> Floats:
+    smallest: Floats = np.fmin.reduceat(_filled(values, present, np.nan), begins, axis=0)
+    return smallest
+
+
+def _max(values: Floats, present: Bools, begins: Ints, _counts: Ints) -> Floats:
+    largest: Floats = np.fmax.reduceat(_filled(values, present, np.nan), begins, axis=0)
+    return largest
+
+
+def _count(_values: Floats, _present: Bools, _begins: Ints, counts: Ints) -> Floats:
+    return counts.astype(np.float64)
+
+
+def _group(_values: Floats, _present: Bools, _begins: Ints, counts: Ints) -> Floats:
+    return np.ones(counts.shape)
+
+
+def _stdvar(values: Floats, present: Bools, begins: Ints, counts: Ints) -> Floats:
+    means = _avg(values, present, begins, counts)
+    lengths = np.diff(np.append(begins, len(values)))
+    squares = np.where(present, (values - np.repeat(means, lengths, axis=0)) ** 2, 0.0)
+    variances: Floats = np.add.reduceat(squares, begins, axis=0) / counts
+    return variances
+
+
+def _stddev(values: Floats, present: Bools, begins: Ints, counts: Ints) -> Floats:
+    return np.sqrt(_stdvar(values, present, begins, counts))
+
+
+REDUCERS: dict[str, Callable[[Floats, Bools, Ints, Ints], Floats]] = {
+    "avg": _avg,
+    "count": _count,
+    "group": _group,
+    "max": _max,
+    "min": _min,
+    "stddev": _stddev,
+    "stdvar": _stdvar,
+    "sum": _sum,
+}
+
+
+def _warn_of_quantiles(wanted: Floats, parameter: Expression | None, context: Context) -> None:
+    pos = parameter.pos if parameter is not None else -1
+    for quantile in invalid_quantiles(wanted):
+        context.notes.warn(f"quantile value should be between 0 and 1, got {format_general(quantile)}", pos)
+
+
+def invalid_quantiles(wanted: Floats) -> list[float]:
+    """What of these is no quantile: NaN, the largest above 1, the smallest below 0."""
+    found = []
+    if np.isnan(wanted).any():
+        found.append(math.nan)
+    if (wanted > 1).any():
+        found.append(float(np.nanmax(wanted)))
+    if (wanted < 0).any():
+        found.append(float(np.nanmin(wanted)))
+    return found
+
+
+def _quantile(values: Floats, present: Bools, groups: Groups, wanted: Floats) -> Floats:
+    """The quantile of each group at each step; both are handled as one list of groups."""
+    steps = values.shape[1]
+    counts = np.add.reduceat(present, groups.begins, axis=0, dtype=np.int64)
+    per_step = counts.T.ravel()
+    flat = values.T[present.T]
+    some = per_step > 0
+    begins = np.cumsum(per_step) - per_step
+    found = np.full(len(per_step), np.nan)
+    found[some] = quantiles(flat, begins[some], per_step[some], np.repeat(wanted, len(groups.labels))[some])
+    return found.reshape(steps, len(groups.labels)).T
+
+
+def _choose(node: Aggregate, body: Vector, wanted: Floats, context: Context) -> Vector:
+    """`topk`, `bottomk` and `limitk`: up to `k` series of each group, which may be others at each step."""
+    if not (wanted >= 1).any() and not np.isnan(wanted).any():
+        return rows_of(body, np.zeros(len(body), np.bool_))
+    if np.isnan(wanted).any():
+        raise QueryError("Parameter value is NaN")
+    if wanted.min() <= -K_MAX:
+        raise QueryError(f"Scalar value {format_general(float(wanted.min()))} underflows int64")
+    if wanted.max() >= K_MAX:
+        raise QueryError(f"Scalar value {format_general(float(wanted.max()))} overflows int64")
+    groups = grouped(body.labels, node)
+    rank, order = _ranks(node.operator, body, groups)
+    chosen = body.present & (rank < np.floor(wanted))
+    if context.is_instant:
+        # The answer lists the groups one after the other, each from its first to its last.
+        rows = order[:, 0]
+        return rows_of(body, rows[chosen[rows, 0]])
+    return _without_empty(Vector(body.labels, body.values, chosen, body.fading, body.is_one_metric))
+
+
+def _ranks(operator: str, body: Vector, groups: Groups) -> tuple[Ints, Ints]:
+    """int64[series, steps], each series' place within its group from 0; and the series in that order."""
+    group = np.broadcast_to(groups.rows[:, None], body.present.shape)
+    if operator == "limitk":
+        keys: tuple[Floats | Bools | Ints, ...] = (~body.present, group)
+    else:
+        # NaN comes last either way, absent series after everything.
+        sign = -1.0 if operator == "topk" else 1.0
+        keys = (sign * body.values, np.isnan(body.values), ~body.present, group)
+    order = np.lexsort(keys, axis=0)
+    place = np.arange(len(body))[:, None] - groups.begins[groups.rows[order]]
+    rank = np.empty_like(order)
+    np.put_along_axis(rank, order, place, axis=0)
+    return rank, order
+
+
+def _count_values(node: Aggregate, body: Vector, label: str) -> Vector:
+    """How many series have each value; the value becomes a label."""
+    if not label:
+        raise QueryError(f"invalid label name {label}")
+    grouping = node.grouping
+    plain = Aggregate(node.operator, node.body, None, grouping, is_without=node.is_without)
+    groups = grouped(body.labels, plain, frozenset({label}))
+    series, step = np.nonzero(body.present)
+    distinct, kind = np.unique(body.values[series, step], return_inverse=True)
+    pairs, member = np.unique(groups.rows[series] * max(len(distinct), 1) + kind, return_inverse=True)
+    counts = np.zeros((len(pairs), body.steps))
+    np.add.at(counts, (member, step), 1.0)
+    texts = [format_float(value) for value in distinct.tolist()]
+    # `without` may drop the label that was just made.
+    is_dropped = node.is_without and label in grouping
+    labels = [
+        groups.labels[pair // len(distinct)]
+        if is_dropped
+        else tuple(sorted([*groups.labels[pair // len(distinct)], (label, texts[pair % len(distinct)])]))
+        for pair in pairs.tolist()
+    ]
+    return _added(Vector(labels, counts, counts > 0)) if is_dropped else merged(Vector(labels, counts, counts > 0))
+
+
+def _added(vector: Vector) -> Vector:
+    """Series of equal labels, added up."""
+    index: dict[Labels, int] = {}
+    rows = [index.setdefault(labels, len(index)) for labels in vector.labels]
+    values = np.zeros((len(index), vector.steps))
+    np.add.at(values, rows, vector.values)
+    return Vector(list(index), values, values > 0)

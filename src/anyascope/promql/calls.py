@@ -1,0 +1,326 @@
+"""Function calls once their arguments are known."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import TypeAlias
+
+import numpy as np
+
+from anyascope.errors import UnsupportedError
+from anyascope.model.labels import METRIC_NAME, MatchOp
+from anyascope.promql.functions import histograms, labelling, maths, regression
+from anyascope.promql.functions.registry import NAME_KEEPING, OF_NATIVE_HISTOGRAMS, RANGE
+from anyascope.promql.numbers import format_general
+from anyascope.promql.syntax import Call, Select, unwrapped
+from anyascope.promql.values import (
+    Bools,
+    Context,
+    Floats,
+    Scalars,
+    Value,
+    Vector,
+    Windows,
+    Words,
+    elementwise,
+    label_of,
+    merged,
+    rows_of,
+)
+
+MS_PER_S = 1000.0
+COUNTER_ENDINGS = ("_total", "_sum", "_count", "_bucket")
+MONOTONICITY = (
+    "input to histogram_quantile needed to be fixed for monotonicity "
+    "(see https://prometheus.io/docs/prometheus/latest/querying/functions/#histogram_quantile)"
+)
+
+Handler: TypeAlias = Callable[[Call, Sequence[Value], Context], Value]
+
+
+def over_range(node: Call, windows: Windows, scalars: Sequence[Floats], context: Context) -> Vector:
+    """A function of a range vector.
+
+    Raises:
+        QueryError: an argument is out of bounds, or two series would be the same without their names.
+        UnsupportedError: there is no such function here.
+    """
+    with np.errstate(invalid="ignore", over="ignore"):
+        if node.name == "predict_linear":
+            values, present = regression.predict_linear(windows, scalars, context.times_ms)
+        elif node.name == "absent_over_time":
+            return absent_over_time(node, windows)
+        elif node.name in RANGE:
+            values, present = RANGE[node.name](windows, scalars)
+        else:
+            raise UnsupportedError(f"the function {node.name} is not evaluated")
+    vector = Vector(windows.labels, values, present, windows.fading, windows.is_one_metric)
+    if node.name == "quantile_over_time" and present.any():
+        warn_of_quantile(node, 0, scalars[0], context)
+    if node.name in {"rate", "increase"}:
+        _note_no_counter(node, vector, context)
+    return vector if node.name in NAME_KEEPING else context.renamed(vector)
+
+
+def absent_over_time(node: Call, windows: Windows) -> Vector:
+    """1 where no series has a sample."""
+    seen = (windows.stop > windows.first).any(axis=0)
+    return _absent(node, seen)
+
+
+def _absent(node: Call, seen: Bools) -> Vector:
+    labels = labelling.absent_labels(unwrapped(node.arguments[0]))
+    vector = Vector([labels], np.ones((1, len(seen))), ~seen[None, :])
+    return vector if not seen.all() else rows_of(vector, np.zeros(1, np.bool_))
+
+
+def _note_no_counter(node: Call, vector: Vector, context: Context) -> None:
+    argument = unwrapped(node.arguments[0])
+    if not isinstance(argument, Select) or not vector.present.any():
+        return
+    named = [m.value for m in argument.matchers if m.name == METRIC_NAME and m.op is MatchOp.EQUAL]
+    if named:
+        names = named[:1]
+    else:
+        some = vector.present.any(axis=1)
+        names = sorted({label_of(labels, METRIC_NAME) for labels in rows_of(vector, some).labels})
+    for name in names:
+        if name and not name.endswith(COUNTER_ENDINGS):
+            message = "metric might not be a counter, name does not end in _total/_sum/_count/_bucket:"
+            context.notes.info(f'{message} "{name}"', argument.pos)
+
+
+def warn_of_quantile(node: Call, argument: int, wanted: Floats, context: Context) -> None:
+    """Warn where a quantile is none."""
+    for value in np.unique(wanted[~((wanted >= 0) & (wanted <= 1))]).tolist():
+        message = f"quantile value should be between 0 and 1, got {format_general(value)}"
+        context.notes.warn(message, node.arguments[argument].pos)
+
+
+def call(node: Call, arguments: Sequence[Value], context: Context) -> Value:
+    """A function that takes no range vector.
+
+    Raises:
+        QueryError: an argument is out of bounds, or two series would be the same without their names.
+        UnsupportedError: there is no such function here.
+    """
+    if node.name in maths.SIMPLE:
+        return _simple(maths.SIMPLE[node.name], _vector(arguments[0]), context)
+    if node.name in maths.CALENDAR:
+        return _calendar(node, arguments, context)
+    if node.name in OF_NATIVE_HISTOGRAMS:
+        return rows_of(_vector(arguments[0]), np.empty(0, np.int64))
+    handler = HANDLERS.get(node.name)
+    if handler is None:
+        raise UnsupportedError(f"the function {node.name} is not evaluated")
+    return handler(node, arguments, context)
+
+
+def _vector(value: Value) -> Vector:
+    assert isinstance(value, Vector)
+    return value
+
+
+def _scalars(value: Value) -> Floats:
+    assert isinstance(value, Scalars)
+    return value.values
+
+
+def _texts(values: Sequence[Value]) -> list[str]:
+    return [value.text for value in values if isinstance(value, Words)]
+
+
+def _simple(change: Callable[[Floats], Floats], vector: Vector, context: Context) -> Vector:
+    with np.errstate(all="ignore"):
+        return context.renamed(elementwise(vector, change))
+
+
+def _calendar(node: Call, arguments: Sequence[Value], context: Context) -> Vector:
+    kernel = maths.CALENDAR[node.name]
+    if not arguments:
+        seconds = np.floor(context.times_ms / MS_PER_S)
+        return _lone(kernel(seconds).astype(np.float64))
+    vector = _vector(arguments[0])
+
+    def dated(values: Floats) -> Floats:
+        return kernel(values).astype(np.float64)
+
+    return _simple(dated, vector, context)
+
+
+def _lone(values: Floats) -> Vector:
+    """A vector of one series without labels, present everywhere."""
+    return Vector([()], values[None, :], np.ones((1, len(values)), np.bool_))
+
+
+def _time(_node: Call, _arguments: Sequence[Value], context: Context) -> Value:
+    return Scalars(context.times_ms / MS_PER_S)
+
+
+def _pi(_node: Call, _arguments: Sequence[Value], context: Context) -> Value:
+    return Scalars(np.full(context.steps, math.pi))
+
+
+def _start(_node: Call, _arguments: Sequence[Value], context: Context) -> Value:
+    return Scalars(np.full(context.steps, context.edges[0] / MS_PER_S))
+
+
+def _end(_node: Call, _arguments: Sequence[Value], context: Context) -> Value:
+    return Scalars(np.full(context.steps, context.edges[1] / MS_PER_S))
+
+
+def _range(_node: Call, _arguments: Sequence[Value], context: Context) -> Value:
+    return Scalars(np.full(context.steps, (context.edges[1] - context.edges[0]) / MS_PER_S))
+
+
+def _step(_node: Call, _arguments: Sequence[Value], context: Context) -> Value:
+    return Scalars(np.full(context.steps, context.query_step_ms / MS_PER_S))
+
+
+def _least_of(_node: Call, arguments: Sequence[Value], _context: Context) -> Value:
+    return Scalars(np.minimum(_scalars(arguments[0]), _scalars(arguments[1])))
+
+
+def _most_of(_node: Call, arguments: Sequence[Value], _context: Context) -> Value:
+    return Scalars(np.maximum(_scalars(arguments[0]), _scalars(arguments[1])))
+
+
+def _vector_of(_node: Call, arguments: Sequence[Value], _context: Context) -> Value:
+    return _lone(_scalars(arguments[0]))
+
+
+def _scalar_of(_node: Call, arguments: Sequence[Value], context: Context) -> Value:
+    vector = _vector(arguments[0])
+    if not len(vector):
+        return Scalars(np.full(context.steps, np.nan))
+    alone = np.count_nonzero(vector.present, axis=0) == 1
+    values = vector.values[vector.present.argmax(axis=0), np.arange(context.steps)]
+    return Scalars(np.where(alone, values, np.nan))
+
+
+def _absent_of(node: Call, arguments: Sequence[Value], context: Context) -> Value:
+    vector = _vector(arguments[0])
+    return _absent(node, vector.present.any(axis=0) if len(vector) else np.zeros(context.steps, np.bool_))
+
+
+def _clamp(_node: Call, arguments: Sequence[Value], context: Context) -> Value:
+    vector = _vector(arguments[0])
+    low, high = _scalars(arguments[1]), _scalars(arguments[2])
+    clamped = replace(
+        vector,
+        values=maths.clamp(vector.values, low, high),
+        present=vector.present & ~(high < low),
+    )
+    return context.renamed(clamped)
+
+
+def _clamp_min(_node: Call, arguments: Sequence[Value], context: Context) -> Value:
+    low = _scalars(arguments[1])
+    return _simple(lambda values: maths.clamp(values, low, np.inf), _vector(arguments[0]), context)
+
+
+def _clamp_max(_node: Call, arguments: Sequence[Value], context: Context) -> Value:
+    high = _scalars(arguments[1])
+    return _simple(lambda values: maths.clamp(values, -np.inf, high), _vector(arguments[0]), context)
+
+
+def _round(_node: Call, arguments: Sequence[Value], context: Context) -> Value:
+    nearest: Floats | float = _scalars(arguments[1]) if len(arguments) > 1 else 1.0
+    return _simple(lambda values: maths.round_to(values, nearest), _vector(arguments[0]), context)
+
+
+def _timestamp(_node: Call, arguments: Sequence[Value], context: Context) -> Value:
+    # Of anything but a selector the samples are made at the step itself.
+    times = context.times_ms / MS_PER_S
+    return _simple(lambda values: np.broadcast_to(times, values.shape), _vector(arguments[0]), context)
+
+
+def _label_replace(_node: Call, arguments: Sequence[Value], _context: Context) -> Value:
+    return labelling.label_replace(_vector(arguments[0]), _texts(arguments[1:]))
+
+
+def _label_join(_node: Call, arguments: Sequence[Value], _context: Context) -> Value:
+    return labelling.label_join(_vector(arguments[0]), _texts(arguments[1:]))
+
+
+def _sort(node: Call, arguments: Sequence[Value], context: Context) -> Value:
+    vector = _vector(arguments[0])
+    if context.query_step_ms:
+        message = "sort is ineffective for range queries since results are always ordered by labels"
+        context.notes.warn(message, node.pos)
+        return vector
+    is_descending = node.name.endswith("_desc")
+    if not context.is_instant:
+        return vector
+    if node.name.startswith("sort_by_label"):
+        return labelling.sorted_by_label(vector, _texts(arguments[1:]), is_descending=is_descending)
+    return labelling.sorted_by_value(vector, is_descending=is_descending)
+
+
+def _histogram_quantile(node: Call, arguments: Sequence[Value], context: Context) -> Value:
+    wanted, vector = _scalars(arguments[0]), _vector(arguments[1])
+    warn_of_quantile(node, 0, wanted, context)
+    parts = []
+    for alike in histograms.histograms_of(vector, context, node.arguments[1].pos):
+        values, forced = histograms.quantiles_of(alike, alike.columns(wanted))
+        for row in np.flatnonzero(forced.reshape(len(alike.labels), -1).any(axis=1)).tolist():
+            name = label_of(alike.labels[row], METRIC_NAME) if context.is_name_removal_delayed else ""
+            ending = f' for metric name "{name}"' if name else ""
+            context.notes.info(MONOTONICITY + ending, node.arguments[1].pos)
+        parts.append(alike.vector(values))
+    return context.renamed(_together(parts, context))
+
+
+def _histogram_fraction(node: Call, arguments: Sequence[Value], context: Context) -> Value:
+    lower, upper, vector = _scalars(arguments[0]), _scalars(arguments[1]), _vector(arguments[2])
+    parts = [
+        alike.vector(histograms.fractions_of(alike, alike.columns(lower), alike.columns(upper)))
+        for alike in histograms.histograms_of(vector, context, node.arguments[2].pos)
+    ]
+    return context.renamed(_together(parts, context))
+
+
+def _together(parts: Sequence[Vector], context: Context) -> Vector:
+    if not parts:
+        return Vector((), np.empty((0, context.steps)), np.empty((0, context.steps), np.bool_))
+    if len(parts) == 1:
+        return parts[0]
+    fading = [part.fading if part.fading is not None else np.zeros(len(part), np.bool_) for part in parts]
+    return merged(
+        Vector(
+            [labels for part in parts for labels in part.labels],
+            np.concatenate([part.values for part in parts]),
+            np.concatenate([part.present for part in parts]),
+            np.concatenate(fading),
+        )
+    )
+
+
+HANDLERS: dict[str, Handler] = {
+    "absent": _absent_of,
+    "clamp": _clamp,
+    "clamp_max": _clamp_max,
+    "clamp_min": _clamp_min,
+    "end": _end,
+    "histogram_fraction": _histogram_fraction,
+    "histogram_quantile": _histogram_quantile,
+    "label_join": _label_join,
+    "label_replace": _label_replace,
+    "max_of": _most_of,
+    "min_of": _least_of,
+    "pi": _pi,
+    "range": _range,
+    "round": _round,
+    "scalar": _scalar_of,
+    "sort": _sort,
+    "sort_by_label": _sort,
+    "sort_by_label_desc": _sort,
+    "sort_desc": _sort,
+    "start": _start,
+    "step": _step,
+    "time": _time,
+    "timestamp": _timestamp,
+    "vector": _vector_of,
+}

@@ -1,0 +1,299 @@
+"""Evaluation: a tree and the samples that it needs become values at every step, without a loop over samples."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from anyascope.frames.samples import SampleFrame
+from anyascope.model.labels import METRIC_NAME, Labels, MatchOp
+from anyascope.promql.aggregate import aggregate
+from anyascope.promql.calls import call, over_range
+from anyascope.promql.fetch import anchored, subquery_grid
+from anyascope.promql.match import set_operation, vector_operation
+from anyascope.promql.operators import compute
+from anyascope.promql.syntax import (
+    SET_OPERATORS,
+    Aggregate,
+    Binary,
+    Call,
+    Expression,
+    Negate,
+    Number,
+    Once,
+    Select,
+    Subquery,
+    Text,
+    unwrapped,
+)
+from anyascope.promql.values import (
+    Bools,
+    Context,
+    Floats,
+    Ints,
+    Scalars,
+    Value,
+    Vector,
+    Windows,
+    Words,
+    elementwise,
+    too_many_samples,
+)
+from anyascope.promql.windows import newest, starts, stops, without_stale
+
+CELLS_AT_ONCE_MAX = (
+    1_000_000  # series times steps of a range function: some 8 MB columns, which stay near the processor
+)
+MS_PER_S = 1000.0
+
+
+def evaluate(node: Expression, context: Context) -> Value:
+    """The value of an expression at every step of the context.
+
+    Raises:
+        QueryError: the data do not fit the query.
+        QueryTimeoutError: the deadline has passed.
+        UnsupportedError: a function or operator is not evaluated here.
+    """
+    match node:
+        case Number(value=value):
+            return Scalars(np.full(context.steps, value))
+        case Text(value=text):
+            return Words(text)
+        case Once(body=body):
+            return _repeated(evaluate(body, context.at_steps(context.times_ms[:1], context.step_ms)), context)
+        case Select():
+            return select(node, context)
+        case Negate(body=body):
+            return _negated(evaluate(body, context), context)
+        case Aggregate():
+            return _aggregated(node, context)
+        case Binary():
+            return _combined(node, evaluate(node.left, context), evaluate(node.right, context), context)
+        case Call():
+            return _called(node, context)
+        case Subquery():
+            raise AssertionError("the checker lets range vectors stand in calls and at the root only")
+
+
+def _repeated(value: Value, context: Context) -> Value:
+    if context.steps == 1:
+        return value
+    match value:
+        case Scalars(values=values):
+            return Scalars(np.repeat(values, context.steps))
+        case Vector(values=values, present=present):
+            context.check(len(value))
+            shape = (len(value), context.steps)
+            return replace(value, values=np.broadcast_to(values, shape), present=np.broadcast_to(present, shape))
+        case Words():
+            return value
+
+
+def _right_edges(node: Select | Subquery, context: Context) -> Ints:
+    """int64[steps]: the newest time that the selector may see at each step."""
+    pinned = anchored(node.anchor, context.edges)
+    if pinned is not None:
+        return np.full(context.steps, pinned - node.offset_ms)
+    return context.times_ms - node.offset_ms if node.offset_ms else context.times_ms
+
+
+def _names_one_metric(node: Select) -> bool:
+    return any(m.name == METRIC_NAME and m.op is MatchOp.EQUAL for m in node.matchers)
+
+
+def select(node: Select, context: Context) -> Vector:
+    """The newest sample of each series at each step."""
+    frame = context.frames[node.slot]
+    context.check(len(frame))
+    chosen, present = newest(frame, _right_edges(node, context), context.lookback_ms)
+    values = frame.values[chosen] if len(frame.values) else np.zeros(chosen.shape)
+    return Vector(frame.labels, values, present, is_one_metric=_names_one_metric(node))
+
+
+def _negated(value: Value, context: Context) -> Value:
+    if isinstance(value, Scalars):
+        return Scalars(-value.values)
+    assert isinstance(value, Vector)
+    return context.renamed(elementwise(value, np.negative))
+
+
+def _aggregated(node: Aggregate, context: Context) -> Vector:
+    body = evaluate(node.body, context)
+    assert isinstance(body, Vector)
+    context.check(len(body))
+    parameter: Floats | str | None = None
+    if node.parameter is not None:
+        match evaluate(node.parameter, context):
+            case Scalars(values=values):
+                parameter = values
+            case Words(text=text):
+                parameter = text
+            case Vector():
+                raise AssertionError("the checker admits scalars and strings as parameters only")
+    return aggregate(node, body, parameter, context)
+
+
+def _combined(node: Binary, left: Value, right: Value, context: Context) -> Value:
+    match left, right:
+        case Scalars(), Scalars():
+            values, holds = compute(node.operator, left.values, right.values)
+            return Scalars(values if holds is None else holds.astype(np.float64))
+        case Vector(), Scalars():
+            return _with_scalar(node, left, left.values, right.values, context)
+        case Scalars(), Vector():
+            return _with_scalar(node, right, left.values, right.values, context)
+        case Vector(), Vector():
+            if node.operator in SET_OPERATORS:
+                return set_operation(node, left, right)
+            return vector_operation(node, left, right, context)
+    raise AssertionError("the checker admits no strings as operands")
+
+
+def _with_scalar(node: Binary, vector: Vector, left: Floats, right: Floats, context: Context) -> Vector:
+    values, holds = compute(node.operator, left, right)
+    if holds is None:
+        return context.renamed(replace(vector, values=values))
+    if node.returns_bool:
+        return context.renamed(replace(vector, values=holds.astype(np.float64)))
+    # What remains of a comparison is the vector's element, on whichever side it stands.
+    return replace(vector, present=vector.present & holds)
+
+
+def _called(node: Call, context: Context) -> Value:
+    arguments = [unwrapped(argument) for argument in node.arguments]
+    ranged = next((n for n, argument in enumerate(arguments) if is_range(argument)), None)
+    if ranged is not None:
+        scalars = [evaluate(argument, context) for n, argument in enumerate(node.arguments) if n != ranged]
+        return _over_windows(node, arguments[ranged], [s.values for s in scalars if isinstance(s, Scalars)], context)
+    if node.name == "timestamp" and isinstance(arguments[0], Select):
+        return _sample_times(arguments[0], context)
+    return call(node, [evaluate(argument, context) for argument in node.arguments], context)
+
+
+def is_range(node: Expression) -> bool:
+    """Whether the expression is a range vector."""
+    return isinstance(node, Subquery) or (isinstance(node, Select) and node.range_ms > 0)
+
+
+def _sample_times(node: Select, context: Context) -> Vector:
+    frame = context.frames[node.slot]
+    context.check(len(frame))
+    chosen, present = newest(frame, _right_edges(node, context), context.lookback_ms)
+    times = frame.times_ms[chosen] / MS_PER_S if len(frame.times_ms) else np.zeros(chosen.shape)
+    return context.renamed(Vector(frame.labels, times, present, is_one_metric=_names_one_metric(node)))
+
+
+def _over_windows(node: Call, argument: Expression, scalars: Sequence[Floats], context: Context) -> Vector:
+    source = _ranged(argument, context)
+    context.check(len(source.labels))
+    parts = list(_parts(source, context))
+    if len(parts) == 1:
+        return over_range(node, parts[0], scalars, context)
+    # The names are dropped, and doubles looked for, only once all parts are there.
+    quiet = replace(context, is_name_removal_delayed=True)
+    done = [over_range(node, part, scalars, quiet) for part in parts]
+    if node.name == "absent_over_time":
+        kept = [part for part in done if len(part)]
+        if len(kept) < len(done):
+            return next(part for part in done if not len(part))
+        return replace(kept[0], present=np.logical_and.reduce([part.present for part in kept]))
+    together = Vector(
+        source.labels,
+        np.concatenate([part.values for part in done]),
+        np.concatenate([part.present for part in done]),
+        source.fading,
+        source.is_one_metric,
+    )
+    return together if done[0].fading is None or not done[0].fading.all() else context.renamed(together)
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """Where the windows of a range vector are cut from."""
+
+    frame: SampleFrame
+    right_ms: Ints
+    range_ms: int
+    fading: Bools | None
+    is_one_metric: bool
+
+    @property
+    def labels(self) -> Sequence[Labels]:
+        return self.frame.labels
+
+
+def _ranged(node: Expression, context: Context) -> _Source:
+    assert isinstance(node, Select | Subquery)
+    right_ms = _right_edges(node, context)
+    if isinstance(node, Select):
+        frame = without_stale(context.frames[node.slot])
+        return _Source(frame, right_ms, node.range_ms, None, is_one_metric=_names_one_metric(node))
+    pinned = anchored(node.anchor, context.edges)
+    first, last = int(context.times_ms[0]), int(context.times_ms[-1])
+    if pinned is not None:
+        first = last = pinned
+    begin, end, step = subquery_grid(node, first, last, context.subquery_step_ms)
+    if (end - begin) // step + 1 > context.samples_max:
+        raise too_many_samples(context.samples_max)
+    times_ms = np.arange(begin, end + 1, step)
+    if not len(times_ms):
+        return _Source(SampleFrame.empty(), right_ms, node.range_ms, None, is_one_metric=True)
+    body = evaluate(node.body, context.at_steps(times_ms, step))
+    assert isinstance(body, Vector)
+    return _Source(body.to_samples(times_ms), right_ms, node.range_ms, body.fading, is_one_metric=body.is_one_metric)
+
+
+def _parts(source: _Source, context: Context) -> Iterator[Windows]:
+    """The windows, some series at a time: what is computed of a part is used while it is in the processor's cache."""
+    frame, series = source.frame, len(source.frame)
+    at_once = max(CELLS_AT_ONCE_MAX // context.steps, 1)
+    for begin in range(0, max(series, 1), at_once):
+        end = min(begin + at_once, series)
+        part = frame if series <= at_once else _slice(frame, begin, end)
+        stopped = stops(part, source.right_ms)
+        started = starts(part, source.right_ms, source.range_ms, stopped)
+        fading = source.fading[begin:end] if source.fading is not None else None
+        yield Windows(
+            part.labels,
+            part.times_ms,
+            part.values,
+            started,
+            stopped,
+            source.right_ms,
+            source.range_ms,
+            fading,
+            source.is_one_metric,
+        )
+        context.check(1)
+
+
+def _slice(frame: SampleFrame, begin: int, end: int) -> SampleFrame:
+    first, last = int(frame.offsets[begin]), int(frame.offsets[end])
+    offsets = frame.offsets[begin : end + 1] - first
+    return SampleFrame(frame.labels[begin:end], offsets, frame.times_ms[first:last], frame.values[first:last])
+
+
+def range_samples(node: Expression, context: Context) -> tuple[SampleFrame, Bools | None]:
+    """The samples of a range vector at the context's one step, and which names are to be dropped."""
+    source = _ranged(node, context)
+    labels: list[Labels] = []
+    fading: list[bool] = []
+    offsets = [0]
+    times: list[Ints] = []
+    values: list[Floats] = []
+    for windows in _parts(source, context):
+        for row in range(len(windows.labels)):
+            first, stop = int(windows.first[row, 0]), int(windows.stop[row, 0])
+            if stop > first:
+                fading.append(windows.fading is not None and bool(windows.fading[row]))
+                labels.append(windows.labels[row])
+                offsets.append(offsets[-1] + stop - first)
+                times.append(windows.times_ms[first:stop])
+                values.append(windows.values[first:stop])
+    if not labels:
+        return SampleFrame.empty(), None
+    frame = SampleFrame(labels, np.array(offsets), np.concatenate(times), np.concatenate(values))
+    return frame, np.array(fading)

@@ -1,0 +1,153 @@
+"""Functions that read and write label sets; they look at no value."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from itertools import chain
+
+import numpy as np
+import re2
+
+from anyascope.model.labels import METRIC_NAME, Labels, MatchOp
+from anyascope.promql.errors import QueryError
+from anyascope.promql.syntax import Expression, Select
+from anyascope.promql.values import Vector, label_of, merged, rows_of
+
+
+def label_replace(vector: Vector, arguments: Sequence[str]) -> Vector:
+    """Where a label's whole value matches a pattern, another label becomes what the replacement makes of the match.
+
+    Args:
+        vector: the series.
+        arguments: destination label, replacement, source label, pattern.
+
+    Raises:
+        QueryError: the pattern or the destination is invalid, or two series would be the same.
+    """
+    destination, replacement, source, pattern = arguments
+    options = re2.Options()
+    options.log_errors = False
+    try:
+        # Go's `^(?s:…)$`, as RE2 is Go's own dialect.
+        compiled = re2.compile(f"(?s:{pattern})", options)
+    except re2.error as error:
+        raise QueryError(f"invalid regular expression in label_replace(): {pattern}") from error
+    _check_label("destination", destination, "label_replace")
+    expand = _template(replacement, dict(compiled.groupindex), compiled.groups)
+    known: dict[str, str | None] = {}
+
+    def replaced(value: str) -> str | None:
+        if value not in known:
+            found = compiled.fullmatch(value)
+            known[value] = None if found is None else expand(found)
+        return known[value]
+
+    return _relabelled(vector, destination, lambda labels: replaced(label_of(labels, source)))
+
+
+def label_join(vector: Vector, arguments: Sequence[str]) -> Vector:
+    """A label becomes the values of others, joined.
+
+    Args:
+        vector: the series.
+        arguments: destination label, separator, source labels.
+
+    Raises:
+        QueryError: a label's name is invalid, or two series would be the same.
+    """
+    destination, separator, *sources = arguments
+    for source in sources:
+        _check_label("source", source, "label_join")
+    _check_label("destination", destination, "label_join")
+    return _relabelled(
+        vector, destination, lambda labels: separator.join(label_of(labels, source) for source in sources)
+    )
+
+
+def _check_label(role: str, name: str, function: str) -> None:
+    if not name:
+        raise QueryError(f"invalid {role} label name in {function}(): {name}")
+
+
+def _relabelled(vector: Vector, destination: str, value_of: Callable[[Labels], str | None]) -> Vector:
+    labels: list[Labels] = []
+    fading = vector.fading.copy() if vector.fading is not None else None
+    for row, old in enumerate(vector.labels):
+        value = value_of(old)
+        if value is None:
+            labels.append(old)
+            continue
+        kept = [pair for pair in old if pair[0] != destination]
+        labels.append(tuple(sorted([*kept, (destination, value)])) if value else tuple(kept))
+        if destination == METRIC_NAME and fading is not None:
+            fading[row] = False
+    return merged(replace(vector, labels=labels, fading=fading, is_one_metric=False))
+
+
+def _template(template: str, names: dict[str, int], groups: int) -> Callable[[re.Match[str]], str]:
+    """Go's `Regexp.Expand`: `$1`, `$name`, `${1}`, `$$`; what names no group is empty."""
+    parts: list[str | int] = []
+    pos = 0
+    for found in re.finditer(r"\$(?:\$|\{([A-Za-z0-9_]+)\}|([A-Za-z0-9_]+))", template):
+        parts.append(template[pos : found.start()])
+        pos = found.end()
+        name = found.group(1) or found.group(2)
+        if name is None:
+            parts.append("$")
+        else:
+            number = int(name) if name.isdigit() else names.get(name, -1)
+            if 0 <= number <= groups:
+                parts.append(number)
+    parts.append(template[pos:])
+
+    def expand(match: re.Match[str]) -> str:
+        return "".join(part if isinstance(part, str) else match.group(part) or "" for part in parts)
+
+    return expand
+
+
+def absent_labels(argument: Expression) -> Labels:
+    """What `absent` says of a selector: the labels that it asks for exactly, each once.
+
+    Source: Prometheus, `createLabelsForAbsentFunction`.
+    """
+    if not isinstance(argument, Select):
+        return ()
+    found: dict[str, str] = {}
+    seen: set[str] = set()
+    for matcher in argument.matchers:
+        if matcher.name == METRIC_NAME:
+            continue
+        if matcher.op is MatchOp.EQUAL and matcher.name not in seen:
+            seen.add(matcher.name)
+            found[matcher.name] = matcher.value
+        else:
+            found.pop(matcher.name, None)
+    return tuple(sorted((name, value) for name, value in found.items() if value))
+
+
+def sorted_by_value(vector: Vector, *, is_descending: bool) -> Vector:
+    """The series of one step in the order of their values, NaN last."""
+    present = np.flatnonzero(vector.present[:, 0])
+    values = vector.values[present, 0]
+    keys = -values if is_descending else values  # numpy sorts NaN last either way
+    return rows_of(vector, present[np.argsort(keys, kind="stable")])
+
+
+def sorted_by_label(vector: Vector, names: Sequence[str], *, is_descending: bool) -> Vector:
+    """The series of one step in the natural order of some labels' values (`a2` before `a10`), then of all labels."""
+    labels = list(vector.labels)
+
+    def key(row: int) -> tuple[object, ...]:
+        return (*(natural(label_of(labels[row], name)) for name in names), labels[row])
+
+    present = np.flatnonzero(vector.present[:, 0]).tolist()
+    return rows_of(vector, np.array(sorted(present, key=key, reverse=is_descending), np.int64))
+
+
+def natural(text: str) -> tuple[tuple[int, int, str], ...]:
+    """A key by which digits within texts sort as numbers."""
+    parts = re.findall(r"(\d+)|(\D+)", text)
+    return tuple(chain((0, int(digits), "") if digits else (1, 0, rest) for digits, rest in parts))
