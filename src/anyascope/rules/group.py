@@ -249,7 +249,8 @@ class GroupEvaluation:
             ended.extend(sorted(state.series))
             state.series = frozenset()
             if isinstance(state.rule, AlertingRule):
-                state.active = {name: _ended(alert, now_ns) for name, alert in state.active.items() if alert.fired_ns}
+                fired = [alert for alert in state.active.values() if alert.state is not AlertState.PENDING]
+                state.active = {alert.labels: _ended(alert, now_ns) for alert in fired}
                 await self._send(state, state.rule, now_ns)
                 state.active = {}
         moment = self._moment(now_ns)

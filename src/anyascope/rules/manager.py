@@ -59,6 +59,7 @@ class Rules:
     ) -> None:
         self._house = House(engine, intake, sink, documents, clock, options, RuleMetrics(registry))
         self._arrivals = arrivals
+        self._documents = documents
         self._runners: dict[str, GroupRunner] = {}
         self._watch = Watch()
         self._kept: dict[str, GroupState] = {}
@@ -175,7 +176,7 @@ class Rules:
         kept: dict[str, GroupState] = {}
         after = ""
         while True:
-            page = await self._house.documents.page(STATE_KIND, after=after)
+            page = await self._documents.page(STATE_KIND, after=after)
             kept.update((document.key, from_document(document.body)) for document in page.documents)
             if not page.next_key:
                 return kept
@@ -217,5 +218,5 @@ class Rules:
         ]
         if ended:
             await self._house.sink.receive(ended)
-        await self._house.documents.commit([Delete(STATE_KIND, key) for key in self._kept])
+        await self._documents.commit([Delete(STATE_KIND, key) for key in self._kept])
         self._kept, self._gone = {}, []

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from anyascope.clock import Clock
+from anyascope.model.documents import Change
 from anyascope.ports import AlertSink, Intake
 from anyascope.rules.definition import INTERVAL_DEFAULT_S
 from anyascope.rules.evaluate import Evaluator
 from anyascope.rules.metrics import RuleMetrics
-from anyascope.store.api.documents import DocumentStore
 
 DEBOUNCE_S = 0.2  # a scrape arrives in several batches; a person does not notice a fifth of a second
 RESEND_S = 60.0  # Prometheus' default `--rules.alert.resend-delay`
@@ -43,6 +44,13 @@ class RulesOptions:
     restore_grace_s: float = RESTORE_GRACE_S
 
 
+class StateKeeper(Protocol):
+    """Where the state of alerts is kept: the writing half of `DocumentStore`."""
+
+    async def commit(self, changes: Sequence[Change]) -> None:
+        """Make all changes durable, or none."""
+
+
 @dataclass(frozen=True, slots=True)
 class House:
     """What every group's runner works with."""
@@ -50,7 +58,7 @@ class House:
     engine: Evaluator
     intake: Intake
     sink: AlertSink
-    documents: DocumentStore
+    documents: StateKeeper
     clock: Clock
     options: RulesOptions
     metrics: RuleMetrics

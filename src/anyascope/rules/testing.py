@@ -1,0 +1,314 @@
+"""Runs unit tests of rules, in Prometheus' own format, against the real engine.
+
+Source: https://prometheus.io/docs/prometheus/latest/configuration/unit_testing_rules/.
+"""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_right
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Protocol
+
+from prometheus_client import CollectorRegistry
+
+from anyascope.clock import MS_PER_S, NS_PER_MS, NS_PER_S, ManualClock
+from anyascope.errors import AnyascopeError, LimitExceededError
+from anyascope.model.alerts import Alert, AlertState
+from anyascope.model.documents import Change
+from anyascope.model.labels import METRIC_NAME, Labels, metric_of
+from anyascope.model.logs import LogBatch
+from anyascope.model.metrics import HistogramSample, MetricBatch, SampleBatch
+from anyascope.model.status import RuleHealth
+from anyascope.model.traces import SpanBatch
+from anyascope.ports import Admission
+from anyascope.promql.engine import Engine
+from anyascope.promql.options import EngineOptions
+from anyascope.rules.definition import RuleGroup
+from anyascope.rules.evaluate import Evaluator, query_vector
+from anyascope.rules.group import GroupEvaluation
+from anyascope.rules.load import LoadOptions, load_rule_files
+from anyascope.rules.metrics import RuleMetrics
+from anyascope.rules.options import House, RulesOptions
+from anyascope.rules.persist import GroupState
+from anyascope.rules.series import Value
+from anyascope.rules.testfile import AlertCheck, ExprCheck, RuleTest, RuleTestFile, read_test_file
+from anyascope.rules.triggers import reads_of
+from anyascope.store.api.metrics import MetricReader, MetricWriter
+from anyascope.wire.gotemplate.fmt import format_float
+from anyascope.wire.settings import SETTINGS_BYTES_MAX, Mistake, SettingsError
+
+STEPS_MAX = 1_000_000  # evaluations of one test; a year by the minute is 525,600
+
+
+class MetricStore(MetricReader, MetricWriter, Protocol):
+    """Where a test's samples live."""
+
+
+@dataclass(frozen=True, slots=True)
+class CaseReport:
+    """One test: it passed where there are no failures, each a text of some lines."""
+
+    name: str
+    failures: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class FileReport:
+    """One file of tests. `errors` are reasons why its tests could not be run at all."""
+
+    file: str
+    cases: tuple[CaseReport, ...] = ()
+    errors: tuple[str, ...] = ()
+
+    @property
+    def is_passed(self) -> bool:
+        """Whether everything that it expects was found."""
+        return not self.errors and not any(case.failures for case in self.cases)
+
+
+@dataclass(frozen=True, slots=True)
+class RuleTestOptions:
+    """How test files are run.
+
+    Attributes:
+        new_store: makes an empty store for each test.
+        are_unknown_fields_ignored: in the tests and the rules.
+    """
+
+    new_store: Callable[[], MetricStore]
+    are_unknown_fields_ignored: bool = False
+
+
+async def run_test_file(path: Path, *, options: RuleTestOptions) -> FileReport:
+    """Run every test of a file; never raises for what stands in it."""
+    try:
+        text = _read(path)
+        tests = read_test_file(text, file=str(path), are_unknown_fields_ignored=options.are_unknown_fields_ignored)
+        groups = load_rule_files(
+            tests.rule_files,
+            base=path.parent,
+            options=LoadOptions(are_unknown_fields_ignored=options.are_unknown_fields_ignored),
+        )
+    except SettingsError as error:
+        return FileReport(str(path), errors=tuple(str(mistake) for mistake in error.mistakes))
+    cases = [
+        await _Case(test, tests, _in_order(groups, tests.group_order), store=options.new_store()).run(index)
+        for index, test in enumerate(tests.tests)
+    ]
+    return FileReport(str(path), tuple(cases))
+
+
+def _read(path: Path) -> str:
+    try:
+        if path.stat().st_size > SETTINGS_BYTES_MAX:
+            raise SettingsError([Mistake(str(path), 0, "", f"is larger than {SETTINGS_BYTES_MAX} bytes")])
+        return path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError([Mistake(str(path), 0, "", f"cannot be read: {error}")]) from error
+
+
+def _in_order(groups: Sequence[RuleGroup], order: Sequence[str]) -> list[RuleGroup]:
+    """The groups as `group_eval_order` has them; those it does not name come first."""
+    places = {name: place for place, name in enumerate(order, 1)}
+    return sorted(groups, key=lambda group: places.get(group.name, 0))
+
+
+class _Nowhere:
+    """The sink and the documents of a test: what alerting and restarts need is not tested here."""
+
+    async def receive(self, alerts: Sequence[Alert]) -> None:
+        """Let them go."""
+
+    async def commit(self, changes: Sequence[Change]) -> None:
+        """Let them go."""
+
+
+class _StoreIntake:
+    """An intake that stores metrics without further ado."""
+
+    def __init__(self, store: MetricStore) -> None:
+        self._store = store
+
+    async def metrics(self, batch: MetricBatch, *, source: str) -> Admission:  # noqa: ARG002 - the protocol's names
+        await self._store.write_metrics(batch)
+        return Admission(batch.rows)
+
+    async def logs(self, batches: Sequence[LogBatch], *, source: str) -> Admission:
+        raise NotImplementedError
+
+    async def spans(self, batches: Sequence[SpanBatch], *, source: str) -> Admission:
+        raise NotImplementedError
+
+
+class _Case:
+    """One test with a store of its own."""
+
+    def __init__(self, test: RuleTest, file: RuleTestFile, groups: Sequence[RuleGroup], *, store: MetricStore) -> None:
+        self._test = test
+        self._file = file
+        self._store = store
+        self._start_ns = round(test.start_s * NS_PER_S)
+        self._step_ns = round(file.evaluation_interval_s * NS_PER_S)
+        clock = ManualClock(self._start_ns)
+        registry = CollectorRegistry()
+        options = EngineOptions(subquery_step_ms=self._step_ns // NS_PER_MS)
+        self._engine: Evaluator = Engine(store, options=options, clock=clock, registry=registry)
+        nowhere = _Nowhere()
+        house = House(
+            self._engine,
+            _StoreIntake(store),
+            nowhere,
+            nowhere,
+            clock,
+            RulesOptions(external_url=test.external_url, external_labels=test.external_labels),
+            RuleMetrics(registry),
+        )
+        self._groups = [
+            GroupEvaluation(group, [reads_of(rule.expr) for rule in group.rules], house=house, known=GroupState())
+            for group in groups
+        ]
+        self._failures: list[str] = []
+
+    async def run(self, index: int) -> CaseReport:
+        """Load, evaluate, compare."""
+        try:
+            await self._evaluate()
+            for check in self._test.expr_checks:
+                await self._check_expr(check)
+        except AnyascopeError as error:
+            self._failures.append(str(error))
+        return CaseReport(self._test.name or f"test {index}", tuple(self._failures))
+
+    async def _evaluate(self) -> None:
+        """Step by step: the samples up to then, then every group, then the alert checks before the next step."""
+        waiting = sorted(self._inputs(), key=lambda entry: entry[0])
+        checks = sorted(self._test.alert_checks, key=lambda check: check.at_s)
+        times_s = [*(check.at_s for check in checks), *(check.at_s for check in self._test.expr_checks)]
+        last_s = max(times_s, default=0.0)
+        steps = round(last_s * NS_PER_S) // self._step_ns + 1
+        if steps > STEPS_MAX:
+            raise LimitExceededError(f"needs {steps} evaluations, at most {STEPS_MAX} are made")
+        written = checked = 0
+        for step in range(steps):
+            now_ns = self._start_ns + step * self._step_ns
+            following = bisect_right(waiting, now_ns // NS_PER_MS, lo=written, key=lambda entry: entry[0])
+            await self._load(waiting[written:following])
+            written = following
+            if await self._evaluate_groups(now_ns):
+                return
+            while checked < len(checks) and round(checks[checked].at_s * NS_PER_S) < (step + 1) * self._step_ns:
+                self._check_alerts(checks[checked])
+                checked += 1
+        end_ms = (self._start_ns + round(last_s * NS_PER_S)) // NS_PER_MS
+        await self._load([entry for entry in waiting[written:] if entry[0] <= end_ms])
+
+    async def _evaluate_groups(self, now_ns: int) -> bool:
+        """Whether a rule failed, which ends the test."""
+        for group in self._groups:
+            await group.evaluate(now_ns, range(len(group.rules)), cause="interval")
+            failed = [state for state in group.rules if state.health is RuleHealth.ERR]
+            self._failures.extend(
+                f"rule {state.rule.name}, time {_shown_s(now_ns - self._start_ns)}: {state.error}" for state in failed
+            )
+            if failed:
+                return True
+        return False
+
+    def _inputs(self) -> list[tuple[int, Labels, Value]]:
+        interval_ms = round(self._test.interval_s * MS_PER_S)
+        start_ms = self._start_ns // NS_PER_MS
+        return [
+            (start_ms + slot * interval_ms, series.labels, value)
+            for series in self._test.series
+            for slot, value in enumerate(series.values)
+            if value is not None
+        ]
+
+    async def _load(self, entries: Sequence[tuple[int, Labels, Value]]) -> None:
+        samples = [(labels, time_ms, value) for time_ms, labels, value in entries if isinstance(value, float)]
+        histograms = tuple(
+            replace(value, labels=labels, time_ms=time_ms)
+            for time_ms, labels, value in entries
+            if isinstance(value, HistogramSample)
+        )
+        if samples or histograms:
+            await self._store.write_metrics(MetricBatch(SampleBatch.of(samples), histograms=histograms))
+
+    def _check_alerts(self, check: AlertCheck) -> None:
+        found = [
+            (alert.labels, dict(alert.annotations))
+            for group in self._groups
+            for state in group.rules
+            if state.rule.name == check.alertname
+            for alert in state.active.values()
+            if alert.state is AlertState.FIRING
+        ]
+        expected = [(alert.labels, dict(alert.annotations)) for alert in check.expected]
+        if sorted(map(repr, found)) != sorted(map(repr, expected)):
+            head = f"alertname: {check.alertname}, time: {_shown_s(round(check.at_s * NS_PER_S))}"
+            self._failures.append(
+                _difference(head, [_shown_alert(*e) for e in expected], [_shown_alert(*f) for f in found])
+            )
+
+    async def _check_expr(self, check: ExprCheck) -> None:
+        head = f"expr: {check.expr!r}, time: {_shown_s(round(check.at_s * NS_PER_S))}"
+        time_ms = (self._start_ns + round(check.at_s * NS_PER_S)) // NS_PER_MS
+        try:
+            found: list[tuple[Labels, Value]] = [*await query_vector(self._engine, check.expr, time_ms)]
+        except AnyascopeError as error:
+            self._failures.append(f"{head}, err: {error}")
+            return
+        expected = [(sample.labels, sample.value) for sample in check.expected]
+        if not _are_equal(found, expected, is_fuzzy=self._file.is_fuzzy):
+            self._failures.append(
+                _difference(head, [_shown_sample(*e) for e in expected], [_shown_sample(*f) for f in found])
+            )
+
+
+def _are_equal(
+    found: Sequence[tuple[Labels, Value]], expected: Sequence[tuple[Labels, Value]], *, is_fuzzy: bool
+) -> bool:
+    first, second = dict(found), dict(expected)
+    if len(first) != len(found) or len(found) != len(expected) or first.keys() != second.keys():
+        return False
+    return all(_is_same(first[labels], second[labels], is_fuzzy=is_fuzzy) for labels in first)
+
+
+def _is_same(found: Value, expected: Value, *, is_fuzzy: bool) -> bool:
+    if not isinstance(found, float) or not isinstance(expected, float):
+        return found == expected
+    if found == expected or (math.isnan(found) and math.isnan(expected)):
+        return True
+    return is_fuzzy and found in (math.nextafter(expected, math.inf), math.nextafter(expected, -math.inf))
+
+
+def _difference(head: str, expected: Sequence[str], found: Sequence[str]) -> str:
+    return "\n".join(
+        (
+            head,
+            "  exp:",
+            *(f"    {line}" for line in sorted(expected)),
+            "  got:",
+            *(f"    {line}" for line in sorted(found)),
+        )
+    )
+
+
+def _shown_s(ns: int) -> str:
+    return f"{ns / NS_PER_S:g}s"
+
+
+def _shown_labels(labels: Labels) -> str:
+    pairs = ", ".join(f'{name}="{value}"' for name, value in labels if name != METRIC_NAME)
+    return f"{metric_of(labels)}{{{pairs}}}"
+
+
+def _shown_sample(labels: Labels, value: Value) -> str:
+    return f"{_shown_labels(labels)} {format_float(value, 'g', -1) if isinstance(value, float) else value}"
+
+
+def _shown_alert(labels: Labels, annotations: dict[str, str]) -> str:
+    return f"{_shown_labels(labels)} {annotations}"
