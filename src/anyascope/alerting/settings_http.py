@@ -95,8 +95,8 @@ def read_http(section: Section) -> HttpOptions:
 
 def _check_proxy(section: Section, proxy_url: str) -> None:
     parts = urlsplit(proxy_url)
-    if parts.scheme not in ("http", "https", "socks5", "socks5h") or not parts.hostname:
-        section.wrong("must be an http, https or socks5 address", name="proxy_url")
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        section.wrong("must be an http or https address; other kinds of proxy are not supported yet", name="proxy_url")
 
 
 def _read_basic_auth(section: Section) -> tuple[str, Secret] | None:

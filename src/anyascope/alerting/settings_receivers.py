@@ -253,6 +253,11 @@ def _read_email(section: Section, inherited: GlobalOptions) -> EmailOptions:
     sender = section.text("from", "") or inherited.smtp_from
     if not sender:
         section.wrong("no global SMTP from set")
+    tls = read_tls(section.section("tls_config")) if section.has("tls_config") else inherited.smtp_tls
+    implicit_tls = section.boolean("force_implicit_tls", inherited.smtp_implicit_tls)
+    is_implicit = implicit_tls if implicit_tls is not None else smarthost is not None and smarthost[1] == SMTPS_PORT
+    if is_implicit and tls.server_name:
+        section.wrong("tls_config.server_name is not supported together with implicit TLS yet")
     return EmailOptions(
         to=to,
         sender=sender,
@@ -266,9 +271,9 @@ def _read_email(section: Section, inherited: GlobalOptions) -> EmailOptions:
         html=section.text("html", "") if section.has("html") else None,
         text=section.text("text", "") if section.has("text") else None,
         require_tls=section.boolean("require_tls", inherited.smtp_require_tls),
-        implicit_tls=section.boolean("force_implicit_tls", inherited.smtp_implicit_tls),
+        implicit_tls=is_implicit,
         thread_by_group=_read_threading(section),
-        tls=read_tls(section.section("tls_config")) if section.has("tls_config") else inherited.smtp_tls,
+        tls=tls,
     )
 
 

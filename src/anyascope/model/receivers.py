@@ -91,7 +91,9 @@ class SlackOptions:
 class EmailOptions:
     """`email_configs`. `to`, header values, `html` and `text` are templates; None stands for our own layout.
 
-    `implicit_tls`: TLS from the first byte; None means on port 465.
+    Attributes:
+        require_tls: refuse to send where STARTTLS is not offered.
+        implicit_tls: TLS from the first byte, as on port 465.
     """
 
     to: str
@@ -106,7 +108,7 @@ class EmailOptions:
     html: str | None = None
     text: str | None = None
     require_tls: bool = True
-    implicit_tls: bool | None = None
+    implicit_tls: bool = False
     thread_by_group: bool = True
     timeout_s: float = 30.0  # greeting, TLS, authentication and data are a dozen round trips
     tls: TlsOptions = field(default_factory=TlsOptions)

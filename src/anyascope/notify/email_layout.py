@@ -1,0 +1,123 @@
+"""Our own layout of an e-mail: text for every reader, HTML for those that show it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from html import escape
+
+from anyascope.clock import NS_PER_S
+from anyascope.model.notifications import Notification, NotifiedAlert
+from anyascope.notify.data import status_of
+from anyascope.semconv.alerts import (
+    ANNOTATION_DESCRIPTION,
+    ANNOTATION_RUNBOOK,
+    ANNOTATION_RUNBOOK_URL,
+    ANNOTATION_SUMMARY,
+    category_of,
+    component_of,
+    severity_of,
+    title_of,
+    traits_of,
+)
+
+ALERTS_SHOWN_MAX = 50  # a mail of more is not read; the page has all of them
+COLOR_RESOLVED = "#36A64F"
+_TOLD_APART = frozenset((ANNOTATION_SUMMARY, ANNOTATION_DESCRIPTION))
+
+
+def email_text(notification: Notification) -> str:
+    """The plain part."""
+    blocks = [_text_block(alert) for alert in notification.alerts[:ALERTS_SHOWN_MAX]]
+    if more := _more(notification):
+        blocks.append(more)
+    blocks.append(_footer(notification))
+    return "\n\n".join(blocks) + "\n"
+
+
+def email_html(notification: Notification) -> str:
+    """The HTML part: no images, scripts or remote styles, so that every reader shows it as it is."""
+    blocks = [_html_block(alert) for alert in notification.alerts[:ALERTS_SHOWN_MAX]]
+    if more := _more(notification):
+        blocks.append(f"<p>{escape(more)}</p>")
+    footer = "<br>".join(_linked(line) for line in _footer(notification).splitlines())
+    body = "\n".join(blocks)
+    return (
+        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"></head>\n'
+        '<body style="font-family: sans-serif; font-size: 15px; color: #222">\n'
+        f'{body}\n<p style="color: #666; font-size: 13px">{footer}</p>\n</body></html>\n'
+    )
+
+
+def _more(notification: Notification) -> str:
+    count = len(notification.alerts) - ALERTS_SHOWN_MAX
+    return f"… and {count} more alerts." if count > 0 else ""
+
+
+def _footer(notification: Notification) -> str:
+    why = f"Told to {notification.receiver}: {notification.reason.value}."
+    if not notification.external_url:
+        return why
+    return f"{why}\n{notification.external_url}/alerts"
+
+
+def _heading(alert: NotifiedAlert) -> str:
+    mark = traits_of(severity_of(alert.labels)).mark
+    title = f"{mark} {title_of(alert.labels, alert.annotations)}"
+    return title if alert.is_firing else f"✅ Resolved: {title}"
+
+
+def _facts(alert: NotifiedAlert) -> list[tuple[str, str]]:
+    facts = [
+        ("Status", status_of(alert)),
+        ("Severity", severity_of(alert.labels).value),
+        ("Category", category_of(alert.labels).value),
+        ("Source", component_of(alert.labels)),
+        ("Since", _time(alert.starts_ns)),
+    ]
+    if not alert.is_firing:
+        facts.append(("Until", _time(alert.ends_ns)))
+    facts.append(("Alert ID", alert.fingerprint))
+    if alert.correlation_id:
+        facts.append(("Correlation ID", alert.correlation_id))
+    facts.append(("Labels", ", ".join(f"{name}={value}" for name, value in alert.labels)))
+    order = (ANNOTATION_RUNBOOK, ANNOTATION_RUNBOOK_URL)
+    others = sorted(alert.annotations.items(), key=lambda pair: (pair[0] not in order, pair[0]))
+    facts.extend((name.capitalize(), text) for name, text in others if name not in _TOLD_APART)
+    if alert.generator_url:
+        facts.append(("Rule", alert.generator_url))
+    return facts
+
+
+def _time(time_ns: int) -> str:
+    return datetime.fromtimestamp(time_ns // NS_PER_S, tz=UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def _text_block(alert: NotifiedAlert) -> str:
+    lines = [_heading(alert)]
+    if description := alert.annotations.get(ANNOTATION_DESCRIPTION):
+        lines.append(description)
+    lines.extend(f"  {name}: {value}" for name, value in _facts(alert))
+    return "\n".join(lines)
+
+
+def _html_block(alert: NotifiedAlert) -> str:
+    color = traits_of(severity_of(alert.labels)).color if alert.is_firing else COLOR_RESOLVED
+    description = alert.annotations.get(ANNOTATION_DESCRIPTION, "")
+    rows = "".join(
+        f'<tr><td style="color: #666; padding-right: 12px; vertical-align: top">{escape(name)}</td>'
+        f"<td>{_linked(value)}</td></tr>"
+        for name, value in _facts(alert)
+    )
+    return (
+        f'<div style="border-left: 6px solid {color}; padding: 4px 12px; margin-bottom: 16px">\n'
+        f'<h3 style="margin: 0 0 6px">{escape(_heading(alert))}</h3>\n'
+        + (f'<p style="margin: 0 0 6px">{escape(description)}</p>\n' if description else "")
+        + f'<table style="font-size: 14px">{rows}</table>\n</div>'
+    )
+
+
+def _linked(text: str) -> str:
+    shown = escape(text)
+    if text.startswith(("http://", "https://")) and not any(char.isspace() for char in text):
+        return f'<a href="{shown}">{shown}</a>'
+    return shown

@@ -1,0 +1,190 @@
+"""One HTTP request to a far end, and what its answer means for the next attempt."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
+from urllib.parse import parse_qsl, urlsplit
+
+import httpx
+
+from anyascope import __version__
+from anyascope.clock import NS_PER_S, Clock
+from anyascope.errors import InvalidInputError
+from anyascope.model.notifications import AttemptOutcome
+from anyascope.model.receivers import HttpOptions
+from anyascope.notify.channels.base import Outcome, shown
+from anyascope.notify.tls import tls_context
+
+USER_AGENT = f"anyascope/{__version__}"
+ANSWER_BYTES_MAX = 4096  # an answer is a word or a sentence; a far end that sends a gigabyte is not read to its end
+TOKEN_CHARS_MIN = 8  # shorter parts of a path are words such as `hooks` or `v1`
+RETRIED_STATUSES = frozenset((408, 425, 429))  # and all from 500 on: the far end may do better later
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back: status, wait and the beginning of the body; `hidden` are secrets that it may repeat."""
+
+    status: int
+    phrase: str
+    body: bytes
+    retry_after_s: float
+    hidden: tuple[str, ...] = field(default=(), repr=False)
+
+
+class HttpSender:
+    """Posts JSON to addresses that share one `http_config`; keeps connections between requests."""
+
+    def __init__(self, options: HttpOptions, *, timeout_s: float, clock: Clock) -> None:
+        self._options = options
+        self._timeout_s = timeout_s
+        self._clock = clock
+        self._clients: dict[bool, httpx.AsyncClient] = {}  # by whether the proxy is used
+
+    async def post(
+        self, url: str, body: bytes, *, headers: Mapping[str, str], secrets: tuple[str, ...] = ()
+    ) -> Answer | Outcome:
+        """The answer, or the outcome where there was none.
+
+        Args:
+            url: where to; never shown.
+            body: JSON.
+            headers: beside those of `http_config`.
+            secrets: further texts that must not be shown.
+        """
+        hidden = (*url_secrets(url), *secrets)
+        try:
+            hidden = (*hidden, *self._secrets())
+            client = self._client_for(url)
+            request = client.build_request(
+                "POST", url, content=body, headers=[*self._headers(), *headers.items()], extensions=self._extensions()
+            )
+            response = await client.send(request, stream=True, auth=self._auth())
+            try:
+                return await self._read(response, hidden)
+            finally:
+                await response.aclose()
+        except (httpx.InvalidURL, httpx.UnsupportedProtocol, httpx.TooManyRedirects) as error:
+            return Outcome(AttemptOutcome.FAILED, shown(f"{type(error).__name__}: {error}", hidden))
+        except httpx.TimeoutException as error:
+            return Outcome(AttemptOutcome.RETRY, f"{type(error).__name__} after {self._timeout_s:g} s")
+        except (httpx.HTTPError, OSError, InvalidInputError) as error:
+            return Outcome(AttemptOutcome.RETRY, shown(f"{type(error).__name__}: {error}", hidden))
+
+    async def close(self) -> None:
+        """Let go of connections."""
+        clients, self._clients = list(self._clients.values()), {}
+        for client in clients:
+            await client.aclose()
+
+    def _client_for(self, url: str) -> httpx.AsyncClient:
+        proxy = self._options.proxy_url
+        is_proxied = proxy is not None and not is_direct(self._options.no_proxy, urlsplit(url).hostname or "")
+        client = self._clients.get(is_proxied)
+        if client is None:
+            client = self._clients[is_proxied] = httpx.AsyncClient(
+                verify=tls_context(self._options.tls),
+                proxy=proxy.reveal() if proxy is not None and is_proxied else None,
+                trust_env=self._options.proxy_from_environment,
+                follow_redirects=self._options.follow_redirects,
+                timeout=self._timeout_s,
+            )
+        return client
+
+    def _secrets(self) -> tuple[str, ...]:
+        options = self._options
+        secrets = [secret for _, secret in options.headers]
+        secrets += [pair[1] for pair in (options.basic_auth, options.authorization) if pair is not None]
+        texts = [secret.reveal() for secret in secrets]
+        if options.proxy_url is not None:
+            texts += url_secrets(options.proxy_url.reveal())
+        return tuple(texts)
+
+    def _auth(self) -> httpx.Auth | None:
+        if self._options.basic_auth is None:
+            return None
+        user, password = self._options.basic_auth
+        return httpx.BasicAuth(user, password.reveal())
+
+    def _headers(self) -> list[tuple[str, str]]:
+        headers = [("Content-Type", "application/json"), ("User-Agent", USER_AGENT)]
+        if self._options.authorization is not None:
+            kind, credentials = self._options.authorization
+            headers.append(("Authorization", f"{kind} {credentials.reveal()}"))
+        headers.extend((name, value.reveal()) for name, value in self._options.headers)
+        return headers
+
+    def _extensions(self) -> dict[str, str] | None:
+        name = self._options.tls.server_name
+        return {"sni_hostname": name} if name else None
+
+    async def _read(self, response: httpx.Response, hidden: tuple[str, ...]) -> Answer:
+        body = b""
+        async for chunk in response.aiter_bytes():
+            body += chunk
+            if len(body) >= ANSWER_BYTES_MAX:
+                break
+        retry_after = response.headers.get("Retry-After", "")
+        return Answer(
+            status=response.status_code,
+            phrase=response.reason_phrase,
+            body=body[:ANSWER_BYTES_MAX],
+            retry_after_s=parse_retry_after(retry_after, now_s=self._clock.now_ns() / NS_PER_S),
+            hidden=hidden,
+        )
+
+
+def url_secrets(url: str) -> list[str]:
+    """An address and what in it may be a token: user, password, long parts of the path, values of the query."""
+    parts = urlsplit(url)
+    found = [url, parts.username or "", parts.password or "", *(value for _, value in parse_qsl(parts.query))]
+    found += [part for part in parts.path.split("/") if len(part) >= TOKEN_CHARS_MIN]
+    return sorted(filter(None, found), key=len, reverse=True)
+
+
+def judge(answer: Answer) -> Outcome:
+    """What a status means: 2xx is delivered, 408, 425, 429 and 5xx may be tried again, all others are final."""
+    detail = f"{answer.status} {answer.phrase}".strip()
+    if answer.status < 300:
+        return Outcome(AttemptOutcome.OK, detail)
+    if answer.body:
+        detail = shown(f"{detail}: {answer.body.decode('utf-8', 'replace')}", hidden)
+    if answer.status in RETRIED_STATUSES or answer.status >= 500:
+        return Outcome(AttemptOutcome.RETRY, detail, retry_after_s=answer.retry_after_s)
+    return Outcome(AttemptOutcome.FAILED, detail)
+
+
+def parse_retry_after(text: str, *, now_s: float) -> float:
+    """Seconds to wait by a `Retry-After` header, in seconds or as a date; 0 where it says nothing usable.
+
+    Source: RFC 9110, section 10.2.3.
+    """
+    if text.isascii() and text.isdigit():
+        return float(text)
+    try:
+        return max(parsedate_to_datetime(text).timestamp() - now_s, 0.0)
+    except (ValueError, TypeError, OverflowError):
+        return 0.0
+
+
+def is_direct(no_proxy: str, host: str) -> bool:
+    """Whether a host is reached without the proxy: `*`, a host, a domain with its subdomains, an address or a network."""
+    for entry in filter(None, (part.strip().lower() for part in no_proxy.split(","))):
+        if entry == "*" or _is_in_network(host, entry):
+            return True
+        name = entry.removeprefix("*").removeprefix(".")
+        if host.lower() == name and not entry.startswith((".", "*")):
+            return True
+        if host.lower().endswith(f".{name}"):
+            return True
+    return False
+
+
+def _is_in_network(host: str, entry: str) -> bool:
+    try:
+        return ipaddress.ip_address(host) in ipaddress.ip_network(entry, strict=False)
+    except ValueError:
+        return False
