@@ -108,12 +108,14 @@ class ScriptedTarget:
         self.handler = handler
         self.requests: list[Request] = []
         self.connections = 0
+        self.port = 0
         self._tls = tls
         self._server: asyncio.Server | None = None
         self._writers: set[asyncio.StreamWriter] = set()
 
     async def __aenter__(self) -> Self:
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0, ssl=self._tls)
+        self.port = self._server.sockets[0].getsockname()[1]
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -122,11 +124,6 @@ class ScriptedTarget:
         for writer in list(self._writers):
             writer.transport.abort()
         await self._server.wait_closed()
-
-    @property
-    def port(self) -> int:
-        assert self._server is not None
-        return self._server.sockets[0].getsockname()[1]
 
     @property
     def url(self) -> str:
