@@ -1,0 +1,175 @@
+"""The host collector beside a real node_exporter on the same machine."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import socket
+import subprocess
+import time
+import urllib.request
+from collections.abc import Iterator
+
+import pytest
+
+from anyascope.clock import SystemClock
+from anyascope.collect.collectors.host.collector import HostCollector
+from anyascope.collect.collectors.host.files import HostFiles
+from anyascope.model.labels import METRIC_NAME, Labels, labels_of, metric_of
+from anyascope.model.metrics import MetricType
+from anyascope.wire.exposition.document import parse_exposition
+from anyascope.wire.exposition.lines import Format
+from support.components import component
+
+GAUGE_SHARE = 0.05  # how far apart gauges may be that were read within the same second
+COUNTER_SHARE = 0.05  # the same of counters, beside what passed between the two readings
+START_S = 15.0
+
+# What differs, and why. Everything else must be the same.
+THEIRS_ALONE = {
+    "node_disk_info": "theirs says rotational=0 where one of some 40 other queue properties is missing; ours reads it",
+    "node_exporter_build_info": "we are no node_exporter",
+    "node_textfile_scrape_error": "no text files are read: scrape them, or push",
+    "node_filesystem_purgeable_bytes": "means something on macOS only, always 0 on Linux",
+    "node_timex_offset_overflow_total": "counts a kernel fault; the offset itself tells it",
+}
+OURS_ALONE = {
+    r"node_memory_\w+": "every field of /proc/meminfo is told, theirs is a fixed list",
+    r"node_disk_info": "see above: the same series with the property as the kernel has it",
+    r"node_cpu_scaling_governor|node_power_supply_online": "told where the machine has it",
+}
+# Read at another moment, these may differ by any amount.
+RESTLESS = re.compile(
+    r"node_(scrape_collector_duration_seconds|time_seconds|procs_running|procs_blocked|disk_io_now|load\d+|entropy_.*"
+    r"|sockstat_.*|netstat_Tcp_CurrEstab|softnet_backlog_len|udp_queues|filefd_allocated|arp_entries|nf_conntrack_entries"
+    r"|timex_.*|memory_(Dirty|Writeback|Committed_AS|AnonPages|Active.*|Inactive.*|Mapped|PageTables|KernelStack"
+    r"|AnonHugePages|Shmem|MemFree|Cached|SwapCached|Buffers|Slab|S?UnreclaimS?|SReclaimable|SUnreclaim|VmallocUsed"
+    r"|Unevictable|Mlocked|Percpu)_bytes)"
+)
+
+
+@pytest.fixture(scope="module")
+def exporter() -> Iterator[str]:
+    """The address of a running node_exporter's page."""
+    program = component("prometheus-node-exporter")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    process = subprocess.Popen(
+        [program, f"--web.listen-address=127.0.0.1:{port}"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    url = f"http://127.0.0.1:{port}/metrics"
+    try:
+        deadline = time.monotonic() + START_S
+        while time.monotonic() < deadline:
+            with contextlib.suppress(OSError):
+                read_page(url)
+                break
+            time.sleep(0.05)
+        yield url
+    finally:
+        process.terminate()
+        process.wait(timeout=10)
+
+
+def read_page(url: str) -> bytes:
+    with urllib.request.urlopen(url, timeout=10) as answer:
+        return answer.read()
+
+
+def their_series(page: bytes) -> tuple[dict[Labels, float], dict[str, MetricType]]:
+    found = parse_exposition(page, form=Format.TEXT)
+    series = {labels_of(sample.pairs): sample.value for sample in found.samples}
+    kept = {labels: value for labels, value in series.items() if metric_of(labels).startswith("node_")}
+    return kept, {entry.metric: entry.type for entry in found.metadata}
+
+
+def our_series(collector: HostCollector) -> tuple[dict[Labels, float], dict[str, MetricType]]:
+    families = collector.collect()
+    series = {
+        labels_of([*labels, (METRIC_NAME, family.name)]): value
+        for family in families
+        for labels, value in family.points
+    }
+    return series, {family.name: family.type for family in families}
+
+
+def covered(series: dict[Labels, float], collectors: set[str]) -> dict[Labels, float]:
+    """Without what collectors tell of themselves that only one side has."""
+    return {
+        labels: value
+        for labels, value in series.items()
+        if not metric_of(labels).startswith("node_scrape_collector_") or dict(labels)["collector"] in collectors
+    }
+
+
+@pytest.fixture(scope="module")
+def readings(exporter: str) -> tuple:
+    """Ours, theirs, and ours again: what lies between our two readings bounds theirs."""
+    collector = HostCollector(HostFiles(), SystemClock())
+    our_series(collector)
+    before, types = our_series(collector)
+    theirs, their_types = their_series(read_page(exporter))
+    after, _ = our_series(collector)
+    names = {dict(labels).get("collector", "") for labels in before if "scrape_collector" in metric_of(labels)}
+    return before, covered(theirs, names), after, types, their_types
+
+
+def test_the_same_names_and_labels(readings) -> None:
+    """Every series of the covered collectors is there under the same name and labels, but for the listed exceptions."""
+    ours, theirs, _, _, _ = readings
+    missing = {labels for labels in theirs if labels not in ours and metric_of(labels) not in THEIRS_ALONE}
+    more = {
+        labels
+        for labels in ours
+        if labels not in theirs and not any(re.fullmatch(pattern, metric_of(labels)) for pattern in OURS_ALONE)
+    }
+    print(f"series: {len(ours)} ours, {len(theirs)} theirs, {len(set(ours) & set(theirs))} the same")  # noqa: T201  # the list of what differs is what this test is for
+    print(f"theirs alone, by exception: {sorted({metric_of(labels) for labels in theirs if labels not in ours})}")  # noqa: T201  # the list of what differs is what this test is for
+    print(f"ours alone, by exception: {sorted({metric_of(labels) for labels in ours if labels not in theirs})}")  # noqa: T201  # the list of what differs is what this test is for
+    assert sorted(missing) == []
+    assert sorted(more) == []
+
+
+def test_gauges_agree(readings) -> None:
+    """Gauges that do not move by themselves are within 5%."""
+    ours, theirs, after, types, _ = readings
+    apart = {}
+    for labels, value in theirs.items():
+        name = metric_of(labels)
+        if labels not in ours or types[name] is MetricType.COUNTER or RESTLESS.fullmatch(name):
+            continue
+        low, high = sorted((ours[labels], after[labels]))
+        slack = GAUGE_SHARE * max(abs(low), abs(high))
+        if not low - slack <= value <= high + slack:
+            apart[labels] = (low, value, high)
+    assert apart == {}
+
+
+def test_counters_lie_between_two_readings(readings) -> None:
+    """A counter that was read between two of ours lies between them, but for what the kernel itself rounds."""
+    ours, theirs, after, types, _ = readings
+    apart = {}
+    for labels, value in theirs.items():
+        name = metric_of(labels)
+        if labels not in ours or types[name] is not MetricType.COUNTER or RESTLESS.fullmatch(name):
+            continue
+        low, high = ours[labels], after[labels]
+        slack = max(COUNTER_SHARE * (high - low), 0.02)  # two of the kernel's ticks
+        if not low - slack <= value <= high + slack:
+            apart[labels] = (low, value, high)
+    assert apart == {}
+
+
+def test_the_same_types(readings) -> None:
+    """Counters are counters and gauges are gauges on both sides."""
+    _, _, _, types, theirs = readings
+    differ = {name: (kind, theirs[name]) for name, kind in types.items() if name in theirs and theirs[name] is not kind}
+    assert differ == {}
+
+
+def test_collectors_succeed_alike(readings) -> None:
+    """What node_exporter can read on this machine we can, and nothing else."""
+    ours, theirs, _, _, _ = readings
+    mine = {labels: value for labels, value in ours.items() if metric_of(labels) == "node_scrape_collector_success"}
+    assert mine == {labels: value for labels, value in theirs.items() if labels in mine}
