@@ -27,7 +27,7 @@ from anyascope.ports import Admission
 from anyascope.promql.engine import Engine
 from anyascope.promql.options import EngineOptions
 from anyascope.rules.definition import RuleGroup
-from anyascope.rules.evaluate import Evaluator, query_vector
+from anyascope.rules.evaluate import query_vector
 from anyascope.rules.group import GroupEvaluation
 from anyascope.rules.load import LoadOptions, load_rule_files
 from anyascope.rules.metrics import RuleMetrics
@@ -155,7 +155,7 @@ class _Case:
         clock = ManualClock(self._start_ns)
         registry = CollectorRegistry()
         options = EngineOptions(subquery_step_ms=self._step_ns // NS_PER_MS)
-        self._engine: Evaluator = Engine(store, options=options, clock=clock, registry=registry)
+        self._engine = Engine(store, options=options, clock=clock, registry=registry)
         nowhere = _Nowhere()
         house = House(
             self._engine,
@@ -180,6 +180,8 @@ class _Case:
                 await self._check_expr(check)
         except AnyascopeError as error:
             self._failures.append(str(error))
+        finally:
+            self._engine.close()
         return CaseReport(self._test.name or f"test {index}", tuple(self._failures))
 
     async def _evaluate(self) -> None:
