@@ -1,0 +1,81 @@
+"""`anyascope up`."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+ENV = "ANYASCOPE_"
+
+
+class LogFormat(StrEnum):
+    """How the server writes its own log."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+class StoreKind(StrEnum):
+    """Where data is kept."""
+
+    CHDB = "chdb"
+    MEMORY = "memory"
+
+
+def up(
+    *,
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            "--config", "-c", envvar=f"{ENV}CONFIG", help="Configuration; anyascope.yml here, if there is one."
+        ),
+    ] = None,
+    data: Annotated[
+        Path | None, typer.Option("--data", envvar=f"{ENV}DATA", help="Directory for everything that is kept.")
+    ] = None,
+    listen: Annotated[
+        str | None,
+        typer.Option("--listen", envvar=f"{ENV}LISTEN", metavar="HOST:PORT", help="Main address; 127.0.0.1:9470."),
+    ] = None,
+    prometheus_config: Annotated[
+        Path | None,
+        typer.Option("--prometheus-config", envvar=f"{ENV}PROMETHEUS_CONFIG", help="A prometheus.yml, as it is."),
+    ] = None,
+    alertmanager_config: Annotated[
+        Path | None,
+        typer.Option(
+            "--alertmanager-config", envvar=f"{ENV}ALERTMANAGER_CONFIG", help="An alertmanager.yml, as it is."
+        ),
+    ] = None,
+    log_format: Annotated[
+        LogFormat | None, typer.Option("--log-format", envvar=f"{ENV}LOG_FORMAT", help="How it logs about itself.")
+    ] = None,
+    no_collect: Annotated[
+        bool,
+        typer.Option(
+            "--no-collect", envvar=f"{ENV}NO_COLLECT", help="Collect nothing of this host or the server itself."
+        ),
+    ] = False,
+    store: Annotated[
+        StoreKind | None,
+        typer.Option("--store", envvar=f"{ENV}STORE", help="chdb, on disk; or memory, which forgets at the end."),
+    ] = None,
+) -> None:
+    """Start the server in the foreground."""
+    from anyascope.app.main import run_server
+    from anyascope.app.options import UpOptions
+
+    options = UpOptions(
+        config=config,
+        data=data,
+        listen=listen,
+        prometheus_config=prometheus_config,
+        alertmanager_config=alertmanager_config,
+        log_format=log_format.value if log_format else None,
+        collect=not no_collect,
+        store=store.value if store else None,
+    )
+    raise typer.Exit(run_server(options))
