@@ -83,38 +83,45 @@ class HotWindow:
         """Take samples; those before `start_ms` are left out. References may repeat and times may fall."""
         if not len(refs):
             return
-        recent = times_ms >= self.start_ms
-        if not recent.all():
-            refs, times_ms, values = refs[recent], times_ms[recent], values[recent]
-            if not len(refs):
-                return
-        self._reserve(int(refs.max()) + 1)
         if len(refs) > 1 and not np.all(refs[1:] > refs[:-1]):
             order = np.argsort(refs, kind="stable")
             refs, times_ms, values = refs[order], times_ms[order], values[order]
-        is_first = np.ones(len(refs), np.bool_)
-        is_first[1:] = refs[1:] != refs[:-1]
-        firsts = np.flatnonzero(is_first)
-        if len(firsts) == len(refs):
-            self._append_single(refs, times_ms, values)
-        else:
-            self._append_many(refs[firsts], firsts, times_ms, values)
+        self._reserve(int(refs[-1]) + 1)
+        for _ in range(2):  # once more after making room, with what is still inside the then shorter window
+            recent = times_ms >= self.start_ms
+            if not recent.all():
+                refs, times_ms, values = refs[recent], times_ms[recent], values[recent]
+            missing = self._append(refs, times_ms, values)
+            if not missing:
+                return
+            self._make_room(missing)
+        # More series than the pool has chunks: memory cannot help, the disk answers alone.
+        self.evict(int(times_ms.max()) + 1)
 
     def _reserve(self, series: int) -> None:
         while series > len(self._current):
             self._current = np.concatenate((self._current, np.full(len(self._current), NONE, np.int32)))
             self._fill = np.concatenate((self._fill, np.full(len(self._fill), CHUNK, np.int32)))
 
-    def _append_single(self, refs: Refs, times_ms: Ints, values: Floats) -> None:
+    def _append(self, refs: Refs, times_ms: Ints, values: Floats) -> int:
+        """Take samples sorted by series, or none: how many chunks that needs where they are not there."""
+        if not len(refs):
+            return 0
+        is_first = np.ones(len(refs), np.bool_)
+        is_first[1:] = refs[1:] != refs[:-1]
+        firsts = np.flatnonzero(is_first)
+        if len(firsts) == len(refs):
+            return self._append_single(refs, times_ms, values)
+        return self._append_many(refs[firsts], firsts, times_ms, values)
+
+    def _append_single(self, refs: Refs, times_ms: Ints, values: Floats) -> int:
         """One sample a series, the usual scrape."""
         full = self._fill[refs] == CHUNK
         if full.any():
             needy = refs[full]
             fresh = self._take(len(needy))
             if fresh is None:
-                self._make_room(len(needy))
-                self.append(refs, times_ms, values)
-                return
+                return len(needy)
             self._before[fresh] = self._current[needy]
             self._current[needy] = fresh
             self._fill[needy] = 0
@@ -123,18 +130,16 @@ class HotWindow:
         self._values[chunks, places] = values
         self._newest_ms[chunks] = np.maximum(self._newest_ms[chunks], times_ms)
         self._fill[refs] = places + 1
+        return 0
 
-    def _append_many(self, series: Refs, firsts: Ints, times_ms: Ints, values: Floats) -> None:
-        """Several samples a series, sorted by series: `firsts` are the positions where each begins."""
+    def _append_many(self, series: Refs, firsts: Ints, times_ms: Ints, values: Floats) -> int:
+        """Several samples a series: `firsts` are the positions where each begins."""
         counts = np.diff(np.append(firsts, len(times_ms)))
         fill = self._fill[series].astype(np.int64)
-        needs = np.maximum((fill + counts - 1) // CHUNK, 0)
+        needs = (fill + counts - 1) // CHUNK
         fresh = self._take(int(needs.sum()))
         if fresh is None:
-            refs = np.repeat(series, counts)
-            self._make_room(int(needs.sum()))
-            self._append_in_pieces(refs, times_ms, values)
-            return
+            return int(needs.sum())
         begins = np.cumsum(needs) - needs  # where each series' new chunks stand in `fresh`
         if len(fresh):
             # New chunks of a series follow each other; the first of them follows the one in use.
@@ -152,17 +157,7 @@ class HotWindow:
         ends = firsts + counts - 1
         self._current[series] = chunks[ends]
         self._fill[series] = place[ends] % CHUNK + 1
-
-    def _append_in_pieces(self, refs: Refs, times_ms: Ints, values: Floats) -> None:
-        """Take what fits: after `_make_room` the newest part of a batch that is larger than the pool."""
-        fits = times_ms >= self.start_ms
-        refs, times_ms, values = refs[fits], times_ms[fits], values[fits]
-        room = (len(self._used) - self.chunks_used) * CHUNK // 2
-        if len(refs) > room:
-            self.start_ms = int(np.partition(times_ms, len(times_ms) - 1)[-1]) + 1
-            self.evict(self.start_ms)
-            return
-        self.append(refs, times_ms, values)
+        return 0
 
     def _take(self, count: int) -> NDArray[np.int32] | None:
         """Chunks from the pool, or None where it has not as many left."""

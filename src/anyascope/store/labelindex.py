@@ -147,7 +147,7 @@ class LabelIndex:
             return self._by_id[moved], False
         if taken:
             number = self._free_id(labels)
-        return self.add(labels, number), True
+        return self.add(labels, number, moved=taken), True
 
     def _free_id(self, labels: Labels) -> int:
         # A salt that is no label name keeps probes of different series apart; the metric's 20 bits stay.
@@ -157,8 +157,16 @@ class LabelIndex:
                 return number
         raise AssertionError(f"no free id for a series after {PROBES_MAX} tries")
 
-    def add(self, labels: Labels, number: int, *, first_ms: int = NEVER_MS, last_ms: int = -NEVER_MS) -> int:
-        """Add a series that is not there yet under this id; its reference."""
+    def add(
+        self,
+        labels: Labels,
+        number: int,
+        *,
+        first_ms: int = NEVER_MS,
+        last_ms: int = -NEVER_MS,
+        moved: bool = False,
+    ) -> int:
+        """Add a series that is not there yet under this id, which is not its labels' own where it is `moved`."""
         ref = len(self._labels)
         if ref == len(self._ids):
             for name in ("_ids", "_first_ms", "_last_ms"):
@@ -166,7 +174,7 @@ class LabelIndex:
         self._labels.append(labels)
         self._ids[ref], self._first_ms[ref], self._last_ms[ref] = number, first_ms, last_ms
         self._by_id[number] = ref
-        if number != series_id(labels):
+        if moved:
             self._moved[labels] = number
         for name, value in labels:
             by_value = self._postings.setdefault(name, {})
@@ -226,6 +234,14 @@ class LabelIndex:
     def last_ms(self, refs: Refs) -> NDArray[np.int64]:
         """int64[refs]: the newest known sample times."""
         return self._last_ms[refs]
+
+    def first_ms(self, refs: Refs) -> NDArray[np.int64]:
+        """int64[refs]: the oldest known sample times."""
+        return self._first_ms[refs]
+
+    def is_moved(self, ref: int) -> bool:
+        """Whether the series lives under another id than its labels' own."""
+        return self._labels[ref] in self._moved
 
     def ref_of(self, number: int) -> int | None:
         """The reference of a stored id, or None."""

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
 from anyascope.errors import LimitExceededError
 from anyascope.frames.samples import SampleFrame
+from anyascope.model.labels import Labels
 from anyascope.store.api.metrics import Selection
-from anyascope.store.labelindex import LabelIndex, Refs
 
 
 def settle(
@@ -33,20 +36,61 @@ def settle(
     return rows[is_last], times_ms[is_last], values[is_last]
 
 
-def frame_of(
-    index: LabelIndex,
-    refs: Refs,
-    *,
-    rows: NDArray[np.int64],
-    times_ms: NDArray[np.int64],
-    values: NDArray[np.float64],
-) -> SampleFrame:
-    """The frame of settled samples; `rows` index into `refs`, series without a sample are left out."""
-    counts = np.bincount(rows, minlength=len(refs)) if len(rows) else np.zeros(len(refs), np.int64)
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """Settled samples: by (row, time), no time twice in a row; `rows` count the series that were asked for."""
+
+    rows: NDArray[np.int64]
+    times_ms: NDArray[np.int64]
+    values: NDArray[np.float64]
+
+    @staticmethod
+    def settled(rows: NDArray[np.int64], times_ms: NDArray[np.int64], values: NDArray[np.float64]) -> Columns:
+        """From samples in any order; see `settle`."""
+        return Columns(*settle(rows, times_ms, values))
+
+
+def regrouped(rows: NDArray[np.int64], times_ms: NDArray[np.int64], values: NDArray[np.float64]) -> Columns:
+    """Samples whose rows come in any order but each row's together and in time order, by row; without sorting."""
+    if len(rows) < 2 or np.all(rows[1:] >= rows[:-1]):
+        return Columns(rows, times_ms, values)
+    counts = np.bincount(rows)
+    is_first = np.ones(len(rows), np.bool_)
+    is_first[1:] = rows[1:] != rows[:-1]
+    firsts = np.flatnonzero(is_first)
+    shift = np.zeros(len(counts), np.int64)
+    shift[rows[firsts]] = (np.cumsum(counts) - counts)[rows[firsts]] - firsts
+    places = np.arange(len(rows)) + shift[rows]
+    ordered = Columns(np.empty_like(rows), np.empty_like(times_ms), np.empty_like(values))
+    ordered.rows[places], ordered.times_ms[places], ordered.values[places] = rows, times_ms, values
+    return ordered
+
+
+def joined(early: Columns, late: Columns, *, series: int) -> Columns:
+    """Both, where in each row every time of `early` is before every one of `late`; without sorting."""
+    if not len(early.rows):
+        return late
+    if not len(late.rows):
+        return early
+    early_counts = np.bincount(early.rows, minlength=series)
+    late_counts = np.bincount(late.rows, minlength=series)
+    begins = np.cumsum(early_counts + late_counts) - early_counts - late_counts
+    total = len(early.rows) + len(late.rows)
+    rows, times_ms, values = np.empty(total, np.int64), np.empty(total, np.int64), np.empty(total, np.float64)
+    for part, counts, shift in ((early, early_counts, begins), (late, late_counts, begins + early_counts)):
+        own_begins = np.cumsum(counts) - counts
+        places = np.arange(len(part.rows)) + (shift - own_begins)[part.rows]
+        rows[places], times_ms[places], values[places] = part.rows, part.times_ms, part.values
+    return Columns(rows, times_ms, values)
+
+
+def frame_of(labels: Sequence[Labels], columns: Columns) -> SampleFrame:
+    """The frame of the series that were asked for; those without a sample are left out."""
+    counts = np.bincount(columns.rows, minlength=len(labels))
     present = np.flatnonzero(counts)
     offsets = np.zeros(len(present) + 1, np.int64)
     np.cumsum(counts[present], out=offsets[1:])
-    return SampleFrame([index.labels(ref) for ref in refs[present].tolist()], offsets, times_ms, values)
+    return SampleFrame([labels[row] for row in present.tolist()], offsets, columns.times_ms, columns.values)
 
 
 def check_series(found: int, selection: Selection) -> None:

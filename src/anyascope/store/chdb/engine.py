@@ -78,7 +78,7 @@ class EngineOptions:
             "async_insert": 0,
             "max_partitions_per_insert_block": PARTITIONS_PER_INSERT_MAX,
             "output_format_arrow_compression_method": "none",
-            "join_use_nulls": 0,
+            "max_query_size": 16 * MEBIBYTE,  # deletions name their series
         }
         return f"{path}?" + "&".join(f"{name}={value}" for name, value in settings.items())
 
@@ -247,6 +247,10 @@ class Engine:
     async def work(self, task: Callable[[], T]) -> T:
         """Compute something heavy of ours on a writer's thread, such as building a block."""
         return await self._run(self._inserters, task, is_write=True)
+
+    async def compute(self, task: Callable[[], T]) -> T:
+        """The same on a reader's thread, such as putting an answer together."""
+        return await self._run(self._askers, task, is_write=False)
 
     async def _run(self, executor: ThreadPoolExecutor, task: Callable[[], T], *, is_write: bool) -> T:
         if self._closed:

@@ -8,12 +8,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from anyascope.clock import Clock
-from anyascope.errors import LimitExceededError
 from anyascope.model.logs import LogBatch, LogRecord
-from anyascope.store.api.logs import BUCKETS_MAX, LogBucket, LogCursor, LogPage, LogQuery
+from anyascope.store.api.logs import LogBucket, LogCursor, LogPage, LogQuery
 from anyascope.store.memory.conditions import field_text, holds
-from anyascope.store.memory.tokens import Tokens
+from anyascope.store.paging import bucket_starts, cursor_after
 from anyascope.store.text import severity_range
+from anyascope.store.tokens import Tokens
 
 
 class MemoryLogs:
@@ -25,8 +25,9 @@ class MemoryLogs:
         self._tokens = Tokens()
 
     async def write_logs(self, batches: Sequence[LogBatch], *, token: str = "") -> None:
-        if not self._tokens.is_new(token):
+        if self._tokens.has(token):
             return
+        self._tokens.add(token)
         for batch in batches:
             for row in range(len(batch)):
                 record = batch.record(row)
@@ -92,27 +93,6 @@ def beyond(records: list[LogRecord], cursor: LogCursor, *, newest_first: bool) -
     begin = bisect.bisect_left(records, sign * cursor.time_ns, key=lambda record: sign * record.time_ns)
     end = bisect.bisect_right(records, sign * cursor.time_ns, key=lambda record: sign * record.time_ns)
     return records[min(begin + cursor.skip, end) :]
-
-
-def cursor_after(page: Sequence[LogRecord], before: LogCursor | None) -> LogCursor:
-    """The cursor that goes on after this page, which is not empty."""
-    time_ns = page[-1].time_ns
-    skip = sum(record.time_ns == time_ns for record in page)
-    if before is not None and before.time_ns == time_ns:
-        skip += before.skip
-    return LogCursor(time_ns, skip)
-
-
-def bucket_starts(query: LogQuery, bucket_ns: int) -> range:
-    """The starts of the buckets that cover the query's stretch.
-
-    Raises:
-        LimitExceededError: they would be more than BUCKETS_MAX.
-    """
-    starts = range(query.start_ns // bucket_ns * bucket_ns, query.end_ns, bucket_ns)
-    if len(starts) > BUCKETS_MAX:
-        raise LimitExceededError(f"a histogram has at most {BUCKETS_MAX} buckets, asked for {len(starts)}")
-    return starts
 
 
 def commonest(counts: Counter[str], limit: int) -> list[tuple[str, int]]:

@@ -12,8 +12,8 @@ from anyascope.model.labels import Labels, Matcher, series_id
 from anyascope.model.metrics import Exemplar, HistogramSample, MetricBatch, MetricMetadata, SampleBatch
 from anyascope.store.api.metrics import Cardinality, Selection
 from anyascope.store.labelindex import LabelIndex, Refs
-from anyascope.store.memory.tokens import Tokens
-from anyascope.store.ragged import check_samples, check_series, frame_of, settle
+from anyascope.store.ragged import Columns, check_samples, check_series, frame_of, settle
+from anyascope.store.tokens import Tokens
 
 Column = tuple[NDArray[np.int64], NDArray[np.float64]]
 NOTHING: Column = (np.empty(0, np.int64), np.empty(0, np.float64))
@@ -33,8 +33,9 @@ class MemoryMetrics:
     # --- writing ------------------------------------------------------------------------------------------------------
 
     async def write_metrics(self, batch: MetricBatch, *, token: str = "") -> None:
-        if not self._tokens.is_new(token):
+        if self._tokens.has(token):
             return
+        self._tokens.add(token)
         self._write_samples(batch.samples)
         for histogram in batch.histograms:
             ref = self._place(histogram.labels, histogram.time_ms)
@@ -86,13 +87,12 @@ class MemoryMetrics:
             return SampleFrame.empty()
         counts = np.array([len(times_ms) for times_ms, _ in found], np.int64)
         check_samples(int(counts.sum()), selection)
-        return frame_of(
-            self._index,
-            refs,
+        columns = Columns(
             rows=np.repeat(np.arange(len(refs)), counts),
             times_ms=np.concatenate([times_ms for times_ms, _ in found]),
             values=np.concatenate([values for _, values in found]),
         )
+        return frame_of([self._index.labels(ref) for ref in refs.tolist()], columns)
 
     def _matching(self, selection: Selection) -> Refs:
         refs = self._index.within(

@@ -8,8 +8,8 @@ from anyascope.errors import LimitExceededError
 from anyascope.model.attributes import Attributes
 from anyascope.model.traces import Span, SpanBatch, SpanStatus
 from anyascope.store.api.spans import TraceQuery
-from anyascope.store.memory.tokens import Tokens
 from anyascope.store.text import text_of
+from anyascope.store.tokens import Tokens
 
 
 class MemorySpans:
@@ -21,8 +21,9 @@ class MemorySpans:
         self._tokens = Tokens()
 
     async def write_spans(self, batches: Sequence[SpanBatch], *, token: str = "") -> None:
-        if not self._tokens.is_new(token):
+        if self._tokens.has(token):
             return
+        self._tokens.add(token)
         for batch in batches:
             for row in range(len(batch)):
                 span = batch.span(row)

@@ -2,12 +2,13 @@
 -- Times are UTC: milliseconds for metrics, nanoseconds for logs and spans. Retention drops whole partitions.
 -- The deduplication window drops a batch that is written again with its token after a crash.
 
--- A series' labels, once. Ids of one metric lie side by side, so that a range read touches few granules.
+-- A series' labels, once; `is_moved` where another series had its own id already. Ids of one metric lie side by side, so that a range read touches few granules.
 CREATE TABLE IF NOT EXISTS series
 (
     series_id UInt64,
     metric LowCardinality(String),
     labels Map(LowCardinality(String), String),
+    is_moved UInt8,
     first_ms Int64
 )
 ENGINE = ReplacingMergeTree
@@ -115,7 +116,7 @@ CREATE TABLE IF NOT EXISTS logs
     span_id FixedString(8) CODEC(ZSTD(1)),
     correlation_id String CODEC(ZSTD(1)),
     flags UInt32 CODEC(ZSTD(1)),
-    INDEX words_of_body body TYPE text(tokenizer = splitByNonAlpha, preprocessor = lowerUTF8(body)),
+    INDEX words_of_body lowerUTF8(body) TYPE text(tokenizer = splitByNonAlpha),
     INDEX pairs arrayConcat(
         arrayMap((k, v) -> concat(k, '=', substring(v, 1, 128)), mapKeys(attributes), mapValues(attributes)),
         arrayMap((k, v) -> concat(k, '=', substring(v, 1, 128)), mapKeys(resource), mapValues(resource))

@@ -1,0 +1,368 @@
+"""Metrics on disk, their labels and newest samples in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+from prometheus_client import CollectorRegistry, Gauge
+
+from anyascope.clock import MS_PER_S, NS_PER_MS, Clock
+from anyascope.frames.samples import SampleFrame
+from anyascope.model.labels import Labels, Matcher, series_id
+from anyascope.model.metrics import Exemplar, HistogramSample, MetricBatch, MetricMetadata, MetricType, SampleBatch
+from anyascope.store.api.metrics import Cardinality, Selection
+from anyascope.store.chdb.engine import Engine
+from anyascope.store.chdb.samples import (
+    exemplar_block,
+    histogram_block,
+    histogram_of,
+    label_sets,
+    metadata_block,
+    sample_block,
+)
+from anyascope.store.chdb.seriesbook import IDS_PER_STATEMENT, SeriesBook
+from anyascope.store.hot import Gathered, HotWindow
+from anyascope.store.labelindex import LabelIndex, Refs
+from anyascope.store.ragged import Columns, check_samples, check_series, frame_of, joined, regrouped
+from anyascope.store.tokens import Tokens
+
+ON_LOOP_ROWS_MAX = 50_000  # beyond, arrays are built on a worker thread: 50,000 rows take under 10 ms
+EVICT_STEPS = 16  # the window is shortened in steps of this part of it
+FOREVER_MS = 2**62
+NO_REF = 2**32 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class HotOptions:
+    """The samples in memory.
+
+    Attributes:
+        window_s: how far back they reach; rules and instant queries look back 5 minutes.
+        samples_max: 16 bytes each; where more arrive within the window, it reaches back less far.
+    """
+
+    window_s: float = 900.0
+    samples_max: int = 16_000_000
+
+
+class ChdbMetrics:
+    """Writer and reader of metrics. Lives on the event loop; disk work goes to the engine's threads."""
+
+    def __init__(self, engine: Engine, *, options: HotOptions, clock: Clock, registry: CollectorRegistry) -> None:
+        self._engine = engine
+        self._clock = clock
+        self._window_ms = round(options.window_s * MS_PER_S)
+        self._samples_max = options.samples_max
+        self._index = LabelIndex()
+        self._book = SeriesBook(engine, self._index, clock=clock)
+        self._hot = HotWindow(start_ms=self._now_ms() - self._window_ms, samples_max=options.samples_max)
+        self._metadata: dict[str, MetricMetadata] = {}
+        self._tokens = Tokens()
+        Gauge("anyascope_store_series", "Series in the label index.", registry=registry).set_function(
+            lambda: len(self._index)
+        )
+        Gauge(
+            "anyascope_store_series_moved",
+            "Series whose id was taken by another one and that live under a second one.",
+            registry=registry,
+        ).set_function(lambda: self._index.collisions)
+        Gauge(
+            "anyascope_store_hot_samples", "Samples in memory, rounded up to whole chunks.", registry=registry
+        ).set_function(lambda: self._hot.samples)
+        Gauge(
+            "anyascope_store_hot_window_seconds",
+            "How far back the samples in memory reach.",
+            registry=registry,
+        ).set_function(lambda: (self._now_ms() - self._hot.start_ms) / MS_PER_S)
+
+    def _now_ms(self) -> int:
+        return self._clock.now_ns() // NS_PER_MS
+
+    # --- start and end ------------------------------------------------------------------------------------------------
+
+    async def load(self) -> list[str]:
+        """Fill the label index, the metadata and the hot window from disk; what was found amiss, a sentence each."""
+        await self._book.load()
+        table = await self._engine.ask("metadata_all")
+        for row in table.to_pylist():
+            self._metadata[row["metric"]] = MetricMetadata(
+                row["metric"], MetricType(row["kind"]), help=row["help_text"], unit=row["unit_text"]
+            )
+        lost = await self._warm()
+        return [f"{lost} series have samples but no labels, and cannot be found"] if lost else []
+
+    async def _warm(self) -> int:
+        """Bring the newest samples back into memory, as many minutes as fill half the pool; how many series are unknown."""
+        start_ms = self._now_ms() - self._window_ms
+        minutes = await self._engine.ask("samples_per_minute", {"start_ms": start_ms})
+        total = 0
+        for minute_ms, count in zip(minutes["minute_ms"].to_pylist(), minutes["samples"].to_pylist(), strict=True):
+            total += count
+            if total > self._samples_max // 2:
+                start_ms = minute_ms + 60 * MS_PER_S
+                break
+        self._hot.evict(start_ms)
+        table = await self._engine.ask("samples_since", {"start_ms": start_ms})
+        if not len(table):
+            return 0
+        distinct, places = np.unique(numpy_of(table, "series_id"), return_inverse=True)
+        known = [self._index.ref_of(number) for number in distinct.tolist()]
+        refs = np.array([NO_REF if ref is None else ref for ref in known], np.uint32)[places]
+        times_ms, values = numpy_of(table, "time_ms"), numpy_of(table, "value")
+        found = refs != NO_REF
+        self._index.saw(refs[found], times_ms[found])
+        self._hot.append(refs[found], times_ms[found], values[found])
+        return known.count(None)
+
+    async def close(self) -> None:
+        """Write down what is written lazily."""
+        await self._book.note_seen(at_once=True)
+
+    # --- writing ------------------------------------------------------------------------------------------------------
+
+    async def write_metrics(self, batch: MetricBatch, *, token: str = "") -> None:
+        if self._tokens.has(token):
+            return
+        samples = batch.samples
+        refs = self._index.place(samples.series, samples.series_ids).refs[samples.rows]
+        owners = [each.labels for each in batch.histograms] + [each.series for each in batch.exemplars]
+        owner_refs = self._place(owners)
+        owner_times = np.array(
+            [each.time_ms for each in batch.histograms] + [each.time_ms for each in batch.exemplars], np.int64
+        )
+        await self._write_series(np.concatenate((refs, owner_refs)), np.concatenate((samples.times_ms, owner_times)))
+        await self._write_samples(refs, samples, token=token)
+        await self._write_histograms(batch.histograms, owner_refs[: len(batch.histograms)], token=token)
+        await self._write_exemplars(batch.exemplars, owner_refs[len(batch.histograms) :], token=token)
+        await self._write_metadata(batch.metadata)
+        # Only what is durable is shown: from here on readers see it.
+        self._index.saw(refs, samples.times_ms)
+        self._index.saw(owner_refs, owner_times)
+        self._hot.append(refs, samples.times_ms, samples.values)
+        self._tokens.add(token)
+        self._forget()
+        await self._book.note_seen()
+
+    def _place(self, owners: Sequence[Labels]) -> Refs:
+        """The references of label sets that may repeat."""
+        distinct = list(dict.fromkeys(owners))
+        ids = np.fromiter(map(series_id, distinct), np.uint64, len(distinct))
+        refs = dict(zip(distinct, self._index.place(distinct, ids).refs.tolist(), strict=True))
+        return np.array([refs[labels] for labels in owners], np.uint32)
+
+    async def _write_series(self, refs: Refs, times_ms: NDArray[np.int64]) -> None:
+        missing = self._book.unwritten(refs)
+        if not len(missing):
+            return
+        first_ms: dict[int, int] = {}
+        for ref, time_ms in zip(refs.tolist(), times_ms.tolist(), strict=True):
+            if ref not in first_ms or time_ms < first_ms[ref]:
+                first_ms[ref] = time_ms
+        await self._book.write(missing, first_ms)
+
+    async def _write_samples(self, refs: Refs, samples: SampleBatch, *, token: str) -> None:
+        if not len(samples):
+            return
+        ids = self._index.ids(refs)
+        if len(refs) > ON_LOOP_ROWS_MAX:
+            block = await self._engine.work(lambda: sample_block(ids, samples.times_ms, samples.values))
+        else:
+            block = sample_block(ids, samples.times_ms, samples.values)
+        await self._engine.insert("samples", block, rows=len(refs), token=token)
+
+    async def _write_histograms(self, histograms: Sequence[HistogramSample], refs: Refs, *, token: str) -> None:
+        if histograms:
+            block = histogram_block(self._index.ids(refs), histograms)
+            await self._engine.insert("histograms", block, rows=len(histograms), token=token)
+
+    async def _write_exemplars(self, exemplars: Sequence[Exemplar], refs: Refs, *, token: str) -> None:
+        if exemplars:
+            block = exemplar_block(self._index.ids(refs), exemplars)
+            await self._engine.insert("exemplars", block, rows=len(exemplars), token=token)
+
+    async def _write_metadata(self, metadata: Sequence[MetricMetadata]) -> None:
+        changed = [entry for entry in metadata if self._metadata.get(entry.metric) != entry]
+        if changed:
+            block = metadata_block(changed, updated_ms=self._now_ms())
+            await self._engine.insert("metadata", block, rows=len(changed))
+            self._metadata.update((entry.metric, entry) for entry in changed)
+
+    def _forget(self) -> None:
+        """Move the start of the hot window up, a step at a time."""
+        start_ms = self._now_ms() - self._window_ms
+        if start_ms - self._hot.start_ms >= self._window_ms // EVICT_STEPS:
+            self._hot.evict(start_ms)
+
+    # --- reading ------------------------------------------------------------------------------------------------------
+
+    def _matching(self, selection: Selection) -> Refs:
+        refs = self._index.within(
+            self._index.select(selection.matchers), start_ms=selection.start_ms, end_ms=selection.end_ms
+        )
+        check_series(len(refs), selection)
+        return refs
+
+    async def select(self, selection: Selection) -> SampleFrame:
+        refs = self._matching(selection)
+        if not len(refs):
+            return SampleFrame.empty()
+        labels = [self._index.labels(ref) for ref in refs.tolist()]
+        # One look at memory, before anything is waited for: what is older than its start comes from disk, so that the
+        # two meet without a seam however the window moves meanwhile.
+        recent = self._hot.gather(refs, start_ms=selection.start_ms, end_ms=selection.end_ms)
+        check_samples(len(recent.rows), selection)
+        if selection.start_ms >= recent.start_ms:
+            return frame_of(labels, Columns.settled(recent.rows, recent.times_ms, recent.values))
+        ids = self._index.ids(refs)
+        end_ms = min(selection.end_ms, recent.start_ms - 1)
+        parameters = {
+            "ids": ids.tolist(),
+            "start_ms": selection.start_ms,
+            "end_ms": end_ms,
+            "limit": selection.samples_max + 1,
+        }
+        table = await self._engine.ask("samples_select", parameters)
+        check_samples(len(table) + len(recent.rows), selection)
+        if has_repeats(table):
+            table = await self._engine.ask("samples_by_part", parameters)
+        if len(table) + len(recent.rows) > ON_LOOP_ROWS_MAX:
+            return await self._engine.compute(lambda: assembled(labels, ids, table, recent))
+        return assembled(labels, ids, table, recent)
+
+    async def select_histograms(self, selection: Selection) -> Sequence[HistogramSample]:
+        refs = self._matching(selection)
+        if not len(refs):
+            return []
+        labels = dict(zip(self._index.ids(refs).tolist(), map(self._index.labels, refs.tolist()), strict=True))
+        table = await self._engine.ask(
+            "histograms_select",
+            {
+                "ids": list(labels),
+                "start_ms": selection.start_ms,
+                "end_ms": selection.end_ms,
+                "limit": selection.samples_max + 1,
+            },
+        )
+        check_samples(len(table), selection)
+        found: dict[tuple[Labels, int], HistogramSample] = {}
+        for row in table.to_pylist():
+            histogram = histogram_of(labels[row["series_id"]], row)
+            found[histogram.labels, histogram.time_ms] = histogram  # the later written one stays
+        return [found[key] for key in sorted(found)]
+
+    async def series(
+        self, matcher_sets: Sequence[Sequence[Matcher]], *, start_ms: int, end_ms: int, limit: int = 0
+    ) -> list[Labels]:
+        refs = self._index.select_any(matcher_sets, start_ms=start_ms, end_ms=end_ms)
+        return sorted(self._index.labels(ref) for ref in refs.tolist())[: limit or None]
+
+    async def label_names(
+        self, matcher_sets: Sequence[Sequence[Matcher]], *, start_ms: int, end_ms: int, limit: int = 0
+    ) -> list[str]:
+        refs = self._index.select_any(matcher_sets, start_ms=start_ms, end_ms=end_ms)
+        return self._index.names_of(refs)[: limit or None]
+
+    async def label_values(
+        self, name: str, matcher_sets: Sequence[Sequence[Matcher]], *, start_ms: int, end_ms: int, limit: int = 0
+    ) -> list[str]:
+        refs = self._index.select_any(matcher_sets, start_ms=start_ms, end_ms=end_ms)
+        return self._index.values_of(name, refs)[: limit or None]
+
+    async def metadata(self, *, metric: str = "", limit: int = 0) -> list[MetricMetadata]:
+        names = [metric] if metric else sorted(self._metadata)
+        return [self._metadata[name] for name in names if name in self._metadata][: limit or None]
+
+    async def exemplars(
+        self, matcher_sets: Sequence[Sequence[Matcher]], *, start_ms: int, end_ms: int
+    ) -> list[Exemplar]:
+        refs = self._index.select_any(matcher_sets, start_ms=start_ms, end_ms=end_ms)
+        if not len(refs):
+            return []
+        owners = dict(zip(self._index.ids(refs).tolist(), map(self._index.labels, refs.tolist()), strict=True))
+        table = await self._engine.ask(
+            "exemplars_select", {"ids": list(owners), "start_ms": start_ms, "end_ms": end_ms}
+        )
+        if not len(table):
+            return []
+        columns = (table[name].to_pylist() for name in ("series_id", "time_ms", "value"))
+        found = [
+            Exemplar(owners[number], time_ms, value, labels)
+            for labels, number, time_ms, value in zip(label_sets(table), *columns, strict=True)
+        ]
+        return sorted(found, key=lambda exemplar: (exemplar.series, exemplar.time_ms))
+
+    async def cardinality(self, *, limit: int = 10) -> Cardinality:
+        every = self._index.every()
+        shown = every[self._index.first_ms(every) <= self._index.last_ms(every)]
+        return Cardinality(
+            series=len(shown),
+            samples_in_memory=self._hot.samples,
+            oldest_ms=int(self._index.first_ms(shown).min()) if len(shown) else 0,
+            newest_ms=int(self._index.last_ms(shown).max()) if len(shown) else 0,
+            by_metric=self._index.largest_metrics(limit),
+            by_label=self._index.widest_labels(limit),
+            by_pair=self._index.largest_pairs(limit),
+        )
+
+    # --- removing -----------------------------------------------------------------------------------------------------
+
+    async def delete(self, matcher_sets: Sequence[Sequence[Matcher]], *, start_ms: int, end_ms: int) -> int:
+        refs = self._index.select_any(matcher_sets, start_ms=start_ms, end_ms=end_ms)
+        if not len(refs):
+            return 0
+        ids = self._index.ids(refs).tolist()
+        self._cut_hot(refs, start_ms=start_ms, end_ms=end_ms)
+        for begin in range(0, len(ids), IDS_PER_STATEMENT):
+            some = ",".join(map(str, ids[begin : begin + IDS_PER_STATEMENT]))
+            where = f"series_id IN ({some}) AND time_ms BETWEEN {start_ms:d} AND {end_ms:d}"
+            for table in ("samples", "histograms", "exemplars"):
+                await self._engine.command(f"ALTER TABLE {table} DELETE WHERE {where} SETTINGS mutations_sync = 1")
+        gone = refs[(self._index.first_ms(refs) >= start_ms) & (self._index.last_ms(refs) <= end_ms)]
+        await self._book.remove(gone)
+        return len(refs)
+
+    def _cut_hot(self, refs: Refs, *, start_ms: int, end_ms: int) -> None:
+        held = self._hot.gather(refs, start_ms=-FOREVER_MS, end_ms=FOREVER_MS)
+        stays = (held.times_ms < start_ms) | (held.times_ms > end_ms)
+        self._hot.drop(refs)
+        self._hot.append(refs[held.rows[stays]], held.times_ms[stays], held.values[stays])
+
+    async def forget_before(self, time_ms: int) -> None:
+        """After retention dropped everything older than this: forget the series that ended before."""
+        self._hot.evict(min(time_ms, self._now_ms()))
+        await self._book.remove(self._index.quiet_since(time_ms))
+
+
+def numpy_of(table: pa.Table, name: str) -> NDArray[Any]:
+    """A numeric column without copying where it is in one piece."""
+    column: NDArray[Any] = table[name].to_numpy()
+    return column
+
+
+def has_repeats(table: pa.Table) -> bool:
+    """Whether a series has a time twice; the table is sorted by both."""
+    if len(table) < 2:
+        return False
+    ids, times_ms = numpy_of(table, "series_id"), numpy_of(table, "time_ms")
+    return bool(np.any((ids[1:] == ids[:-1]) & (times_ms[1:] == times_ms[:-1])))
+
+
+def assembled(labels: Sequence[Labels], ids: NDArray[np.uint64], table: pa.Table, recent: Gathered) -> SampleFrame:
+    """Disk and memory as one frame.
+
+    Args:
+        labels: of the asked series.
+        ids: uint64[series], their ids.
+        table: what the disk has of them, sorted by id and time.
+        recent: what memory has, all of it later.
+    """
+    order = np.argsort(ids)
+    rows = order[np.searchsorted(ids[order], numpy_of(table, "series_id"))]
+    early = regrouped(rows, numpy_of(table, "time_ms"), numpy_of(table, "value"))
+    late = Columns.settled(recent.rows, recent.times_ms, recent.values)
+    return frame_of(labels, joined(Columns.settled(early.rows, early.times_ms, early.values), late, series=len(labels)))

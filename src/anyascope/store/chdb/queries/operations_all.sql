@@ -1,0 +1,3 @@
+-- Every operation of every service.
+SELECT DISTINCT service, name, kind
+FROM operations
