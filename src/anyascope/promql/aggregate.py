@@ -152,9 +152,11 @@ def _group(_values: Floats, _present: Bools, _begins: Ints, counts: Ints) -> Flo
 
 
 def _stdvar(values: Floats, present: Bools, begins: Ints, counts: Ints) -> Floats:
-    means = _avg(values, present, begins, counts)
     lengths = np.diff(np.append(begins, len(values)))
-    squares = np.where(present, (values - np.repeat(means, lengths, axis=0)) ** 2, 0.0)
+    # About the smallest value, so that values that are all the same vary by exactly nothing.
+    shifted = values - np.repeat(_min(values, present, begins, counts), lengths, axis=0)
+    means = np.add.reduceat(_filled(shifted, present, 0.0), begins, axis=0) / counts
+    squares = np.where(present, (shifted - np.repeat(means, lengths, axis=0)) ** 2, 0.0)
     variances: Floats = np.add.reduceat(squares, begins, axis=0) / counts
     return variances
 

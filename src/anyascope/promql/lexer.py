@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from anyascope.errors import InvalidInputError
 from anyascope.promql.errors import QuerySyntaxError
 
 AGGREGATIONS = frozenset(
@@ -196,3 +197,33 @@ class _Places:
             yield "minus" if word.text == "-" else "plus", word.pos
         else:
             self._wants_operand = word.text != ")"
+
+
+_ESCAPES = {"a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v"}
+_ESCAPE = re.compile(rb"\\(x[0-9a-fA-F]{2}|[0-7]{3}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|.)", re.DOTALL)
+
+
+def unquoted(text: str) -> str:
+    """The string of a quoted one, with Go's escapes; raw between back quotes.
+
+    Bytes that are no UTF-8 become U+FFFD.
+
+    Raises:
+        InvalidInputError: it is not quoted.
+    """
+    if len(text) < 2 or text[0] != text[-1] or text[0] not in "\"'`":
+        raise InvalidInputError(f"not a quoted string: {text!r}")
+    if text[0] == "`":
+        return text[1:-1]
+
+    def plain(found: re.Match[bytes]) -> bytes:
+        escape = found.group(1).decode()
+        if escape[0] == "x" and len(escape) == 3:
+            return bytes([int(escape[1:], 16)])
+        if escape[0] in "uU" and len(escape) > 1:
+            return chr(int(escape[1:], 16)).encode()
+        if len(escape) == 3:
+            return bytes([int(escape, 8) & 0xFF])
+        return _ESCAPES.get(escape, escape).encode()
+
+    return _ESCAPE.sub(plain, text[1:-1].encode()).decode("utf-8", "replace")

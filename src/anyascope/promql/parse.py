@@ -22,6 +22,7 @@ from anyascope.promql.lexer import (
     depth_of,
     places,
     syntax_error,
+    unquoted,
     words_of,
 )
 from anyascope.promql.options import QUERY_CHARACTERS_MAX, QUERY_DEPTH_MAX
@@ -131,6 +132,8 @@ class _Converter:
         self._places: Iterator[tuple[str, int]] = places(words)
         self._anchors = iter(_written_anchors(words))
         self._slots = count()
+        # The library takes `\\xff` for a character, where it is a byte.
+        self._strings = {word.pos: unquoted(word.text) for word in words if word.kind == "string"}
 
     def convert(self, node: grammar.Expr) -> Expression:
         return self._node(node)[0]
@@ -157,7 +160,7 @@ class _Converter:
                 return Number(node.val, pos), pos
             case grammar.StringLiteral():
                 pos = self._place("string")
-                return Text(node.val, pos), pos
+                return Text(self._strings.get(pos, node.val), pos), pos
             case grammar.UnaryExpr():
                 pos = self._place("minus")
                 return Negate(self._node(node.expr)[0], pos), pos

@@ -67,7 +67,7 @@ def label_join(vector: Vector, arguments: Sequence[str]) -> Vector:
 
 
 def _check_label(role: str, name: str, function: str) -> None:
-    if not name:
+    if not name or "\ufffd" in name:
         raise QueryError(f"invalid {role} label name in {function}(): {name}")
 
 

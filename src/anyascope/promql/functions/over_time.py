@@ -101,12 +101,14 @@ def _time_of(windows: Windows, operation: np.ufunc) -> tuple[Floats, Bools]:
 def stdvar_over_time(windows: Windows, _arguments: Sequence[Floats]) -> tuple[Floats, Bools]:
     """The population variance of the samples."""
     flat = FlatWindows.of(windows, samples_min=1)
+    variances = np.empty(len(flat.first))
     with np.errstate(all="ignore"):
-        means = window_means(flat, windows.values)
-        variances = np.empty(len(means))
         for part, samples, begins in flat.chunks():
             counts = flat.counts[part]
-            squares = (windows.values[samples] - np.repeat(means[part], counts)) ** 2
+            # About the first sample, so that samples that are all the same vary by exactly nothing.
+            shifted = windows.values[samples] - np.repeat(windows.values[flat.first[part]], counts)
+            means = np.add.reduceat(shifted, begins) / counts
+            squares = (shifted - np.repeat(means, counts)) ** 2
             variances[part] = np.add.reduceat(squares, begins) / counts
     return flat.spread(variances), flat.mask
 
@@ -140,7 +142,9 @@ def mad_over_time(windows: Windows, _arguments: Sequence[Floats]) -> tuple[Float
         medians = quantiles(values, begins, counts, half)
         with np.errstate(invalid="ignore"):
             distances = np.abs(values - np.repeat(medians, counts))
-        found[part] = quantiles(distances, begins, counts, half)
+        # A sample that is NaN makes the result so, wherever it sorts.
+        has_nan = np.logical_or.reduceat(np.isnan(values), begins)
+        found[part] = np.where(has_nan, np.nan, quantiles(distances, begins, counts, half))
     return flat.spread(found), flat.mask
 
 
