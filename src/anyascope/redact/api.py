@@ -136,8 +136,9 @@ class Redactor:
 
     def _value(self, name: str, value: AttributeValue, depth: int) -> AttributeValue:
         clean: AttributeValue
+        is_secret = secrecy_of(name) != "" and value.__class__ not in _STRUCTURED
         match value:
-            case _ if name and value.__class__ not in _STRUCTURED and secrecy_of(name):
+            case _ if is_secret:
                 clean = self._by_name(name, value)
             case str():
                 clean = self.text(value)

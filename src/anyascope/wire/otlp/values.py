@@ -1,0 +1,124 @@
+"""OTLP's attribute values as Python's, and what was seen before of them."""
+
+from __future__ import annotations
+
+import base64
+import json
+import math
+from typing import Any
+
+import numpy as np
+from google.protobuf.message import DecodeError
+from opentelemetry.proto.common.v1 import common_pb2
+from opentelemetry.proto.resource.v1 import resource_pb2
+
+from anyascope.errors import InvalidInputError
+from anyascope.model.attributes import AttributeValue, Resource, Scope
+
+PAIRS_MAX = 32_768  # attributes that are remembered; about 12 MB
+PAIR_BYTES_MAX = 256  # longer ones (stack traces, statements) seldom come again
+RESOURCES_MAX = 4_096  # resources and scopes that are remembered; a fleet has hundreds
+
+_KeyValue = common_pb2.KeyValue
+_SIMPLE = frozenset(("string_value", "bool_value", "int_value", "double_value"))
+
+
+class KnownPairs(dict[bytes, tuple[str, AttributeValue]]):
+    """Encoded attribute -> (name, value); reads what is new. Values of the cache are shared: replace, never change."""
+
+    def __missing__(self, encoded: bytes) -> tuple[str, AttributeValue]:
+        try:
+            message = _KeyValue.FromString(encoded)
+        except DecodeError as error:
+            raise InvalidInputError(f"an attribute is not an OTLP KeyValue: {error}") from error
+        kind = message.value.WhichOneof("value")
+        if kind not in _SIMPLE:
+            return message.key, value_of(message.value)  # lists and maps can be changed: never shared
+        pair = (message.key, getattr(message.value, kind))
+        if len(encoded) <= PAIR_BYTES_MAX:
+            if len(self) >= PAIRS_MAX:
+                self.clear()
+            self[encoded] = pair
+        return pair
+
+
+class KnownSenders:
+    """Encoded resources and scopes -> nouns; reads what is new."""
+
+    def __init__(self) -> None:
+        self._resources: dict[tuple[bytes, str], Resource] = {}
+        self._scopes: dict[tuple[bytes, str], Scope] = {}
+
+    def resource(self, encoded: bytes, schema_url: str) -> Resource:
+        """The resource of these bytes."""
+        known = self._resources.get((encoded, schema_url))
+        if known is None:
+            try:
+                message = resource_pb2.Resource.FromString(encoded)
+            except DecodeError as error:
+                raise InvalidInputError(f"a resource is not an OTLP Resource: {error}") from error
+            known = Resource(_attributes(message.attributes), schema_url)
+            if len(self._resources) >= RESOURCES_MAX:
+                self._resources.clear()
+            self._resources[encoded, schema_url] = known
+        return known
+
+    def scope(self, encoded: bytes, schema_url: str) -> Scope:
+        """The scope of these bytes."""
+        known = self._scopes.get((encoded, schema_url))
+        if known is None:
+            try:
+                message = common_pb2.InstrumentationScope.FromString(encoded)
+            except DecodeError as error:
+                raise InvalidInputError(f"a scope is not an OTLP InstrumentationScope: {error}") from error
+            known = Scope(message.name, message.version, _attributes(message.attributes), schema_url)
+            if len(self._scopes) >= RESOURCES_MAX:
+                self._scopes.clear()
+            self._scopes[encoded, schema_url] = known
+        return known
+
+
+def _attributes(pairs: Any) -> dict[str, AttributeValue]:
+    return {pair.key: value_of(pair.value) for pair in pairs}
+
+
+def value_of(message: Any) -> AttributeValue:
+    """An AnyValue as a Python value; None where it is empty. Depth is bounded by the parser (100)."""
+    kind = message.WhichOneof("value")
+    if kind is None:
+        return None
+    if kind == "array_value":
+        return [value_of(item) for item in message.array_value.values]
+    if kind == "kvlist_value":
+        return {pair.key: value_of(pair.value) for pair in message.kvlist_value.values}
+    value: AttributeValue = getattr(message, kind)
+    return value
+
+
+def text_of(value: AttributeValue) -> str:
+    """A value as text: a label's value, or the body of a structured log record."""
+    match value:
+        case str():
+            text = value
+        case None:
+            text = ""
+        case bool():
+            text = "true" if value else "false"
+        case int():
+            text = str(value)
+        case float():
+            text = float_text(value)
+        case bytes():
+            text = base64.b64encode(value).decode()
+        case _:
+            text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=text_of)
+    return text
+
+
+def float_text(value: float) -> str:
+    """The shortest decimal that reads back as the same number, without exponent: `0.005`, `1`, `+Inf`."""
+    if math.isinf(value):
+        return "+Inf" if value > 0 else "-Inf"
+    if math.isnan(value):
+        return "NaN"
+    return np.format_float_positional(value, trim="-")
