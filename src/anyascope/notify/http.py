@@ -151,7 +151,7 @@ def judge(answer: Answer) -> Outcome:
     if answer.status < 300:
         return Outcome(AttemptOutcome.OK, detail)
     if answer.body:
-        detail = shown(f"{detail}: {answer.body.decode('utf-8', 'replace')}", hidden)
+        detail = shown(f"{detail}: {answer.body.decode('utf-8', 'replace')}", answer.hidden)
     if answer.status in RETRIED_STATUSES or answer.status >= 500:
         return Outcome(AttemptOutcome.RETRY, detail, retry_after_s=answer.retry_after_s)
     return Outcome(AttemptOutcome.FAILED, detail)

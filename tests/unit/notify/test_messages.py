@@ -1,0 +1,247 @@
+"""What is sent, as files to read: webhook, Slack and e-mail.
+
+`ANYASCOPE_WRITE_GOLDEN=1` writes the files anew; look at the difference before you keep it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import replace
+from email import message_from_bytes, policy
+from pathlib import Path
+
+import pytest
+
+from anyascope.clock import ManualClock
+from anyascope.model.labels import labels_of
+from anyascope.model.notifications import Notification, NotificationReason, NotifiedAlert
+from anyascope.model.receivers import EmailOptions, SlackField, SlackOptions
+from anyascope.model.secret import Secret
+from anyascope.notify.channels.email import EmailChannel
+from anyascope.notify.channels.slack import default_messages, templated_message
+from anyascope.notify.channels.webhook import webhook_body
+from anyascope.notify.templates import load_templates
+from support.components import shared_path
+from support.notifications import AT_NS, SIGNING_FAILED, ended, many, notification
+
+GOLDEN = Path(__file__).parents[2] / "golden" / "notify"
+TEMPLATES = load_templates((), now_ns=lambda: AT_NS)
+
+SPARSE = NotifiedAlert(
+    fingerprint="00000000000000ff", is_firing=True, labels=labels_of({"alertname": "Odd"}), starts_ns=AT_NS
+)
+RESOLVED = {"reason": NotificationReason.ALL_RESOLVED}
+
+
+def assert_golden(name: str, text: str) -> None:
+    path = GOLDEN / name
+    if os.environ.get("ANYASCOPE_WRITE_GOLDEN"):
+        path.write_text(text)
+    assert text == path.read_text()
+
+
+def lines_of(messages) -> str:
+    return "".join(json.dumps(message, ensure_ascii=False, separators=(",", ":")) + "\n" for _, message in messages)
+
+
+@pytest.mark.parametrize(
+    ("name", "told", "max_alerts"),
+    [
+        ("webhook-firing.json", notification(), 0),
+        ("webhook-resolved.json", notification(ended(SIGNING_FAILED), **RESOLVED), 0),
+        ("webhook-mixed.json", notification(SIGNING_FAILED, ended(SPARSE), reason=NotificationReason.SOME_RESOLVED), 0),
+        ("webhook-truncated.json", notification(*many(8), receiver="team.a", route_labels=(("tier", "1"),)), 2),
+    ],
+)
+def test_webhook(name, told, max_alerts):
+    """The webhook's body is Alertmanager's version 4, byte for byte."""
+    assert_golden(name, webhook_body(told, max_alerts=max_alerts).decode())
+
+
+def test_webhook_is_what_a_real_alertmanager_sent():
+    """For the same alert the bytes are those that Alertmanager 0.33 sent, but for the route labels of 0.34."""
+    recorded = shared_path("components/samples/alertmanager-0.33/sent-webhook-slack-pagerduty.jsonl").read_text()
+    body = next(line["body"] for line in map(json.loads, recorded.splitlines()) if line["path"] == "/webhook")
+    sent = json.loads(body)
+    alert = sent["alerts"][0]
+    told = Notification(
+        id="1",
+        created_ns=0,
+        receiver=sent["receiver"],
+        channel="webhook",
+        integration="all/webhook/0",
+        group_key=sent["groupKey"],
+        reason=NotificationReason.FIRST,
+        alerts=(
+            NotifiedAlert(
+                fingerprint=alert["fingerprint"],
+                is_firing=True,
+                labels=labels_of(alert["labels"]),
+                annotations=alert["annotations"],
+                starts_ns=1_795_425_585_735_000_000,
+                generator_url=alert["generatorURL"],
+            ),
+        ),
+        group_labels=labels_of(sent["groupLabels"]),
+        external_url=sent["externalURL"],
+    )
+    assert webhook_body(told).decode().replace('"routeLabels":{},', "") == body
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("slack-critical.jsonl", notification()),
+        ("slack-resolved.jsonl", notification(ended(SIGNING_FAILED), **RESOLVED)),
+        ("slack-each-severity.jsonl", notification(*many(4))),
+        ("slack-digest.jsonl", notification(*many(30))),
+        ("slack-digest-resolved.jsonl", notification(*map(ended, many(6)), **RESOLVED)),
+        ("slack-sparse.jsonl", notification(SPARSE)),
+        ("slack-only-news.jsonl", notification(replace(SIGNING_FAILED, is_news=False), SPARSE)),
+        ("slack-repeat.jsonl", notification(replace(SIGNING_FAILED, is_news=False), reason=NotificationReason.REPEAT)),
+    ],
+)
+def test_slack(name, told):
+    """Slack's messages have the product's layout, one an alert that is news, or one digest of many."""
+    assert_golden(name, lines_of(default_messages(told, channel="#ops", look={})))
+
+
+def test_slack_layout_is_as_specified():
+    """Channel, name, icon and one attachment: colour, marked title, text, four short fields and a whole second."""
+    ((_, message),) = default_messages(notification(), channel="#ops", look={})
+    assert message == {
+        "channel": "#ops",
+        "username": "Anya Core Alerts",
+        "icon_emoji": ":warning:",
+        "attachments": [
+            {
+                "color": "#FF0000",
+                "title": "🚨 Signing failed",
+                "text": "The HSM refused 3 signatures in a row.",
+                "fields": [
+                    {"title": "Severity", "value": "critical", "short": True},
+                    {"title": "Category", "value": "security", "short": True},
+                    {"title": "Source", "value": "hsm-1", "short": True},
+                    {"title": "Alert ID", "value": "0f1e2d3c4b5a6978", "short": True},
+                ],
+                "ts": 1_700_000_000,
+            }
+        ],
+    }
+    assert list(message["attachments"][0]) == ["color", "title", "text", "fields", "ts"]
+
+
+def test_slack_text_cannot_call_everybody():
+    """What an alert says is shown, never obeyed."""
+    loud = replace(SIGNING_FAILED, annotations={"summary": "<!channel> a & b", "description": "<http://evil|click>"})
+    ((_, message),) = default_messages(notification(loud), channel="", look={})
+    shown = message["attachments"][0]
+    assert (shown["title"], shown["text"]) == ("🚨 &lt;!channel&gt; a &amp; b", "&lt;http://evil|click&gt;")
+    assert "channel" not in message
+
+
+def test_slack_with_the_receivers_own_templates():
+    """Templates that the receiver sets win, one message for the whole group, with Alertmanager's fields."""
+    options = SlackOptions(
+        api_url=Secret("http://x"),
+        channel="#{{ .CommonLabels.component }}",
+        templates={
+            "title": "{{ .Status | toUpper }} {{ len .Alerts }}",
+            "text": "{{ range .Alerts }}{{ .Annotations.summary }}{{ end }}",
+        },
+        fields=(SlackField("Wallet", "{{ .CommonLabels.wallet }}"),),
+        actions=({"type": "button", "text": "Runbook", "url": "{{ .ExternalURL }}/r"},),
+    )
+    message = templated_message(notification(), options, TEMPLATES)
+    assert_golden("slack-templated.jsonl", lines_of([("message", message)]))
+
+
+def email(told, **changes):
+    options = EmailOptions(
+        to="Team <team@example.test>", sender="anyascope@example.test", smarthost=("mail", 25), **changes
+    )
+    message, recipients, note = EmailChannel(options, templates=TEMPLATES, clock=ManualClock())._message(told)
+    return message, recipients, note
+
+
+def readable(message) -> str:
+    parsed = message_from_bytes(message.as_bytes(), policy=policy.default)
+    parts = [f"{name}: {value}" for name, value in parsed.items() if name != "Content-Type"]
+    inner = [part for part in parsed.walk() if not part.is_multipart()]
+    parts.extend(f"\n--- {part.get_content_type()}\n{part.get_content()}" for part in inner)
+    return "\n".join(parts).replace("\r\n", "\n")
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("email-critical.txt", notification()),
+        ("email-resolved.txt", notification(ended(SIGNING_FAILED), **RESOLVED)),
+        ("email-many.txt", notification(*many(3))),
+    ],
+)
+def test_email(name, told):
+    """An e-mail has a subject in Alertmanager's form, a text and an HTML part, and headers that thread by group."""
+    message, recipients, note = email(told)
+    assert (recipients, note) == (["team@example.test"], "")
+    assert_golden(name, readable(message))
+
+
+def test_email_with_the_receivers_own_templates():
+    """Headers, text and HTML that the receiver sets win; in HTML what alerts say is escaped."""
+    loud = replace(SIGNING_FAILED, annotations={"summary": "<b>&\r\nBcc: evil@x"})
+    message, _, note = email(
+        notification(loud),
+        headers=(("Subject", "{{ .CommonAnnotations.summary }}"), ("Reply-To", "sre@example.test")),
+        html="<p>{{ .CommonAnnotations.summary }}</p>",
+        text="",
+    )
+    assert note == ""
+    assert message["Subject"] == "<b>& Bcc: evil@x"
+    assert message["Bcc"] is None
+    assert message["Reply-To"] == "sre@example.test"
+    assert message.get_content_type() == "text/html"
+    assert "<p>&lt;b&gt;&amp;" in message.get_content()
+
+
+def test_a_template_that_fails_does_not_lose_the_page():
+    """The message goes out in the default layout, and the outcome will say why."""
+    message, _, note = email(notification(), html="{{ .Alerts.Firing.Nonsense }}")
+    assert "in the default layout" in note
+    assert "Signing failed" in message.get_body(("plain",)).get_content()
+
+
+@pytest.mark.parametrize(
+    ("template", "text"),
+    [
+        ('{{ template "__subject" . }}', "[FIRING:1] SigningFailed (security hsm-1 critical cold)"),
+        ('{{ template "__alertmanagerURL" . }}', "http://anyascope.test/alerts?receiver=ops"),
+        ('{{ (index .Alerts 0).StartsAt | tz "Europe/Paris" | date "15:04 MST" }}', "23:13 CET"),
+        ("{{ .GroupLabels | toJson }}", '{"alertname":"SigningFailed"}'),
+        (
+            '{{ (.CommonLabels.Remove (stringSlice "alertname")).Names | join "," }}',
+            "category,component,severity,wallet",
+        ),
+        ("{{ .CommonLabels.SortedPairs }}", None),
+        ("{{ range .Alerts.Firing }}{{ .Labels.alertname | toLower }}{{ end }}", "signingfailed"),
+        ("{{ .Alerts.Resolved | len }} {{ .NotificationReason }}", "0 first notification"),
+        ('{{ reReplaceAll "Sign(.*)" "$1" .CommonLabels.alertname }}', "ingFailed"),
+        ('{{ base64encode "a?>" }} {{ base64decode "YT8-" }}', "YT8- a?>"),
+        ('{{ (dict "a" 1).a }} {{ append (list 1) 2 | len }}', "1 2"),
+        ('{{ (toDate "2006-01-02" "2023-11-14").Unix }}', "1699920000"),
+        ("{{ since (index .Alerts 0).StartsAt }}", "0s"),
+        ('{{ " x " | trimSpace }}{{ urlUnescape "a%20b" }}', "xa b"),
+    ],
+)
+def test_templates_are_alertmanagers(template, text):
+    """Alertmanager's data and functions are there."""
+    rendered = TEMPLATES.render(template, notification())
+    assert text is None or rendered == text
+
+
+def test_template_files_redefine_ours(tmp_path):
+    """A file of `templates` wins over the default of the same name."""
+    (tmp_path / "own.tmpl").write_text('{{ define "__subject" }}mine {{ .Receiver }}{{ end }}')
+    templates = load_templates([str(tmp_path / "*.tmpl")], now_ns=lambda: 0)
+    assert templates.render('{{ template "slack.default.title" . }}', notification()) == "mine ops"
