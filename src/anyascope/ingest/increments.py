@@ -66,7 +66,7 @@ class Totals:
     def add_histogram(self, increment: HistogramSample) -> HistogramSample | None:
         """The histogram's total after this increment; None where it came too late to be added."""
         known = self._histograms.get(increment.labels)
-        if np.isnan(increment.sum) and not increment.count:
+        if bool(is_stale(np.array([increment.sum]))[0]):
             self._histograms.pop(increment.labels, None)
             return replace(increment, is_increment=False)
         if known is None:
