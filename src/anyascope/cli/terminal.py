@@ -11,7 +11,7 @@ import re
 import shutil
 import sys
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from itertools import pairwise
@@ -56,11 +56,12 @@ SEVERITY_STYLES: Final[Mapping[str, Style]] = MappingProxyType(
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One cell of a table."""
+    """One cell of a table. A column with a whole cell, such as an id to copy, is never cut."""
 
     text: str
     style: Style = Style.PLAIN
     is_number: bool = False
+    is_whole: bool = False
 
 
 class Terminal:
@@ -88,7 +89,7 @@ class Terminal:
 
     def paint(self, text: str, style: Style) -> str:
         """The text in a style, where colours are wanted (see https://no-color.org)."""
-        if not self.is_tty or style is Style.PLAIN or os.environ.get("NO_COLOR"):
+        if not text or not self.is_tty or style is Style.PLAIN or os.environ.get("NO_COLOR"):
             return text
         return f"\x1b[{style.value}m{text}\x1b[0m"
 
@@ -102,7 +103,8 @@ class Terminal:
             return
         widths = [max(columns_of(clean(row[at].text)) for row in cells) for at in range(len(cells[0]))]
         if self.is_tty:
-            _fit(widths, self.width - len(GAP) * (len(widths) - 1))
+            fixed = {at for row in cells for at, cell in enumerate(row) if cell.is_whole}
+            _fit(widths, self.width - len(GAP) * (len(widths) - 1), fixed=fixed)
         for row in cells:
             shown = [self._cell(cell, width) for cell, width in zip(row, widths, strict=True)]
             self.line(GAP.join(shown).rstrip())
@@ -174,17 +176,13 @@ def _stretches(values: Sequence[float | None], width: int) -> list[float | None]
     ]
 
 
-def _fit(widths: list[int], room: int) -> None:
-    while sum(widths) > room and max(widths) > COLUMN_MIN:
-        widest = widths.index(max(widths))
-        widths[widest] = max(widths[widest] - (sum(widths) - room), _second(widths), COLUMN_MIN)
-        if widths.count(max(widths)) > 1 and sum(widths) > room:
-            widths[widest] -= 1
-
-
-def _second(widths: Sequence[int]) -> int:
-    ordered = sorted(widths)
-    return ordered[-2] if len(ordered) > 1 else 0
+def _fit(widths: list[int], room: int, *, fixed: Collection[int]) -> None:
+    """Take a column at a time from the widest that may be cut, until they fit or nothing more may be taken."""
+    while sum(widths) > room:
+        widest = max((at for at in range(len(widths)) if at not in fixed), key=lambda at: widths[at], default=None)
+        if widest is None or widths[widest] <= COLUMN_MIN:
+            return
+        widths[widest] -= 1
 
 
 def _is_wide(letter: str) -> bool:

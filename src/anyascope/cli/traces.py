@@ -127,13 +127,13 @@ def in_tree_order(spans: Sequence[SpanView]) -> Iterator[tuple[str, SpanView]]:
 def _print_summaries(terminal: Terminal, found: Sequence[TraceSummaryView]) -> None:
     rows = [
         [
-            Cell(local_time(trace.start), Style.DIM),
+            Cell(local_time(trace.start), Style.DIM, is_whole=True),
             Cell(duration(trace.duration_ns), is_number=True),
             Cell(str(trace.spans), is_number=True),
             Cell(str(trace.errors) if trace.errors else "-", Style.RED if trace.errors else Style.DIM, is_number=True),
             Cell(f"{trace.root_service}  {trace.root_name}"),
             Cell(", ".join(service.name for service in trace.services), Style.CYAN),
-            Cell(trace.trace_id),
+            Cell(trace.trace_id, is_whole=True),
         ]
         for trace in found
     ]

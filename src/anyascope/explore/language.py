@@ -112,7 +112,10 @@ class _Parser:
         return wildcard_condition("body", token.text) if "*" in token.text else _bare(token.text)
 
     def _value(self, field: str, depth: int) -> Condition:
-        token = self._take()
+        before, token = self.tokens[self.at - 1], self._take()
+        if before.kind is TokenKind.COLON and token.at != before.at + 1:
+            # `error: signing failed` is a pasted line more often than a field.
+            raise QuerySyntaxError(self.text, before.at + 1, f"{field}: needs its value directly after the colon")
         if token.kind is TokenKind.OPEN:
             return self._closed(token, lambda: self._values(field, depth + 1))
         self._count(token)
@@ -127,7 +130,8 @@ class _Parser:
                 return FieldMatches(field, checked_regex(self.text, token))
             case TokenKind.COMPARE:
                 wanted = self._take()
-                if wanted.kind not in (TokenKind.WORD, TokenKind.QUOTED):
+                is_value = wanted.kind in (TokenKind.WORD, TokenKind.QUOTED)
+                if not is_value or wanted.at != token.at + len(token.text):
                     raise self._error(wanted, f"{field}:{token.text} needs a number")
                 return self._checked(wanted, lambda: compare_condition(field, token.text, wanted.text))
             case _:
