@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from anyascope.clock import NS_PER_S
 from anyascope.model.notifications import AttemptOutcome, Notification, NotificationReason
 from anyascope.notify.channels.base import Outcome
+from anyascope.notify.patience import CourierOptions
 from support.pages import House
 
 WAIT_S, INTERVAL_S, REPEAT_S = 10, 60, 600
@@ -56,7 +57,7 @@ class HangingChannel:
 
 async def live(script) -> tuple[House, set[int]]:
     """Run the steps; the alerts that fire in the end are given too."""
-    house = House(CONFIG)
+    house = House(CONFIG, courier=CourierOptions(backoff_max_s=4))
     await house.start()
     firing: set[int] = set()
     for kind, value in script:
@@ -107,6 +108,7 @@ def test_every_start_and_every_end_is_told_once(script):
     async def scenario() -> None:
         house, firing = await live(script)
         (channel,) = house.channels.values()
+        channel.script.clear()
         await house.clock.advance(WAIT_S + 2 * INTERVAL_S + 20)
         believed = told_states(channel.sent)
         for number in firing - muted(firing):
