@@ -4,7 +4,7 @@ import react from "@vitejs/plugin-react";
 import { defineConfig } from "vitest/config";
 import type { Plugin } from "vite";
 
-import { mockServer } from "./dev/mock";
+import { mockServer } from "./dev/mock.ts";
 
 const NONCE_PLACE = "__ANYASCOPE_NONCE__";
 const BASE_PLACE = "__ANYASCOPE_BASE__";

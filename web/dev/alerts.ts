@@ -1,6 +1,6 @@
-import type { Alert, Notification } from "../src/model/alerts";
-import type { Health } from "../src/model/health";
-import type { RuleGroup } from "../src/model/prometheus";
+import type { Alert, Notification } from "../src/model/alerts.ts";
+import type { Health } from "../src/model/health.ts";
+import type { RuleGroup } from "../src/model/prometheus.ts";
 
 const ago = (minutes: number) => new Date(Date.now() - minutes * 60_000).toISOString();
 

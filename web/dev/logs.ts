@@ -1,5 +1,5 @@
-import type { LogHistogram, LogPage, LogRow } from "../src/model/logs";
-import { resolveTime } from "../src/model/time";
+import type { LogHistogram, LogPage, LogRow } from "../src/model/logs.ts";
+import { resolveTime } from "../src/model/time.ts";
 
 const LINES: [string, number, string][] = [
   ["INFO", 9, "request served"],

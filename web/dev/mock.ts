@@ -4,10 +4,10 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 
 import type { Plugin } from "vite";
 
-import { notifications, sampleAlerts, sampleHealth, sampleRules } from "./alerts";
-import { logFields, logHistogram, logPage, makeRow } from "./logs";
-import { instant, range } from "./metrics";
-import { makeTrace, searchTraces, services } from "./traces";
+import { notifications, sampleAlerts, sampleHealth, sampleRules } from "./alerts.ts";
+import { logFields, logHistogram, logPage, makeRow } from "./logs.ts";
+import { instant, range } from "./metrics.ts";
+import { makeTrace, searchTraces, services } from "./traces.ts";
 
 const OWN = "/api/anyascope/v1";
 

@@ -1,4 +1,4 @@
-import type { ServiceOperations, Trace, TraceSpan, TraceSummary } from "../src/model/traces";
+import type { ServiceOperations, Trace, TraceSpan, TraceSummary } from "../src/model/traces.ts";
 
 export function services(): ServiceOperations[] {
   return [

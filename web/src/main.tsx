@@ -1,4 +1,4 @@
-import "@mantine/core/styles.css";
+import "./ui/mantine";
 import "./ui/base.css";
 import "./ui/range.css";
 

@@ -54,7 +54,7 @@ class Asset:
 
     @cached_property
     def etag(self) -> str:
-        """Strong entity tag, quoted; the same for both encodings is avoided by the suffix that `pages` adds."""
+        """What stands between the quotes of its entity tag; the encoding is added by who answers."""
         return hashlib.sha256(self.body).hexdigest()[:32]
 
     @cached_property

@@ -32,7 +32,7 @@ NOT_BUILT = (
 
 _COMMON_HEADERS = {
     "x-content-type-options": "nosniff",
-    "referrer-policy": "no-referrer",
+    "referrer-policy": "same-origin",
     "x-frame-options": "DENY",
     "cross-origin-opener-policy": "same-origin",
     "cross-origin-resource-policy": "same-origin",
@@ -105,7 +105,7 @@ class _Page:
         expressions = [given.get(f"g{number}.expr") for number in range(GRAPH_QUERIES_MAX)]
         wanted = [("q", expression) for expression in expressions if expression]
         if "g0.range_input" in given:
-            wanted.append(("from", f"now-{given['g0.range_input']}"))
+            wanted.append(("from", f"-{given['g0.range_input']}"))
         if given.get("g0.tab") == "1":
             wanted.append(("view", "table"))
         return RedirectResponse(f"{self._base}metrics?{urlencode(wanted)}", status_code=307, headers=_COMMON_HEADERS)

@@ -33,7 +33,8 @@ export const GOLDEN: readonly SignalGroup[] = [
     signals: [
       { name: "Network in", query: `sum(rate(node_network_receive_bytes_total{${REAL_DEVICES}}[${WINDOW}]))`, unit: "bytes/s" },
       { name: "Network out", query: `sum(rate(node_network_transmit_bytes_total{${REAL_DEVICES}}[${WINDOW}]))`, unit: "bytes/s" },
-      { name: "Requests to anyascope", query: `sum(rate(anyascope_http_requests_total[${WINDOW}]))`, unit: "per second" },
+      { name: "Requests", query: `sum(rate(anyascope_http_requests_total[${WINDOW}]))`, unit: "per second" },
+      { name: "Rows stored", query: `sum(rate(anyascope_ingest_rows_total[${WINDOW}]))`, unit: "per second" },
     ],
   },
   {
@@ -41,13 +42,27 @@ export const GOLDEN: readonly SignalGroup[] = [
     asks: "How much of it fails?",
     signals: [
       {
-        name: "Requests refused or failed",
-        query: `sum(rate(anyascope_http_requests_total{status=~"5.."}[${WINDOW}])) or vector(0)`,
+        name: "Failed requests",
+        query: `sum(rate(anyascope_http_requests_total{code=~"5.."}[${WINDOW}])) or vector(0)`,
         unit: "per second",
         warnAt: 0.01,
         actAt: 1,
       },
       { name: "Targets down", query: "count(up == 0) or vector(0)", unit: "count", warnAt: 1, actAt: 1 },
+      {
+        name: "Rows refused",
+        query: `sum(rate(anyascope_ingest_refused_rows_total[${WINDOW}])) or vector(0)`,
+        unit: "per second",
+        warnAt: 0.01,
+        actAt: 100,
+      },
+      {
+        name: "Network errors",
+        query: `sum(rate(node_network_receive_errs_total[${WINDOW}])) + sum(rate(node_network_transmit_errs_total[${WINDOW}]))`,
+        unit: "per second",
+        warnAt: 0.1,
+        actAt: 10,
+      },
     ],
   },
   {
@@ -55,11 +70,25 @@ export const GOLDEN: readonly SignalGroup[] = [
     asks: "How long does it take?",
     signals: [
       {
-        name: "API answers, 95th percentile",
+        name: "Answers, 95th percentile",
         query: "histogram_quantile(0.95, sum by (le) (rate(anyascope_http_request_duration_seconds_bucket[5m])))",
         unit: "seconds",
         warnAt: 1,
         actAt: 5,
+      },
+      {
+        name: "Storing, 95th percentile",
+        query: "histogram_quantile(0.95, sum by (le) (rate(anyascope_ingest_flush_seconds_bucket[5m])))",
+        unit: "seconds",
+        warnAt: 1,
+        actAt: 5,
+      },
+      {
+        name: "Disk, a read",
+        query: `max(rate(node_disk_read_time_seconds_total[${WINDOW}]) / (rate(node_disk_reads_completed_total[${WINDOW}]) > 0))`,
+        unit: "seconds",
+        warnAt: 0.1,
+        actAt: 1,
       },
       {
         name: "Disk, a write",
@@ -99,7 +128,7 @@ export const GOLDEN: readonly SignalGroup[] = [
         actAt: 0.95,
       },
       {
-        name: "Work that waits for CPU",
+        name: "Waiting for CPU",
         query: `max(rate(node_pressure_cpu_waiting_seconds_total[${WINDOW}]))`,
         unit: "ratio",
         most: 1,

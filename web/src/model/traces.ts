@@ -124,10 +124,11 @@ export function buildTree(trace: Trace): TraceTree {
   const startNs = starts.reduce((least, at) => (at < least ? at : least), starts[0] ?? 0n);
   const drafts = trace.spans.map((span, index) => ({ span, offsetNs: Number((starts[index] ?? startNs) - startNs), children: [] as Draft[] }));
   const byId = new Map(drafts.map((draft) => [draft.span.span_id, draft]));
+  const closing = closers(byId);
   const roots: Draft[] = [];
   for (const draft of drafts) {
     const parent = byId.get(draft.span.parent_id);
-    if (!parent || parent === draft || isBelow(parent, draft, byId)) roots.push(draft);
+    if (!parent || closing.has(draft.span.span_id)) roots.push(draft);
     else parent.children.push(draft);
   }
   for (const draft of drafts) draft.children.sort((a, b) => a.offsetNs - b.offsetNs);
@@ -144,15 +145,25 @@ export function buildTree(trace: Trace): TraceTree {
   };
 }
 
-/** Whether `candidate` lies below `ancestor` already; walks at most as many steps as there are spans. */
-function isBelow(candidate: Draft, ancestor: Draft, byId: ReadonlyMap<string, Draft>): boolean {
-  let at: Draft | undefined = candidate;
-  for (let steps = 0; at && steps <= byId.size; steps += 1) {
-    if (at === ancestor) return true;
-    // Most traces are shallow; the first span without a parent ends the walk.
-    at = at.span.parent_id === at.span.span_id ? undefined : byId.get(at.span.parent_id);
+/** Ids of spans whose parent would close a circle. Each span is walked over once, so that a chain costs no more than a bush. */
+function closers(byId: ReadonlyMap<string, Draft>): ReadonlySet<string> {
+  const found = new Set<string>();
+  const settled = new Set<string>();
+  for (const id of byId.keys()) {
+    const path = new Set<string>();
+    let at: string | undefined = id;
+    while (at !== undefined && byId.has(at) && !settled.has(at)) {
+      path.add(at);
+      const parent: string | undefined = byId.get(at)?.span.parent_id;
+      if (parent !== undefined && path.has(parent)) {
+        found.add(at);
+        break;
+      }
+      at = parent;
+    }
+    for (const walked of path) settled.add(walked);
   }
-  return at !== undefined;
+  return found;
 }
 
 /** Rows of the waterfall: the tree in order, without what is below a collapsed span. */

@@ -27,6 +27,8 @@ export default function NowPage() {
     <Page title="Now" controls={<ZoneLabel atMs={now} />}>
       {health.data && <Overall health={health.data} firing={firing} />}
       <div className="as-now-columns">
+        <Golden />
+        <div className="as-now-side">
         <section className="as-card" aria-label="Firing alerts">
           <h2 className="as-card-title">Alerts</h2>
           {alerts.data ? (
@@ -47,8 +49,8 @@ export default function NowPage() {
             <Loading what="components" />
           )}
         </section>
+        </div>
       </div>
-      <Golden />
     </Page>
   );
 }

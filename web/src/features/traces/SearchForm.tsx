@@ -79,14 +79,14 @@ export function SearchForm({ services }: { services: readonly ServiceOperations[
       <AddressText
         key={`min ${query.get("min")}`}
         name="min"
-        label="At least"
+        label="Longer than"
         placeholder="10ms"
         isWrong={(text) => !DURATION.test(text.trim())}
       />
       <AddressText
         key={`max ${query.get("max")}`}
         name="max"
-        label="At most"
+        label="Shorter than"
         placeholder="1.5s"
         isWrong={(text) => !DURATION.test(text.trim())}
       />
@@ -104,8 +104,7 @@ export function SearchForm({ services }: { services: readonly ServiceOperations[
       />
       <Select
         size="xs"
-        label="At most"
-        aria-label="How many traces"
+        label="Show"
         allowDeselect={false}
         data={["20", "50", "100", "200", "500"].map((value) => ({ value, label: `${value} traces` }))}
         value={query.get("limit") ?? "50"}

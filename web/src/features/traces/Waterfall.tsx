@@ -21,6 +21,7 @@ interface Props {
 
 const ROW_PX = 28;
 const TICKS = 5;
+const TICK_SHARE_MAX = 0.93; // a label further right would be cut
 
 function Head({ tree, view }: { tree: TraceTree; view: View }) {
   const shownNs = tree.durationNs * (view.to - view.from);
@@ -29,11 +30,13 @@ function Head({ tree, view }: { tree: TraceTree; view: View }) {
     <div className="as-span-row as-span-head" aria-hidden="true">
       <span>Service and operation</span>
       <span className="as-ticks">
-        {ticks(shownNs, TICKS).map((at) => (
+        {ticks(shownNs, TICKS)
+          .filter((at) => at < shownNs * TICK_SHARE_MAX)
+          .map((at) => (
           <span key={at} style={{ left: `${(at / shownNs) * 100}%` }}>
             {formatDuration((startNs + at) / 1e9)}
-          </span>
-        ))}
+            </span>
+          ))}
       </span>
     </div>
   );
@@ -51,7 +54,8 @@ export function Waterfall({ rows, tree, view, collapsed, critical, selected, fin
     estimateSize: () => ROW_PX,
     overscan: 24,
     scrollMargin: margin,
-    getItemKey: (index) => rows[index]?.span.span_id ?? index,
+    // Client and server of one call may share an id in traces of older libraries.
+    getItemKey: (index) => `${rows[index]?.span.span_id ?? ""}/${rows[index]?.span.service ?? index}`,
   });
   const selectedIndex = rows.findIndex((node) => node.span.span_id === selected);
   useEffect(() => {

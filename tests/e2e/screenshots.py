@@ -1,6 +1,6 @@
 """Takes pictures of the five pages, light and dark, from a running server: the pictures of `docs/images`.
 
-    python web/screenshots.py --address http://127.0.0.1:9470/ui/ --out docs/images
+    python tests/e2e/screenshots.py --address http://127.0.0.1:9470/ui/ --out docs/images
 
 Needs Playwright for Python and a Chromium (its path in CHROMIUM, default /usr/bin/chromium).
 """

@@ -1,0 +1,37 @@
+import { describe, expect, it } from "vitest";
+
+import { sampleAlerts, sampleHealth } from "../../dev/alerts";
+import { countStates, expressionOf, filterAlerts } from "../../src/model/alerts";
+import { GOLDEN, levelFor, type Signal } from "../../src/model/golden";
+import { headline } from "../../src/model/health";
+
+describe("alerts", () => {
+  it("are counted by state", () => expect(countStates(sampleAlerts())).toEqual({ firing: 2, pending: 1, resolved: 1 }));
+  it("are found by every word, in labels too", () => {
+    expect(filterAlerts(sampleAlerts(), "SIGNER instance=vault-1").map((alert) => alert.name)).toEqual(["SignerDown"]);
+    expect(filterAlerts(sampleAlerts(), " ")).toHaveLength(4);
+  });
+  it.each([
+    ["/graph?g0.expr=up+%3D%3D+0&g0.tab=1", "up == 0"],
+    ["https://example.org/", null],
+    ["", null],
+  ])("know the query behind %s", (url, query) => expect(expressionOf(url)).toBe(query));
+});
+
+describe("headline", () => {
+  it("tells of ill components first", () => expect(headline(sampleHealth(), 2)).toBe("1 of 5 components needs attention"));
+  it("then of alerts", () => expect(headline({ status: "healthy", components: [] }, 1)).toBe("1 alert is firing"));
+  it("does not call silence health", () => expect(headline({ status: "unknown", components: [] }, 0)).toBe("Nothing has reported yet"));
+  it("says that all is well", () => {
+    const components = sampleHealth().components.filter((part) => part.status === "healthy");
+    expect(headline({ status: "healthy", components }, 0)).toBe("Everything works");
+  });
+});
+
+describe("golden signals", () => {
+  it("are four", () => expect(GOLDEN.map((group) => group.name)).toEqual(["Traffic", "Errors", "Latency", "Saturation"]));
+  it.each([[null, "calm"], [0.1, "calm"], [0.8, "warn"], [0.95, "act"]] as const)("value %s is %s", (value, level) => {
+    const signal: Signal = { name: "CPU", query: "x", unit: "ratio", warnAt: 0.8, actAt: 0.95 };
+    expect(levelFor(signal, value)).toBe(level);
+  });
+});
