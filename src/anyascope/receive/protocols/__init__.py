@@ -1,0 +1,1 @@
+"""A module a protocol; each has its line in `receive.registry` and passes the contract suite."""
