@@ -1,0 +1,83 @@
+"""Rule files and rule unit tests mean the same to Prometheus' own promtool."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from anyascope import packs
+from anyascope.rules.testing import RuleTestOptions, run_test_file
+from anyascope.store.memory.metrics import MemoryMetrics
+from support.components import REPOSITORY, component
+
+PACK_TESTS = sorted((REPOSITORY / "tests/unit/packs").glob("*.test.yml"))
+
+
+def promtool(*arguments):
+    return subprocess.run(
+        [str(component("promtool")), *arguments], capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+@pytest.mark.parametrize(("name", "text"), packs.rules(), ids=[name for name, _ in packs.rules()])
+def test_default_rules_load_there(tmp_path, name, text):
+    """Prometheus loads the default rules as they are."""
+    path = tmp_path / name
+    path.write_text(text)
+
+    answer = promtool("check", "rules", str(path))
+
+    assert answer.returncode == 0, answer.stdout + answer.stderr
+
+
+@pytest.mark.parametrize("path", PACK_TESTS, ids=lambda path: path.name)
+def test_default_rules_behave_the_same_there(path):
+    """The tests of the default rules pass with Prometheus' engine too."""
+    answer = promtool("test", "rules", str(path))
+
+    assert answer.returncode == 0, answer.stdout + answer.stderr
+
+
+RULES = """
+groups:
+- name: g
+  rules:
+  - record: job:errors:rate5m
+    expr: sum by (job) (rate(errors_total[5m]))
+  - alert: Errors
+    expr: job:errors:rate5m > 0.5
+    for: 2m
+    keep_firing_for: 3m
+    labels: {severity: '{{ if gt $value 0.9 }}page{{ else }}warn{{ end }}'}
+    annotations:
+      summary: '{{ $labels.job | title }}: {{ $value | humanize }}/s, {{ with query "up" | first }}{{ .Labels.job }}={{ . | value }}{{ end }}'
+"""
+TEST = """
+rule_files: [r.yml]
+evaluation_interval: 30s
+tests:
+- interval: 30s
+  input_series:
+  - {{series: 'errors_total{{job="api"}}', values: '0+30x20 600x40'}}
+  - {{series: 'up{{job="api"}}', values: '1x60'}}
+  alert_rule_test:
+  - {{eval_time: {minutes}m, alertname: Errors, exp_alerts: {expected}}}
+"""
+FIRING = "[{exp_labels: {job: api, severity: page}, exp_annotations: {summary: 'Api: 1/s, api=1'}}]"
+LATER = "[{exp_labels: {job: api, severity: warn}, exp_annotations: {summary: 'Api: 0.6/s, api=1'}}]"
+
+
+@pytest.mark.parametrize("minutes", range(22))
+@pytest.mark.parametrize("expected", ["[]", FIRING, LATER])
+async def test_the_same_verdict(tmp_path: Path, minutes, expected):
+    """At every minute of an alert's life both agree on whether an expectation holds."""
+    (tmp_path / "r.yml").write_text(RULES)
+    path = tmp_path / "t.yml"
+    path.write_text(TEST.format(minutes=minutes, expected=expected))
+
+    theirs = promtool("test", "rules", str(path)).returncode == 0
+    ours = (await run_test_file(path, options=RuleTestOptions(new_store=MemoryMetrics))).is_passed
+
+    assert ours == theirs
