@@ -35,7 +35,7 @@ class StepFrame:
     @property
     def steps(self) -> int:
         """How many steps each series has."""
-        return self.values.shape[1]
+        return int(self.values.shape[1])
 
     @property
     def samples(self) -> int:

@@ -15,7 +15,7 @@ from anyascope.promql.functions.over_time import quantiles
 from anyascope.promql.functions.sums import doubtful_sums
 from anyascope.promql.numbers import format_float, format_general
 from anyascope.promql.syntax import Aggregate, Expression
-from anyascope.promql.values import Bools, Context, Floats, Ints, Nameless, Vector, merged, rows_of
+from anyascope.promql.values import Bools, Context, Floats, Ints, Nameless, Vector, merged, rows_of, seen
 
 K_MAX = 2.0**63  # Prometheus takes `k` as a 64-bit integer
 
@@ -96,12 +96,11 @@ def aggregate(node: Aggregate, body: Vector, parameter: Floats | str | None, con
     if body.fading is not None:
         fading = np.zeros(len(groups.labels), np.bool_)
         np.logical_or.at(fading, groups.rows, body.fading & body.present.any(axis=1))
-    seen = counts > 0
-    return _without_empty(Vector(groups.labels, result, seen, fading))
+    return _without_empty(Vector(groups.labels, result, counts > 0, fading))
 
 
 def _without_empty(vector: Vector) -> Vector:
-    kept = vector.present.any(axis=1)
+    kept = seen(vector.present, 1)
     return vector if kept.all() else rows_of(vector, kept)
 
 

@@ -28,6 +28,7 @@ from anyascope.promql.values import (
     label_of,
     merged,
     rows_of,
+    seen,
 )
 
 MS_PER_S = 1000.0
@@ -66,14 +67,13 @@ def over_range(node: Call, windows: Windows, scalars: Sequence[Floats], context:
 
 def absent_over_time(node: Call, windows: Windows) -> Vector:
     """1 where no series has a sample."""
-    seen = (windows.stop > windows.first).any(axis=0)
-    return _absent(node, seen)
+    return _absent(node, seen(windows.stop > windows.first, 0))
 
 
-def _absent(node: Call, seen: Bools) -> Vector:
+def _absent(node: Call, found: Bools) -> Vector:
     labels = labelling.absent_labels(unwrapped(node.arguments[0]))
-    vector = Vector([labels], np.ones((1, len(seen))), ~seen[None, :])
-    return vector if not seen.all() else rows_of(vector, np.zeros(1, np.bool_))
+    vector = Vector([labels], np.ones((1, len(found))), ~found[None, :])
+    return vector if not found.all() else rows_of(vector, np.zeros(1, np.bool_))
 
 
 def _note_no_counter(node: Call, vector: Vector, context: Context) -> None:
@@ -84,7 +84,7 @@ def _note_no_counter(node: Call, vector: Vector, context: Context) -> None:
     if named:
         names = named[:1]
     else:
-        some = vector.present.any(axis=1)
+        some = seen(vector.present, 1)
         names = sorted({label_of(labels, METRIC_NAME) for labels in rows_of(vector, some).labels})
     for name in names:
         if name and not name.endswith(COUNTER_ENDINGS):
@@ -202,7 +202,7 @@ def _scalar_of(_node: Call, arguments: Sequence[Value], context: Context) -> Val
 
 def _absent_of(node: Call, arguments: Sequence[Value], context: Context) -> Value:
     vector = _vector(arguments[0])
-    return _absent(node, vector.present.any(axis=0) if len(vector) else np.zeros(context.steps, np.bool_))
+    return _absent(node, seen(vector.present, 0) if len(vector) else np.zeros(context.steps, np.bool_))
 
 
 def _clamp(_node: Call, arguments: Sequence[Value], context: Context) -> Value:

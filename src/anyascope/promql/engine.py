@@ -8,13 +8,14 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from anyascope.clock import NS_PER_MS, NS_PER_S, Clock
-from anyascope.errors import AnyascopeError, InvalidInputError, LimitExceededError
+from anyascope.errors import AnyascopeError, InvalidInputError
 from anyascope.frames.samples import SampleFrame
 from anyascope.frames.steps import StepFrame
 from anyascope.model.labels import Labels
@@ -37,11 +38,12 @@ DURATION_BUCKETS_S = (0.001, 0.005, 0.025, 0.1, 0.5, 2.0, 10.0, 60.0)
 
 @dataclass(frozen=True, slots=True)
 class _Steps:
-    """When a query is asked for: `step_ms` is 0 for an instant query."""
+    """When a query is asked for, and how far back it looks: `step_ms` is 0 for an instant query."""
 
     start_ms: int
     end_ms: int
     step_ms: int
+    lookback_ms: int
 
 
 class Engine:
@@ -131,7 +133,7 @@ class Engine:
             LimitExceededError: it would take more than its limits.
             UnsupportedError: it uses what this engine does not evaluate.
         """
-        return await self._answer(query, _Steps(time_ms, time_ms, 0), lookback_ms, limits)
+        return await self._answer(query, _Steps(time_ms, time_ms, 0, lookback_ms or self._options.lookback_ms), limits)
 
     async def range(
         self,
@@ -146,8 +148,8 @@ class Engine:
         """The value of a query at `start_ms` and every `step_ms` after it, up to and including `end_ms`.
 
         Raises:
-            InvalidInputError: the steps make no sense, or the query is a range vector or a string.
-            LimitExceededError: there are more steps than `EngineOptions.steps_max`.
+            InvalidInputError: the steps make no sense, there are more than `EngineOptions.steps_max`, or the query is a
+                range vector or a string.
             AnyascopeError: as `instant`.
         """
         if step_ms <= 0:
@@ -155,15 +157,15 @@ class Engine:
         if end_ms < start_ms:
             raise InvalidInputError("end timestamp must not be before start time")
         if (end_ms - start_ms) // step_ms > self._options.steps_max:
-            raise LimitExceededError(
+            raise InvalidInputError(
                 f"exceeded maximum resolution of {self._options.steps_max:,} points per timeseries. "
                 "Try decreasing the query resolution (?step=XX)"
             )
-        return await self._answer(query, _Steps(start_ms, end_ms, step_ms), lookback_ms, limits)
+        return await self._answer(
+            query, _Steps(start_ms, end_ms, step_ms, lookback_ms or self._options.lookback_ms), limits
+        )
 
-    async def _answer(
-        self, query: str | Query, steps: _Steps, lookback_ms: int | None, limits: QueryLimits | None
-    ) -> QueryResult:
+    async def _answer(self, query: str | Query, steps: _Steps, limits: QueryLimits | None) -> QueryResult:
         began_ns = self._clock.monotonic_ns()
         limits = limits or self._options.limits
         try:
@@ -175,7 +177,7 @@ class Engine:
                 )
             self._running.inc()
             try:
-                result = await self._within_limits(plan, steps, lookback_ms, limits)
+                result = await self._within_limits(plan, steps, limits)
             finally:
                 self._running.dec()
         except AnyascopeError as error:
@@ -188,19 +190,15 @@ class Engine:
             log.warning("query_was_slow", query=plan.text, duration_s=duration_s, samples=result.stats.samples)
         return result
 
-    async def _within_limits(
-        self, plan: Query, steps: _Steps, lookback_ms: int | None, limits: QueryLimits
-    ) -> QueryResult:
+    async def _within_limits(self, plan: Query, steps: _Steps, limits: QueryLimits) -> QueryResult:
         deadline_s = time.monotonic() + limits.timeout_s
         try:
             async with asyncio.timeout(limits.timeout_s), self._turns:
-                return await self._run(plan, steps, lookback_ms or self._options.lookback_ms, limits, deadline_s)
+                return await self._run(plan, steps, limits, deadline_s)
         except TimeoutError as error:
             raise QueryTimeoutError("query timed out in query execution") from error
 
-    async def _run(
-        self, plan: Query, steps: _Steps, lookback_ms: int, limits: QueryLimits, deadline_s: float
-    ) -> QueryResult:
+    async def _run(self, plan: Query, steps: _Steps, limits: QueryLimits, deadline_s: float) -> QueryResult:
         options = self._options
         wanted = list(
             spans(
@@ -208,7 +206,7 @@ class Engine:
                 steps.start_ms,
                 steps.end_ms,
                 edges=(steps.start_ms, steps.end_ms),
-                lookback_ms=lookback_ms,
+                lookback_ms=steps.lookback_ms,
                 subquery_step_ms=options.subquery_step_ms,
             )
         )
@@ -223,7 +221,7 @@ class Engine:
             edges=(steps.start_ms, steps.end_ms),
             query_step_ms=steps.step_ms,
             frames=frames,
-            lookback_ms=lookback_ms,
+            lookback_ms=steps.lookback_ms,
             subquery_step_ms=options.subquery_step_ms,
             is_name_removal_delayed=options.delayed_name_removal,
             samples_max=limits.samples_max,
@@ -300,7 +298,7 @@ def _frame_of(value: Value, context: Context) -> SampleFrame:
 def _sorted(frame: SampleFrame) -> SampleFrame:
     """The frame with its series in the order of their labels."""
     labels = list(frame.labels)
-    if all(before <= after for before, after in zip(labels, labels[1:], strict=False)):
+    if all(before <= after for before, after in pairwise(labels)):
         return frame
     order = sorted(range(len(labels)), key=labels.__getitem__)
     rows = np.array(order)

@@ -49,7 +49,7 @@ CELLS_AT_ONCE_MAX = (
 MS_PER_S = 1000.0
 
 
-def evaluate(node: Expression, context: Context) -> Value:
+def evaluate(node: Expression, context: Context) -> Value:  # noqa: PLR0911 — one return a kind of node
     """The value of an expression at every step of the context.
 
     Raises:
@@ -142,9 +142,9 @@ def _combined(node: Binary, left: Value, right: Value, context: Context) -> Valu
             values, holds = compute(node.operator, left.values, right.values)
             return Scalars(values if holds is None else holds.astype(np.float64))
         case Vector(), Scalars():
-            return _with_scalar(node, left, left.values, right.values, context)
+            return _with_scalar(node, left, context, left=left.values, right=right.values)
         case Scalars(), Vector():
-            return _with_scalar(node, right, left.values, right.values, context)
+            return _with_scalar(node, right, context, left=left.values, right=right.values)
         case Vector(), Vector():
             if node.operator in SET_OPERATORS:
                 return set_operation(node, left, right)
@@ -152,7 +152,7 @@ def _combined(node: Binary, left: Value, right: Value, context: Context) -> Valu
     raise AssertionError("the checker admits no strings as operands")
 
 
-def _with_scalar(node: Binary, vector: Vector, left: Floats, right: Floats, context: Context) -> Vector:
+def _with_scalar(node: Binary, vector: Vector, context: Context, *, left: Floats, right: Floats) -> Vector:
     values, holds = compute(node.operator, left, right)
     if holds is None:
         return context.renamed(replace(vector, values=values))

@@ -188,9 +188,7 @@ async def _wrong_as_range(case: Case, engine: Engine) -> str:
     is_plain = not case.step_ms and not case.is_ordered and case.matrix_steps is None and case.text is None
     if not is_plain or case.scalar is not None or _EDGES.search(case.query):
         return ""
-    result = await engine.range(
-        case.query, case.start_ms - RANGE_STEP_MS, case.start_ms + RANGE_STEP_MS, RANGE_STEP_MS
-    )
+    result = await engine.range(case.query, case.start_ms - RANGE_STEP_MS, case.start_ms + RANGE_STEP_MS, RANGE_STEP_MS)
     found: list[tuple[Labels, float]] = []
     bounds = result.frame.offsets.tolist()
     for row, labels in enumerate(result.frame.labels):

@@ -15,7 +15,22 @@ from anyascope.errors import InvalidInputError
 from anyascope.promql.errors import QuerySyntaxError
 
 AGGREGATIONS = frozenset(
-    "sum avg count min max group stddev stdvar topk bottomk count_values quantile limitk limit_ratio".split()
+    [
+        "sum",
+        "avg",
+        "count",
+        "min",
+        "max",
+        "group",
+        "stddev",
+        "stdvar",
+        "topk",
+        "bottomk",
+        "count_values",
+        "quantile",
+        "limitk",
+        "limit_ratio",
+    ]
 )
 LABEL_LISTS = frozenset({"by", "without", "on", "ignoring", "group_left", "group_right"})
 WORD_OPERATORS = frozenset({"and", "or", "unless", "atan2"})

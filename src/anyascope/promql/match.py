@@ -20,6 +20,7 @@ from anyascope.promql.values import (
     Vector,
     merged,
     rows_of,
+    seen,
 )
 
 MANY_TO_MANY = (
@@ -72,27 +73,27 @@ def set_operation(node: Binary, left: Vector, right: Vector) -> Vector:
     signs = signatures(left, right, node.matching)
     match node.operator:
         case "and":
-            kept = left.present & _seen(right, signs.right, signs.count)[signs.left]
+            kept = left.present & _present(right, signs.right, signs.count)[signs.left]
             return _compact(replace(left, present=kept))
         case "unless":
-            kept = left.present & ~_seen(right, signs.right, signs.count)[signs.left]
+            kept = left.present & ~_present(right, signs.right, signs.count)[signs.left]
             return _compact(replace(left, present=kept))
-    added = replace(right, present=right.present & ~_seen(left, signs.left, signs.count)[signs.right])
+    added = replace(right, present=right.present & ~_present(left, signs.left, signs.count)[signs.right])
     return _joined(left, _compact(added))
 
 
-def _seen(vector: Vector, rows: Ints, count: int) -> Bools:
+def _present(vector: Vector, rows: Ints, count: int) -> Bools:
     """bool[signatures, steps]: at which steps a series of each signature is present."""
     if len(rows) == count and (rows == np.arange(count)).all():
         return vector.present
-    seen = np.zeros((count, vector.steps), np.bool_)
-    np.logical_or.at(seen, rows, vector.present)
-    return seen
+    present = np.zeros((count, vector.steps), np.bool_)
+    np.logical_or.at(present, rows, vector.present)
+    return present
 
 
 def _compact(vector: Vector) -> Vector:
     """The vector without series that are never present."""
-    kept = vector.present.any(axis=1)
+    kept = seen(vector.present, 1)
     return vector if kept.all() else rows_of(vector, kept)
 
 
@@ -128,8 +129,8 @@ def vector_operation(node: Binary, left: Vector, right: Vector, context: Context
     many, one = (right, left) if is_swapped else (left, right)
     many_rows, one_rows = (signs.right, signs.left) if is_swapped else (signs.left, signs.right)
     # Steps at which a side has nothing are not judged at all.
-    live = many.present.any(axis=0) & one.present.any(axis=0)
-    _check_one_side(one, one_rows, signs.count, live, node.matching)
+    live = seen(many.present, 0) & seen(one.present, 0)
+    _check_one_side(one, one_rows, signs.count, live=live, matching=node.matching)
     many_index, one_index = _pairs(many_rows, one_rows, signs.count)
     context.check(len(many_index))
     present = many.present[many_index] & one.present[one_index]
@@ -138,7 +139,9 @@ def vector_operation(node: Binary, left: Vector, right: Vector, context: Context
     if node.returns_bool:
         assert keep is not None
         values, keep = keep.astype(np.float64), None
-    labels = _result_labels(node, many, one, many_index, one_index, context)
+    labels = _result_labels(
+        node, many, one, many_index=many_index, one_index=one_index, is_delayed=context.is_name_removal_delayed
+    )
     if node.matching.cardinality is Cardinality.ONE_TO_ONE:
         _check_alone(present, many_rows[many_index], signs.count)
     else:
@@ -166,7 +169,7 @@ def _crowded(rows: Ints, count: int) -> Ints:
     return np.flatnonzero(np.bincount(rows, minlength=count) > 1)
 
 
-def _check_one_side(one: Vector, rows: Ints, count: int, live: Bools, matching: Matching) -> None:
+def _check_one_side(one: Vector, rows: Ints, count: int, *, live: Bools, matching: Matching) -> None:
     for sign in _crowded(rows, count).tolist():
         members = np.flatnonzero(rows == sign)
         crowd = one.present[members].sum(axis=0)
@@ -186,9 +189,9 @@ def _check_alone(present: Bools, rows: Ints, count: int) -> None:
 
 
 def _check_unique(present: Bools, labels: Sequence[Labels], rows: Ints) -> None:
-    seen: dict[tuple[Labels, int], int] = {}
+    known: dict[tuple[Labels, int], int] = {}
     for row, key in enumerate(zip(labels, rows.tolist(), strict=True)):
-        other = seen.setdefault(key, row)
+        other = known.setdefault(key, row)
         if other != row:
             if (present[other] & present[row]).any():
                 raise QueryError(AMBIGUOUS)
@@ -197,10 +200,10 @@ def _check_unique(present: Bools, labels: Sequence[Labels], rows: Ints) -> None:
 
 
 def _result_labels(
-    node: Binary, many: Vector, one: Vector, many_index: Ints, one_index: Ints, context: Context
+    node: Binary, many: Vector, one: Vector, *, many_index: Ints, one_index: Ints, is_delayed: bool
 ) -> Sequence[Labels]:
     matching = node.matching
-    drops_name = node.operator in ARITHMETIC or (node.returns_bool and not context.is_name_removal_delayed)
+    drops_name = node.operator in ARITHMETIC or (node.returns_bool and not is_delayed)
     names = frozenset(matching.labels)
     dropped = RESERVED if drops_name else frozenset[str]()
     include = frozenset(matching.include)

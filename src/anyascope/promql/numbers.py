@@ -28,8 +28,7 @@ def format_float(value: float) -> str:
 def format_general(value: float) -> str:
     """As `format_float`, but very large and very small numbers with an exponent. Source: Go, `fmt` verb `%g`."""
     if math.isfinite(value) and value != 0 and not 1e-4 <= abs(value) < 1e21:
-        mantissa, _, exponent = f"{Decimal(repr(value)).normalize():e}".partition("e")
-        return f"{mantissa}e{exponent[0]}{exponent[1:].zfill(2)}"
+        return format_exponent(value)
     return format_float(value)
 
 
@@ -37,5 +36,6 @@ def format_exponent(value: float) -> str:
     """With one digit before the point and an exponent. Source: Go, `strconv.FormatFloat(value, 'e', -1, 64)`."""
     if not math.isfinite(value):
         return format_float(value)
-    mantissa, _, exponent = f"{Decimal(repr(value)).normalize():e}".partition("e")
-    return f"{'-' if value == 0 and math.copysign(1, value) < 0 else ''}{mantissa.removeprefix('-') if value == 0 else mantissa}e{exponent[0]}{exponent[1:].zfill(2)}"
+    digits = Decimal(repr(value)).normalize()
+    mantissa, _, exponent = f"{digits:e}".partition("e")
+    return f"{mantissa}e{exponent[0]}{exponent[1:].zfill(2)}"

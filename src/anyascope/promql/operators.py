@@ -8,7 +8,6 @@ import numpy as np
 
 from anyascope.promql.values import Bools, Floats
 
-
 ARITHMETIC: dict[str, Callable[[Floats, Floats], Floats]] = {
     "+": np.add,
     "-": np.subtract,

@@ -149,7 +149,7 @@ class _Converter:
             self._places = iter(())
         return -1
 
-    def _node(self, node: grammar.Expr) -> tuple[Expression, int]:
+    def _node(self, node: grammar.Expr) -> tuple[Expression, int]:  # noqa: PLR0911 — one return a kind of node
         """The node of ours, and where it begins, with its parentheses."""
         match node:
             case grammar.ParenExpr():
@@ -249,7 +249,7 @@ def _matching(modifier: grammar.BinModifier | None) -> tuple[Matching, bool]:
     if modifier is None:
         return Matching(), False
     fill = modifier.fill_values
-    if fill is not None and (fill.lhs is not None or fill.rhs is not None):
+    if fill.lhs is not None or fill.rhs is not None:
         raise UnsupportedError("`fill` modifiers are not evaluated")
     labels: tuple[str, ...] = ()
     is_on = False
@@ -278,7 +278,7 @@ def _written_anchors(words: Sequence[Word]) -> list[int | None]:
     return found
 
 
-def _fold(expression: Expression) -> tuple[Expression, bool, bool]:
+def _fold(expression: Expression) -> tuple[Expression, bool, bool]:  # noqa: PLR0911 — one return a kind of node
     """The expression with its unchanging parts in `Once`; whether all of it is unchanging, and worth wrapping."""
     match expression:
         case Number() | Text():

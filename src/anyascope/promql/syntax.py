@@ -170,7 +170,7 @@ class Once:
 Expression: TypeAlias = Number | Text | Select | Subquery | Call | Aggregate | Binary | Negate | Once
 
 
-def kind_of(expression: Expression) -> ResultKind:
+def kind_of(expression: Expression) -> ResultKind:  # noqa: PLR0911 — one return a kind of node
     """The kind of value that the expression has at one step."""
     match expression:
         case Number():

@@ -83,7 +83,7 @@ class Nameless(Sequence[Labels]):
     __slots__ = ("_made", "named")
 
     def __init__(self, named: Sequence[Labels]) -> None:
-        self.named = named.named if isinstance(named, Nameless) else named
+        self.named: Sequence[Labels] = named.named if isinstance(named, Nameless) else named
         self._made: list[Labels] | None = None
 
     def _all(self) -> list[Labels]:
@@ -103,6 +103,12 @@ class Nameless(Sequence[Labels]):
 
     def __iter__(self) -> Iterator[Labels]:
         return iter(self._all())
+
+
+def seen(mask: Bools, axis: int) -> Bools:
+    """Where anything along an axis is true."""
+    found: Bools = np.logical_or.reduce(mask, axis=axis)
+    return found
 
 
 def without_reserved(labels: Labels) -> Labels:

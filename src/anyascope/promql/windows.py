@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 
 from anyascope.frames.samples import SampleFrame
@@ -25,7 +27,7 @@ def stops(frame: SampleFrame, right_ms: Ints) -> Ints:
         bounds = frame.offsets.tolist()
         found = [
             np.searchsorted(frame.times_ms[start:end], right_ms, side="right") + start
-            for start, end in zip(bounds, bounds[1:], strict=False)
+            for start, end in pairwise(bounds)
         ]
         return np.array(found, np.int64)
     return _stops_counted(frame, right_ms)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from anyascope.model.labels import METRIC_NAME, Labels
-from anyascope.promql.values import Bools, Context, Floats, Ints, Vector, label_of
+from anyascope.promql.values import Bools, Context, Floats, Ints, Vector, label_of, seen
 
 BUCKET_LABEL = "le"
 PRECISION = 1e-12  # relative; smaller differences between buckets come of adding floats. Source: Prometheus
@@ -39,7 +39,7 @@ class Histograms:
     def vector(self, values: Floats) -> Vector:
         """A value a column as a vector; absent where a histogram has no bucket at all."""
         shape = (len(self.labels), -1)
-        present = self.has_bucket.any(axis=0).reshape(shape)
+        present = seen(self.has_bucket, 0).reshape(shape)
         return Vector(self.labels, values.reshape(shape), present, self.fading)
 
 

@@ -1,0 +1,84 @@
+"""The envelope of every answer, and which error is which of Prometheus' types."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from functools import wraps
+from typing import Any, TypeAlias
+
+import msgspec
+import structlog
+from starlette.requests import Request
+from starlette.responses import Response
+
+from anyascope.api.prometheus.forms import Form, form_of
+from anyascope.errors import (
+    AnyascopeError,
+    InvalidInputError,
+    LimitExceededError,
+    NotFoundError,
+    UnavailableError,
+    UnsupportedError,
+)
+from anyascope.promql.errors import QueryError, QueryTimeoutError
+
+log = structlog.get_logger("anyascope.api.prometheus")
+
+ERROR_TYPES: Sequence[tuple[type[AnyascopeError], int, str]] = (
+    (QueryTimeoutError, 503, "timeout"),
+    (QueryError, 422, "execution"),
+    (LimitExceededError, 422, "execution"),
+    (UnsupportedError, 422, "execution"),
+    (InvalidInputError, 400, "bad_data"),
+    (NotFoundError, 404, "not_found"),
+    (UnavailableError, 503, "unavailable"),
+)
+TRUNCATED = "results truncated due to limit"
+
+Handler: TypeAlias = Callable[[Form], Awaitable[Response]]
+Endpoint: TypeAlias = Callable[[Request], Awaitable[Response]]
+
+
+def json_response(body: bytes, status: int = 200) -> Response:
+    """An answer of JSON that is already written."""
+    return Response(body, status, media_type="application/json")
+
+
+def success(data: Any, *, warnings: Sequence[str] = ()) -> Response:
+    """Data in the envelope of success."""
+    answer: dict[str, Any] = {"status": "success", "data": data}
+    if warnings:
+        answer["warnings"] = warnings
+    return json_response(msgspec.json.encode(answer))
+
+
+def failure(error: AnyascopeError) -> Response:
+    """An error in the envelope of failure."""
+    status, kind = next(
+        ((status, kind) for type_, status, kind in ERROR_TYPES if isinstance(error, type_)), (500, "internal")
+    )
+    body = msgspec.json.encode({"status": "error", "errorType": kind, "error": str(error)})
+    response = json_response(body, status)
+    if isinstance(error, UnavailableError):
+        response.headers["Retry-After"] = str(max(round(error.retry_after_s), 1))
+    return response
+
+
+def endpoint(handler: Handler) -> Endpoint:
+    """A handler of a form as an endpoint: what a room refuses becomes Prometheus' error."""
+
+    @wraps(handler)
+    async def answer(request: Request) -> Response:
+        try:
+            return await handler(await form_of(request))
+        except AnyascopeError as error:
+            if error.code == "internal":
+                log.exception("request_failed", path=request.url.path)
+            return failure(error)
+
+    return answer
+
+
+def parameter_error(name: str, error: InvalidInputError) -> InvalidInputError:
+    """The error of one parameter, as Prometheus words it."""
+    return InvalidInputError(f'invalid parameter "{name}": {error.message}')

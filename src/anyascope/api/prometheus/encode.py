@@ -1,0 +1,141 @@
+"""Query results as JSON: by hand where they are small, by columns where a sample more or less counts.
+
+Numbers are written as Go writes them: the shortest decimal without exponent; times as seconds, with three decimals
+unless they are whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import msgspec
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from anyascope.api.prometheus.answers import TRUNCATED
+from anyascope.frames.samples import SampleFrame
+from anyascope.model.labels import Labels
+from anyascope.promql.numbers import format_float
+from anyascope.promql.result import QueryResult, ResultKind
+
+COLUMNS_FROM = 500  # samples; below, setting up the columns takes longer than writing them one by one
+PLAIN_MIN, PLAIN_MAX = 1e-5, 1e15  # sizes that the column writer spells without exponent, as Go does
+
+
+def format_time(time_ms: int) -> str:
+    """Milliseconds as seconds."""
+    sign = "-" if time_ms < 0 else ""
+    seconds, rest = divmod(abs(time_ms), 1000)
+    return f"{sign}{seconds}.{rest:03d}" if rest else f"{sign}{seconds}"
+
+
+def encode_result(result: QueryResult, *, with_stats: bool = False, limit: int = 0) -> bytes:
+    """The whole answer to a query, with at most `limit` series (0 is no limit)."""
+    frame = result.frame
+    is_cut = bool(limit) and len(frame) > limit and result.kind in {ResultKind.VECTOR, ResultKind.MATRIX}
+    if is_cut:
+        last = int(frame.offsets[limit])
+        frame = SampleFrame(
+            frame.labels[:limit], frame.offsets[: limit + 1], frame.times_ms[:last], frame.values[:last]
+        )
+    warnings = (*result.warnings, TRUNCATED) if is_cut else result.warnings
+    parts = [b'{"status":"success","data":{"resultType":"', result.kind.value.encode(), b'","result":']
+    parts.append(_value(result, frame))
+    if with_stats:
+        parts += [b',"stats":', msgspec.json.encode(_stats(result))]
+    parts.append(b"}")
+    if warnings:
+        parts += [b',"warnings":', msgspec.json.encode(warnings)]
+    if result.infos:
+        parts += [b',"infos":', msgspec.json.encode(result.infos)]
+    parts.append(b"}")
+    return b"".join(parts)
+
+
+def _value(result: QueryResult, frame: SampleFrame) -> bytes:
+    at = format_time(result.time_ms)
+    match result.kind:
+        case ResultKind.STRING:
+            return f"[{at},".encode() + msgspec.json.encode(result.text) + b"]"
+        case ResultKind.SCALAR:
+            return f'[{at},"{format_float(float(frame.values[0]))}"]'.encode()
+        case ResultKind.VECTOR:
+            texts = format_values(frame.values)
+            rows = (
+                f'{{"metric":{_metric(labels)},"value":[{at},"{text}"]}}'
+                for labels, text in zip(frame.labels, texts, strict=True)
+            )
+            return f"[{','.join(rows)}]".encode("utf-8", "replace")
+        case ResultKind.MATRIX:
+            rows = (
+                f'{{"metric":{_metric(labels)},"values":[{values}]}}'
+                for labels, values in zip(frame.labels, _columns(frame), strict=True)
+            )
+            return f"[{','.join(rows)}]".encode("utf-8", "replace")
+
+
+def _metric(labels: Labels) -> str:
+    return msgspec.json.encode(dict(labels)).decode() if labels else "{}"
+
+
+def format_values(values: NDArray[np.float64]) -> Sequence[str]:
+    """Each value as text."""
+    if len(values) < COLUMNS_FROM:
+        return [format_float(value) for value in values.tolist()]
+    texts: list[str] = _arrow_texts(values).to_pylist()
+    return texts
+
+
+def _arrow_texts(values: NDArray[np.float64]) -> pa.StringArray:
+    sizes = np.abs(values)
+    with np.errstate(invalid="ignore"):
+        is_plain = ((sizes >= PLAIN_MIN) & (sizes < PLAIN_MAX)) | (values == 0)
+    texts = pc.cast(pa.array(values), pa.string())
+    if is_plain.all():
+        return texts
+    odd = np.flatnonzero(~is_plain)
+    # NaN, infinities, and what needs an exponent elsewhere: few, and few different ones.
+    distinct, kind = np.unique(values[odd], return_inverse=True)
+    spelled = pa.array([format_float(value) for value in distinct.tolist()])
+    return pc.replace_with_mask(texts, pa.array(~is_plain), spelled.take(pa.array(kind)))
+
+
+def _columns(frame: SampleFrame) -> Sequence[str]:
+    """The samples of each series: `[time,"value"],…`."""
+    bounds = frame.offsets.tolist()
+    if len(frame.values) < COLUMNS_FROM:
+        pairs = [
+            f'[{format_time(time_ms)},"{format_float(value)}"]'
+            for time_ms, value in zip(frame.times_ms.tolist(), frame.values.tolist(), strict=True)
+        ]
+        return [",".join(pairs[begin:end]) for begin, end in pairwise(bounds)]
+    # Series share their times, so each is written once and taken by number.
+    distinct, kind = np.unique(frame.times_ms, return_inverse=True)
+    heads = pa.array([f'[{format_time(time_ms)},"' for time_ms in distinct.tolist()], pa.large_string())
+    texts = pc.cast(_arrow_texts(frame.values), pa.large_string())
+    tail = pa.scalar('"]', pa.large_string())
+    none = pa.scalar("", pa.large_string())
+    samples = pc.binary_join_element_wise(heads.take(pa.array(kind)), texts, tail, none)
+    lists = pa.LargeListArray.from_arrays(pa.array(frame.offsets), samples)
+    joined: list[str] = pc.binary_join(lists, pa.scalar(",", pa.large_string())).to_pylist()
+    return joined
+
+
+def _stats(result: QueryResult) -> dict[str, dict[str, float]]:
+    """Prometheus' names; what it measures apart and we do not is 0."""
+    took_s = result.stats.evaluate_ms / 1000
+    prepared_s = result.stats.fetch_ms / 1000
+    return {
+        "timings": {
+            "evalTotalTime": prepared_s + took_s,
+            "resultSortTime": 0,
+            "queryPreparationTime": prepared_s,
+            "innerEvalTime": took_s,
+            "execQueueTime": 0,
+            "execTotalTime": prepared_s + took_s,
+        },
+        "samples": {"totalQueryableSamples": result.stats.samples, "peakSamples": result.stats.samples},
+    }

@@ -1,0 +1,41 @@
+"""All of Prometheus' resources at once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from starlette.routing import BaseRoute
+
+from anyascope.api.prometheus.query import query_routes
+from anyascope.api.prometheus.rules import RulesSource, rules_routes
+from anyascope.api.prometheus.series import series_routes
+from anyascope.api.prometheus.status import StatusSource, status_routes
+from anyascope.api.prometheus.targets import TargetsSource, targets_routes
+from anyascope.clock import Clock
+from anyascope.promql.engine import Engine
+from anyascope.store.api.metrics import MetricReader
+
+
+@dataclass(frozen=True, slots=True)
+class PrometheusParts:
+    """What the API asks. `alertmanagers` are addresses to which alerts are forwarded."""
+
+    engine: Engine
+    reader: MetricReader
+    clock: Clock
+    targets: TargetsSource
+    rules: RulesSource
+    status: StatusSource
+    alertmanagers: Sequence[str] = ()
+
+
+def prometheus_routes(parts: PrometheusParts) -> list[BaseRoute]:
+    """Every route of Prometheus' API that is answered, with its whole path."""
+    return [
+        *query_routes(parts.engine, parts.reader, parts.clock),
+        *series_routes(parts.engine, parts.reader),
+        *targets_routes(parts.targets),
+        *rules_routes(parts.rules, parts.alertmanagers),
+        *status_routes(parts.status, parts.reader, parts.clock),
+    ]

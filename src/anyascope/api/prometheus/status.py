@@ -1,0 +1,141 @@
+"""`status/*`: the server itself, as Prometheus would tell of itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from anyascope.api.prometheus.answers import endpoint, success
+from anyascope.api.prometheus.forms import Form
+from anyascope.api.prometheus.times import format_ns
+from anyascope.clock import Clock
+from anyascope.errors import InvalidInputError
+from anyascope.store.api.metrics import MetricReader
+
+TSDB_ENTRIES = 10  # Prometheus' default of `limit`
+TSDB_ENTRIES_MAX = 10_000  # Prometheus' own bound
+
+
+@dataclass(frozen=True, slots=True)
+class ServerView:
+    """What the server knows of itself.
+
+    Attributes:
+        version, revision, build_date: of the program.
+        python_version: stands where Prometheus tells its Go version.
+        started_ns: UTC nanoseconds.
+        directory: where it was started.
+        hostname: of the machine.
+        is_config_good: whether the last reload went well.
+        config_ns: when the configuration in force was read, UTC nanoseconds.
+        retention: in words, such as `30d or 50GiB`.
+        threads, cores: how many of each.
+    """
+
+    version: str
+    started_ns: int
+    directory: str
+    hostname: str
+    retention: str
+    config_ns: int
+    revision: str = ""
+    build_date: str = ""
+    python_version: str = ""
+    is_config_good: bool = True
+    threads: int = 0
+    cores: int = 1
+
+
+class StatusSource(Protocol):
+    """Tells of the server."""
+
+    def server(self) -> ServerView:
+        """How it is now."""
+
+    def config_yaml(self) -> str:
+        """The configuration in force as YAML, secrets replaced by `<secret>`."""
+
+    def flags(self) -> Mapping[str, str]:
+        """The options that it was started with."""
+
+
+def status_routes(source: StatusSource, reader: MetricReader, clock: Clock) -> list[BaseRoute]:
+    """The routes below `status`."""
+    handlers = _Status(source, reader, clock)
+    names = ("config", "flags", "runtimeinfo", "buildinfo", "tsdb")
+    return [Route(f"/api/v1/status/{name}", endpoint(getattr(handlers, name)), methods=["GET"]) for name in names]
+
+
+class _Status:
+    def __init__(self, source: StatusSource, reader: MetricReader, clock: Clock) -> None:
+        self._source = source
+        self._reader = reader
+        self._clock = clock
+
+    async def config(self, _form: Form) -> Response:
+        return success({"yaml": self._source.config_yaml()})
+
+    async def flags(self, _form: Form) -> Response:
+        return success(dict(self._source.flags()))
+
+    async def runtimeinfo(self, _form: Form) -> Response:
+        server = self._source.server()
+        return success(
+            {
+                "startTime": format_ns(server.started_ns),
+                "CWD": server.directory,
+                "hostname": server.hostname,
+                "serverTime": format_ns(self._clock.now_ns()),
+                "reloadConfigSuccess": server.is_config_good,
+                "lastConfigTime": format_ns(server.config_ns),
+                "corruptionCount": 0,
+                "goroutineCount": server.threads,
+                "GOMAXPROCS": server.cores,
+                "GOMEMLIMIT": 0,
+                "GOGC": "",
+                "GODEBUG": "",
+                "storageRetention": server.retention,
+            }
+        )
+
+    async def buildinfo(self, _form: Form) -> Response:
+        server = self._source.server()
+        return success(
+            {
+                "version": server.version,
+                "revision": server.revision,
+                "branch": "",
+                "buildUser": "",
+                "buildDate": server.build_date,
+                "goVersion": server.python_version,
+            }
+        )
+
+    async def tsdb(self, form: Form) -> Response:
+        limit = form.limit() or TSDB_ENTRIES
+        if limit > TSDB_ENTRIES_MAX:
+            raise InvalidInputError(f'invalid parameter "limit": at most {TSDB_ENTRIES_MAX} are told, got {limit}')
+        found = await self._reader.cardinality(limit=limit)
+        return success(
+            {
+                "headStats": {
+                    "numSeries": found.series,
+                    "numLabelPairs": sum(values for _, values in found.by_label),
+                    "chunkCount": found.series,
+                    "minTime": found.oldest_ms,
+                    "maxTime": found.newest_ms,
+                },
+                "seriesCountByMetricName": _entries(found.by_metric),
+                "labelValueCountByLabelName": _entries(found.by_label),
+                "memoryInBytesByLabelName": [],
+                "seriesCountByLabelValuePair": _entries(found.by_pair),
+            }
+        )
+
+
+def _entries(pairs: tuple[tuple[str, int], ...]) -> list[dict[str, str | int]]:
+    return [{"name": name, "value": value} for name, value in pairs]
