@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import shutil
+import signal
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from functools import partial
@@ -109,7 +110,15 @@ class JournalCollector:
         if shutil.which(self._program) is None:
             return False
         process = await asyncio.create_subprocess_exec(
-            self._program, "--quiet", "--lines=1", "--output=json", stdin=DEVNULL, stdout=PIPE, stderr=DEVNULL
+            self._program,
+            "--quiet",
+            "--lines=1",
+            "--output=json",
+            stdin=DEVNULL,
+            stdout=PIPE,
+            stderr=DEVNULL,
+            start_new_session=True,
+            limit=LINE_BYTES_MAX,
         )
         try:
             async with asyncio.timeout(PROBE_TIMEOUT_S):
@@ -122,20 +131,21 @@ class JournalCollector:
 
     async def _journal_entries(self, position: Mapping[str, Json]) -> AsyncIterator[Entry]:
         cursor = position.get("cursor")
-        start = f"--after-cursor={cursor}" if cursor else f"--lines={FIRST_RECORDS}"
+        # To follow means to begin ten lines before the end, unless one of these says otherwise.
+        start = ["--no-tail", f"--after-cursor={cursor}"] if cursor else [f"--lines={FIRST_RECORDS}"]
         units = [f"--unit={unit}" for unit in self._options.units]
         process = await asyncio.create_subprocess_exec(
             self._program,
             "--quiet",
             "--follow",
             "--all",
-            "--no-tail" if cursor else "--no-pager",
             "--output=json",
-            start,
+            *start,
             *units,
             stdin=DEVNULL,
             stdout=PIPE,
             stderr=DEVNULL,
+            start_new_session=True,
             limit=LINE_BYTES_MAX,
         )
         own_pid = str(os.getpid())
@@ -264,9 +274,10 @@ async def _next_batch(queue: asyncio.Queue[Entry | None]) -> list[Entry] | None:
 
 
 async def _end(process: Process) -> None:
+    """End the program and whatever it started, which would hold its output open: it leads a session of its own."""
     if process.returncode is None:
         with contextlib.suppress(ProcessLookupError):
-            process.kill()
+            os.killpg(process.pid, signal.SIGKILL)
         await process.wait()
 
 
