@@ -12,7 +12,7 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 from starlette.types import ASGIApp
 
-from anyascope.api.middleware import GuardOptions, guarded
+from anyascope.api.middleware import GuardOptions, HttpMetrics, guarded
 from anyascope.api.operations import operations_routes
 from anyascope.api.own import BASE_PATH, own_api
 from anyascope.api.sse import Streams
@@ -97,11 +97,11 @@ class House:
     status_now: StatusView = STATUS
     not_ready: str = ""
     reloads: list[Exception | None] = field(default_factory=list)
-    look_every_s: float = 1.0
 
     def __post_init__(self) -> None:
         self.store = MemoryStore(clock=self.clock)
         self.streams = Streams(registry=self.registry)
+        self.http_metrics = HttpMetrics(self.registry)
 
     # --- what the API asks ---
 
@@ -150,7 +150,7 @@ class House:
             Starlette(routes=routes),
             options=options or GuardOptions(),
             tokens=tokens,
-            registry=self.registry,
+            metrics=self.http_metrics,
             clock=self.clock,
             ids=CountedIds(),
         )

@@ -9,7 +9,6 @@ from fastapi import APIRouter, Query
 from starlette.responses import Response
 
 from anyascope.alerting.fingerprint import fingerprint_of
-from anyascope.api import examples
 from anyascope.api.encode import json_response
 from anyascope.api.params import NAME_CHARS_MAX, CursorParam, answers
 from anyascope.api.render import alert_view, notification_view, time_or_none
@@ -48,7 +47,7 @@ def alerts_router(desk: AlertDesk, rules: RulesSource) -> APIRouter:
         operation_id="listAlerts",
         summary="Alerts that are pending, firing or lately resolved",
         response_model=AlertsView,
-        responses=answers(examples.ALERTS),
+        responses=answers(),
     )
     async def list_alerts(state: Annotated[Literal["", "pending", "firing", "resolved"], Query()] = "") -> Response:
         """The most severe first, then the newest."""
@@ -60,7 +59,7 @@ def alerts_router(desk: AlertDesk, rules: RulesSource) -> APIRouter:
         operation_id="listNotifications",
         summary="What was said to whom about which alerts, with every attempt",
         response_model=NotificationsView,
-        responses=answers(examples.NOTIFICATIONS),
+        responses=answers(),
     )
     async def list_notifications(
         limit: Annotated[int, Query(ge=1, le=NOTIFICATIONS_MAX)] = 100,

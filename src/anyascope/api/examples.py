@@ -147,3 +147,22 @@ STATUS: Final = {
     "collectors": [{"name": "host", "state": "healthy", "detail": "9 collectors, every 15 s"}],
     "problems": [{"what": "port 4317 is taken", "advice": "stop the other program or set receive.otlp_grpc"}],
 }
+
+EVENTS: Final = 'event: health\ndata: {"status": "healthy", "components": []}\n\n'
+ROWS: Final = 'event: row\ndata: {"time": "2026-11-23T22:51:00.123456789Z", "body": "signing failed"}\n\n'
+
+BY_OPERATION: Final[dict[str, Any]] = {
+    "getStatus": STATUS,
+    "getHealth": HEALTH,
+    "searchLogs": LOG_SEARCH,
+    "countLogs": LOG_HISTOGRAM,
+    "listLogFields": LOG_FIELDS,
+    "listLogValues": LOG_VALUES,
+    "tailLogs": ROWS,
+    "listServices": SERVICES,
+    "searchTraces": TRACE_SEARCH,
+    "getTrace": TRACE,
+    "listAlerts": ALERTS,
+    "listNotifications": NOTIFICATIONS,
+    "streamChanges": EVENTS,
+}

@@ -48,7 +48,7 @@ def live_router(
         operation_id="streamChanges",
         summary="Health and alerts, each at the start and whenever it changes, as server-sent events",
         response_class=Response,
-        responses={200: {"content": {"text/event-stream": {"example": "event: health\ndata: {…}\n\n"}}}},
+        responses={200: {"content": {"text/event-stream": {}}}},
     )
     async def stream_changes() -> Response:
         """`health` with the body of `/health`, `alerts` with the body of `/alerts`."""

@@ -60,52 +60,60 @@ class GuardOptions:
     external_url: str = ""
 
 
-def guarded(
-    app: ASGIApp,
-    *,
-    options: GuardOptions,
-    tokens: TokenCheck | None,
-    registry: CollectorRegistry,
-    clock: Clock,
-    ids: Ids,
-) -> ASGIApp:
-    """The application behind all guards; without `tokens` everybody who reaches it may use it."""
-    refused = Counter(
-        "anyascope_http_refused",
-        "Requests that a guard refused, by guard.",
-        ["guard"],
-        registry=registry,
-    )
-    for guard in ("host", "origin", "token"):
-        refused.labels(guard)
-    inner = app if tokens is None else TokenGuard(app, tokens=tokens, refused=refused)
-    inner = OriginGuard(inner, external_url=options.external_url, refused=refused)
-    external = urlsplit(options.external_url).hostname
-    hosts = (*options.hosts, external) if external else options.hosts
-    inner = HostGuard(inner, hosts=hosts, refused=refused)
-    return RequestLog(inner, registry=registry, clock=clock, ids=ids)
+class HttpMetrics:
+    """What is counted of requests; one for all faces of a server."""
 
-
-class RequestLog:
-    """Counts and times requests by route, names each, and turns what nobody caught into a 500 without a traceback."""
-
-    def __init__(self, app: ASGIApp, *, registry: CollectorRegistry, clock: Clock, ids: Ids) -> None:
-        self._app = app
-        self._clock = clock
-        self._ids = ids
-        self._requests = Counter(
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.requests = Counter(
             "anyascope_http_requests",
             "Requests answered, by route, method and status.",
             ["route", "method", "code"],
             registry=registry,
         )
-        self._durations = Histogram(
+        self.durations = Histogram(
             "anyascope_http_request_duration_seconds",
             "Time from a request to its answer's end, or to its beginning where the answer is a stream of events.",
             ["route"],
             buckets=DURATION_BUCKETS_S,
             registry=registry,
         )
+        self.refused = Counter(
+            "anyascope_http_refused",
+            "Requests that a guard refused, by guard.",
+            ["guard"],
+            registry=registry,
+        )
+        for guard in ("host", "origin", "token"):
+            self.refused.labels(guard)
+
+
+def guarded(
+    app: ASGIApp,
+    *,
+    options: GuardOptions,
+    tokens: TokenCheck | None,
+    metrics: HttpMetrics,
+    clock: Clock,
+    ids: Ids,
+) -> ASGIApp:
+    """The application behind all guards; without `tokens` everybody who reaches it may use it."""
+    refused = metrics.refused
+    inner = app if tokens is None else TokenGuard(app, tokens=tokens, refused=refused)
+    inner = OriginGuard(inner, external_url=options.external_url, refused=refused)
+    external = urlsplit(options.external_url).hostname
+    hosts = (*options.hosts, external) if external else options.hosts
+    inner = HostGuard(inner, hosts=hosts, refused=refused)
+    return RequestLog(inner, metrics=metrics, clock=clock, ids=ids)
+
+
+class RequestLog:
+    """Counts and times requests by route, names each, and turns what nobody caught into a 500 without a traceback."""
+
+    def __init__(self, app: ASGIApp, *, metrics: HttpMetrics, clock: Clock, ids: Ids) -> None:
+        self._app = app
+        self._clock = clock
+        self._ids = ids
+        self._metrics = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -132,8 +140,8 @@ class RequestLog:
         route = route_template(scope)
         method = scope["method"] if scope["method"] in METHODS else "other"
         duration_s = answer.duration_s()
-        self._requests.labels(route, method, str(answer.status)).inc()
-        self._durations.labels(route).observe(duration_s)
+        self._metrics.requests.labels(route, method, str(answer.status)).inc()
+        self._metrics.durations.labels(route).observe(duration_s)
         if answer.status >= 500 or duration_s > SLOW_S:
             log.warning(
                 "request_answered",

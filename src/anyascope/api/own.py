@@ -8,6 +8,7 @@ from fastapi import FastAPI
 
 from anyascope import __version__
 from anyascope.api.alerts import RulesSource, alerts_router
+from anyascope.api.examples import BY_OPERATION
 from anyascope.api.live import live_router
 from anyascope.api.logs import logs_router
 from anyascope.api.problems import install_problems
@@ -65,7 +66,7 @@ def own_api(
 
 
 class _OwnApi(FastAPI):
-    """FastAPI, but for its own shape of validation errors, which `problems` replaces."""
+    """FastAPI, but for its own shape of validation errors, which `problems` replaces, and with examples."""
 
     def openapi(self) -> dict[str, Any]:
         if self.openapi_schema is None:
@@ -73,6 +74,9 @@ class _OwnApi(FastAPI):
             for path in described["paths"].values():
                 for operation in path.values():
                     operation["responses"].pop("422", None)
+                    # Put in afterwards: the framework leaves nulls out of the examples that it is given.
+                    (content,) = operation["responses"]["200"]["content"].values()
+                    content["example"] = BY_OPERATION[operation["operationId"]]
             for name in ("HTTPValidationError", "ValidationError"):
                 described["components"]["schemas"].pop(name, None)
         return super().openapi()

@@ -37,9 +37,9 @@ CursorParam: TypeAlias = Annotated[
 ]
 
 
-def answers(example: object, *, problems: tuple[int, ...] = (400,)) -> dict[int | str, dict[str, Any]]:
-    """The answers of an operation for its description: one good one by example, and the problems that it may have."""
-    described: dict[int | str, dict[str, Any]] = {200: {"content": {"application/json": {"example": example}}}}
+def answers(*, problems: tuple[int, ...] = (400,)) -> dict[int | str, dict[str, Any]]:
+    """The problems that an operation may answer, for its description."""
+    described: dict[int | str, dict[str, Any]] = {}
     reasons = {400: "A parameter is wrong.", 404: "There is no such thing.", 503: "Not now; try again."}
     for status in (*problems, 503):
         described[status] = {"description": reasons[status], "content": {MEDIA_TYPE: {"schema": _PROBLEM_SCHEMA}}}

@@ -7,7 +7,6 @@ from typing import Protocol
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from anyascope.api import examples
 from anyascope.api.encode import json_response
 from anyascope.api.params import answers
 from anyascope.api.render import health_view
@@ -38,7 +37,7 @@ def status_router(source: StatusSource, board: HealthBoard) -> APIRouter:
         operation_id="getStatus",
         summary="What is running, what it takes, what is wrong",
         response_model=StatusView,
-        responses=answers(examples.STATUS, problems=()),
+        responses=answers(problems=()),
     )
     async def get_status() -> Response:
         """What `anyascope doctor` shows."""
@@ -49,7 +48,7 @@ def status_router(source: StatusSource, board: HealthBoard) -> APIRouter:
         operation_id="getHealth",
         summary="Health of every component",
         response_model=HealthView,
-        responses=answers(examples.HEALTH, problems=()),
+        responses=answers(problems=()),
     )
     async def get_health() -> Response:
         """The worst first. The whole is as its worst part."""

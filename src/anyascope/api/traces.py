@@ -8,7 +8,6 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
-from anyascope.api import examples
 from anyascope.api.encode import json_response
 from anyascope.api.params import NAME_CHARS_MAX, EndParam, StartParam, answers
 from anyascope.api.render import kind_name, trace_summary, trace_view
@@ -37,21 +36,21 @@ def traces_router(reader: SpanReader, *, clock: Clock) -> APIRouter:
         operation_id="listServices",
         summary="Services that sent spans, and what they do",
         response_model=ServicesView,
-        responses=answers(examples.SERVICES, problems=()),
+        responses=answers(problems=()),
     )(resource.services)
     router.get(
         "/traces/search",
         operation_id="searchTraces",
         summary="Traces in which one span meets all conditions",
         response_model=TraceSearchView,
-        responses=answers(examples.TRACE_SEARCH),
+        responses=answers(),
     )(resource.search)
     router.get(
         "/traces/{trace_id}",
         operation_id="getTrace",
         summary="A whole trace",
         response_model=TraceView,
-        responses=answers(examples.TRACE, problems=(400, 404)),
+        responses=answers(problems=(400, 404)),
     )(resource.trace)
     return router
 

@@ -1,0 +1,219 @@
+"""Status, health, the description, and what stands at the root."""
+
+from __future__ import annotations
+
+import gzip
+
+import httpx
+import msgspec
+import pytest
+
+from anyascope.api.problems import problem_of, problem_response, status_of
+from anyascope.errors import (
+    AnyascopeError,
+    ConflictError,
+    DeniedError,
+    InvalidInputError,
+    LimitExceededError,
+    NotFoundError,
+    TooLargeError,
+    UnavailableError,
+    UnsupportedError,
+)
+from anyascope.health.components import HealthReport
+from anyascope.ports import ComponentHealth, HealthStatus
+from anyascope.wire import own_api
+from support.own_api import STATUS, House
+
+ROOT = "http://127.0.0.1:9470"
+
+
+async def test_status_is_what_the_server_says_of_itself():
+    """Nothing is added or left out."""
+    async with House().client() as client:
+        answer = await client.get("/status")
+    assert answer.json()["pid"] == STATUS.pid
+    assert set(answer.json()) == set(STATUS.__slots__)
+
+
+async def test_health_tells_every_component():
+    """With what to do, and since when."""
+    house = House()
+    house.report_now = HealthReport(
+        HealthStatus.UNHEALTHY,
+        (ComponentHealth("store", "store", HealthStatus.UNHEALTHY, "full", "free space", 10**9),),
+    )
+    async with house.client() as client:
+        assert (await client.get("/health")).json() == {
+            "status": "unhealthy",
+            "components": [
+                {
+                    "component": "store",
+                    "kind": "store",
+                    "status": "unhealthy",
+                    "message": "full",
+                    "advice": "free space",
+                    "since": "1970-01-01T00:00:01.000000000Z",
+                }
+            ],
+        }
+
+
+async def test_the_description_names_every_operation_once():
+    """Programs are made from it: each operation has an id, a summary, an example and its problems."""
+    async with House().client() as client:
+        described = (await client.get("/openapi.json")).json()
+    operations = [operation for path in described["paths"].values() for operation in path.values()]
+    assert len({operation["operationId"] for operation in operations}) == len(operations) == 13
+    for operation in operations:
+        assert operation["summary"]
+        assert operation["description"]
+        (content,) = operation["responses"]["200"]["content"].values()
+        assert "example" in content
+        assert "422" not in operation["responses"]
+    assert described["servers"] == [{"url": "/api/anyascope/v1"}]
+
+
+async def test_examples_of_the_description_are_of_their_shape():
+    """An example that the API would not answer misleads."""
+    async with House().client() as client:
+        described = (await client.get("/openapi.json")).json()
+    checked = 0
+    for path in described["paths"].values():
+        content = path["get"]["responses"]["200"]["content"]
+        if "application/json" in content:
+            name = content["application/json"]["schema"]["$ref"].rpartition("/")[2]
+            msgspec.convert(content["application/json"]["example"], getattr(own_api, name))
+            checked += 1
+    assert checked == 11
+
+
+async def test_a_path_that_leads_nowhere_is_a_problem():
+    """Also a wrong method."""
+    async with House().client() as client:
+        missing = await client.get("/nothing")
+        wrong = await client.post("/status")
+    assert (missing.status_code, missing.json()["code"]) == (404, "not_found")
+    assert (wrong.status_code, wrong.json()["code"]) == (405, "method_not_allowed")
+    assert wrong.headers["allow"] == "GET"
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "more"),
+    [
+        (InvalidInputError("bad", path="limit"), 400, {"path": "limit", "detail": "bad"}),
+        (TooLargeError("big"), 413, {"code": "too_large"}),
+        (NotFoundError("gone"), 404, {}),
+        (ConflictError("changed"), 409, {}),
+        (DeniedError("no"), 403, {}),
+        (UnsupportedError("cannot"), 501, {}),
+        (LimitExceededError("much"), 422, {"code": "limit_exceeded"}),
+        (UnavailableError("later", retry_after_s=2.5), 503, {"retry_after_s": 2.5}),
+        (AnyascopeError(""), 500, {"detail": "internal"}),
+    ],
+)
+def test_each_error_has_its_status(error, status, more):
+    """One table leads from errors to problems."""
+    assert status_of(error) == status
+    problem = problem_of(error)
+    assert {name: getattr(problem, name) for name in more} == more
+
+
+def test_a_problem_that_passes_says_when_to_come_again():
+    """In whole seconds, at least one."""
+    headers = problem_response(problem_of(UnavailableError("later", retry_after_s=0.1))).headers
+    assert headers["retry-after"] == "1"
+
+
+async def test_a_fault_of_the_api_is_a_problem_too(monkeypatch):
+    """The sub-application answers in the same shape as the rest."""
+    house = House()
+
+    async def fail():
+        raise ValueError("a secret detail")
+
+    monkeypatch.setattr(house, "status", fail)
+    async with house.client() as client:
+        answer = await client.get("/status")
+    assert (answer.status_code, answer.json()["code"]) == (500, "internal")
+    assert "secret" not in answer.text
+
+
+async def test_ready_says_why_not():
+    """A load balancer waits; a person reads the reason."""
+    house = House(not_ready="the store opens")
+    async with house.client() as client:
+        assert (await client.get(f"{ROOT}/-/healthy")).status_code == 200
+        answer = await client.get(f"{ROOT}/-/ready")
+        assert (answer.status_code, answer.headers["retry-after"]) == (503, "2")
+        assert "the store opens" in answer.text
+        house.not_ready = ""
+        assert (await client.get(f"{ROOT}/-/ready")).status_code == 200
+
+
+async def test_reload_reads_the_configuration_again_or_says_why_not():
+    """By POST or PUT, never by GET; a broken configuration is a 400 that names the mistake."""
+    house = House()
+    async with house.client() as client:
+        assert (await client.get(f"{ROOT}/-/reload")).status_code == 405
+        assert (await client.post(f"{ROOT}/-/reload")).status_code == 200
+        assert (await client.put(f"{ROOT}/-/reload")).status_code == 200
+        assert len(house.reloads) == 2
+
+
+async def test_a_refused_reload_names_the_mistake(monkeypatch):
+    """The answer is the configuration's own."""
+    house = House()
+
+    async def refuse():
+        raise InvalidInputError("anyascope.yml:3: field x is not known here")
+
+    monkeypatch.setattr(house, "reload", refuse)
+    async with house.client() as client:
+        answer = await client.post(f"{ROOT}/-/reload")
+    assert (answer.status_code, answer.json()["detail"]) == (400, "anyascope.yml:3: field x is not known here")
+
+
+@pytest.mark.parametrize(
+    ("accept", "content_type", "end"),
+    [
+        ("", "text/plain; version=", b"\n"),
+        ("application/openmetrics-text;version=1.0.0,text/plain;q=0.5", "application/openmetrics-text; version=1.0.0", b"# EOF\n"),
+        ("*/*", "text/plain", b"\n"),
+    ],
+)  # fmt: skip
+async def test_metrics_come_in_the_format_that_is_asked_for(accept, content_type, end):
+    """OpenMetrics for those who ask for it, Prometheus' text for all others."""
+    async with House().client() as client:
+        answer = await client.get(f"{ROOT}/metrics", headers={"accept": accept, "accept-encoding": "identity"})
+    assert answer.headers["content-type"].startswith(content_type)
+    assert b"anyascope_event_streams" in answer.content
+    assert answer.content.endswith(end)
+
+
+async def test_metrics_are_packed_for_those_who_can_read_it():
+    """As Prometheus asks for them."""
+    house = House()
+    async with (
+        house.client() as client,
+        client.stream("GET", f"{ROOT}/metrics", headers={"accept-encoding": "gzip"}) as answer,
+    ):
+        raw = b"".join([chunk async for chunk in answer.aiter_raw()])
+    assert answer.headers["content-encoding"] == "gzip"
+    assert b"anyascope_event_streams" in gzip.decompress(raw)
+
+
+async def test_metrics_can_be_asked_for_by_name():
+    """A page of some names only."""
+    async with House().client() as client:
+        answer = await client.get(f"{ROOT}/metrics", params={"name[]": "anyascope_event_streams"})
+    assert "anyascope_event_streams 0.0" in answer.text
+    assert "anyascope_http" not in answer.text
+
+
+async def test_a_host_that_is_not_ours_gets_nothing():
+    """The guards stand before everything."""
+    async with House().client() as client:
+        answer = await client.get("/status", headers={"host": "evil.example.org"})
+    assert answer.status_code == 421
+    assert isinstance(answer, httpx.Response)
