@@ -15,13 +15,13 @@ LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNI
 Processor = Callable[[Any, str, MutableMapping[str, Any]], MutableMapping[str, Any]]
 
 
-def configure_logs(*, log_format: str, level: str, keep: Processor) -> None:
+def configure_logs(*, log_format: str, level: str, keep: Processor | None) -> None:
     """Set structlog and the standard library's logging up, once, for the whole process.
 
     Args:
         log_format: `json` or `text`.
         level: a key of `LEVELS`.
-        keep: sees every event on its way out, as a structlog processor.
+        keep: sees every event on its way out, as a structlog processor; None where nobody does.
     """
     shared: list[Any] = [
         structlog.stdlib.add_logger_name,
@@ -29,7 +29,7 @@ def configure_logs(*, log_format: str, level: str, keep: Processor) -> None:
         structlog.contextvars.merge_contextvars,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,
-        keep,
+        *([keep] if keep is not None else []),
     ]
     renderer: Any = (
         structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())

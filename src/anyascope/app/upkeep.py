@@ -12,7 +12,10 @@ from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from anyascope.clock import Clock
 from anyascope.errors import AnyascopeError, UnavailableError
-from anyascope.ports import ComponentHealth, HealthStatus
+from anyascope.model.logs import LogBatch
+from anyascope.model.metrics import MetricBatch
+from anyascope.model.traces import SpanBatch
+from anyascope.ports import Admission, ComponentHealth, HealthStatus, Intake
 from anyascope.store.api.retention import RetentionPolicy, StoreKeeper
 
 DISK_EVERY_S = 5.0  # the fastest ingest measured takes 5 s for 150 MB, a seventh of the default reserve
@@ -145,3 +148,23 @@ class Upkeep:
                 self._retention_fault = f"retention failed: {error}"
                 log.error("retention_failed", error=str(error))  # noqa: TRY400  # expected; the message says all
             await self._clock.sleep(RETENTION_EVERY_S)
+
+
+class RoomyIntake:
+    """The way in, shut while the disk is full."""
+
+    def __init__(self, intake: Intake, *, upkeep: Upkeep) -> None:
+        self._intake = intake
+        self._upkeep = upkeep
+
+    async def metrics(self, batch: MetricBatch, *, source: str) -> Admission:
+        self._upkeep.require_room()
+        return await self._intake.metrics(batch, source=source)
+
+    async def logs(self, batches: Sequence[LogBatch], *, source: str) -> Admission:
+        self._upkeep.require_room()
+        return await self._intake.logs(batches, source=source)
+
+    async def spans(self, batches: Sequence[SpanBatch], *, source: str) -> Admission:
+        self._upkeep.require_room()
+        return await self._intake.spans(batches, source=source)

@@ -66,9 +66,9 @@ def up(
 ) -> None:
     """Start the server in the foreground."""
     from anyascope.app.main import run_server
-    from anyascope.app.options import UpOptions
+    from anyascope.config.load import Sources
 
-    options = UpOptions(
+    sources = Sources(
         config=config,
         data=data,
         listen=listen,
@@ -78,4 +78,4 @@ def up(
         collect=not no_collect,
         store=store.value if store else None,
     )
-    raise typer.Exit(run_server(options))
+    raise typer.Exit(run_server(sources))

@@ -100,7 +100,7 @@ def load(sources: Sources) -> Settings:
     if sources.alertmanager_config is not None:
         text = _read_text(sources.alertmanager_config)
         alerting = read_alertmanager_file(text, file=str(sources.alertmanager_config))
-        settings = replace(settings, alerting=alerting)
+        settings = replace(settings, alerting=alerting, files=(*settings.files, sources.alertmanager_config))
     return _with_flags(settings, sources)
 
 
@@ -142,6 +142,7 @@ def _load_main(path: Path | None) -> Settings:
     logging = top.section("logging")
     settings = Settings(
         file=chosen,
+        files=(chosen,),
         server=read_server(top.section("server")),
         receive=read_receive(top.section("receive")),
         token_files=read_token_files(top.section("access")),
@@ -199,6 +200,7 @@ def _with_prometheus(settings: Settings, path: Path) -> Settings:
     top.raise_if_wrong()
     return replace(
         settings,
+        files=(*settings.files, path),
         collect=replace(settings.collect, scrape_configs=(*settings.collect.scrape_configs, *scrape_configs)),
         rules=replace(rules, default_pack=settings.rules.default_pack, files=(*settings.rules.files, *rules.files)),
         warnings=(*settings.warnings, *warnings),

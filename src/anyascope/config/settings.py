@@ -113,11 +113,13 @@ class Settings:
 
     Attributes:
         file: the main configuration file; None where there is none.
+        files: every configuration file that was read, the main one first.
         token_files: one token a file; any of them opens every door.
         warnings: what was read and has no effect here, one sentence each.
     """
 
     file: Path | None = None
+    files: tuple[Path, ...] = ()
     server: ServerSettings = field(default_factory=ServerSettings)
     receive: ReceiveSettings = field(default_factory=ReceiveSettings)
     token_files: tuple[SecretFile, ...] = ()

@@ -1,0 +1,66 @@
+"""Builds the whole house from settings. Everything that lasts is made below here, and nowhere else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from anyascope.api.sse import Streams
+from anyascope.app.front import FrontParts, build_front
+from anyascope.app.ground import Ground
+from anyascope.app.house import House, Readiness
+from anyascope.app.reload import Plan, Reloads
+from anyascope.app.rooms import build_rooms, make_channels, trace_into
+from anyascope.app.sockets import Sockets, bind_all
+from anyascope.app.stores import Stores, open_stores
+from anyascope.app.watch_self import OwnTelemetry
+from anyascope.health.components import Health
+
+
+async def build(
+    plan: Plan, *, read: Callable[[], Plan], ground: Ground, own: OwnTelemetry | None
+) -> tuple[House, Reloads]:
+    """A house that is ready to start, and what exchanges its configuration.
+
+    Args:
+        plan: the configuration to build by.
+        read: reads the configuration again, for a reload.
+        own: takes the server's own logs and spans; None where nothing of itself is kept.
+
+    Raises:
+        AnyascopeError: an address or the data directory cannot be had; nothing is left open.
+    """
+    sockets = bind_all(plan.settings)
+    try:
+        stores = await open_stores(plan.settings.storage, clock=ground.clock, registry=ground.registry)
+    except BaseException:
+        sockets.close()
+        raise
+    return _assemble(plan, stores, sockets, read=read, ground=ground, own=own)
+
+
+def _assemble(
+    plan: Plan, stores: Stores, sockets: Sockets, *, read: Callable[[], Plan], ground: Ground, own: OwnTelemetry | None
+) -> tuple[House, Reloads]:
+    settings = plan.settings
+    url = sockets.url(has_tls=settings.server.tls is not None)
+    reach = settings.server.external_url or url
+    rooms = build_rooms(settings, stores, url=reach, ground=ground, own=own)
+    if own is not None:
+        trace_into(own)
+    health = Health(clock=ground.clock, registry=ground.registry)
+    health.watch([rooms.upkeep, rooms.ingest, rooms.collect, rooms.rules, rooms.alerting, rooms.courier])
+    readiness, streams = Readiness(), Streams(registry=ground.registry)
+    reloads = Reloads(plan, read=read, clock=ground.clock)
+    doors = build_front(
+        FrontParts(rooms, health, reloads, streams, readiness.reason), settings, sockets, url=url, ground=ground
+    )
+    house = House(
+        rooms,
+        doors,
+        reach=reach,
+        streams=streams,
+        readiness=readiness,
+        make_channels=lambda options: make_channels(options, ground=ground),
+    )
+    reloads.applies_by(house.apply)
+    return house, reloads

@@ -1,0 +1,105 @@
+"""Builds everything that listens: routes, guards, HTTP servers and the gRPC server."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from anyascope.access.tokens import Tokens
+from anyascope.api.middleware import GuardOptions
+from anyascope.api.operations import operations_routes
+from anyascope.api.own import own_api
+from anyascope.api.prometheus.routes import PrometheusParts, prometheus_routes
+from anyascope.api.sse import Streams
+from anyascope.app.doors import Doors, GrpcWish
+from anyascope.app.faces import HttpFace
+from anyascope.app.ground import Ground
+from anyascope.app.reload import Reloads
+from anyascope.app.rooms import Rooms
+from anyascope.app.sockets import Sockets
+from anyascope.app.status import Status, StatusParts
+from anyascope.app.web import OtlpOnly, Routes, main_application
+from anyascope.config.settings import Settings, StoreKind
+from anyascope.health.components import Health
+from anyascope.receive.base import TlsPair
+from anyascope.receive.options import ReceiveOptions
+from anyascope.receive.registry import Receive
+
+
+@dataclass(frozen=True, slots=True)
+class FrontParts:
+    """What the front stands before. `unready` says why the server cannot serve; empty where it can."""
+
+    rooms: Rooms
+    health: Health
+    reloads: Reloads
+    streams: Streams
+    unready: Callable[[], str]
+
+
+def build_front(parts: FrontParts, settings: Settings, sockets: Sockets, *, url: str, ground: Ground) -> Doors:
+    """The doors of these settings, closed."""
+    tokens = Tokens(settings.token_files, clock=ground.clock) if settings.token_files else None
+    receive = Receive(
+        parts.rooms.intake, options=ReceiveOptions(), clock=ground.clock, registry=ground.registry, tokens=tokens
+    )
+    wish = settings.receive.otlp_grpc
+    grpc = GrpcWish(receive.listener("otlp_grpc"), wish, _tls_pair(settings)) if wish is not None else None
+    doors = Doors(sockets, grpc=grpc, url=url)
+    application = main_application(
+        _routes(parts, receive, doors, settings, ground=ground),
+        options=GuardOptions(hosts=settings.server.hosts, external_url=settings.server.external_url),
+        tokens=tokens,
+        is_traced=parts.rooms.own is not None,
+        ground=ground,
+    )
+    faces = [HttpFace(application, sockets.main, tls=settings.server.tls)]
+    if sockets.otlp_http is not None:
+        faces.append(HttpFace(OtlpOnly(application, main_url=url), sockets.otlp_http, tls=settings.server.tls))
+    doors.stand_before(faces)
+    return doors
+
+
+def _routes(parts: FrontParts, receive: Receive, doors: Doors, settings: Settings, *, ground: Ground) -> Routes:
+    rooms, telemetry = parts.rooms, parts.rooms.stores.telemetry
+    status = Status(
+        StatusParts(
+            health=parts.health,
+            metrics=telemetry.metrics,
+            keeper=telemetry.keeper,
+            reloads=parts.reloads,
+            directory=settings.storage.directory if settings.storage.kind is StoreKind.CHDB else None,
+            faces=doors.faces,
+        ),
+        clock=ground.clock,
+    )
+    return Routes(
+        otlp=receive.routes(),
+        prometheus=prometheus_routes(
+            PrometheusParts(
+                engine=rooms.engine,
+                reader=telemetry.metrics,
+                clock=ground.clock,
+                targets=rooms.collect,
+                rules=rooms.rules,
+                status=status,
+            )
+        ),
+        operations=operations_routes(registry=ground.registry, ready=parts.unready, reload=parts.reloads.reload),
+        own=own_api(
+            logs=telemetry.logs,
+            spans=telemetry.spans,
+            arrivals=rooms.ingest,
+            desk=rooms.alerting,
+            rules=rooms.rules,
+            board=parts.health,
+            status=status,
+            streams=parts.streams,
+            clock=ground.clock,
+        ),
+    )
+
+
+def _tls_pair(settings: Settings) -> TlsPair | None:
+    files = settings.server.tls
+    return TlsPair(files.cert_file.read_bytes(), files.key_file.read_bytes()) if files is not None else None

@@ -1,0 +1,133 @@
+"""The running house: what starts after what, what stops before what, and what a reload touches."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+
+import structlog
+
+from anyascope.alerting.settings import AlertingOptions
+from anyascope.api.sse import Streams
+from anyascope.app.doors import Doors
+from anyascope.app.faces import Face
+from anyascope.app.reload import Plan
+from anyascope.app.rooms import Rooms, named, reachable
+from anyascope.errors import AnyascopeError
+from anyascope.notify.channels.base import Channel
+
+STEP_S_MAX = 5.0  # one room that hangs must not keep the others from stopping in the 10 s that SIGTERM promises
+
+log = structlog.get_logger("anyascope.app")
+
+MakeChannels = Callable[[AlertingOptions], dict[str, Channel]]
+
+
+class Readiness:
+    """Whether the server can serve, and why not yet."""
+
+    def __init__(self) -> None:
+        self._reason = "starting"
+
+    def set(self, reason: str) -> None:
+        """Say why it cannot; empty where it can."""
+        self._reason = reason
+
+    def reason(self) -> str:
+        """Why it cannot; empty where it can."""
+        return self._reason
+
+
+class House:
+    """Starts, reloads and stops all rooms, each after what it leans on.
+
+    Args:
+        rooms: what runs.
+        doors: everything that listens.
+        reach: where people reach the server, for links.
+        streams: the open event streams, which are ended first.
+        readiness: told when the server can serve.
+        make_channels: builds the channels of all receivers.
+    """
+
+    def __init__(
+        self,
+        rooms: Rooms,
+        doors: Doors,
+        *,
+        reach: str,
+        streams: Streams,
+        readiness: Readiness,
+        make_channels: MakeChannels,
+    ) -> None:
+        self._rooms = rooms
+        self._doors = doors
+        self._reach = reach
+        self._streams = streams
+        self._readiness = readiness
+        self._make_channels = make_channels
+
+    @property
+    def url(self) -> str:
+        """The main address, for people."""
+        return self._doors.url
+
+    @property
+    def faces(self) -> Sequence[Face]:
+        """Every address, those that could not be had included."""
+        return self._doors.faces()
+
+    async def start(self, plan: Plan) -> None:
+        """Start everything; data is taken once what keeps it runs, and collected once what judges it runs."""
+        rooms = self._rooms
+        await rooms.ingest.start()
+        if rooms.own is not None:
+            rooms.own.start(rooms.ingest)
+        await rooms.upkeep.start()
+        await rooms.courier.start()
+        await rooms.alerting.start()
+        await rooms.rules.start(plan.groups)
+        await self._doors.open()
+        await rooms.collect.start()
+        self._readiness.set("")
+        log.info("started", url=self.url, rule_groups=len(plan.groups))
+
+    async def apply(self, plan: Plan) -> None:
+        """Put a plan into force: receivers, routes, rules, collectors and retention."""
+        rooms = self._rooms
+        await rooms.courier.reload(self._make_channels(plan.settings.alerting))
+        await rooms.alerting.reload(reachable(plan.settings.alerting, self._reach))
+        await rooms.rules.reload(plan.groups)
+        await rooms.collect.reload(named(plan.settings.collect, self._reach))
+        rooms.upkeep.set_policies(plan.settings.retention)
+
+    async def stop(self) -> None:
+        """Take nothing more, store what waits, finish sends, close the store. A step that fails is logged and passed."""
+        rooms = self._rooms
+        self._readiness.set("stopping")
+        self._streams.close()
+        for name, step in (
+            ("collect", rooms.collect.stop),
+            ("doors", self._doors.close),
+            ("rules", rooms.rules.stop),
+            ("alerting", rooms.alerting.stop),
+            ("notify", rooms.courier.drain),
+            ("own telemetry", rooms.own.stop if rooms.own is not None else _nothing),
+            ("ingest", rooms.ingest.drain),
+            ("upkeep", rooms.upkeep.stop),
+            ("stores", rooms.stores.close),
+        ):
+            await _step(name, step)
+
+
+async def _nothing() -> None:
+    """No such room."""
+
+
+async def _step(name: str, step: Callable[[], Awaitable[None]]) -> None:
+    try:
+        await asyncio.wait_for(step(), STEP_S_MAX)
+    except (AnyascopeError, TimeoutError) as error:
+        log.error("stop_step_failed", step=name, error=str(error) or type(error).__name__)  # noqa: TRY400  # goes on
+    except Exception:
+        log.exception("stop_step_failed", step=name)

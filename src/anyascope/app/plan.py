@@ -1,0 +1,26 @@
+"""Everything that files say, read and checked before anything is built or exchanged."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from anyascope.access.tokens import check_token_file
+from anyascope.app.reload import Plan
+from anyascope.config.load import Sources, load
+from anyascope.notify.templates import load_templates
+from anyascope.rules.load import load_default_rules, load_rule_files
+
+
+def read_plan(sources: Sources) -> Plan:
+    """The settings of these sources and the rules that they name; templates and token files are looked at too.
+
+    Raises:
+        AnyascopeError: anything in them is wrong; every mistake of the first broken file is named.
+    """
+    settings = load(sources)
+    for token_file in settings.token_files:
+        check_token_file(token_file)
+    load_templates(settings.alerting.templates, now_ns=lambda: 0)
+    defaults = load_default_rules() if settings.rules.default_pack else ()
+    own = load_rule_files(settings.rules.files, base=Path.cwd())
+    return Plan(settings=settings, groups=(*defaults, *own))

@@ -1,0 +1,79 @@
+"""Reading the configuration again: what can change does so at once, and a broken one changes nothing."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+
+import structlog
+
+from anyascope.clock import Clock
+from anyascope.config.settings import Settings
+from anyascope.errors import AnyascopeError
+from anyascope.rules.definition import RuleGroup
+
+log = structlog.get_logger("anyascope.app")
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A whole configuration, read and checked: the settings and the rules that they name."""
+
+    settings: Settings
+    groups: Sequence[RuleGroup]
+
+
+class Reloads:
+    """The configuration in force, and how to exchange it.
+
+    Args:
+        plan: what is in force at the start.
+        read: reads everything again; raises `AnyascopeError` where anything is wrong.
+    """
+
+    def __init__(self, plan: Plan, *, read: Callable[[], Plan], clock: Clock) -> None:
+        self._read = read
+        self._apply: Callable[[Plan], Awaitable[None]] | None = None
+        self._clock = clock
+        self._lock = asyncio.Lock()
+        self.settings = plan.settings
+        self.loaded_ns = clock.now_ns()
+        self.error = ""
+
+    def applies_by(self, apply: Callable[[Plan], Awaitable[None]]) -> None:
+        """Put plans into force by this."""
+        self._apply = apply
+
+    async def reload(self) -> None:
+        """Put the configuration as it is written now into force.
+
+        Raises:
+            AnyascopeError: it is broken; the old one stays in force and `error` says why.
+        """
+        async with self._lock:
+            try:
+                plan = await asyncio.to_thread(self._read)
+                assert self._apply is not None  # a house is built before it is reloaded
+                await self._apply(plan)
+            except AnyascopeError as error:
+                self.error = str(error)
+                log.error("reload_refused", error=self.error)  # noqa: TRY400  # expected; the message says all
+                raise
+            needs_restart = _needs_restart(self.settings, plan.settings)
+            self.settings = plan.settings
+            self.loaded_ns = self._clock.now_ns()
+            self.error = ""
+            log.info("configuration_reloaded", file=str(plan.settings.file or ""), needs_restart=needs_restart)
+
+
+def _needs_restart(old: Settings, new: Settings) -> list[str]:
+    """Sections that changed and count only after a restart."""
+    pairs = {
+        "server": (old.server, new.server),
+        "receive": (old.receive, new.receive),
+        "access": (old.token_files, new.token_files),
+        "storage": (old.storage, new.storage),
+        "logging": ((old.log_format, old.log_level), (new.log_format, new.log_level)),
+    }
+    return [name for name, (before, after) in pairs.items() if before != after]

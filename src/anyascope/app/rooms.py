@@ -1,0 +1,159 @@
+"""Builds the rooms that run, each given those that it leans on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from opentelemetry import trace
+from opentelemetry.sdk.trace import TracerProvider
+
+from anyascope.alerting.desk import Alerting
+from anyascope.alerting.settings import AlertingOptions
+from anyascope.app.ground import Ground
+from anyascope.app.stores import Stores
+from anyascope.app.upkeep import RoomyIntake, Upkeep
+from anyascope.app.watch_self import OwnTelemetry
+from anyascope.collect.collect import Collect
+from anyascope.collect.options import CollectOptions
+from anyascope.config.settings import RulesSettings, Settings, StoreKind
+from anyascope.ingest.ingest import Ingest
+from anyascope.ingest.options import IngestOptions
+from anyascope.notify.channels.base import Channel
+from anyascope.notify.channels.registry import build_channels
+from anyascope.notify.courier import Courier
+from anyascope.notify.patience import CourierOptions
+from anyascope.notify.templates import load_templates
+from anyascope.promql.engine import Engine
+from anyascope.promql.options import EngineOptions
+from anyascope.redact.api import Redactor
+from anyascope.rules.manager import Rules
+from anyascope.rules.options import RulesOptions
+
+
+@dataclass(frozen=True, slots=True)
+class Rooms:
+    """What runs. `intake` is the way in for everybody: it refuses while the disk is full."""
+
+    stores: Stores
+    ingest: Ingest
+    intake: RoomyIntake
+    upkeep: Upkeep
+    engine: Engine
+    courier: Courier
+    alerting: Alerting
+    rules: Rules
+    collect: Collect
+    own: OwnTelemetry | None
+
+
+def build_rooms(settings: Settings, stores: Stores, *, url: str, ground: Ground, own: OwnTelemetry | None) -> Rooms:
+    """The rooms of these settings.
+
+    Args:
+        url: where people reach the server.
+        own: takes the server's own logs and spans; None where nothing of itself is kept.
+    """
+    clock, ids, registry = ground.clock, ground.ids, ground.registry
+    ingest = _build_ingest(stores, ground)
+    upkeep = _build_upkeep(settings, stores, ground)
+    intake = RoomyIntake(ingest, upkeep=upkeep)
+    engine = Engine(stores.telemetry.metrics, options=EngineOptions(), clock=clock, registry=registry)
+    courier = Courier(
+        stores.documents,
+        make_channels(settings.alerting, ground=ground),
+        options=CourierOptions(),
+        clock=clock,
+        random=ground.chance,
+        registry=registry,
+    )
+    alerting = Alerting(
+        stores.documents,
+        courier,
+        options=reachable(settings.alerting, url),
+        clock=clock,
+        ids=ids,
+        registry=registry,
+    )
+    rules = Rules(
+        engine,
+        intake,
+        alerting,
+        ingest,
+        options=_rules_options(settings.rules, url),
+        documents=stores.documents,
+        clock=clock,
+        registry=registry,
+    )
+    collect = Collect(
+        intake,
+        options=named(settings.collect, url),
+        documents=stores.documents,
+        clock=clock,
+        ids=ids,
+        registry=registry,
+    )
+    return Rooms(stores, ingest, intake, upkeep, engine, courier, alerting, rules, collect, own)
+
+
+def make_channels(options: AlertingOptions, *, ground: Ground) -> dict[str, Channel]:
+    """The channels of all receivers.
+
+    Raises:
+        InvalidInputError: a template file cannot be used.
+    """
+    templates = load_templates(options.templates, now_ns=ground.clock.now_ns)
+    return build_channels(options.receivers.values(), templates=templates, clock=ground.clock)
+
+
+def reachable(options: AlertingOptions, url: str) -> AlertingOptions:
+    """With an address for links, where none was configured."""
+    return options if options.external_url else replace(options, external_url=url)
+
+
+def named(options: CollectOptions, url: str) -> CollectOptions:
+    """With the main address as `instance` of the server's own metrics, where none was configured."""
+    if options.itself.instance:
+        return options
+    return replace(options, itself=replace(options.itself, instance=url.partition("://")[2]))
+
+
+def trace_into(own: OwnTelemetry) -> None:
+    """Send the spans of this process to `own`."""
+    provider = TracerProvider()
+    provider.add_span_processor(own)
+    trace.set_tracer_provider(provider)
+
+
+def _build_ingest(stores: Stores, ground: Ground) -> Ingest:
+    telemetry = stores.telemetry
+    return Ingest(
+        telemetry.metrics,
+        telemetry.logs,
+        telemetry.spans,
+        options=IngestOptions(),
+        clock=ground.clock,
+        ids=ground.ids,
+        registry=ground.registry,
+        redactor=Redactor(registry=ground.registry),
+    )
+
+
+def _build_upkeep(settings: Settings, stores: Stores, ground: Ground) -> Upkeep:
+    is_on_disk = settings.storage.kind is StoreKind.CHDB
+    return Upkeep(
+        stores.telemetry.keeper,
+        directory=settings.storage.directory if is_on_disk else None,
+        reserve_bytes=settings.storage.reserve_bytes,
+        policies=settings.retention,
+        clock=ground.clock,
+        registry=ground.registry,
+    )
+
+
+def _rules_options(settings: RulesSettings, url: str) -> RulesOptions:
+    return RulesOptions(
+        interval_s=settings.evaluation_interval_s,
+        query_offset_s=settings.query_offset_s,
+        external_url=url,
+        external_labels=dict(settings.external_labels),
+    )

@@ -1,0 +1,84 @@
+"""The configuration as people wrote it, for showing: every secret stands as `<secret>`."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from ruamel.yaml import YAML
+
+from anyascope.errors import InvalidInputError
+from anyascope.wire.settings import read_settings
+
+SECRET = "<secret>"  # noqa: S105  # what stands in a secret's place
+# Fields of Prometheus' and Alertmanager's formats, and ours, whose value is a secret wherever they stand.
+SECRET_FIELDS = frozenset(
+    (
+        "password",
+        "credentials",
+        "bearer_token",
+        "client_secret",
+        "key",
+        "api_url",
+        "slack_api_url",
+        "slack_app_token",
+        "app_token",
+        "signing_secret",
+        "smtp_auth_password",
+        "smtp_auth_secret",
+        "auth_password",
+        "auth_secret",
+        "routing_key",
+        "service_key",
+        "api_key",
+        "bot_token",
+        "token",
+        "user_key",
+        "secret_key",
+        "webhook_url",
+    )
+)
+# Lists of receivers whose `url` alone lets anybody post.
+SECRET_URL_LISTS = frozenset(("webhook_configs",))
+
+
+def shown_yaml(files: Sequence[Path]) -> str:
+    """The files' settings as YAML, one document a file; a file that cannot be read is left out."""
+    documents = [text for text in map(_shown, files) if text]
+    return "---\n".join(documents)
+
+
+def _shown(path: Path) -> str:
+    try:
+        top = read_settings(path.read_text(encoding="utf-8"), file=str(path))
+    except (OSError, UnicodeDecodeError, InvalidInputError):
+        return ""
+    masked = {name: _masked(name, top.plain(name), under="") for name in top.names()}
+    out = io.StringIO()
+    yaml = YAML(typ="safe", pure=True)
+    yaml.default_flow_style = False
+    yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]  # untyped in the library
+    yaml.dump(masked, out)
+    return out.getvalue()
+
+
+def _masked(name: str, value: object, *, under: str) -> object:
+    if isinstance(value, dict):
+        return {key: _masked(str(key), inner, under=name or under) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_masked(name, inner, under=name) for inner in value]
+    if value is None:
+        return None
+    if name in SECRET_FIELDS or (name == "url" and under in SECRET_URL_LISTS):
+        return SECRET
+    return _without_userinfo(value) if isinstance(value, str) else value
+
+
+def _without_userinfo(text: str) -> str:
+    """An address without the password that it may carry."""
+    if "://" not in text or "@" not in text:
+        return text
+    parts = urlsplit(text)
+    return text.replace(parts.netloc.rpartition("@")[0] + "@", f"{SECRET}@", 1) if parts.password else text
