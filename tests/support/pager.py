@@ -1,0 +1,54 @@
+"""A process with nothing but alerting in it: alerts as JSON lines in, `taken` out. To be killed."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from pathlib import Path
+from random import Random
+
+from prometheus_client import CollectorRegistry
+
+from anyascope.alerting.desk import Alerting
+from anyascope.alerting.settings import AlertingOptions, read_alertmanager_file
+from anyascope.clock import SystemClock
+from anyascope.ids import RandomIds
+from anyascope.model.alerts import Alert
+from anyascope.model.labels import labels_of
+from anyascope.notify.channels.registry import build_channels
+from anyascope.notify.courier import Courier
+from anyascope.notify.patience import CourierOptions
+from anyascope.notify.templates import load_templates
+from anyascope.store.documents import open_documents
+
+
+async def main(options: AlertingOptions, database: str) -> None:
+    clock, registry = SystemClock(), CollectorRegistry()
+    documents = await open_documents(database, clock=clock)
+    templates = load_templates(options.templates, now_ns=clock.now_ns)
+    channels = build_channels(options.receivers.values(), templates=templates, clock=clock)
+    patience = CourierOptions(backoff_first_s=0.1, backoff_max_s=0.5)
+    courier = Courier(documents, channels, options=patience, clock=clock, random=Random(), registry=registry)
+    alerting = Alerting(documents, courier, options=options, clock=clock, ids=RandomIds(clock), registry=registry)
+    await courier.start()
+    await alerting.start()
+    say("ready")
+    loop = asyncio.get_running_loop()
+    while line := await loop.run_in_executor(None, sys.stdin.readline):
+        posted = json.loads(line)
+        now_ns = clock.now_ns()
+        ends_ns = now_ns if posted.get("ended") else now_ns + 600 * 10**9
+        annotations = posted.get("annotations", {})
+        await alerting.receive([Alert(labels_of(posted["labels"]), annotations, now_ns, ends_ns)])
+        say("taken")
+
+
+def say(word: str) -> None:
+    sys.stdout.write(word + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    settings = read_alertmanager_file(Path(sys.argv[1]).read_text(), file=sys.argv[1])
+    asyncio.run(main(settings, sys.argv[2]))
