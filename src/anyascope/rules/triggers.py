@@ -15,19 +15,29 @@ from numpy.typing import NDArray
 
 from anyascope.model.labels import METRIC_NAME, SERIES_ID_LABEL_BITS, SERIES_ID_METRIC_BITS, metric_of, series_id
 from anyascope.model.metrics import MetricBatch
-from anyascope.promql.parse import metric_names_read
+from anyascope.promql.parse import parse
+from anyascope.promql.syntax import Select, Subquery, walk
 from anyascope.rules.definition import AlertingRule, Rule, RuleGroup
 
 ALERTS = "ALERTS"
 ALERTS_FOR_STATE = "ALERTS_FOR_STATE"
+LONG_RANGE_MS = 3_600_000  # windows of the fastest burn-rate alerts in the field; those wait for their interval anyway
 
 
 @dataclass(frozen=True, slots=True)
 class Reads:
-    """The metrics that an expression reads; `is_any` where it selects by something else than a name."""
+    """What an expression reads.
+
+    Attributes:
+        names: of the metrics.
+        is_any: it selects by something else than a name.
+        is_prompt: whether one sample more can matter at once. An expression that looks back an hour or longer is dear to
+            evaluate and changes little with each sample: its interval is enough.
+    """
 
     names: frozenset[str] = frozenset()
     is_any: bool = False
+    is_prompt: bool = True
 
     def touches(self, names: frozenset[str]) -> bool:
         """Whether it reads any of these."""
@@ -40,8 +50,10 @@ def reads_of(expr: str) -> Reads:
     Raises:
         InvalidInputError: it does not parse.
     """
-    names = metric_names_read(expr)
-    return Reads(is_any=True) if names is None else Reads(names)
+    query = parse(expr)
+    ranges_ms = (node.range_ms for node in walk(query.root) if isinstance(node, Select | Subquery))
+    is_prompt = max(ranges_ms, default=0) < LONG_RANGE_MS
+    return Reads(query.metric_names or frozenset(), is_any=query.metric_names is None, is_prompt=is_prompt)
 
 
 def writes_of(rule: Rule) -> frozenset[str]:
@@ -54,7 +66,7 @@ def affected_rules(rules: Sequence[Rule], reads: Sequence[Reads], arrived: froze
     chosen: list[int] = []
     written: frozenset[str] = frozenset()
     for index, rule in enumerate(rules):
-        if index in arrived or reads[index].touches(written):
+        if index in arrived or (reads[index].is_prompt and reads[index].touches(written)):
             chosen.append(index)
             written |= writes_of(rule)
     return chosen
@@ -118,6 +130,8 @@ def watch_of(groups: Sequence[RuleGroup], reads: Mapping[str, Sequence[Reads]]) 
     for group in groups:
         blocked = frozenset().union(*(writes_of(rule) for other in circles[group.key] for rule in other.rules))
         for index, read in enumerate(reads[group.key]):
+            if not read.is_prompt:
+                continue
             if read.is_any:
                 any_targets.append(((group.key, index), frozenset(metric_hash(name) for name in blocked)))
             for name in read.names - blocked:

@@ -39,6 +39,24 @@ def test_histograms_count_too():
     assert found.concerned(MetricBatch(histograms=(sample,))) == {"f;a": {0}}
 
 
+def test_long_windows_wait_for_their_interval():
+    """An expression that looks back an hour or longer is not evaluated by arrival, in a subquery or through others neither."""
+    found = watch("""
+groups:
+- name: a
+  rules:
+  - {record: b, expr: 'rate(up[59m])'}
+  - {record: c, expr: 'rate(up[1h])'}
+  - {record: d, expr: 'max_over_time(rate(up[5m])[2h:1m])'}
+  - {record: e, expr: 'max_over_time(b[1d])'}
+""")
+
+    assert found.concerned(batch("up")) == {"f;a": {0}}
+    text = "groups: [{name: g, rules: [{record: b, expr: up}, {record: e, expr: 'max_over_time(b[2h])'}]}]"
+    (group,) = load_rules(text, file="f")
+    assert affected_rules(group.rules, [reads_of(rule.expr) for rule in group.rules], frozenset({0})) == [0]
+
+
 def test_own_output_is_ignored():
     """A group that reads what it records does not react to that."""
     found = watch("groups: [{name: a, rules: [{record: x, expr: x + up}, {alert: y, expr: 'ALERTS > 1'}]}]")

@@ -1,0 +1,71 @@
+"""The default rules are quiet on a machine as it is."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+from dataclasses import replace
+
+import httpx
+import numpy as np
+import pytest
+from prometheus_client import CollectorRegistry
+from prometheus_client.parser import text_string_to_metric_families
+
+from anyascope.clock import ManualClock
+from anyascope.model.alerts import AlertState
+from anyascope.model.labels import labels_of
+from anyascope.model.metrics import MetricBatch, SampleBatch
+from anyascope.promql.engine import Engine
+from anyascope.rules.load import load_default_rules
+from anyascope.rules.options import RulesOptions
+from anyascope.store.memory.metrics import MemoryMetrics
+from support.components import component
+from support.rules_house import Pipe, RulesHouse
+
+
+@pytest.fixture(scope="module")
+def exposition():
+    """What a real node_exporter says of this machine, at one moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    program = str(component("prometheus-node-exporter"))
+    process = subprocess.Popen([program, f"--web.listen-address=127.0.0.1:{port}"], stderr=subprocess.DEVNULL)
+    try:
+        transport = httpx.HTTPTransport(retries=8)
+        with httpx.Client(transport=transport) as client:
+            yield client.get(f"http://127.0.0.1:{port}/metrics", timeout=20).text
+    finally:
+        process.terminate()
+        process.wait(timeout=10)
+
+
+async def test_quiet_for_an_hour(exposition):
+    """An hour of this machine's own metrics raises no alert: nothing is pending or firing at its end."""
+    series = [
+        (labels_of({**sample.labels, "__name__": sample.name, "job": "node", "instance": "here"}), sample.value)
+        for family in text_string_to_metric_families(exposition)
+        for sample in family.samples
+        if sample.name.startswith(("node_", "process_"))
+    ]
+    series.append((labels_of({"__name__": "up", "job": "node", "instance": "here"}), 1.0))
+    clock, store = ManualClock(), MemoryMetrics()
+    engine = Engine(store, clock=clock, registry=CollectorRegistry())
+    house = RulesHouse(engine=engine, pipe=Pipe(store), clock=clock, options=RulesOptions(interval_s=60))
+    await house.start("groups: []")
+    await house.rules.reload(load_default_rules())
+
+    samples = SampleBatch.of([(labels, 0, value) for labels, value in series])
+    for _ in range(60):
+        now_ms = clock.now_ns() // 1_000_000
+        batch = MetricBatch(replace(samples, times_ms=np.full(len(samples), now_ms)))
+        await house.pipe.metrics(batch, source="scrape")
+        await clock.advance(60)
+
+    views = [rule for group in house.rules.groups() for rule in group.rules]
+    await house.rules.stop()
+    engine.close()
+    assert not [rule.last_error for rule in views if rule.last_error]
+    assert [rule.name for rule in views if rule.state is not AlertState.INACTIVE] == []
+    assert house.sink.received == []
