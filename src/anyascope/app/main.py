@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import signal
 import sys
 
@@ -25,12 +24,6 @@ from anyascope.config.settings import Settings, StoreKind
 from anyascope.errors import AnyascopeError
 
 EXIT_REFUSED = 2
-
-# pandas comes along with the store's engine, and pyarrow would import it only to ask whether an array is one of its own:
-# half a second and 60 MB for nothing.
-sys.modules.setdefault("pandas", None)  # type: ignore[arg-type]  # Python's documented way to say "do not import"
-# Nothing here forks while calls are open; without this gRPC says so on standard error at each subprocess.
-os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "false")
 
 log = structlog.get_logger("anyascope.app")
 
