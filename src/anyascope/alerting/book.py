@@ -70,9 +70,12 @@ class Book:
             self._inhibitor.drop(alert.fingerprint, alert.labels)
         for route in self.routes_of(alert):
             group = self._group_for(alert, route, now_ns=now_ns)
-            if group is not None:
-                group.insert(alert, now_ns=now_ns)
-                self._groups_of[alert.fingerprint].add(group.id)
+            if group is None:
+                continue
+            is_new, timing = not group.alerts, group.timing
+            group.insert(alert, now_ns=now_ns)
+            self._groups_of[alert.fingerprint].add(group.id)
+            if is_new or group.timing != timing:
                 self.schedule(group)
 
     def routes_of(self, alert: HeldAlert) -> tuple[Route, ...]:

@@ -84,6 +84,7 @@ class Courier:
         self._known: set[str] = set()  # ids that are in a lane
         self._is_running = False
         self._pruner: asyncio.Task[None] | None = None
+        self._closing: set[asyncio.Task[None]] = set()
         self._tally = Tally(registry, depth=lambda: len(self._known), oldest_s=self._oldest_s)
 
     # --- the port -----------------------------------------------------------------------------------------------------
@@ -140,13 +141,14 @@ class Courier:
             await asyncio.wait(attempts, timeout=timeout_s)
         for attempt in attempts:
             attempt.cancel()
-        await asyncio.gather(*runners, *attempts, return_exceptions=True)
+        await asyncio.gather(*runners, *attempts, *self._closing, return_exceptions=True)
         for route in self._routes.values():
             await _close(route.channel)
 
     async def reload(self, channels: Mapping[str, Channel]) -> None:
         """Use these channels from now on; what waits is tried at once, since the fault may be mended."""
         old = [route.channel for route in self._routes.values()]
+        under_way = [attempt for route in self._routes.values() for attempt in route.attempts]
         for key in channels.keys() | self._routes.keys():
             route = self._routes.setdefault(key, _Route(key, None))
             route.channel, route.trouble = channels.get(key), ""
@@ -154,7 +156,14 @@ class Courier:
             if self._is_running:
                 self._run_route(route)
             route.wake.set()
-        for channel in old:
+        closing = asyncio.create_task(self._retire(old, under_way))
+        self._closing.add(closing)
+        closing.add_done_callback(self._closing.discard)
+
+    async def _retire(self, channels: Sequence[Channel | None], attempts: Sequence[asyncio.Task[None]]) -> None:
+        # A connection that is cut under way would be tried again, and the far end be told twice.
+        await asyncio.gather(*attempts, return_exceptions=True)
+        for channel in channels:
             await _close(channel)
 
     def health(self) -> Sequence[ComponentHealth]:

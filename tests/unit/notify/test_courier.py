@@ -267,6 +267,28 @@ async def test_a_reload_tries_at_once(post):
     assert old.is_closed
 
 
+async def test_a_reload_does_not_cut_what_is_under_way(post):
+    """An attempt that runs ends on its old channel, which is closed afterwards."""
+    old, going_on = post.channels[HOOK], asyncio.Event()
+    send = old.send
+
+    async def slow(notification, *, done):
+        await going_on.wait()
+        return await send(notification, done=done)
+
+    old.send = slow
+    await post.leave(told())
+    new = RecordingChannel()
+    await post.courier.reload({HOOK: new})
+    await post.clock.advance(0)
+    assert not old.is_closed
+    going_on.set()
+    await post.clock.advance(0)
+    assert old.is_closed
+    assert [one.id for one in old.sent] == ["1"]
+    assert new.sent == []
+
+
 async def test_health_tells_what_fails(post):
     """A channel in trouble is degraded, after five minutes unhealthy, and healthy again once it is through."""
     post.channels[HOOK].script = [BUSY] * 12
