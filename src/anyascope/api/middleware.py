@@ -255,7 +255,8 @@ class OriginGuard:
         site = _header(scope, b"sec-fetch-site").lower()
         if site:
             return site in ("same-origin", "none")
-        return not origin or urlsplit(origin).netloc == _header(scope, b"host").lower()
+        # An origin is a scheme and a host with its port, never a path (RFC 6454); anything else is nobody's.
+        return not origin or origin.partition("://")[2] == _header(scope, b"host").lower()
 
 
 class TokenGuard:

@@ -339,10 +339,11 @@ def _as_document(body: bytes) -> dict[str, Any]:
 def _checked(server: str) -> str:
     address = server if "://" in server else f"http://{server}"
     try:
+        host = urlsplit(address).hostname
         url = httpx.URL(address)
-    except httpx.InvalidURL:
-        url = httpx.URL("")
-    if url.scheme not in ("http", "https") or not url.host:
+    except (ValueError, httpx.InvalidURL):
+        host, url = None, httpx.URL("")
+    if url.scheme not in ("http", "https") or not host:
         raise InvalidInputError(f"must be an address such as {DEFAULT_SERVER}, got {server!r}", path="--server")
     return address.rstrip("/")
 

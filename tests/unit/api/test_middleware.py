@@ -98,6 +98,7 @@ async def test_a_foreign_name_is_refused(host):
         ({"origin": "http://127.0.0.1:9470"}, 200),
         ({"origin": "http://127.0.0.1:3000"}, 403),
         ({"origin": "null"}, 403),
+        ({"origin": "http://["}, 403),
         ({"origin": "https://scope.example.org", "sec_fetch_site": "cross-site"}, 200),
     ],
 )

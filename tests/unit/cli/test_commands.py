@@ -1,0 +1,479 @@
+"""The commands, against a server that answers by hand."""
+
+from __future__ import annotations
+
+import json
+
+import httpx
+import msgspec
+import pytest
+
+from anyascope.api import examples
+from anyascope.cli import main
+from anyascope.cli.query import fitting_step_s, series_name
+from anyascope.cli.traces import in_tree_order
+from anyascope.client import client as client_module
+from anyascope.wire.own_api import SpanView
+from support.own_api import STATUS
+
+
+@pytest.fixture
+def server(monkeypatch):
+    """Answers by path; what was asked is remembered."""
+
+    class Server:
+        def __init__(self):
+            self.answers = {}
+            self.asked = []
+
+        def handle(self, request):
+            self.asked.append(request)
+            path = request.url.path.removeprefix("/api/anyascope/v1")
+            answer = self.answers.get(path)
+            if isinstance(answer, Exception):
+                raise answer
+            if answer is None:
+                return httpx.Response(404, json={"status": 404, "detail": f"nothing at {path}", "code": "not_found"})
+            if isinstance(answer, httpx.Response):
+                return answer
+            return httpx.Response(200, content=msgspec.json.encode(answer))
+
+    found = Server()
+    original = httpx.Client
+
+    def with_transport(**options):
+        return original(**(options | {"transport": httpx.MockTransport(found.handle)}))
+
+    monkeypatch.setattr(client_module.httpx, "Client", with_transport)
+    for name in ("ANYASCOPE_SERVER", "ANYASCOPE_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
+    return found
+
+
+@pytest.fixture
+def run(server, capsys):
+    """Runs a command: its exit code, output and errors."""
+
+    def call(*arguments):
+        code = main.run(list(arguments))
+        output = capsys.readouterr()
+        return code, output.out, output.err
+
+    return call
+
+
+def row(body, **fields):
+    return examples.LOG_ROW | {"body": body} | fields
+
+
+# --- ends ---------------------------------------------------------------------------------------------------------
+
+
+def test_no_server_is_one_line_with_what_to_do(run, server):
+    """And exit code 2, also for doctor."""
+    server.answers["/status"] = httpx.ConnectError("refused")
+    code, out, err = run("doctor")
+    assert (code, out) == (2, "")
+    assert err == "anyascope: no server answers at http://127.0.0.1:9470: start it with `anyascope up`\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        (["nope"], "No such command 'nope' (see anyascope --help)"),
+        (["query"], "Missing argument 'EXPR' (see anyascope query --help)"),
+        (["alerts", "--state", "gone"], "see anyascope alerts --help"),
+        (["--server", "ftp://x", "alerts"], "--server: must be an address"),
+        (["query", "up", "--start", "later"], "start: must be"),
+        (["up", "--store", "disk"], "see anyascope up --help"),
+    ],
+)
+def test_bad_input_is_one_line(run, arguments, text):
+    """With exit code 2 and never a traceback."""
+    code, _, err = run(*arguments)
+    assert code == 2
+    assert err.count("\n") == 1
+    assert text in err
+
+
+def test_a_command_without_its_parts_gives_its_help(run):
+    """The help is the answer."""
+    for arguments in ([], ["check"], ["test"]):
+        code, _, err = run(*arguments)
+        assert code == 2
+        assert err.startswith("Usage: anyascope")
+
+
+def test_a_fault_of_ours_is_one_line_with_its_place(run, monkeypatch):
+    """For a report; with an exit code of its own."""
+    monkeypatch.setattr("anyascope.cli.doctor.failures", lambda *_: 1 / 0)
+    code, _, err = run("alerts", "--state", "firing")
+    assert code == 2
+    monkeypatch.setattr("anyascope.cli.session.Session.client", lambda _: 1 / 0)
+    code, _, err = run("alerts")
+    assert code == 70
+    assert err.count("\n") == 1
+    assert "ZeroDivisionError" in err
+    assert "test_commands.py:" in err
+
+
+def test_an_interrupt_is_told_by_the_exit_code(run, server):
+    """As shells have it."""
+    server.answers["/alerts"] = KeyboardInterrupt()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(server, "handle", lambda _: (_ for _ in ()).throw(KeyboardInterrupt()))
+        assert run("alerts")[0] == 130
+
+
+def test_the_token_and_the_server_may_come_from_the_environment(run, server, monkeypatch):
+    """Options win over them."""
+    monkeypatch.setenv("ANYASCOPE_SERVER", "http://h1:1")
+    monkeypatch.setenv("ANYASCOPE_TOKEN", "secret-token")
+    server.answers["/alerts"] = {"alerts": []}
+    run("alerts")
+    run("--server", "h2:2", "alerts")
+    assert [str(request.url.copy_with(query=None, path="")) for request in server.asked] == [
+        "http://h1:1",
+        "http://h2:2",
+    ]
+    assert server.asked[0].headers["authorization"] == "Bearer secret-token"
+
+
+def test_version_prints_the_version(run):
+    """One line."""
+    assert run("version") == (0, "anyascope 0.1.0\n", "")
+
+
+def test_up_hands_its_options_over(run, monkeypatch, tmp_path):
+    """Options and environment become one value; the server's exit code is the command's."""
+    from anyascope.config.load import Sources
+
+    seen = []
+    monkeypatch.setitem(
+        __import__("sys").modules,
+        "anyascope.app.main",
+        type("Main", (), {"run_server": staticmethod(lambda options: seen.append(options) or 3)}),
+    )
+    monkeypatch.setenv("ANYASCOPE_DATA", str(tmp_path))
+    monkeypatch.setenv("ANYASCOPE_LOG_FORMAT", "text")
+    code, _, _ = run("up", "--listen", "127.0.0.1:0", "--no-collect", "--store", "memory")
+    assert code == 3
+    assert seen == [Sources(data=tmp_path, listen="127.0.0.1:0", log_format="text", collect=False, store="memory")]
+
+
+# --- logs -------------------------------------------------------------------------------------------------------------
+
+
+def test_logs_are_printed_with_the_newest_last(run, server):
+    """A line a record in a pipe, whatever is in it: no colour, no control byte."""
+    server.answers["/logs/search"] = {
+        "rows": [
+            row("newer\nline", attributes={"a": "x y", "n": 1.5}),
+            row("older \x1b[31m", severity="", trace_id=""),
+        ],
+        "cursor": None,
+    }
+    code, out, _ = run("logs", "severity:error", "signing", "--since", "2h", "-n", "5")
+    older, newer = out.splitlines()
+    assert code == 0
+    assert "custody older \\x1b[31m wallet=cold-1" in older
+    assert 'custody newer\\nline a="x y" n=1.5 correlation_id=8f14' in newer
+    assert dict(server.asked[0].url.params)["query"] == "severity:error signing"
+    assert dict(server.asked[0].url.params)["start"] == "-2h"
+
+
+def test_more_logs_than_a_page_are_asked_for_page_by_page(run, server):
+    """The cursor goes on until there are enough."""
+    pages = [{"rows": [row("b")], "cursor": "c1"}, {"rows": [row("a")], "cursor": None}]
+    server.handle = lambda request: (
+        server.asked.append(request) or httpx.Response(200, json=pages[len(server.asked) - 1])
+    )
+    _, out, _ = run("logs", "-n", "2000", "--json")
+    assert [json.loads(line)["body"] for line in out.splitlines()] == ["a", "b"]
+    assert [request.url.params["limit"] for request in server.asked] == ["1000", "1000"]
+    assert server.asked[1].url.params["cursor"] == "c1"
+
+
+def test_a_mistake_in_the_query_is_told_with_its_column(run, server):
+    """As the server says it."""
+    problem = {
+        "status": 400,
+        "detail": "column 3: this quote is never closed",
+        "code": "invalid_input",
+        "path": "query",
+    }
+    server.answers["/logs/search"] = httpx.Response(400, json=problem)
+    code, _, err = run("logs", 'a "b')
+    assert (code, err) == (2, "anyascope: query: column 3: this quote is never closed\n")
+
+
+def test_following_prints_the_past_then_what_arrives_and_nothing_twice(run, server, monkeypatch):
+    """After a lost connection what was missed comes first; the end is an interrupt."""
+    times = [f"2026-11-23T22:51:0{n}.000000000Z" for n in range(4)]
+    server.answers["/logs/search"] = {"rows": [row("zero", time=times[0])], "cursor": None}
+    event = msgspec.json.encode(row("one", time=times[1])).decode()
+    server.answers["/logs/tail"] = httpx.Response(
+        200, text=f'event: row\ndata: {event}\n\nevent: dropped\ndata: {{"rows":2}}\n\n'
+    )
+    sleeps = []
+
+    def sleep(_seconds):
+        sleeps.append(1)
+        if len(sleeps) == 2:
+            raise KeyboardInterrupt
+        rows = [row("two", time=times[2]), row("one", time=times[1])]
+        server.answers["/logs/search"] = {"rows": rows, "cursor": None}
+        server.answers["/logs/tail"] = httpx.ReadError("reset")
+
+    monkeypatch.setattr("anyascope.cli.logs.time.sleep", sleep)
+    code, out, err = run("logs", "-f", "--json")
+    assert [json.loads(line)["body"] for line in out.splitlines()] == ["zero", "one", "two"]
+    assert server.asked[-2].url.params["start"] == times[1]
+    assert "2 records arrived too fast" in err
+    assert code == 130
+
+
+# --- traces -----------------------------------------------------------------------------------------------------------
+
+
+def test_traces_are_listed(run, server):
+    """One line a trace with its whole id."""
+    server.answers["/traces/search"] = examples.TRACE_SEARCH
+    _, out, _ = run("traces", "--service", "custody", "--tag", "a=1", "--errors")
+    assert "81 ms" in out
+    assert "custody  POST /withdrawals" in out
+    assert "5b8efff798038103d269b633813fc60c" in out
+    assert server.asked[0].url.params["status"] == "error"
+
+
+def test_a_trace_is_drawn_as_a_waterfall(run, server):
+    """Spans below their parents with bars where they lie, the failed one marked with what it said."""
+    span = examples.TRACE["spans"][0]
+    child = span | {
+        "span_id": "0102030405060708",
+        "parent_id": span["span_id"],
+        "name": "sign\x1b[2J",
+        "service": "hsm",
+        "duration_ns": 40_000_000,
+        "start": "2026-11-23T22:51:00.163956789Z",
+        "status": "ok",
+        "warnings": ["odd"],
+    }
+    trace_id = examples.TRACE["trace_id"]
+    server.answers[f"/traces/{trace_id}"] = examples.TRACE | {"spans": [span, child]}
+    _, out, _ = run("traces", trace_id)
+    head, root, reason, below, warning = out.splitlines()
+    assert head.endswith("81 ms · 2 spans · 2 services · 1 error")
+    assert root.startswith("custody  POST /withdrawals ✗")
+    assert reason.strip() == "CKR_DEVICE_ERROR"
+    assert below.startswith(r"└─ hsm  sign\x1b[2J")
+    assert root.count("█") > below.count("█") > 0
+    assert warning.strip() == "odd"
+
+
+def test_spans_stand_below_their_parents_whatever_the_parents_are():
+    """Orphans are roots, circles open at their first span, and each span stands once."""
+
+    def span(span_id, parent_id=""):
+        return msgspec.convert(examples.TRACE["spans"][0] | {"span_id": span_id, "parent_id": parent_id}, SpanView)
+
+    spans = [
+        span("a"),
+        span("b", "a"),
+        span("c", "b"),
+        span("d", "a"),
+        span("o", "gone"),
+        span("x", "y"),
+        span("y", "x"),
+    ]
+    drawn = [(branch, found.span_id) for branch, found in in_tree_order(spans)]
+    assert drawn == [
+        ("", "a"), ("├─ ", "b"), ("│  └─ ", "c"), ("└─ ", "d"), ("", "o"), ("", "x"), ("└─ ", "y"),
+    ]  # fmt: skip
+
+
+def test_a_deep_trace_is_drawn():
+    """Ten thousand levels need no deep stack, and their lines do not grow for ever."""
+    base = examples.TRACE["spans"][0]
+    spans = [msgspec.convert(base | {"span_id": str(n), "parent_id": str(n - 1)}, SpanView) for n in range(10_000)]
+    drawn = list(in_tree_order(spans))
+    assert len(drawn) == 10_000
+    assert max(len(branch) for branch, _ in drawn) < 100
+
+
+# --- metrics ----------------------------------------------------------------------------------------------------------
+
+
+def answer_of(kind, result):
+    return {"status": "success", "data": {"resultType": kind, "result": result}}
+
+
+def test_a_query_prints_series_and_values(run, server):
+    """Values as the server wrote them, and its warnings beside."""
+    result = [{"metric": {"__name__": "up", "job": 'a"b'}, "value": [1, "1"]}]
+    server.answers["/api/v1/query"] = answer_of("vector", result) | {"warnings": ["slow\x1b"]}
+    code, out, err = run("query", "up")
+    assert code == 0
+    assert out.splitlines()[1].split() == ['up{job="a\\"b"}', "1"]
+    assert err == "note: slow\\x1b\n"
+
+
+def test_a_range_is_drawn(run, server):
+    """A course a series, gaps where it has no value, with its last, least and greatest value."""
+    result = [
+        {"metric": {"i": "1"}, "values": [[0, "1"], [15, "8"], [30, "4"]]},
+        {"metric": {"i": "2"}, "values": [[0, "NaN"], [30, "2"]]},
+    ]
+    server.answers["/api/v1/query_range"] = answer_of("matrix", result)
+    _, out, _ = run("query", "x", "--start", "-30s", "--step", "15s")
+    assert [line.split() for line in out.splitlines()[1:]] == [
+        ["▁█▄", "4", "1", "8", '{i="1"}'],
+        ["▁", "2", "2", "2", '{i="2"}'],
+    ]
+    asked = dict(httpx.QueryParams(server.asked[0].content.decode()))
+    assert float(asked["end"]) - float(asked["start"]) == 30
+    assert asked["step"] == "15.0"
+
+
+def test_no_series_is_said(run, server):
+    """An empty table would leave a question."""
+    server.answers["/api/v1/query"] = answer_of("vector", [])
+    assert run("query", "up")[1] == "no series: nothing matches at this time\n"
+
+
+def test_a_scalar_is_a_value(run, server):
+    """It has no labels."""
+    server.answers["/api/v1/query"] = answer_of("scalar", [1, "2"])
+    assert run("query", "2")[1].splitlines()[1].split() == ["{}", "2"]
+
+
+@pytest.mark.parametrize(("stretch_s", "step_s"), [(60, 1), (3600, 30), (86_400, 1_800), (10**9, 8_333_334)])
+def test_a_step_fits_its_stretch(stretch_s, step_s):
+    """Round where it can be, about as many points as a line of text shows."""
+    assert fitting_step_s(stretch_s) == step_s
+
+
+def test_a_series_is_named_as_promql_names_it():
+    """So that it can be pasted back."""
+    assert series_name({"__name__": "up"}) == "up"
+    assert series_name({"b": "2", "a": "1\n"}) == '{a="1\\n",b="2"}'
+
+
+# --- alerts and doctor ------------------------------------------------------------------------------------------------
+
+
+def test_alerts_are_listed(run, server):
+    """A muted one says so."""
+    muted = examples.ALERTS["alerts"][0] | {"silenced_by": ["s"]}
+    server.answers["/alerts"] = {"alerts": [examples.ALERTS["alerts"][0], muted]}
+    _, out, _ = run("alerts", "--state", "firing")
+    assert "critical  firing" in out
+    assert "firing, muted" in out
+    assert server.asked[0].url.params["state"] == "firing"
+
+
+def test_answers_can_be_had_as_json(run, server):
+    """What a pipe gets is one line that reads as the API's answer."""
+    server.answers |= {"/alerts": examples.ALERTS, "/traces/search": examples.TRACE_SEARCH}
+    for command, answer in (("alerts", examples.ALERTS), ("traces", examples.TRACE_SEARCH)):
+        _, out, _ = run(command, "--json")
+        assert out.count("\n") == 1
+        assert json.loads(out) == answer
+
+
+def test_doctor_shows_one_screen_and_what_fails(run, server):
+    """Each fault once with what to do; exit code 1."""
+    server.answers |= {"/status": examples.STATUS, "/health": examples.HEALTH}
+    code, out, _ = run("doctor")
+    assert code == 1
+    for text in (
+        "anyascope 0.1.0 at http://127.0.0.1:9470 · up 12.5 s · pid 4711",
+        "http  127.0.0.1:9470  listening",
+        "42 rows",
+        "host  healthy  9 collectors",
+        "failing: 2",
+        "journal: the journal cannot be read",
+        "add the user to the group systemd-journal",
+        "port 4317 is taken",
+    ):
+        assert text in out
+    assert len(out.splitlines()) <= 24
+
+
+def test_doctor_is_content_with_a_well_server(run, server):
+    """Exit code 0; the same word in JSON."""
+    server.answers |= {"/status": STATUS, "/health": {"status": "healthy", "components": []}}
+    code, out, _ = run("doctor")
+    assert code == 0
+    assert out.endswith("nothing is failing\n")
+    assert json.loads(run("status", "--json")[1])["failing"] == 0
+
+
+def test_doctor_tells_of_a_configuration_that_was_not_reloaded(run, server):
+    """The old one is in force, which nobody sees otherwise."""
+    config = examples.STATUS["config"] | {"error": "anyascope.yml:3: field x is not known here"}
+    server.answers |= {
+        "/status": examples.STATUS | {"problems": [], "config": config},
+        "/health": {"status": "healthy", "components": []},
+    }
+    code, out, _ = run("doctor")
+    assert code == 1
+    assert "anyascope.yml:3: field x" in out
+
+
+# --- check and test ---------------------------------------------------------------------------------------------------
+
+RULES = """
+groups:
+  - name: g
+    rules:
+      - {alert: Down, expr: up == 0, labels: {severity: critical}}
+"""
+
+
+def test_check_rules_counts_what_is_sound_and_tells_every_mistake(run, tmp_path):
+    """Exit code 0 or 2."""
+    sound, broken = tmp_path / "sound.yml", tmp_path / "broken.yml"
+    sound.write_text(RULES)
+    broken.write_text("groups:\n  - {name: g, colour: red}\n")
+    assert run("check", "rules", str(sound)) == (0, f"{sound}: sound, 1 groups, 1 rules\n", "")
+    code, out, _ = run("check", "rules", str(sound), str(broken), str(tmp_path / "none"))
+    assert code == 2
+    assert f"{broken}:2: groups[0].colour" in out
+    assert "none: cannot be read" in out
+    assert "2 mistakes" in out
+
+
+def test_check_config_tells_every_mistake(run, tmp_path):
+    """With file, line and path."""
+    file = tmp_path / "anyascope.yml"
+    file.write_text("server:\n  listen: 127.0.0.1:9470\n")
+    assert run("check", "config", str(file)) == (0, f"{file}: sound\n", "")
+    file.write_text("server:\n  lisen: x\nstorage: {kind: paper}\n")
+    code, out, _ = run("check", "config", str(file))
+    assert code == 2
+    assert f"{file}:2: server.lisen: field lisen is not known here; did you mean listen?" in out
+    assert "2 mistakes" in out
+
+
+def test_rule_tests_pass_or_fail(run, tmp_path):
+    """Exit code 0 or 1, with what was expected and found."""
+    (tmp_path / "rules.yml").write_text(RULES)
+    test = """
+rule_files: [rules.yml]
+evaluation_interval: 1m
+tests:
+  - interval: 1m
+    input_series: [{series: 'up{job="a"}', values: '1 0 0'}]
+    alert_rule_test:
+      - {eval_time: 1m, alertname: Down, exp_alerts: [{exp_labels: {severity: SEVERITY, job: a}}]}
+"""
+    file = tmp_path / "test.yml"
+    file.write_text(test.replace("SEVERITY", "critical"))
+    code, out, _ = run("test", "rules", str(file))
+    assert (code, out) == (0, f"{file}: passed, 1 tests\n")
+    file.write_text(test.replace("SEVERITY", "low"))
+    code, out, _ = run("test", "rules", str(file))
+    assert code == 1
+    assert "failed" in out
+    assert "critical" in out
