@@ -1,0 +1,53 @@
+"""The receiving half of the server alone, in a process of its own: HTTP, OTLP, admission, redaction, group commit, chDB."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import socket
+import sys
+from pathlib import Path
+
+import structlog
+import uvicorn
+import uvloop
+from prometheus_client import CollectorRegistry, make_asgi_app
+from starlette.applications import Starlette
+from starlette.routing import Mount
+
+from anyascope.clock import SystemClock
+from anyascope.ids import RandomIds
+from anyascope.ingest.ingest import Ingest
+from anyascope.ingest.options import IngestOptions
+from anyascope.receive.options import ReceiveOptions
+from anyascope.receive.registry import Receive
+from anyascope.store.chdb.store import ChdbStore, StoreOptions
+
+
+async def serve(directory: Path) -> None:
+    clock, registry = SystemClock(), CollectorRegistry()
+    store = await ChdbStore.open(directory, options=StoreOptions(), clock=clock, registry=registry)
+    ingest = Ingest(
+        store.metrics,
+        store.logs,
+        store.spans,
+        options=IngestOptions(),
+        clock=clock,
+        ids=RandomIds(clock),
+        registry=registry,
+    )
+    await ingest.start()
+    receive = Receive(ingest, options=ReceiveOptions(), clock=clock, registry=registry)
+    app = Starlette(routes=[*receive.routes(), Mount("/metrics", make_asgi_app(registry))])
+    bound = socket.create_server(("127.0.0.1", 0))
+    print(bound.getsockname()[1], flush=True)
+    server = uvicorn.Server(uvicorn.Config(app, lifespan="off", log_level="error", access_log=False))
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, setattr, server, "should_exit", True)
+    await server.serve(sockets=[bound])
+    await ingest.drain()
+    await store.close()
+
+
+if __name__ == "__main__":
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(30))
+    uvloop.run(serve(Path(sys.argv[1])))
