@@ -6,7 +6,7 @@ taken apart again, no rule applied again. A million lines a second were measured
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,17 +15,19 @@ from numpy.typing import NDArray
 from anyascope.model.metrics import MetricMetadata, MetricType
 from anyascope.wire.exposition.document import Comments, split_lines
 from anyascope.wire.exposition.lines import (
+    VALUE_BYTES,
     ExpositionError,
     Format,
     LineExemplar,
     Pairs,
+    parse_exemplar,
     parse_line,
-    parse_value,
+    parse_time,
 )
 
 HEADS_SPARE = 1000  # heads that may be remembered beyond twice those in use, before the unused ones are forgotten
 
-_VALUE_BYTES = b"0123456789.eE+-INFTYinfty Aa"
+EXEMPLAR_MARK = b" # {"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +49,22 @@ class Reading:
     metadata: tuple[MetricMetadata, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What was read so far: parallel lists, and positions in them."""
+
+    slots: list[int]
+    texts: list[bytes]
+    times_ms: dict[int, int]
+    exemplars: dict[int, LineExemplar]
+
+
 class KnownLines:
     """The lines of one source.
 
     Args:
-        resolve: gives each new label set a number of the caller's own; called once a head, and again where a line
-            carries its own time or exemplar. What it raises ends the reading.
+        resolve: gives each new label set a number of the caller's own; called once a head. What it raises ends the
+            reading.
     """
 
     def __init__(self, resolve: Callable[[Pairs], int]) -> None:
@@ -81,38 +93,67 @@ class KnownLines:
         return reading
 
     def _read(self, lines: Sequence[bytes]) -> Reading:
-        known = self._slots.get
-        slots: list[int] = []
-        texts: list[bytes] = []
+        found, comments = self._find(lines, self._slots)
+        self._read_comments(comments)
+        values = _values(found.texts)
+        if values is None:
+            # A known line has something else than a number: taken apart like a new one, it tells what is wrong.
+            found, _ = self._find(lines, {})
+            values = _values(found.texts)
+            assert values is not None
+        slots = np.array(found.slots, dtype=np.int64)
+        return Reading(slots, values, found.times_ms, found.exemplars, self._metadata)
+
+    def _find(self, lines: Sequence[bytes], known: Mapping[bytes, int]) -> tuple[_Found, list[tuple[int, bytes]]]:
+        found = _Found([], [], {}, {})
         comments: list[tuple[int, bytes]] = []
-        times_ms: dict[int, int] = {}
-        exemplars: dict[int, LineExemplar] = {}
         for number, line in enumerate(lines, 1):
             head, _, text = line.rpartition(b" ")
-            slot = known(head)
+            slot = known.get(head)
             if slot is not None:
-                slots.append(slot)
-                texts.append(text)
+                found.slots.append(slot)
+                found.texts.append(text)
             elif line.startswith(b"#"):
                 comments.append((number, line))
             elif not line or line.isspace():
                 if self._form is Format.OPENMETRICS:
                     raise ExpositionError("expected no empty line", line=number)
-            else:
-                kind = self._family_type(comments)
-                sample = parse_line(line, form=self._form, number=number, family_type=kind)
-                slot = self._resolve(sample.pairs)
-                if sample.head:
-                    self._slots[sample.head] = slot
-                if sample.time_ms is not None:
-                    times_ms[len(slots)] = sample.time_ms
-                if sample.exemplar is not None:
-                    exemplars[len(slots)] = sample.exemplar
-                slots.append(slot)
-                texts.append(b"%r" % sample.value)
-        self._read_comments(comments)
-        values = _values(texts, lines, slots_of=self._slots)
-        return Reading(np.array(slots, dtype=np.int64), values, times_ms, exemplars, self._metadata)
+            elif not self._read_known(line, known, number=number, found=found):
+                self._read_new(line, self._family_type(comments), number=number, found=found)
+        return found, comments
+
+    def _read_known(self, line: bytes, known: Mapping[bytes, int], *, number: int, found: _Found) -> bool:
+        """Read a line of a known series that has a time or an exemplar; False where it is neither."""
+        left, mark, _ = line.partition(EXEMPLAR_MARK) if self._form is Format.OPENMETRICS else (line, b"", b"")
+        series, _, value = left.rpartition(b" ")
+        slot = known.get(series)
+        if slot is None:
+            stamp = value
+            series, _, value = series.rpartition(b" ")
+            slot = known.get(series)
+            if slot is None:
+                return False
+            try:
+                found.times_ms[len(found.slots)] = parse_time(stamp, form=self._form)
+            except ValueError:
+                return False  # taken apart like a new line, it tells what is wrong
+        if mark:
+            found.exemplars[len(found.slots)] = parse_exemplar(line, at=len(left), number=number)
+        found.slots.append(slot)
+        found.texts.append(value)
+        return True
+
+    def _read_new(self, line: bytes, kind: MetricType, *, number: int, found: _Found) -> None:
+        sample = parse_line(line, form=self._form, number=number, family_type=kind)
+        slot = self._resolve(sample.pairs)
+        if sample.head:
+            self._slots[sample.head] = slot
+        if sample.time_ms is not None:
+            found.times_ms[len(found.slots)] = sample.time_ms
+        if sample.exemplar is not None:
+            found.exemplars[len(found.slots)] = sample.exemplar
+        found.slots.append(slot)
+        found.texts.append(b"%r" % sample.value)
 
     def _family_type(self, comments: list[tuple[int, bytes]]) -> MetricType:
         """What the last `# TYPE` declares."""
@@ -140,32 +181,18 @@ class KnownLines:
         self._slots = {head: slot for head, slot in self._slots.items() if head in heads}
 
 
-def _values(texts: list[bytes], lines: Sequence[bytes], *, slots_of: dict[bytes, int]) -> NDArray[np.float64]:
+def _values(texts: list[bytes]) -> NDArray[np.float64] | None:
+    """float64[n] of these numbers; None where one of them is none."""
     try:
         values = np.array(list(map(float, texts)), dtype=np.float64)
     except ValueError:
-        values = None
-    # float() is more liberal than the format (underscores, carriage returns, overflow): look closer where that shows.
-    if values is None or b"".join(texts).translate(None, _VALUE_BYTES) or np.isinf(values).any():
-        _refuse_bad_values(lines, slots_of)
-        assert values is not None
+        return None
+    # float() is more liberal than the format: blanks and underscores show by their bytes, overflow by an infinity.
+    if b"".join(texts).translate(None, VALUE_BYTES):
+        return None
+    if any(b"n" not in texts[at].lower() for at in np.flatnonzero(np.isinf(values))):
+        return None
     nan = np.isnan(values)
     if nan.any():
         values[nan] = np.nan  # one NaN only: none may pass for a staleness marker
     return values
-
-
-def _refuse_bad_values(lines: Sequence[bytes], slots_of: dict[bytes, int]) -> None:
-    for number, line in enumerate(lines, 1):
-        head, _, text = line.rpartition(b" ")
-        if head in slots_of:
-            try:
-                parse_value(text)
-            except ValueError as fault:
-                column = len(head) + 2
-                raise ExpositionError(
-                    f"expected a value ({fault}) at column {column}, got {text[:EXCERPT_BYTES_MAX]!r}", line=number
-                ) from None
-
-
-EXCERPT_BYTES_MAX = 120  # how much of a broken value an error shows

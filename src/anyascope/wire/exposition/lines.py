@@ -19,7 +19,7 @@ Pairs: TypeAlias = tuple[tuple[str, str], ...]
 EXCERPT_CHARS_MAX = 120  # how much of a broken line an error shows; a target's page fits in one screen
 
 _MS_PER_S = 1000
-_VALUE_BYTES = b"0123456789.eE+-INFTYinfty Aa"  # decimal numbers, Inf, Infinity and NaN in any case
+VALUE_BYTES = b"0123456789.eE+-INFTYinftyAa"  # decimal numbers, Inf, Infinity and NaN in any case
 _EXPONENT_MIN = -4  # Go's 'g': an exponent below this, or from the next on, is written out
 _EXPONENT_MAX = 6
 
@@ -54,8 +54,8 @@ class LineExemplar:
 class SampleLine:
     """One sample. `time_ms` (UTC milliseconds) is None where the line gives no time.
 
-    `head` is the line up to the blank before its last word, where that word is the value; empty where a time or an
-    exemplar follows. Two lines of one format with the same head are of the same series.
+    `head` is the line up to the blank before its value, empty where no blank stands there. Two lines of one format with
+    the same head are of the same series, and no head is another one with a value behind it.
     """
 
     pairs: Pairs
@@ -156,16 +156,49 @@ def _any_line(line: bytes, *, form: Format, number: int, family_type: MetricType
         cursor.labels(pairs, may_name=name is None)
     if not pairs or pairs[0][0] != METRIC_NAME:
         raise cursor.error("expected a metric name")
-    head_end = cursor.at
     value = cursor.number("value")
-    text_end = cursor.at
+    head = line[: cursor.number_at - 1] if line[cursor.number_at - 1 : cursor.number_at] == b" " else b""
     time_ms = cursor.openmetrics_time() if form is Format.OPENMETRICS else cursor.text_time()
     exemplar = cursor.exemplar() if form is Format.OPENMETRICS else None
     if not cursor.take(cursor.grammar.end):
         raise cursor.error("expected the end of the line")
     _refuse_twice(pairs, cursor)
-    head = line.rpartition(b" ")[0] if text_end == len(line) and line[head_end : head_end + 1] == b" " else b""
     return SampleLine(_normalised(pairs, family_type), value, time_ms, exemplar, head)
+
+
+_PLAIN_EXEMPLAR = re.compile(
+    rb" # \{((?:" + _LABEL + rb"(?:," + _LABEL + rb")*)?)\} ([0-9.eE+-]+)(?: ([0-9]+(?:\.[0-9]+)?))?"
+)
+
+
+def parse_exemplar(line: bytes, *, at: int, number: int) -> LineExemplar:
+    """The exemplar of an OpenMetrics line, which begins at `at` and ends the line.
+
+    Raises:
+        ExpositionError: there is none, or not a whole one.
+    """
+    found = _PLAIN_EXEMPLAR.fullmatch(line, at)
+    if found is not None:
+        try:
+            plain = _plain_exemplar(found)
+        except ValueError:
+            plain = None
+        if plain is not None:
+            return plain
+    cursor = _Cursor(line, grammar=_GRAMMARS[Format.OPENMETRICS], number=number)
+    cursor.at = at
+    exemplar = cursor.exemplar()
+    if exemplar is None or not cursor.take(cursor.grammar.end):
+        raise cursor.error("expected an exemplar")
+    return exemplar
+
+
+def _plain_exemplar(found: re.Match[bytes]) -> LineExemplar | None:
+    pairs = _PLAIN_PAIR.findall(found.group(1).decode())
+    if len({name for name, _ in pairs}) != len(pairs):
+        return None  # the cursor finds the place
+    time_ms = None if found.group(3) is None else int(float(found.group(3)) * _MS_PER_S)
+    return LineExemplar(tuple(pairs), parse_value(found.group(2)), time_ms)
 
 
 class _Cursor:
@@ -174,6 +207,7 @@ class _Cursor:
     def __init__(self, line: bytes, *, grammar: _Grammar, number: int) -> None:
         self.line = line
         self.at = 0
+        self.number_at = 0  # where the last number began
         self.grammar = grammar
         self._number = number
 
@@ -227,6 +261,7 @@ class _Cursor:
         found = self.take(self.grammar.value)
         if found is None:
             raise self.error(f"expected a {what}")
+        self.number_at = found.start(1)
         try:
             return parse_value(found.group(1))
         except ValueError as fault:
@@ -273,7 +308,7 @@ def parse_value(text: bytes) -> float:
 
     Source: Go's ParseFloat as Prometheus narrows it: neither hexadecimal nor underscores.
     """
-    if text.translate(None, _VALUE_BYTES) or b" " in text:
+    if text.translate(None, VALUE_BYTES):
         raise ValueError("not a number")
     try:
         value = float(text)
@@ -282,6 +317,20 @@ def parse_value(text: bytes) -> float:
     if math.isinf(value) and b"n" not in text.lower():
         raise ValueError("out of the range of 64 bits")
     return value
+
+
+def parse_time(text: bytes, *, form: Format) -> int:
+    """Milliseconds of a line's own time: whole milliseconds in the text format, seconds in OpenMetrics.
+
+    Raises:
+        ValueError: it is not a time.
+    """
+    if form is Format.TEXT:
+        return parse_integer(text)
+    seconds = parse_value(text)
+    if not math.isfinite(seconds):
+        raise ValueError("not a finite time")
+    return int(seconds * _MS_PER_S)
 
 
 def parse_integer(text: bytes) -> int:

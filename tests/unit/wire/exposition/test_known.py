@@ -53,6 +53,36 @@ def test_reads_times_and_exemplars_each_time() -> None:
         assert reading.slots.tolist() == [0, 1, 2]
         assert reading.times_ms == {0: 5500}
         assert reading.exemplars[1].labels == (("t", str(number)),)
+    assert book.asked == 3
+
+
+def test_reads_times_of_known_series() -> None:
+    """A known series with a time of its own is recognised, whichever time; a bad time is told."""
+    book = Book()
+    book.read(b"a 1 5\nb 2\n")
+    reading = book.read(b"a 3 6\nb 4 -7\n")
+    assert (reading.values.tolist(), reading.times_ms, book.asked) == ([3.0, 4.0], {0: 6, 1: -7}, 2)
+    with pytest.raises(ExpositionError, match="line 1: expected a time in whole milliseconds"):
+        book.read(b"a 3 x\n")
+    with pytest.raises(ExpositionError, match="line 1: expected a value"):
+        book.read(b"a x 3\n")
+
+
+@pytest.mark.parametrize(
+    "exemplar", ['{t="}"}', '{t="a\\"b"} 1', '{t="x",t="y"} 1', "{} 1", "{} 1 2 3", "{} x", "{} 1 NaN", '{t="x"} 1e999']
+)
+def test_reads_exemplars_of_known_series_by_the_same_rules(exemplar: str) -> None:
+    """An exemplar reads, or fails, alike whether its series is known or not."""
+    body = f"a_total 1 # {exemplar}\n# EOF\n".encode()
+    outcomes = []
+    for before in (b"# EOF\n", b"a_total 5\n# EOF\n"):
+        book = Book()
+        book.read(before, Format.OPENMETRICS)
+        try:
+            outcomes.append(book.read(body, Format.OPENMETRICS).exemplars)
+        except ExpositionError:
+            outcomes.append("refused")
+    assert outcomes[0] == outcomes[1]
 
 
 def test_gives_the_same_metadata_object() -> None:
@@ -97,6 +127,14 @@ def test_no_nan_passes_for_a_staleness_marker() -> None:
         values = book.read(b"a NaN\nb -nan\n").values
         assert np.isnan(values).all()
         assert not is_stale(values).any()
+
+
+def test_blanks_behind_known_lines_mean_what_they_mean_elsewhere() -> None:
+    """Tabs and trailing blanks are read as of a new line."""
+    book = Book()
+    book.read(b"a 1\nb 1\n")
+    reading = book.read(b"a 2\t\nb 3\t7\n")
+    assert (reading.values.tolist(), reading.times_ms) == ([2.0, 3.0], {1: 7})
 
 
 def test_infinities_are_values_of_known_lines() -> None:

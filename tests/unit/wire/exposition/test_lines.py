@@ -221,13 +221,19 @@ def test_formats_bounds_as_go_does(value: float, text: str) -> None:
     assert format_bound(value) == text
 
 
-def test_has_a_head_only_where_the_value_ends_the_line() -> None:
-    """What may be remembered of a line is what stands before its value, where nothing follows it."""
-    heads = [
-        line('a{b="c"} 1').head,
-        line("a 1 5").head,
-        line("a 1 # {} 1", OPEN).head,
-        line("a  1").head,
-        line("a\t1").head,
-    ]
-    assert heads == [b'a{b="c"}', b"", b"", b"a ", b""]
+@pytest.mark.parametrize(
+    ("text", "form", "head"),
+    [
+        ('a{b="c"} 1', TEXT, b'a{b="c"}'),
+        ("a 1 5", TEXT, b"a"),
+        ("a   1", TEXT, b"a  "),
+        ('a{b="c",} 1 5', TEXT, b'a{b="c",}'),
+        ("a\t1", TEXT, b""),
+        ('a{b="c"}1', TEXT, b""),
+        ("a 1 # {} 1", OPEN, b"a"),
+        ("a 1 5 # {} 1", OPEN, b"a"),
+    ],
+)
+def test_the_head_is_what_stands_before_the_value(text: str, form: Format, head: bytes) -> None:
+    """What may be remembered of a line is what stands before the blank before its value."""
+    assert line(text, form).head == head

@@ -1,0 +1,146 @@
+"""Scraping: known and new pages, over a real socket, into an intake that keeps nothing; the client beside httpx."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+
+import httpx
+from prometheus_client import CollectorRegistry
+
+from anyascope.clock import NS_PER_S, SystemClock
+from anyascope.collect.http import FetchBounds, HttpFetcher
+from anyascope.collect.scrape import TargetScraper
+from anyascope.collect.scrape_config import HttpOptions, ScrapeConfig, TlsOptions
+from anyascope.collect.tally import ScrapeTally
+from anyascope.collect.targets import Target
+from anyascope.collect.tls import TlsContexts
+from anyascope.model.labels import labels_of
+from anyascope.model.metrics import MetricBatch
+from anyascope.ports import Admission
+from figures import show
+from support.collecting import RecordingIntake
+
+SAMPLES = 100_000
+ROUNDS = 10
+SMALL_ROUNDS = 300
+KNOWN_PER_S_MIN = 200_000  # the issue's bar
+TEXT = "Content-Type: text/plain; version=0.0.4\r\n"
+OPEN = "Content-Type: application/openmetrics-text; version=1.0.0\r\n"
+
+
+class Sink(RecordingIntake):
+    """Takes everything and keeps nothing."""
+
+    async def metrics(self, batch: MetricBatch, *, source: str) -> Admission:  # noqa: ARG002
+        return Admission(batch.rows)
+
+
+def text_page(number: int, *, samples: int = SAMPLES, churn: int = 0) -> bytes:
+    """A page as a large exporter has it: four labels, values that change; `churn` of its series are new each time."""
+    lines = ["# HELP http_request_duration_seconds Latency.", "# TYPE http_request_duration_seconds histogram"]
+    for row in range(samples):
+        handler = f"/api/v1/{row}" if row >= churn else f"/new/{number}/{row}"
+        lines.append(
+            f'http_request_duration_seconds_bucket{{method="GET",handler="{handler}",code="200",le="0.5"}} '
+            f"{row * 0.5 + number}"
+        )
+    return ("\n".join(lines) + "\n").encode()
+
+
+def exemplar_page(number: int) -> bytes:
+    """An OpenMetrics page on which every tenth sample has an exemplar."""
+    lines = ["# TYPE h histogram"]
+    for row in range(SAMPLES):
+        exemplar = f' # {{trace_id="{row:032x}"}} 0.3' if row % 10 == 0 else ""
+        lines.append(f'h_bucket{{handler="/{row}",le="1.0"}} {row + number}{exemplar}')
+    return ("\n".join([*lines, "# EOF"]) + "\n").encode()
+
+
+async def serve(pages: Callable[[], tuple[bytes, str]]) -> asyncio.Server:
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while await reader.readuntil(b"\r\n\r\n"):
+                body, headers = pages()
+                writer.write(f"HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\n{headers}\r\n".encode() + body)
+                await writer.drain()
+        except (asyncio.IncompleteReadError, asyncio.CancelledError, ConnectionError):
+            writer.close()
+
+    return await asyncio.start_server(handle, "127.0.0.1", 0)
+
+
+async def scrape_pages(name: str, pages: list[bytes], headers: str, *, bar: float | None = None) -> None:
+    """Scrape each page once after a first one that teaches the lines; samples a second, fetching and drafting included."""
+    left = list(pages)
+    server = await serve(lambda: (left.pop(0), headers))
+    port = server.sockets[0].getsockname()[1]
+    config = ScrapeConfig("bench")
+    clock = SystemClock()
+    scraper = TargetScraper(
+        Target(labels_of({"job": "bench", "instance": "a:1"}), f"http://127.0.0.1:{port}/metrics", 15.0, 10.0),
+        config,
+        fetcher=HttpFetcher(config.http, TlsContexts(TlsOptions())),
+        intake=Sink(),
+        clock=clock,
+        tally=ScrapeTally(CollectorRegistry()),
+    )
+    until_ns = clock.now_ns() + 3600 * NS_PER_S
+    started = time.perf_counter()
+    await scraper.scrape(clock.now_ns(), until_ns=until_ns)
+    first_s = time.perf_counter() - started
+    samples = SAMPLES
+    if bar is not None:
+        show("scrape: a page never seen before", samples / first_s, "samples/s")
+    took = []
+    for _ in pages[1:]:
+        started, cpu = time.perf_counter(), time.process_time()
+        await scraper.scrape(clock.now_ns(), until_ns=until_ns)
+        took.append((time.perf_counter() - started, time.process_time() - cpu))
+    assert scraper.view().last_error == "", scraper.view().last_error
+    wall = sorted(pair[0] for pair in took)[len(took) // 2]
+    cpu = sorted(pair[1] for pair in took)[len(took) // 2]
+    show(f"scrape: {name}", samples / wall, "samples/s", bar=bar)
+    if bar is not None:
+        show(f"scrape: {name}, of processor time (both ends)", samples / cpu, "samples/s")
+    scraper.close()
+    server.close()
+    await asyncio.sleep(0)
+
+
+async def compare_clients() -> None:
+    """Milliseconds of processor time a small scrape, both ends: our client and httpx."""
+    page = text_page(0, samples=500)
+    server = await serve(lambda: (page, TEXT))
+    url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/metrics"
+    ours = HttpFetcher(HttpOptions(), TlsContexts(TlsOptions()))
+    bounds = FetchBounds(10.0, 10_000_000)
+    for _ in range(20):
+        await ours.get(url, headers=(), bounds=bounds)
+    started = time.process_time()
+    for _ in range(SMALL_ROUNDS):
+        await ours.get(url, headers=(), bounds=bounds)
+    show("fetch of 500 lines: ours", (time.process_time() - started) / SMALL_ROUNDS * 1000, "ms CPU")
+    ours.close()
+    async with httpx.AsyncClient() as client:
+        for _ in range(20):
+            await client.get(url)
+        started = time.process_time()
+        for _ in range(SMALL_ROUNDS):
+            await client.get(url)
+        show("fetch of 500 lines: httpx", (time.process_time() - started) / SMALL_ROUNDS * 1000, "ms CPU")
+    server.close()
+
+
+async def main() -> None:
+    await scrape_pages("known lines", [text_page(n) for n in range(ROUNDS)], TEXT, bar=KNOWN_PER_S_MIN)
+    await scrape_pages(
+        "1% of the lines new each time", [text_page(n, churn=SAMPLES // 100) for n in range(ROUNDS)], TEXT
+    )
+    await scrape_pages("OpenMetrics, 10% with exemplars", [exemplar_page(n) for n in range(ROUNDS)], OPEN)
+    await compare_clients()
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
