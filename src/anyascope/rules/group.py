@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -73,6 +74,7 @@ class GroupEvaluation:
         self.judged_ns = 0
         self.is_unsent = False
         self.write_error = ""
+        self._writing: asyncio.Task[None] | None = None
         offset_s = group.query_offset_s
         self._offset_ms = round((house.options.query_offset_s if offset_s is None else offset_s) * 1000)
         self.interval_s = group.interval_s or house.options.interval_s
@@ -89,15 +91,17 @@ class GroupEvaluation:
         for index in chosen:
             state = self.rules[index]
             if state.reads.touches(unwritten):
+                await self.settle()
                 await self._write(waiting)
                 waiting, unwritten = [], frozenset()
             samples = await self._evaluate_rule(state, moment)
             waiting.extend(samples)
             unwritten |= writes_of(state.rule)
             count += len(samples)
-        await self._write(waiting)
+        # The commit takes up to a tenth of a second, for which nobody here needs to wait: the next arrival may be judged.
+        await self.settle()
+        self._writing = asyncio.create_task(self._write(waiting))
         await self._save(now_ns)
-        self.judged_ns = now_ns
         self.duration_s = (self._house.clock.monotonic_ns() - began_ns) / NS_PER_S
         self._tell_metrics(cause, rules=len(chosen), samples=count)
 
@@ -188,6 +192,12 @@ class GroupEvaluation:
 
     # --- keeping ------------------------------------------------------------------------------------------------------
 
+    async def settle(self) -> None:
+        """Return once everything that was made is stored, or refused."""
+        writing, self._writing = self._writing, None
+        if writing is not None:
+            await writing
+
     async def _write(self, samples: Sequence[Sample]) -> None:
         if not samples:
             return
@@ -235,12 +245,14 @@ class GroupEvaluation:
         self._saved, self._saved_ns = signature, now_ns
 
     async def save(self) -> None:
-        """Keep the state as it is now, at the end."""
+        """Store what waits and keep the state as it is now, at the end."""
+        await self.settle()
         self._saved_ns = 0
         await self._save(self._house.clock.now_ns())
 
     async def retire(self, *, kept: Collection[str] = ()) -> None:
         """End the alerts and series of rules that are gone: all but those of these keys (`persist.rule_keys`)."""
+        await self.settle()
         now_ns = self._house.clock.now_ns()
         ended: list[Labels] = []
         for key, state in zip(self._keys, self.rules, strict=True):

@@ -17,6 +17,8 @@ STOP_S = 5.0  # an evaluation under way at the end may take so long; then it is 
 SEND_RETRY_S = 1.0  # alerting said no: its store is busy or full for a moment
 ARRIVAL_DUTY = 4  # after an evaluation by arrival, rest so many times its length: at most a fifth of a core a group
 
+BROKEN_REST_S = 1.0  # after a fault of ours: long enough not to fill the log, short enough to be back soon
+
 log = structlog.get_logger("anyascope.rules")
 
 
@@ -67,21 +69,35 @@ class GroupRunner:
         self._wake.set()
 
     async def _run(self) -> None:
-        due_ns = slot_after(self._house.clock.now_ns(), self.evaluation.group.key, self._interval_ns)
+        due_ns = self._slot_after_now()
         while True:
             await self._wait(due_ns)
             if self._is_stopping:
                 return
-            now_ns = self._house.clock.now_ns()
-            if now_ns >= due_ns:
-                due_ns = await self._tick(due_ns, now_ns)
-            elif self._arrived:
-                await self._evaluate_arrived(now_ns)
-            if self.evaluation.is_unsent:
-                await self._send_again()
-            if due_ns - self._house.clock.now_ns() > self._interval_ns:
-                # The machine's clock was set back: wait for the next due time by the new one.
-                due_ns = slot_after(self._house.clock.now_ns(), self.evaluation.group.key, self._interval_ns)
+            try:
+                due_ns = await self._work(due_ns)
+            except Exception:
+                # A fault of ours, or of a neighbour who raises what nobody announced, must not end the group for good.
+                log.exception("group_broke", group=self.evaluation.group.key)
+                await self._house.clock.sleep(BROKEN_REST_S)
+                due_ns = self._slot_after_now()
+
+    async def _work(self, due_ns: int) -> int:
+        """Do what is due now; when the group is next due by time."""
+        now_ns = self._house.clock.now_ns()
+        if now_ns >= due_ns:
+            due_ns = await self._tick(due_ns, now_ns)
+        elif self._arrived:
+            await self._evaluate_arrived(now_ns)
+        if self.evaluation.is_unsent:
+            await self._send_again()
+        if due_ns - self._house.clock.now_ns() > self._interval_ns:
+            # The machine's clock was set back: wait for the next due time by the new one.
+            due_ns = self._slot_after_now()
+        return due_ns
+
+    def _slot_after_now(self) -> int:
+        return slot_after(self._house.clock.now_ns(), self.evaluation.group.key, self._interval_ns)
 
     async def _wait(self, due_ns: int) -> None:
         """Until the group is due by time, or something has arrived and the rest after the last arrival is over."""

@@ -211,6 +211,7 @@ class _Case:
         """Whether a rule failed, which ends the test."""
         for group in self._groups:
             await group.evaluate(now_ns, range(len(group.rules)), cause="interval")
+            await group.settle()
             failed = [state for state in group.rules if state.health is RuleHealth.ERR]
             self._failures.extend(
                 f"rule {state.rule.name}, time {_shown_s(now_ns - self._start_ns)}: {state.error}" for state in failed

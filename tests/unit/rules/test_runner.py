@@ -180,3 +180,30 @@ async def test_missed_intervals_are_counted(house):
     assert house.metric("prometheus_rule_group_iterations_missed_total", rule_group="r.yml;g") >= 3
     phase_ms = phase_ns("r.yml;g", 30 * NS_PER_S) // 1_000_000
     assert {(time_ms - phase_ms) % 30_000 for _, time_ms in house.engine.asked} <= {0, 1}
+
+
+async def test_a_fault_does_not_end_the_group(house):
+    """What nobody announced, such as a bug in the store, costs one evaluation, not the group."""
+    house.engine.answers["up == 0"] = [({}, 0.0)]
+    house.pipe.error = RuntimeError("boom")
+    await house.start("groups: [{name: g, interval: 30s, rules: [{alert: A, expr: up == 0}]}]")
+    await house.clock.advance(120)
+    house.pipe.error = None
+
+    await house.clock.advance(60)
+
+    assert len(house.engine.asked) >= 4
+    assert house.pipe.written()
+
+
+async def test_clock_that_is_set_back(house):
+    """When the machine's clock is set back the group goes on by the new time."""
+    await house.start("groups: [{name: g, interval: 30s, rules: [{record: a, expr: up}]}]")
+    await house.clock.advance(60)
+    house.clock._now_ns -= 3600 * NS_PER_S
+    await house.send({"__name__": "up"}, 1.0)
+    asked = len(house.engine.asked)
+
+    await house.clock.advance(60)
+
+    assert len(house.engine.asked) >= asked + 1
