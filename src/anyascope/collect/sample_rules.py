@@ -21,13 +21,22 @@ _LEGACY_LABEL = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 
 
 class ScrapeRejectedError(AnyascopeError):
-    """A target's page was read and may not be used; `limit` names the limit that it passed, if it is one."""
+    """A target's page was read and may not be used.
+
+    Args:
+        message: why, for a person.
+        limit: which limit it passed, if it is one.
+        scraped, relabelled: how many samples it had, and after relabelling, where that was counted: the report tells
+            them, so that it can be seen how far past the limit the target is.
+    """
 
     code = "scrape_rejected"
 
-    def __init__(self, message: str, *, limit: str = "") -> None:
+    def __init__(self, message: str, *, limit: str = "", scraped: int = 0, relabelled: int = 0) -> None:
         super().__init__(message)
         self.limit = limit
+        self.scraped = scraped
+        self.relabelled = relabelled
 
 
 def final_labels(pairs: Pairs, target: Labels, config: ScrapeConfig) -> Labels | None:

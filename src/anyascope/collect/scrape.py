@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -62,10 +62,11 @@ class _Page:
     exemplars: Mapping[int, LineExemplar]
     metadata: tuple[MetricMetadata, ...]
     scraped: int
+    relabelled: int
     warning: str = ""
 
 
-_NOTHING = _Page(np.empty(0, np.int64), np.empty(0, np.float64), {}, {}, (), 0)
+_NOTHING = _Page(np.empty(0, np.int64), np.empty(0, np.float64), {}, {}, (), 0, 0)
 
 
 class TargetScraper:
@@ -121,8 +122,10 @@ class TargetScraper:
             error = ""
         except (FetchError, ScrapeRejectedError, ExpositionError) as fault:
             page, error = _NOTHING, str(fault)
-            if isinstance(fault, ScrapeRejectedError) and fault.limit:
-                self._tally.limit_hits.labels(limit=fault.limit).inc()
+            if isinstance(fault, ScrapeRejectedError):
+                page = replace(_NOTHING, scraped=fault.scraped, relabelled=fault.relabelled)
+                if fault.limit:
+                    self._tally.limit_hits.labels(limit=fault.limit).inc()
         duration_s = (self._clock.monotonic_ns() - started_ns) / NS_PER_S
         self._tell(error, page.warning, duration_s)
         await self._hand_in(page, error, duration_s, time_ms=time_ns // NS_PER_MS, until_ns=until_ns)
@@ -190,7 +193,10 @@ class TargetScraper:
         limit = self.config.limits.sample_limit
         if limit and len(page.slots) > limit:
             raise ScrapeRejectedError(
-                f"sample limit exceeded (samples: {len(page.slots)}, limit: {limit})", limit="sample_limit"
+                f"sample limit exceeded (samples: {len(page.slots)}, limit: {limit})",
+                limit="sample_limit",
+                scraped=page.scraped,
+                relabelled=page.relabelled,
             )
         return page
 
@@ -215,7 +221,7 @@ class TargetScraper:
             0.0 if error else 1.0,
             duration_s,
             float(page.scraped),
-            float(len(page.slots)),
+            float(page.relabelled),
             float(self._book.count_new(page.slots)),
         ]
         own_slots = [self._book.slot_of(report_labels(name, self.target.labels)) for name in REPORT_NAMES]
@@ -278,9 +284,6 @@ def _kept(reading: Reading, *, honor_timestamps: bool) -> _Page:
     if repeated:
         keep[repeated] = False
     warning = f"{len(repeated)} samples repeat a series of the same page; the first one stands" if repeated else ""
-    scraped = len(reading.slots)
-    if keep.all():
-        return _Page(reading.slots, reading.values, times_ms, reading.exemplars, reading.metadata, scraped, warning)
     place = np.cumsum(keep) - 1
     return _Page(
         slots=reading.slots[keep],
@@ -288,7 +291,8 @@ def _kept(reading: Reading, *, honor_timestamps: bool) -> _Page:
         times_ms={int(place[at]): time_ms for at, time_ms in times_ms.items() if keep[at]},
         exemplars={int(place[at]): found for at, found in reading.exemplars.items() if keep[at]},
         metadata=reading.metadata,
-        scraped=scraped,
+        scraped=len(reading.slots),
+        relabelled=int(np.count_nonzero(reading.slots != DROPPED)),
         warning=warning,
     )
 

@@ -211,6 +211,7 @@ async def test_the_sample_limit_refuses_the_page() -> None:
     await scene.scrape()
     assert scene.report()["up"] == 0.0
     assert scene.scraper.view().last_error == "sample limit exceeded (samples: 3, limit: 2)"
+    assert scene.report()["scrape_samples_scraped"] == 3.0
     assert scene.counted("anyascope_scrape_limit_hits_total", limit="sample_limit") == 1.0
 
 
