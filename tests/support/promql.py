@@ -1,0 +1,62 @@
+"""An engine over a memory store that holds what a script loads."""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry
+
+from anyascope.clock import SystemClock
+from anyascope.model.labels import Labels, labels_of
+from anyascope.model.metrics import MetricBatch, SampleBatch
+from anyascope.promql.engine import Engine
+from anyascope.promql.options import EngineOptions
+from anyascope.promql.script import Histogram, Load, parse_script
+from anyascope.store.memory.metrics import MemoryMetrics
+
+
+def engine_over(store: MemoryMetrics, options: EngineOptions | None = None) -> Engine:
+    return Engine(store, options=options, clock=SystemClock(), registry=CollectorRegistry())
+
+
+async def store_of(script: str) -> MemoryMetrics:
+    """A store after the `load` commands of a script."""
+    store = MemoryMetrics()
+    for command in parse_script(script):
+        assert isinstance(command, Load)
+        samples = [
+            (row.labels, index * command.step_ms, item)
+            for row in command.rows
+            for index, item in enumerate(row.items)
+            if item is not None and not isinstance(item, Histogram)
+        ]
+        await store.write_metrics(MetricBatch(samples=SampleBatch.of(samples)))
+    return store
+
+
+async def loaded(script: str, options: EngineOptions | None = None) -> Engine:
+    return engine_over(await store_of(script), options)
+
+
+def named(metric: str, **labels: str) -> Labels:
+    return labels_of({"__name__": metric, **labels})
+
+
+async def answers(engine: Engine, query: str, at_s: float) -> dict[Labels, float]:
+    """The vector or scalar of an instant query."""
+    return dict((await engine.instant(query, round(at_s * 1000))).pairs())
+
+
+async def ranged(engine: Engine, query: str, steps_s: tuple[int, int, int]) -> dict[Labels, dict[int, float]]:
+    """The matrix of a range query from, to and every so many seconds: values by second, by labels."""
+    start_s, end_s, step_s = steps_s
+    frame = (await engine.range(query, start_s * 1000, end_s * 1000, step_s * 1000)).frame
+    bounds = frame.offsets.tolist()
+    return {
+        labels: dict(
+            zip(
+                (frame.times_ms[bounds[row] : bounds[row + 1]] // 1000).tolist(),
+                frame.values[bounds[row] : bounds[row + 1]].tolist(),
+                strict=True,
+            )
+        )
+        for row, labels in enumerate(frame.labels)
+    }

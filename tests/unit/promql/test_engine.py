@@ -1,0 +1,269 @@
+"""The engine: what it asks the store, what it allows, what it answers."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from anyascope.clock import SystemClock
+from anyascope.errors import InvalidInputError, UnsupportedError
+from anyascope.frames.samples import SampleFrame
+from anyascope.promql.engine import Engine
+from anyascope.promql.errors import QueryError, QuerySyntaxError, QueryTimeoutError
+from anyascope.promql.options import EngineOptions, QueryLimits
+from anyascope.promql.result import ResultKind
+from anyascope.store.api.metrics import Selection
+from anyascope.store.memory.metrics import MemoryMetrics
+from support.promql import answers, loaded, named, ranged, store_of
+
+LOAD = """
+load 1m
+    requests_total{code="200"} 0+60x10
+    requests_total{code="500"} 0+6x10
+    temperature 20 21 NaN 23 stale
+"""
+
+
+class Recording(MemoryMetrics):
+    """A store that remembers what it was asked."""
+
+    def __init__(self, store: MemoryMetrics) -> None:
+        self._store = store
+        self.asked: list[Selection] = []
+
+    async def select(self, selection: Selection) -> SampleFrame:
+        self.asked.append(selection)
+        return await self._store.select(selection)
+
+
+class Slow(MemoryMetrics):
+    """A store that does not answer in time."""
+
+    async def select(self, selection: Selection) -> SampleFrame:
+        await asyncio.sleep(60)
+        return await super().select(selection)
+
+
+async def asked_by(query: str, *, start_ms: int = 600_000, end_ms: int = 600_000, step_ms: int = 0) -> list[Selection]:
+    store = Recording(await store_of(LOAD))
+    engine = Engine(store, clock=SystemClock(), registry=CollectorRegistry())
+    if step_ms:
+        await engine.range(query, start_ms, end_ms, step_ms)
+    else:
+        await engine.instant(query, start_ms)
+    return store.asked
+
+
+async def test_an_instant_selector_sees_the_newest_sample_within_the_lookback() -> None:
+    """The look-back's left bound is exclusive: a sample exactly as old as it is gone."""
+    engine = await loaded("load 1m\n    up 1")
+
+    assert await answers(engine, "up", 299.999) == {named("up"): 1}
+    assert await answers(engine, "up", 300) == {}
+
+
+async def test_the_lookback_can_be_given() -> None:
+    """A query may look further back than the engine does by itself."""
+    engine = await loaded("load 1m\n    up 1")
+
+    assert len(await engine.instant("up", 600_000, lookback_ms=601_000)) == 1
+
+
+async def test_a_stale_marker_ends_a_series_at_once() -> None:
+    """After the marker there is no value, though the samples before are young; NaN is a value."""
+    engine = await loaded(LOAD)
+
+    assert math.isnan((await answers(engine, "temperature", 120))[named("temperature")])
+    assert await answers(engine, "temperature", 240) == {}
+    assert await answers(engine, "count_over_time(temperature[5m])", 290) == {(): 4}
+
+
+async def test_the_windows_of_all_selectors_are_asked_for_exactly() -> None:
+    """Range, offset and look-back widen what is read; both ends are inclusive."""
+    [ranged_over] = await asked_by(
+        "rate(requests_total[5m] offset 1m)", start_ms=300_000, end_ms=600_000, step_ms=60_000
+    )
+    [newest] = await asked_by("requests_total")
+
+    assert (ranged_over.start_ms, ranged_over.end_ms) == (-60_000 + 1, 540_000)
+    assert (newest.start_ms, newest.end_ms) == (300_001, 600_000)
+
+
+async def test_a_subquery_asks_for_its_own_steps_and_what_they_need() -> None:
+    """The first step of a subquery is the first multiple of its step after the left edge."""
+    [asked] = await asked_by("max_over_time(requests_total[5m:2m])")
+
+    assert (asked.start_ms, asked.end_ms) == (360_000 - 300_000 + 1, 600_000)
+
+
+async def test_the_same_selection_is_read_once() -> None:
+    """Selectors with the same matchers share a read where their stretches touch, and only there."""
+    assert len(await asked_by("rate(requests_total[5m]) / rate(requests_total[9m])")) == 1
+    assert len(await asked_by("requests_total - requests_total offset 1d")) == 2
+    assert len(await asked_by('requests_total{code="200"} / requests_total')) == 2
+
+
+async def test_a_range_query_has_a_value_at_each_step() -> None:
+    """Steps begin at the start and end at or before the end."""
+    engine = await loaded(LOAD)
+
+    found = await ranged(engine, "sum(requests_total)", (0, 150, 60))
+
+    assert found == {(): {0: 0, 60: 66, 120: 132}}
+
+
+async def test_a_range_query_is_sorted_by_labels() -> None:
+    """Whatever order an operator makes."""
+    engine = await loaded(LOAD)
+
+    result = await engine.range("topk(5, requests_total)", 0, 600_000, 60_000)
+
+    assert list(result.frame.labels) == sorted(result.frame.labels)
+
+
+async def test_scalars_and_strings_have_their_kinds() -> None:
+    """`1 + 1` is a scalar, a literal a string; as a range the scalar is a series without labels."""
+    engine = await loaded(LOAD)
+
+    scalar = await engine.instant("1 + 1", 0)
+    text = await engine.instant('"a"', 0)
+
+    assert (scalar.kind, list(scalar.pairs())) == (ResultKind.SCALAR, [((), 2.0)])
+    assert (text.kind, text.text) == (ResultKind.STRING, "a")
+    assert await ranged(engine, "1 + 1", (0, 60, 60)) == {(): {0: 2, 60: 2}}
+
+
+async def test_a_range_selector_gives_its_samples_as_they_are() -> None:
+    """Times are the samples' own; markers are left out."""
+    engine = await loaded(LOAD)
+
+    result = await engine.instant("temperature[4m]", 250_000)
+
+    assert result.kind is ResultKind.MATRIX
+    assert result.frame.times_ms.tolist() == [60_000, 120_000, 180_000]
+
+
+async def test_metric_names_are_dropped_where_the_meaning_changes() -> None:
+    """By functions and arithmetic, not by comparison; series that then are the same are an error."""
+    engine = await loaded('load 1m\n    a{x="1"} 1\n    b{x="1"} 2')
+
+    assert await answers(engine, "a > 0", 0) == {named("a", x="1"): 1}
+    assert await answers(engine, "-a", 0) == {(("x", "1"),): -1}
+    assert await answers(engine, "sum by (__name__) (-a)", 0) == {(): -1}
+    with pytest.raises(QueryError, match="vector cannot contain metrics with the same labelset"):
+        await answers(engine, 'abs({__name__=~"a|b"})', 0)
+
+
+async def test_a_note_names_its_place_in_the_query() -> None:
+    """Infos and warnings end in line and column of what they speak of."""
+    engine = await loaded(LOAD)
+
+    info = await engine.instant("1 +\n rate(temperature[5m])", 120_000)
+    warning = await engine.instant("quantile(7, temperature)", 60_000)
+
+    ending = 'name does not end in _total/_sum/_count/_bucket: "temperature" (2:7)'
+    assert info.infos == (f"PromQL info: metric might not be a counter, {ending}",)
+    assert warning.warnings == ("PromQL warning: quantile value should be between 0 and 1, got 7 (1:10)",)
+
+
+async def test_a_result_tells_what_it_took() -> None:
+    """Series and samples that the selectors read are counted once each."""
+    engine = await loaded(LOAD)
+
+    result = await engine.instant("requests_total + requests_total", 600_000)
+
+    assert (result.stats.series, result.stats.samples) == (2, 10)
+
+
+async def test_too_many_steps_are_refused() -> None:
+    """11,000 points a series, as Prometheus has it."""
+    engine = await loaded(LOAD)
+
+    await engine.range("1", 0, 11_000_000, 1_000)
+    with pytest.raises(InvalidInputError, match="exceeded maximum resolution of 11,000 points per timeseries"):
+        await engine.range("1", 0, 11_001_000, 1_000)
+
+
+async def test_a_range_must_make_sense() -> None:
+    """Step above zero, end after start, no range vector at the root."""
+    engine = await loaded(LOAD)
+
+    with pytest.raises(InvalidInputError, match="zero or negative"):
+        await engine.range("1", 0, 1, 0)
+    with pytest.raises(InvalidInputError, match="must not be before"):
+        await engine.range("1", 1, 0, 1)
+    with pytest.raises(InvalidInputError, match='invalid expression type "range vector"'):
+        await engine.range("temperature[5m]", 0, 1, 1)
+
+
+async def test_a_query_that_holds_too_many_values_ends() -> None:
+    """The limit counts what is read and what any part of the query holds."""
+    engine = await loaded(LOAD)
+
+    with pytest.raises(QueryError, match="too many samples"):
+        await engine.range("requests_total", 0, 600_000, 1_000, limits=QueryLimits(samples_max=1_000))
+    with pytest.raises(QueryError, match="too many samples"):
+        await engine.instant("max_over_time(temperature[100d:1s])", 0, limits=QueryLimits(samples_max=1_000))
+
+
+async def test_a_query_that_takes_too_long_ends() -> None:
+    """Waiting for the store counts."""
+    engine = Engine(Slow(), clock=SystemClock(), registry=CollectorRegistry())
+
+    with pytest.raises(QueryTimeoutError):
+        await engine.instant("up", 0, limits=QueryLimits(timeout_s=0.05))
+
+
+async def test_an_evaluation_that_takes_too_long_ends() -> None:
+    """The deadline is looked at between the parts of a query."""
+    engine = await loaded(LOAD)
+
+    with pytest.raises(QueryTimeoutError):
+        await engine.instant("requests_total", 0, limits=QueryLimits(timeout_s=0.0))
+
+
+async def test_a_large_query_is_evaluated_beside_the_loop() -> None:
+    """The answer is the same."""
+    engine = await loaded("load 1s\n    big_total 0+1x30000")
+
+    assert await answers(engine, "count_over_time(big_total[30001s])", 30_000) == {(): 30_001}
+
+
+async def test_unknown_functions_name_themselves() -> None:
+    """What the grammar knows and the engine does not is refused by name."""
+    engine = await loaded(LOAD)
+
+    with pytest.raises(UnsupportedError, match="info"):
+        await engine.instant("info(temperature)", 60_000)
+
+
+async def test_failures_are_counted_by_code() -> None:
+    """And successes by how long they took."""
+    registry = CollectorRegistry()
+    engine = Engine(MemoryMetrics(), clock=SystemClock(), registry=registry)
+
+    await engine.instant("1", 0)
+    with pytest.raises(QuerySyntaxError):
+        await engine.instant("1 +", 0)
+
+    assert registry.get_sample_value("anyascope_query_failures_total", {"code": "invalid_query"}) == 1
+    assert registry.get_sample_value("anyascope_query_duration_seconds_count", {"kind": "instant"}) == 1
+    assert registry.get_sample_value("anyascope_query_running") == 0
+
+
+async def test_a_query_is_read_once() -> None:
+    """Plans are remembered, up to a limit."""
+    engine = await loaded(LOAD)
+
+    assert engine.parse("temperature") is engine.parse("temperature")
+
+
+async def test_names_may_stay_until_the_end() -> None:
+    """With delayed removal an outer label function still sees the name."""
+    engine = await loaded(LOAD, EngineOptions(delayed_name_removal=True))
+    query = 'label_replace(rate(requests_total{code="200"}[5m]), "was", "$1", "__name__", "(.+)")'
+
+    assert list(await answers(engine, query, 600)) == [(("code", "200"), ("was", "requests_total"))]
