@@ -37,6 +37,8 @@ TOKEN_CHARS_MAX = 200  # of a deduplication token; ours are ids and hashes
 PARTITIONS_PER_INSERT_MAX = 1000  # days or weeks that one batch may touch: a part each, all merged later
 BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 
+NO_ROWS = pa.Table.from_batches([], schema=pa.schema([]))
+
 log = structlog.get_logger("anyascope.store")
 
 
@@ -229,7 +231,7 @@ class Engine:
 
     def _ask(self, statement: str, values: Mapping[str, str]) -> pa.Table:
         answer = self._with_handle(lambda handle: handle.query(statement, "ArrowStream", params=dict(values)).bytes())
-        return pa.ipc.open_stream(answer).read_all() if answer else pa.table({})
+        return pa.ipc.open_stream(answer).read_all() if answer else NO_ROWS
 
     def _kill(self, tag: str) -> None:
         """End a question whose asker went away. One that still waits for a thread was cancelled there already."""

@@ -339,9 +339,12 @@ class ChdbMetrics:
 
 
 def numpy_of(table: pa.Table, name: str) -> NDArray[Any]:
-    """A numeric column without copying where it is in one piece."""
-    column: NDArray[Any] = table[name].to_numpy()
-    return column
+    """A numeric column without NULLs; not copied where it is in one piece.
+
+    Arrow's own `to_numpy` would import pandas for it.
+    """
+    chunks = [np.from_dlpack(chunk) for chunk in table[name].chunks]
+    return chunks[0] if len(chunks) == 1 else np.concatenate(chunks)
 
 
 def has_repeats(table: pa.Table) -> bool:
@@ -361,8 +364,10 @@ def assembled(labels: Sequence[Labels], ids: NDArray[np.uint64], table: pa.Table
         table: what the disk has of them, sorted by id and time.
         recent: what memory has, all of it later.
     """
+    late = Columns.settled(recent.rows, recent.times_ms, recent.values)
+    if not len(table):
+        return frame_of(labels, late)
     order = np.argsort(ids)
     rows = order[np.searchsorted(ids[order], numpy_of(table, "series_id"))]
     early = regrouped(rows, numpy_of(table, "time_ms"), numpy_of(table, "value"))
-    late = Columns.settled(recent.rows, recent.times_ms, recent.values)
     return frame_of(labels, joined(Columns.settled(early.rows, early.times_ms, early.values), late, series=len(labels)))

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from anyascope.model.labels import Labels, metric_of
 from anyascope.model.metrics import Exemplar, HistogramSample, MetricMetadata
-from anyascope.store.chdb.native import Block, SharedAttributes, offsets
+from anyascope.store.chdb.native import Block, attribute_columns, offsets
 
 Ids = NDArray[np.uint64]
 
@@ -28,7 +28,7 @@ def sample_block(ids: Ids, times_ms: NDArray[np.int64], values: NDArray[np.float
 
 def labels_column(column: Sequence[Labels]) -> bytes:
     """A Map(String, String) column of label sets."""
-    return SharedAttributes.of(map(dict, column)).column(range(len(column)))
+    return attribute_columns(list(map(dict, column))).data
 
 
 def series_block(ids: Ids, labels: Sequence[Labels], *, first_ms: NDArray[np.int64], moved: Sequence[bool]) -> bytes:

@@ -34,7 +34,9 @@ class SeriesBook:
         if not len(table):
             return
         seen = await self._engine.ask("series_seen")
-        last_ms = dict(zip(seen["series_id"].to_pylist(), seen["last_ms"].to_pylist(), strict=True))
+        last_ms: dict[int, int] = {}
+        if len(seen):
+            last_ms = dict(zip(seen["series_id"].to_pylist(), seen["last_ms"].to_pylist(), strict=True))
         columns = (table[name].to_pylist() for name in ("series_id", "first_ms", "is_moved"))
         for labels, number, first_ms, is_moved in zip(label_sets(table), *columns, strict=True):
             known = self._index.ref_of(number)

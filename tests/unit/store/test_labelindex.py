@@ -1,0 +1,126 @@
+"""The label index."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from anyascope.errors import InvalidInputError
+from anyascope.model.labels import series_id
+from anyascope.store.labelindex import LabelIndex, Pattern
+from support.telemetry import labels, matchers
+
+
+def placed(index, *series):
+    ids = np.array([series_id(each) for each in series], np.uint64)
+    return index.place(series, ids)
+
+
+def test_series_get_a_reference_once():
+    """A known series keeps its reference, a new one is said to be fresh."""
+    index = LabelIndex()
+    first = placed(index, labels("a"), labels("b"))
+    second = placed(index, labels("b"), labels("c"), labels("a"))
+
+    assert first.fresh == (0, 1)
+    assert second.fresh == (1,)
+    assert second.refs.tolist() == [first.refs[1], 2, first.refs[0]]
+    assert len(index) == 3
+
+
+def test_a_taken_id_leads_to_another():
+    """A series whose id is taken lives under a second one, and stays there when the index is read back."""
+    index = LabelIndex()
+    one, other = labels("a", x="1"), labels("a", x="2")
+    ids = np.array([7, 7], np.uint64)
+    refs = index.place((one, other), ids).refs
+    assert index.place((other, one), ids).refs.tolist() == refs[::-1].tolist()
+    assert index.collisions == 1
+    assert index.is_moved(int(refs[1]))
+
+    again = LabelIndex()
+    for ref in refs.tolist():
+        again.add(index.labels(ref), int(index.ids(refs)[ref]), moved=index.is_moved(ref))
+
+    assert again.place((other, one), ids).fresh == ()
+
+
+def test_selections_are_sorted_and_follow_growth():
+    """A selection is sorted by labels and remembers nothing that has become wrong."""
+    index = LabelIndex()
+    placed(index, labels("up", job="b"), labels("up", job="a"))
+    asked = matchers("job=~[a-c]")
+    assert [index.labels(ref) for ref in index.select(asked).tolist()] == [labels("up", job="a"), labels("up", job="b")]
+
+    placed(index, labels("up", job="c"), labels("up", job="d"))
+
+    assert len(index.select(asked)) == 3
+
+
+def test_dropped_series_are_forgotten_everywhere():
+    """A dropped series is in no posting, value list or selection, and may come again."""
+    index = LabelIndex()
+    placed(index, labels("up", job="a"), labels("up", job="b"), labels("down", job="a"))
+    assert len(index.select(matchers("job=~.+"))) == 3
+
+    index.drop([0, 2])
+    index.drop([0])
+
+    assert [index.labels(ref) for ref in index.select(matchers("job=~.+")).tolist()] == [labels("up", job="b")]
+    assert len(index.select(matchers("job=a"))) == 0
+    assert index.values_of("job", index.every()) == ["b"]
+    assert index.largest_metrics(5) == (("up", 1),)
+    assert placed(index, labels("up", job="a")).refs.tolist() == [3]
+
+
+def test_times_bound_what_may_have_samples():
+    """Series are left out of stretches before their first and after their last sample."""
+    index = LabelIndex()
+    refs = placed(index, labels("a"), labels("b")).refs
+    index.saw(np.array([0, 0, 1], np.uint32), np.array([10, 20, 30], np.int64))
+
+    assert index.within(refs, start_ms=20, end_ms=29).tolist() == [0]
+    assert index.within(refs, start_ms=21, end_ms=29).tolist() == []
+    assert index.select_any([], start_ms=0, end_ms=99).tolist() == [0, 1]
+    assert index.quiet_since(25).tolist() == [0]
+
+
+@pytest.mark.parametrize("source", ["(", "*a", "[z-a]", "(?=x)"])
+def test_expressions_that_are_not_re2_are_refused(source):
+    """The message shows the expression."""
+    with pytest.raises(InvalidInputError) as caught:
+        Pattern(source)
+    assert repr(source) in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("source", "value", "expected"),
+    [
+        ("a|b", "b", True),
+        ("a|b", "ab", False),
+        ("a.c", "a\nc", True),
+        ("a", "A", False),
+        ("(?i)a", "A", True),
+        ("", "", True),
+        ("a|", "", True),
+        ("x+", "xx\n", False),
+        ("[^a]", "é", True),
+    ],
+)
+def test_expressions_match_whole_values(source, value, expected):
+    """Anchored at both ends, the dot matching line breaks."""
+    assert Pattern(source).matches(value) is expected
+
+
+def test_an_index_grows_past_its_first_capacity():
+    """Thousands of series keep their ids and times."""
+    index = LabelIndex()
+    series = [labels("up", n=str(number)) for number in range(3000)]
+    refs = placed(index, *series).refs
+    index.saw(refs, np.arange(3000, dtype=np.int64))
+
+    assert index.ids(refs).tolist() == [series_id(each) for each in series]
+    assert index.last_ms(refs).tolist() == list(range(3000))
+    assert len(index.select(matchers("n=~1.*", "n!~.*5"))) == sum(
+        str(n).startswith("1") and not str(n).endswith("5") for n in range(3000)
+    )
