@@ -36,7 +36,7 @@ export function BarChart({ times, bucketS, layers, zone, height, label, onZoom }
     const bars = uPlot.paths.bars?.({ size: [0.86, 40], align: 1 });
     return {
       height,
-      padding: [10, 12, 0, 0],
+      padding: [10, 22, 0, 0],
       legend: { show: false },
       cursor: { points: { show: false }, drag: { x: true, y: false, setScale: false }, y: false },
       scales: { x: { time: true, range: () => [startS, endS] }, y: { range: (_chart, _least, most) => [0, Math.max(most * 1.08, 1)] } },

@@ -49,7 +49,7 @@ export function TimeChart({ columns, names, unit, zone, stacked, shown, group, l
     const indices = stacked ? [...order].reverse() : order;
     return {
       height,
-      padding: [10, 12, 0, 0],
+      padding: [10, 22, 0, 0],
       legend: { show: false },
       cursor: { sync: { key: group, setSeries: false }, points: { size: 7 }, drag: { x: true, y: false, setScale: false }, focus: { prox: 24 } },
       focus: { alpha: 0.35 },

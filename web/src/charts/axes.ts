@@ -20,8 +20,8 @@ export function timeAxis(ink: Ink, zone: Zone): uPlot.Axis {
   return {
     stroke: ink.text,
     font: FONT,
-    size: 28,
-    gap: 4,
+    size: 30,
+    gap: 7,
     space: 70,
     grid: { stroke: ink.grid, width: 1 },
     ticks: { show: false },

@@ -7,11 +7,14 @@ export function seriesColor(index: number, isDark: boolean): string {
   return palette[index % palette.length] ?? "#888888";
 }
 
+/** Places of the palette that a name may have: red is kept for what failed. */
+const NAME_PLACES = [0, 1, 2, 3, 4, 5, 7, 8, 9];
+
 /** A service keeps its colour on every screen: it comes from its name. */
 export function nameColor(name: string, isDark: boolean): string {
   let hash = 7;
   for (let index = 0; index < name.length; index += 1) hash = (Math.imul(hash, 31) + name.charCodeAt(index)) >>> 0;
-  return seriesColor(hash, isDark);
+  return seriesColor(NAME_PLACES[hash % NAME_PLACES.length] ?? 0, isDark);
 }
 
 /** Colours of the levels of logs on a canvas, which cannot read the style sheet's variables. */

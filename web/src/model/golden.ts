@@ -70,14 +70,14 @@ export const GOLDEN: readonly SignalGroup[] = [
     asks: "How long does it take?",
     signals: [
       {
-        name: "Answers, 95th percentile",
+        name: "Answers (p95)",
         query: "histogram_quantile(0.95, sum by (le) (rate(anyascope_http_request_duration_seconds_bucket[5m])))",
         unit: "seconds",
         warnAt: 1,
         actAt: 5,
       },
       {
-        name: "Storing, 95th percentile",
+        name: "Storing (p95)",
         query: "histogram_quantile(0.95, sum by (le) (rate(anyascope_ingest_flush_seconds_bucket[5m])))",
         unit: "seconds",
         warnAt: 1,

@@ -60,6 +60,24 @@ const looks = EditorView.theme({
   ".cm-diagnostic-error": { borderLeftColor: "var(--as-error)" },
 });
 
+/**
+ * Types over a selection ourselves.
+ *
+ * Chromium would keep the replaced text's look with an inline style, which the page's policy forbids and reports.
+ */
+const typeOver = EditorView.domEventHandlers({
+  beforeinput: (event, view) => {
+    const { from, to } = view.state.selection.main;
+    const text = event.data;
+    if (event.inputType !== "insertText" || from === to || !text || view.composing) return false;
+    event.preventDefault();
+    const insert = () => view.state.update(view.state.replaceSelection(text), { userEvent: "input.type", scrollIntoView: true });
+    const handled = view.state.facet(EditorView.inputHandler).some((handle) => handle(view, from, to, text, insert));
+    if (!handled) view.dispatch(insert());
+    return true;
+  },
+});
+
 /** A PromQL editor: completion and checks while typing, Enter runs, Shift-Enter breaks the line. */
 export function QueryEditor({ value, label, completion, onChange, onRun }: Props) {
   const place = useRef<HTMLDivElement>(null);
@@ -91,6 +109,7 @@ export function QueryEditor({ value, label, completion, onChange, onRun }: Props
           closeBrackets(),
           autocompletion(),
           EditorView.lineWrapping,
+          typeOver,
           syntaxHighlighting(colors),
           looks,
           promql.asExtension(),

@@ -57,12 +57,13 @@ describe("buildTree", () => {
     expect(tree.errors).toBe(1);
   });
 
-  it("takes a chain of 10,000 spans, and 10,000 beside each other, within a second", () => {
-    const chain = Array.from({ length: 10_000 }, (_, index) => span(`${index}`, index ? `${index - 1}` : "", index, 1));
+  it("takes a chain of 30,000 spans and 10,000 beside each other without walking twice", () => {
+    const chain = Array.from({ length: 30_000 }, (_, index) => span(`${index}`, index ? `${index - 1}` : "", index, 1));
     const begun = performance.now();
-    expect(visibleRows(buildTree(trace(...chain)), new Set())).toHaveLength(10_000);
+    expect(visibleRows(buildTree(trace(...chain)), new Set())).toHaveLength(30_000);
     expect(visibleRows(buildTree(makeTrace("ffff")), new Set())).toHaveLength(10_000);
-    expect(performance.now() - begun).toBeLessThan(1_000);
+    // Half a second on an idle machine; a walk for every span would take twenty.
+    expect(performance.now() - begun).toBeLessThan(8_000);
   });
 
   it("is empty for a trace without spans", () => expect(buildTree(trace()).roots).toEqual([]));

@@ -1,0 +1,108 @@
+"""A browser, a server that watches and one that has nothing; every page is checked for complaints at its end."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
+
+from anyascope.webui.assets import DIST, INDEX
+from support import page_server as servers
+
+CHROMIUM = Path(os.environ.get("CHROMIUM", "/usr/bin/chromium"))
+FLAGS = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"]
+PATIENCE_MS = 20_000  # a shared machine draws slowly; what is there comes at once
+
+WATCH_POLICY = """
+window.violations = [];
+document.addEventListener("securitypolicyviolation", (event) => {
+  window.violations.push(`${event.violatedDirective}: ${event.blockedURI} ${event.sample}`);
+});
+"""
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Chromium, or skip."""
+    if not CHROMIUM.exists():
+        pytest.skip("chromium is not installed: run `bash .ci/components` (or set CHROMIUM to its path)")
+    if not (DIST / INDEX).is_file():
+        pytest.skip("the page is not built: run `make web`")
+    expect.set_options(timeout=PATIENCE_MS)
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield started
+        started.close()
+
+
+@pytest.fixture(scope="session")
+def watching(tmp_path_factory: pytest.TempPathFactory) -> Iterator[servers.Server]:
+    """A server with data of every kind."""
+    with servers.watching(tmp_path_factory.mktemp("watching")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def empty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[servers.Server]:
+    """A server that collects nothing and was sent nothing."""
+    with servers.running(tmp_path_factory.mktemp("empty"), "--no-collect") as server:
+        yield server
+
+
+class Complaints:
+    """What a browser complains about while a page is used."""
+
+    def __init__(self) -> None:
+        self.found: list[str] = []
+        self.expected: tuple[str, ...] = ()
+
+    def watch(self, page: Page) -> None:
+        page.on("console", self._console)
+        page.on("pageerror", lambda error: self.found.append(f"uncaught: {error}"))
+
+    def expect(self, *texts: str) -> None:
+        """Complaints with one of these texts belong to the test."""
+        self.expected = texts
+
+    def unexpected(self) -> list[str]:
+        return [text for text in self.found if not any(known in text for known in self.expected)]
+
+    def _console(self, message: ConsoleMessage) -> None:
+        if message.type in {"error", "warning"}:
+            self.found.append(f"console {message.type}: {message.text}")
+
+
+@pytest.fixture
+def complaints() -> Complaints:
+    return Complaints()
+
+
+@pytest.fixture
+def open_context(browser: Browser) -> Iterator[Callable[..., BrowserContext]]:
+    """Makes contexts with their own looks, closed at the end."""
+    made: list[BrowserContext] = []
+
+    def make(**options: object) -> BrowserContext:
+        given = {"viewport": {"width": 1280, "height": 900}, "timezone_id": "Europe/Vienna", **options}
+        context = browser.new_context(**given)  # type: ignore[arg-type]
+        context.set_default_timeout(PATIENCE_MS)
+        context.add_init_script(WATCH_POLICY)
+        made.append(context)
+        return context
+
+    yield make
+    for context in made:
+        context.close()
+
+
+@pytest.fixture
+def page(open_context: Callable[..., BrowserContext], complaints: Complaints) -> Iterator[Page]:
+    """A page whose console stays silent and which never breaks its policy."""
+    opened = open_context().new_page()
+    complaints.watch(opened)
+    yield opened
+    assert opened.evaluate("window.violations") == []
+    assert complaints.unexpected() == []

@@ -1,0 +1,123 @@
+"""A real server in a process of its own, for a browser to look at."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+from support import custody_story
+from support.components import REPOSITORY
+
+READY_S = 60.0
+STOP_S = 15.0
+
+RULES = """
+groups:
+  - name: custody
+    interval: 1s
+    rules:
+      - alert: SignerDown
+        expr: vector(1) > 0
+        labels: {severity: critical, category: availability, source: signer}
+        annotations:
+          summary: The signer hsm-1 does not answer
+          description: No signature for 60 s.
+          runbook_url: https://example.org/runbooks/signer
+      - alert: BackupLate
+        expr: vector(26) > 24
+        labels: {severity: high, category: data, source: backup}
+        annotations: {summary: The last backup is 26 hours old}
+      - alert: FeeAbovePolicy
+        expr: vector(12) > 10
+        for: 1h
+        labels: {severity: medium, category: performance, source: fees}
+        annotations: {summary: Fees are 12 % above the policy}
+      - record: job:up:count
+        expr: count by (job) (up)
+"""
+
+# Port 9 is "discard": nobody listens there, so that attempts fail and are tried again.
+CONFIG = """
+rule_files: [rules.yml]
+route: {receiver: team, group_wait: 0s}
+receivers:
+  - name: team
+    webhook_configs: [{url: "http://127.0.0.1:9/hook"}]
+"""
+
+
+@dataclass(frozen=True)
+class Server:
+    """Where it is and what it says of itself."""
+
+    address: str
+    log: Path
+
+    @property
+    def pages(self) -> str:
+        return f"{self.address}/ui/"
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _await_ready(process: subprocess.Popen[bytes], server: Server) -> None:
+    deadline = time.monotonic() + READY_S
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            raise AssertionError(f"the server ended with {process.returncode}:\n{server.log.read_text()[-4000:]}")
+        try:
+            if httpx.get(f"{server.address}/-/ready", timeout=2).status_code == 200:
+                return
+        except httpx.HTTPError:
+            pass  # not listening yet
+        time.sleep(0.1)
+    raise AssertionError(f"the server was not ready within {READY_S} s:\n{server.log.read_text()[-4000:]}")
+
+
+@contextmanager
+def running(folder: Path, *options: str) -> Iterator[Server]:
+    """A server with its data below `folder`, stopped at the end."""
+    folder.mkdir(parents=True, exist_ok=True)
+    server = Server(f"http://127.0.0.1:{free_port()}", folder / "server.log")
+    command = [sys.executable, "-m", "anyascope.cli.main", "up", "--data", str(folder / "data")]
+    command += ["--listen", server.address.removeprefix("http://"), *options]
+    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY / "src")}
+    with server.log.open("wb") as log:
+        process = subprocess.Popen(command, cwd=folder, stdout=log, stderr=subprocess.STDOUT, env=environment)
+    try:
+        _await_ready(process, server)
+        yield server
+    finally:
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(STOP_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+@contextmanager
+def watching(folder: Path) -> Iterator[Server]:
+    """A server that watches its host, with rules that fire and the story of a custody service in its store."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "rules.yml").write_text(RULES)
+    (folder / "anyascope.yml").write_text(CONFIG)
+    with running(folder, "--config", str(folder / "anyascope.yml")) as server:
+        story = custody_story.tell(time.time_ns())
+        httpx.post(f"{server.address}/v1/traces", json=story.traces_body(), timeout=30).raise_for_status()
+        httpx.post(f"{server.address}/v1/logs", json=story.logs_body(), timeout=30).raise_for_status()
+        yield server
