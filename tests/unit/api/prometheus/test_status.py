@@ -1,0 +1,216 @@
+"""Targets, rules, alerts and the server itself, in Prometheus' shapes."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+
+import pytest
+
+from anyascope.api.prometheus.times import NEVER, format_ms, format_ns
+from anyascope.clock import NS_PER_S
+from anyascope.model.alerts import AlertState
+from anyascope.model.labels import labels_of
+from anyascope.model.status import (
+    AlertView,
+    DroppedTargetView,
+    RuleGroupView,
+    RuleHealth,
+    RuleKind,
+    RuleView,
+    TargetHealth,
+    TargetView,
+)
+from support.components import shared_path
+from support.prometheus_api import NOW_S, Told, client_of
+from support.promql import store_of
+
+
+def recorded(name: str) -> dict:
+    return json.loads(shared_path(f"components/samples/prometheus-3.5/{name}.json").read_text())["data"]
+
+
+def ns_of(text: str) -> int:
+    """Nanoseconds of a recorded time, all nine digits."""
+    head, _, fraction = text.removesuffix("Z").partition(".")
+    return round(datetime.fromisoformat(f"{head}+00:00").timestamp()) * NS_PER_S + int(fraction.ljust(9, "0") or 0)
+
+
+def alert_of(row: dict) -> AlertView:
+    return AlertView(
+        labels_of(row["labels"]),
+        row["annotations"],
+        AlertState(row["state"]),
+        ns_of(row["activeAt"]),
+        float(row["value"]),
+    )
+
+
+def rule_of(row: dict) -> RuleView:
+    return RuleView(
+        RuleKind(row["type"]),
+        row["name"],
+        row["query"],
+        labels_of(row.get("labels", {})),
+        RuleHealth(row["health"]),
+        evaluation_time_s=row["evaluationTime"],
+        last_evaluation_ns=ns_of(row["lastEvaluation"]),
+        state=AlertState(row.get("state", "inactive")),
+        hold_s=row.get("duration", 0),
+        keep_firing_s=row.get("keepFiringFor", 0),
+        annotations=row.get("annotations", {}),
+        alerts=tuple(alert_of(alert) for alert in row.get("alerts", ())),
+    )
+
+
+def recorded_groups() -> list[RuleGroupView]:
+    return [
+        RuleGroupView(
+            row["name"],
+            row["file"],
+            row["interval"],
+            tuple(rule_of(rule) for rule in row["rules"]),
+            row["limit"],
+            row["evaluationTime"],
+            ns_of(row["lastEvaluation"]),
+        )
+        for row in recorded("rules")["groups"]
+    ]
+
+
+def recorded_targets() -> list[TargetView]:
+    return [
+        TargetView(
+            row["scrapePool"],
+            row["scrapeUrl"],
+            labels_of(row["labels"]),
+            labels_of(row["discoveredLabels"]),
+            row["globalUrl"],
+            row["lastError"],
+            ns_of(row["lastScrape"]),
+            row["lastScrapeDuration"],
+            TargetHealth(row["health"]),
+            1_000,
+            1_000,
+        )
+        for row in recorded("targets")["activeTargets"]
+    ]
+
+
+async def data_of(path: str, told: Told, *, alertmanagers: tuple[str, ...] = (), **parameters: str) -> dict:
+    async with client_of(await store_of('load 1s\n    up{a="1"} 1'), told, alertmanagers=alertmanagers) as client:
+        answer = await client.get(path, params=parameters)
+    assert answer.status_code == 200, answer.text
+    return answer.json()["data"]
+
+
+async def test_targets_are_told_as_prometheus_does() -> None:
+    """The recorded answer, whole."""
+    expected = recorded("targets")
+    expected["droppedTargetCounts"] = dict.fromkeys(expected["droppedTargetCounts"], 0)
+
+    assert await data_of("targets", Told(recorded_targets())) == expected
+
+
+async def test_targets_can_be_filtered() -> None:
+    """By state and by pool."""
+    told = Told(recorded_targets(), [DroppedTargetView("node", (("__address__", "x:1"),))])
+
+    active = await data_of("targets", told, state="active", scrapePool="node")
+    dropped = await data_of("targets", told, state="dropped")
+
+    assert [row["scrapePool"] for row in active["activeTargets"]] == ["node"]
+    assert active["droppedTargets"] == []
+    assert dropped["activeTargets"] == []
+    assert dropped["droppedTargets"] == [{"discoveredLabels": {"__address__": "x:1"}, "scrapePool": "node"}]
+    assert dropped["droppedTargetCounts"] == {"dead": 0, "node": 1, "self": 0}
+
+
+async def test_pools_are_listed() -> None:
+    """Each once."""
+    assert await data_of("scrape_pools", Told(recorded_targets())) == {"scrapePools": ["dead", "node", "self"]}
+
+
+async def test_rules_are_told_as_prometheus_does() -> None:
+    """The recorded answer, whole."""
+    assert await data_of("rules", Told(rule_groups=recorded_groups())) == recorded("rules")
+
+
+async def test_rules_can_be_filtered() -> None:
+    """By kind, name, group and file; alerts can be left out."""
+    told = Told(rule_groups=recorded_groups())
+
+    async def names(**parameters: str) -> list[str]:
+        groups = (await data_of("rules", told, **parameters))["groups"]
+        return [rule["name"] for group in groups for rule in group["rules"]]
+
+    assert await names(type="alert") == ["TargetDown"]
+    assert await names(type="record") == ["job:up:sum"]
+    assert await names(**{"rule_name[]": "TargetDown"}) == ["TargetDown"]
+    assert await names(**{"rule_group[]": "other"}) == []
+    hidden = await data_of("rules", told, exclude_alerts="true")
+    assert hidden["groups"][0]["rules"][1]["alerts"] == []
+
+
+async def test_alerts_are_told_as_prometheus_does() -> None:
+    """The recorded answer, whole."""
+    assert await data_of("alerts", Told(rule_groups=recorded_groups())) == recorded("alerts")
+
+
+async def test_an_error_of_a_rule_is_told() -> None:
+    """Beside its health."""
+    rule = RuleView(RuleKind.RECORDING, "a", "b", health=RuleHealth.ERR, last_error="it broke")
+    [group] = (await data_of("rules", Told(rule_groups=[RuleGroupView("g", "f", 15, (rule,))])))["groups"]
+
+    assert (group["rules"][0]["health"], group["rules"][0]["lastError"]) == ("err", "it broke")
+    assert group["lastEvaluation"] == NEVER
+
+
+async def test_alertmanagers_are_told_as_prometheus_does() -> None:
+    """The recorded answer, whole."""
+    expected = recorded("alertmanagers")
+    urls = tuple(row["url"] for row in expected["activeAlertmanagers"])
+
+    assert await data_of("alertmanagers", Told(), alertmanagers=urls) == expected
+
+
+@pytest.mark.parametrize("name", ["buildinfo", "runtimeinfo", "tsdb"])
+async def test_the_server_tells_of_itself_in_prometheus_words(name: str) -> None:
+    """Every recorded field is there, with a value of the same kind."""
+    told, expected = await data_of(f"status/{name}", Told()), recorded(f"status_{name}")
+
+    assert {key: type(value) for key, value in told.items()} == {key: type(value) for key, value in expected.items()}
+
+
+async def test_configuration_and_flags_are_told() -> None:
+    """The configuration as YAML, the flags as text."""
+    assert await data_of("status/config", Told()) == {"yaml": "global: {}\n"}
+    assert await data_of("status/flags", Told(options={"listen": "x"})) == {"listen": "x"}
+
+
+async def test_the_largest_families_are_told() -> None:
+    """By metric, label and pair."""
+    found = await data_of("status/tsdb", Told())
+
+    assert found["headStats"]["numSeries"] == 1
+    assert found["seriesCountByMetricName"] == [{"name": "up", "value": 1}]
+
+
+@pytest.mark.parametrize(
+    ("time_ns", "text"),
+    [
+        (0, NEVER),
+        (NOW_S * NS_PER_S, "2026-11-23T09:19:46Z"),
+        (NOW_S * NS_PER_S + 735_083_128, "2026-11-23T09:19:46.735083128Z"),
+        (NOW_S * NS_PER_S + 500_000_000, "2026-11-23T09:19:46.5Z"),
+    ],
+)
+def test_times_have_the_decimals_that_they_need(time_ns: int, text: str) -> None:
+    """RFC 3339 as Go writes it."""
+    assert format_ns(time_ns) == text
+
+
+@pytest.mark.parametrize(("duration_ms", "text"), [(0, "0s"), (1_000, "1s"), (90_000, "1m30s"), (1_500, "1s500ms")])
+def test_durations_are_prometheus_own(duration_ms: int, text: str) -> None:
+    """Largest unit first."""
+    assert format_ms(duration_ms) == text
