@@ -172,7 +172,7 @@ async def test_a_wrong_parameter_is_named(path: str, parameters: dict[str, str],
 
 async def test_an_evaluation_that_fails_is_an_execution_error() -> None:
     """Status 422."""
-    answer = await ask("query", query="up + on () up")
+    answer = await ask("query", query="up + on () up", time="5")
 
     assert answer.status_code == 422
     assert answer.json()["errorType"] == "execution"
