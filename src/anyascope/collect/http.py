@@ -15,7 +15,7 @@ import socket
 import ssl
 import zlib
 from dataclasses import dataclass, field
-from urllib.parse import SplitResult, urljoin, urlsplit
+from urllib.parse import SplitResult, unquote, urljoin, urlsplit
 
 import httptools
 
@@ -139,7 +139,10 @@ class HttpFetcher:
         is_kept = kept is not None and kept.origin == _origin(parts) and not kept.is_closed
         connection = kept if is_kept and kept is not None else await self._connect(parts, progress)
         progress.doing = "waiting for the answer"
-        request = _request_bytes(parts, headers, absolute=self._is_proxied(parts) and parts.scheme == "http")
+        is_forwarded = self._is_proxied(parts) and parts.scheme == "http"
+        if is_forwarded:
+            headers += (*self._options.proxy_headers, *self._proxy_auth())
+        request = _request_bytes(parts, headers, absolute=is_forwarded)
         try:
             response = await connection.ask(request, bounds.body_bytes_max, progress)
         except _ClosedError:
@@ -181,18 +184,19 @@ class HttpFetcher:
 
     async def _tunnel(self, connection: _Connection, parts: SplitResult, progress: _Progress) -> None:
         target = f"{_bracketed(parts.hostname or '')}:{_port(parts)}"
-        own = "".join(f"{name}: {value}\r\n" for name, value in self._options.proxy_headers)
-        request = f"CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n{own}{self._proxy_auth()}\r\n".encode()
+        pairs = (("Host", target), *self._options.proxy_headers, *self._proxy_auth())
+        own = "".join(f"{name}: {value}\r\n" for name, value in pairs)
+        request = f"CONNECT {target} HTTP/1.1\r\n{own}\r\n".encode()
         answer = await connection.ask(request, ERROR_BODY_BYTES, progress, is_connect=True)
         if answer.status != _OK:
             raise FetchError(f"the proxy answered {answer.status} {answer.reason}".rstrip())
 
-    def _proxy_auth(self) -> str:
+    def _proxy_auth(self) -> tuple[tuple[str, str], ...]:
         proxy = urlsplit(self._options.proxy_url)
         if proxy.username is None:
-            return ""
-        pair = f"{proxy.username}:{proxy.password or ''}".encode()
-        return f"Proxy-Authorization: Basic {base64.b64encode(pair).decode()}\r\n"
+            return ()
+        pair = f"{unquote(proxy.username)}:{unquote(proxy.password or '')}".encode()
+        return (("Proxy-Authorization", f"Basic {base64.b64encode(pair).decode()}"),)
 
     def _is_proxied(self, parts: SplitResult) -> bool:
         if not self._options.proxy_url:

@@ -258,9 +258,49 @@ async def test_refuses_line_breaks_in_headers() -> None:
 async def test_goes_through_a_proxy() -> None:
     """With a proxy the request goes there, whole address and all."""
     async with ScriptedTarget(answers(b"a 1\n")) as proxy:
-        answer = await get("http://far.example:9100/metrics", proxy_url=f"http://127.0.0.1:{proxy.port}")
+        answer = await get("http://far.example:9100/metrics", proxy_url=f"http://anya:p%40w@127.0.0.1:{proxy.port}")
     assert answer.body == b"a 1\n"
+    assert proxy.requests[0].headers["proxy-authorization"] == "Basic YW55YTpwQHc="
     assert proxy.requests[0].line == "GET http://far.example:9100/metrics HTTP/1.1"
+
+
+async def test_tunnels_through_a_proxy_to_a_tls_target() -> None:
+    """With a proxy an https target is reached by CONNECT, and TLS is spoken to the target itself."""
+    context, authority = _tls_pair("127.0.0.1")
+
+    async def tunnel(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, request: Request) -> None:
+        host, _, port = request.path.partition(":")
+        far_reader, far_writer = await asyncio.open_connection(host, int(port))
+        writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
+        await writer.drain()
+
+        async def pump(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+            while data := await source.read(65_536):
+                sink.write(data)
+            sink.close()
+
+        await asyncio.gather(pump(reader, far_writer), pump(far_reader, writer))
+
+    own = TlsOptions(ca=authority.cert_pem.bytes().decode())
+    async with ScriptedTarget(answers(b"a 1\n"), tls=context) as target, ScriptedTarget(tunnel) as proxy:
+        answer = await get(target.url, tls=own, proxy_url=f"http://anya:pw@127.0.0.1:{proxy.port}")
+    assert answer.body == b"a 1\n"
+    assert proxy.requests[0].line == f"CONNECT 127.0.0.1:{target.port} HTTP/1.1"
+    assert proxy.requests[0].headers["proxy-authorization"] == "Basic YW55YTpwdw=="
+
+
+async def test_tells_a_proxy_that_refuses() -> None:
+    """A proxy that opens no tunnel is told with its answer."""
+    async with ScriptedTarget(answers(b"", status="403 Forbidden")) as proxy:
+        with pytest.raises(FetchError, match="the proxy answered 403 Forbidden"):
+            await get("https://far.example/metrics", proxy_url=f"http://127.0.0.1:{proxy.port}")
+
+
+async def test_goes_around_the_proxy_where_told_to() -> None:
+    """Hosts of `no_proxy` are reached directly."""
+    async with ScriptedTarget(answers(b"a 1\n")) as target:
+        answer = await get(target.url, proxy_url="http://127.0.0.1:1", no_proxy=("127.0.0.1",))
+    assert answer.body == b"a 1\n"
 
 
 def _tls_pair(*names: str) -> tuple[ssl.SSLContext, trustme.CA]:

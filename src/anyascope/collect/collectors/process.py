@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import resource
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -176,5 +175,4 @@ def own_figures() -> ProcessFigures:
             resident_bytes=memory.rss,
             virtual_bytes=memory.vms,
             start_s=process.create_time(),
-            max_fds=resource.getrlimit(resource.RLIMIT_NOFILE)[0],
         )
