@@ -16,7 +16,7 @@ from anyascope.errors import InvalidInputError
 from anyascope.model.notifications import AttemptOutcome
 from anyascope.model.receivers import HttpOptions
 from anyascope.notify.channels.base import Outcome, shown
-from anyascope.notify.tls import tls_context
+from anyascope.notify.tls import default_context, tls_context
 
 USER_AGENT = f"anyascope/{__version__}"
 ANSWER_BYTES_MAX = 4096  # an answer is a word or a sentence; a far end that sends a gigabyte is not read to its end
@@ -43,6 +43,7 @@ class HttpSender:
         self._timeout_s = timeout_s
         self._clock = clock
         self._clients: dict[bool, httpx.AsyncClient] = {}  # by whether the proxy is used
+        default_context()  # read now, so that the first page does not wait for it
 
     async def post(
         self, url: str, body: bytes, *, headers: Mapping[str, str], secrets: tuple[str, ...] = ()

