@@ -8,11 +8,13 @@ from anyascope.api.sse import Streams
 from anyascope.app.front import FrontParts, build_front
 from anyascope.app.ground import Ground
 from anyascope.app.house import House, Readiness
+from anyascope.app.recovery import RunMark
 from anyascope.app.reload import Plan, Reloads
 from anyascope.app.rooms import build_rooms, make_channels, trace_into
 from anyascope.app.sockets import Sockets, bind_all
 from anyascope.app.stores import Stores, open_stores
 from anyascope.app.watch_self import OwnTelemetry
+from anyascope.config.settings import StoreKind
 from anyascope.health.components import Health
 
 
@@ -35,11 +37,27 @@ async def build(
     except BaseException:
         sockets.close()
         raise
-    return _assemble(plan, stores, sockets, read=read, ground=ground, own=own)
+    mark = None
+    try:
+        if plan.settings.storage.kind is StoreKind.CHDB:
+            mark = RunMark(plan.settings.storage.directory)
+            mark.set(found=stores.telemetry.found_at_start)
+        return _assemble(plan, stores, sockets, read=read, ground=ground, own=own, mark=mark)
+    except BaseException:
+        sockets.close()
+        await stores.close()
+        raise
 
 
 def _assemble(
-    plan: Plan, stores: Stores, sockets: Sockets, *, read: Callable[[], Plan], ground: Ground, own: OwnTelemetry | None
+    plan: Plan,
+    stores: Stores,
+    sockets: Sockets,
+    *,
+    read: Callable[[], Plan],
+    ground: Ground,
+    own: OwnTelemetry | None,
+    mark: RunMark | None,
 ) -> tuple[House, Reloads]:
     settings = plan.settings
     url = sockets.url(has_tls=settings.server.tls is not None)
@@ -60,6 +78,7 @@ def _assemble(
         reach=reach,
         streams=streams,
         readiness=readiness,
+        mark=mark,
         make_channels=lambda options: make_channels(options, ground=ground),
     )
     reloads.applies_by(house.apply)

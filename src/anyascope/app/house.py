@@ -11,6 +11,7 @@ from anyascope.alerting.settings import AlertingOptions
 from anyascope.api.sse import Streams
 from anyascope.app.doors import Doors
 from anyascope.app.faces import Face
+from anyascope.app.recovery import RunMark
 from anyascope.app.reload import Plan
 from anyascope.app.rooms import Rooms, named, reachable
 from anyascope.errors import AnyascopeError
@@ -47,6 +48,7 @@ class House:
         reach: where people reach the server, for links.
         streams: the open event streams, which are ended first.
         readiness: told when the server can serve.
+        mark: stands while the server runs; None where nothing lies on a disk.
         make_channels: builds the channels of all receivers.
     """
 
@@ -58,6 +60,7 @@ class House:
         reach: str,
         streams: Streams,
         readiness: Readiness,
+        mark: RunMark | None,
         make_channels: MakeChannels,
     ) -> None:
         self._rooms = rooms
@@ -65,6 +68,7 @@ class House:
         self._reach = reach
         self._streams = streams
         self._readiness = readiness
+        self._mark = mark
         self._make_channels = make_channels
 
     @property
@@ -118,6 +122,8 @@ class House:
             ("stores", rooms.stores.close),
         ):
             await _step(name, step)
+        if self._mark is not None:
+            self._mark.clear()
 
 
 async def _nothing() -> None:
