@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -17,6 +18,10 @@ from anyascope.model.notifications import AttemptOutcome
 from anyascope.model.receivers import HttpOptions
 from anyascope.notify.channels.base import Outcome, shown
 from anyascope.notify.tls import default_context, tls_context
+
+# The client imports these with its first request, which takes up to half a second: not while a page waits.
+for _module in ("httpcore", "anyio", "anyio._backends._asyncio", "h11"):
+    importlib.import_module(_module)
 
 USER_AGENT = f"anyascope/{__version__}"
 ANSWER_BYTES_MAX = 4096  # an answer is a word or a sentence; a far end that sends a gigabyte is not read to its end
