@@ -17,7 +17,7 @@ from anyascope.promql.numbers import format_float
 from anyascope.promql.values import Windows
 from anyascope.promql.windows import newest, starts, stops
 
-FEW = settings(max_examples=60, deadline=None)
+FEW = settings(max_examples=35, deadline=None)
 times = st.lists(st.integers(0, 400), unique=True, max_size=25).map(sorted)
 number = st.one_of(st.integers(-50, 50).map(float), st.just(math.nan), st.floats(-1e6, 1e6))
 series = st.lists(st.tuples(times, st.lists(number, min_size=25, max_size=25)), max_size=20)

@@ -54,6 +54,7 @@ def evaluate(node: Expression, context: Context) -> Value:  # noqa: PLR0911 — 
 
     Raises:
         QueryError: the data do not fit the query.
+        LimitExceededError: a part holds too many values.
         QueryTimeoutError: the deadline has passed.
         UnsupportedError: a function or operator is not evaluated here.
     """

@@ -10,6 +10,7 @@ from typing import TypeAlias, overload
 import numpy as np
 from numpy.typing import NDArray
 
+from anyascope.errors import LimitExceededError
 from anyascope.frames.samples import SampleFrame
 from anyascope.frames.steps import StepFrame
 from anyascope.model.labels import METRIC_NAME, Labels
@@ -194,9 +195,9 @@ class Context:
         return merged(replace(vector, labels=Nameless(vector.labels)))
 
 
-def too_many_samples(limit: int) -> QueryError:
+def too_many_samples(limit: int) -> LimitExceededError:
     """The error of a query that holds more than it may."""
-    return QueryError(
+    return LimitExceededError(
         f"query processing would load too many samples into memory in query execution (more than {limit})"
     )
 

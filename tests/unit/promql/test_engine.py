@@ -9,7 +9,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from anyascope.clock import SystemClock
-from anyascope.errors import InvalidInputError, UnsupportedError
+from anyascope.errors import InvalidInputError, LimitExceededError, UnsupportedError
 from anyascope.frames.samples import SampleFrame
 from anyascope.promql.engine import Engine
 from anyascope.promql.errors import QueryError, QuerySyntaxError, QueryTimeoutError
@@ -203,9 +203,9 @@ async def test_a_query_that_holds_too_many_values_ends() -> None:
     """The limit counts what is read and what any part of the query holds."""
     engine = await loaded(LOAD)
 
-    with pytest.raises(QueryError, match="too many samples"):
+    with pytest.raises(LimitExceededError, match="too many samples"):
         await engine.range("requests_total", 0, 600_000, 1_000, limits=QueryLimits(samples_max=1_000))
-    with pytest.raises(QueryError, match="too many samples"):
+    with pytest.raises(LimitExceededError, match="too many samples"):
         await engine.instant("max_over_time(temperature[100d:1s])", 0, limits=QueryLimits(samples_max=1_000))
 
 
