@@ -95,6 +95,7 @@ class Engine:
         self._address = options.connection_string(directory / "engine")
         self._clock = clock
         self._lock = lock
+        self._anchor: Connection | None = None
         self._free: list[Connection] = []
         self._guard = threading.Lock()
         self._numbers = itertools.count(1)
@@ -147,7 +148,8 @@ class Engine:
         return engine
 
     def _start(self) -> None:
-        self._free.append(chdb.connect(self._address))
+        # Never asked anything: the engine stops when its last handle closes, and failed ones are closed at any time.
+        self._anchor = chdb.connect(self._address)
 
     async def close(self) -> None:
         """Wait for what runs, then stop the engine and give the directory back. May be called again."""
@@ -162,6 +164,8 @@ class Engine:
         for handle in self._free:
             handle.close()
         self._free.clear()
+        if self._anchor is not None:
+            self._anchor.close()
         self._lock.release()
 
     # --- statements ---------------------------------------------------------------------------------------------------
@@ -276,10 +280,14 @@ class Engine:
         if handle is None:
             handle = chdb.connect(self._address)
         try:
-            return task(handle)
-        finally:
-            with self._guard:
-                self._free.append(handle)
+            outcome = task(handle)
+        except BaseException:
+            # What a failed statement had already put out would come before the next one's answer: never use it again.
+            handle.close()
+            raise
+        with self._guard:
+            self._free.append(handle)
+        return outcome
 
 
 def literal(text: str) -> str:
