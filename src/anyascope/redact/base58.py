@@ -13,9 +13,9 @@ GLUED_CHARS_MAX = 12  # how far into a longer run a key is looked for: a name th
 _DIGITS = {character: value for value, character in enumerate(ALPHABET)}
 _RUN_MIN = WIF_CHARS[0]
 # A key may be folded: a line break, real or escaped, with indentation between any two of its characters.
-_FOLD = r"(?:\\r|\\n|[\r\n][\r\n\t >]{0,16})"
-_RUN = re.compile(rf"[{ALPHABET}](?:{_FOLD}?+[{ALPHABET}]){{{_RUN_MIN - 1},}}+")
-_FOLDS = re.compile(_FOLD)
+FOLD = r"(?:\\r|\\n|[\r\n][\r\n\t >]{0,16})"
+_RUN = re.compile(rf"[{ALPHABET}](?:{FOLD}?+[{ALPHABET}]){{{_RUN_MIN - 1},}}+")
+_FOLDS = re.compile(FOLD)
 # How the version byte shows in the first two characters, by length: Bitcoin, its test networks, Litecoin, Dogecoin.
 _HEADS = {51: re.compile(r"5[HJK]|9[1-3]|6[u-w]|6[J-L]"), 52: re.compile(r"K[w-z]|L[1-5]|c[M-W]|T[3-9A-B]|Q[N-X]")}
 _VERSIONS = frozenset((0x80, 0xEF, 0xB0, 0x9E))  # the same networks' version bytes

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import re2
 
-from anyascope.redact.base58 import ALPHABET, WIF_CHARS, replace_private_keys
+from anyascope.redact.base58 import ALPHABET, FOLD, WIF_CHARS, replace_private_keys
 from anyascope.redact.mnemonic import PHRASE, replace_phrases
 from anyascope.redact.names import is_harmless, looks_like_token
 
@@ -90,17 +90,18 @@ _XPRV_HEADS = r"(?:[xyztuvYZUV]prv|Ltpv|Mtpv|ttpv|dgpv)"
 _XPRV = Finder(
     "xprv",
     # Nothing else begins so: one with a wrong checksum is a private key with a typing error.
-    _scan(rf"{_XPRV_HEADS}{_B58}{{40}}"),
-    _substitute("xprv", rf"{_XPRV_HEADS}{_B58}{{40,}}+"),
+    _scan(rf"{_XPRV_HEADS}(?:{FOLD}?{_B58}){{40}}"),
+    _substitute("xprv", rf"{_XPRV_HEADS}(?:{FOLD}?{_B58}){{40,107}}+"),  # 111 characters in all
 )
 _WIF = Finder(
     "wif",
-    _scan(rf"(?:{_B58}(?:\\r|\\n|[\r\n][\r\n\t >]{{0,16}})?){{{WIF_CHARS[0]}}}"),
+    _scan(rf"(?:{_B58}{FOLD}?){{{WIF_CHARS[0]}}}"),
     lambda text: replace_private_keys(text, mark("wif")),
 )
 _MNEMONIC = Finder("mnemonic", PHRASE, lambda text: replace_phrases(text, mark("mnemonic")))
+_GAP = r"(?:[ _+-]|%20)?"
 _HEX_CONTEXT = (
-    r"(?:priv(?:ate)?[ _-]?key|privkey|secret(?:[ _-]?key)?|signing[ _-]?key|master[ _-]?(?:key|secret|seed)|seed|entropy|"
+    rf"(?:priv(?:ate)?{_GAP}key|secret(?:{_GAP}key)?|signing{_GAP}key|master{_GAP}(?:key|secret|seed)|seed|entropy|"
     r"secexp|(?:wif|sk|d) ?[:=])"
 )
 _HEX_KEY = Finder(

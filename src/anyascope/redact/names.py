@@ -30,8 +30,10 @@ _HARMLESS = frozenset(
     )
 )
 _MASKED = re.compile(
-    r"[*•xX.#-]+|<redacted:[a-z0-9_-]+>|<secret>|\[(?:redacted|filtered|secret|hidden)\]", re.IGNORECASE
+    r"[*•.#-]+|x{3,}|<redacted:[a-z0-9_-]+>|<secret>|\[(?:redacted|filtered|secret|hidden)\]", re.IGNORECASE
 )
+
+_HOST = re.compile(r"[a-z0-9-]+(?:\.[a-z0-9-]+)*\.[a-z]{2,}\.?(?::\d{1,5})?", re.IGNORECASE)
 
 
 @lru_cache(maxsize=NAMES_REMEMBERED)
@@ -51,8 +53,10 @@ def is_harmless(value: str) -> bool:
 
 
 def looks_like_token(value: str) -> bool:
-    """Long, in one piece, and with digits or mixed case."""
-    return len(value) >= TOKEN_CHARS_MIN and not any(map(str.isspace, value)) and _is_mixed(value)
+    """Long, in one piece, with digits or mixed case, and no host's name (a seed may be one)."""
+    if len(value) < TOKEN_CHARS_MIN or any(map(str.isspace, value)):
+        return False
+    return _is_mixed(value) and _HOST.fullmatch(value) is None
 
 
 def _is_mixed(value: str) -> bool:
