@@ -43,7 +43,7 @@ export function useLocation(): Place {
 
 /** The address of a page: `href("logs", { q: "error" })` → `/ui/logs?q=error`. */
 export function href(path: string, query?: Query): string {
-  const text = query ? writeQuery(new URLSearchParams(), query).toString() : "";
+  const text = query ? asText(writeQuery(new URLSearchParams(), query)) : "";
   return basePath() + path + (text ? `?${text}` : "");
 }
 
@@ -61,6 +61,11 @@ function writeQuery(target: URLSearchParams, changes: Query): URLSearchParams {
   return target;
 }
 
+/** Written as people write it: a colon or a comma in a query need no escape. */
+function asText(query: URLSearchParams): string {
+  return query.toString().replace(/%3A/g, ":").replace(/%2C/g, ",");
+}
+
 /** Go to an address of this page; `replace` where going back should skip it. */
 export function navigate(to: string, options?: { replace?: boolean }): void {
   if (options?.replace) window.history.replaceState(null, "", to);
@@ -72,9 +77,7 @@ export function navigate(to: string, options?: { replace?: boolean }): void {
 export function useQueryState(): [URLSearchParams, (changes: Query, options?: { replace?: boolean }) => void] {
   const { query } = useLocation();
   const change = useCallback((changes: Query, options?: { replace?: boolean }) => {
-    const next = writeQuery(new URLSearchParams(window.location.search), changes);
-    // Written as people write it: a colon or a comma in a query need no escape.
-    const text = next.toString().replace(/%3A/g, ":").replace(/%2C/g, ",");
+    const text = asText(writeQuery(new URLSearchParams(window.location.search), changes));
     navigate(window.location.pathname + (text ? `?${text}` : ""), options);
   }, []);
   return [query, change];
