@@ -15,6 +15,7 @@ import socket
 import ssl
 import zlib
 from dataclasses import dataclass, field
+from typing import cast
 from urllib.parse import SplitResult, unquote, urljoin, urlsplit
 
 import httptools
@@ -321,8 +322,8 @@ class _Connection(asyncio.Protocol):
     # --- asyncio's calls ----------------------------------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        # Not asserted: uvloop's transports have the methods without the class.
+        self._transport = cast("asyncio.Transport", transport)
 
     def data_received(self, data: bytes) -> None:
         if self._parser is None or self._answer is None or self._answer.done():

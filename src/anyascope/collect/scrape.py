@@ -126,6 +126,10 @@ class TargetScraper:
                 page = replace(_NOTHING, scraped=fault.scraped, relabelled=fault.relabelled)
                 if fault.limit:
                     self._tally.limit_hits.labels(limit=fault.limit).inc()
+        except Exception as fault:
+            # A fault of ours must be seen like one of the target's: as a target that is down, and why.
+            log.exception("scrape_broke", job=self.config.job_name, url=self.target.url)
+            page, error = _NOTHING, f"a fault of the server, see its log: {fault!r}"
         duration_s = (self._clock.monotonic_ns() - started_ns) / NS_PER_S
         self._tell(error, page.warning, duration_s)
         await self._hand_in(page, error, duration_s, time_ms=time_ns // NS_PER_MS, until_ns=until_ns)

@@ -374,3 +374,24 @@ async def test_lets_go_when_it_is_cancelled() -> None:
         with pytest.raises(asyncio.CancelledError):
             await task
     assert client._connection is None
+
+
+def test_works_on_the_servers_own_loop(tmp_path) -> None:
+    """The server runs on uvloop, whose connections are of other classes: plain, kept, packed and over TLS."""
+    uvloop = pytest.importorskip("uvloop")
+    context, authority = _tls_pair("127.0.0.1")
+    trusted = TlsOptions(ca=authority.cert_pem.bytes().decode())
+    packed = answers(gzip.compress(b"a 1\n" * 10), headers="Content-Encoding: gzip\r\n")
+
+    async def fetch_all() -> list[bytes]:
+        async with ScriptedTarget(packed) as plain, ScriptedTarget(answers(b"b 2\n"), tls=context) as secret:
+            client, safe = fetcher(), fetcher(tls=trusted)
+            found = [(await client.get(plain.url, headers=(), bounds=BOUNDS)).body for _ in range(2)]
+            found.append((await safe.get(secret.url, headers=(), bounds=BOUNDS)).body)
+            client.close()
+            safe.close()
+        assert plain.connections == 1
+        return found
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        assert runner.run(fetch_all()) == [b"a 1\n" * 10, b"a 1\n" * 10, b"b 2\n"]

@@ -115,6 +115,14 @@ async def test_a_failed_scrape_ends_all_series() -> None:
     assert scene.report()["scrape_series_added"] == 1.0
 
 
+async def test_a_fault_of_ours_is_seen() -> None:
+    """What nobody expected makes the target down, with what it was."""
+    scene = Scene(Pages(b"a 1\n", RuntimeError("unheard of")))
+    await scene.scrape(2)
+    assert scene.report()["up"] == 0.0
+    assert "unheard of" in scene.scraper.view().last_error
+
+
 async def test_a_series_that_vanishes_is_ended() -> None:
     """A series that a page no longer has is marked as ended."""
     scene = Scene(Pages(b"a 1\nb 2\n", b"a 1\n"))
