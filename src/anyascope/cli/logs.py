@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
+from time import sleep
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -77,7 +77,7 @@ def _follow(client: Client, query: str, printer: _Printer) -> None:
                 printer.terminal.flush()
         except UnavailableError as error:
             typer.echo(f"({clean(str(error))}; trying again)", err=True)
-        time.sleep(RECONNECT_AFTER_S)
+        sleep(RECONNECT_AFTER_S)
         try:
             missed = list(_newest(client, query, start=printer.newest or "-1m", end="now", wanted=PAGE_ROWS))
         except UnavailableError:

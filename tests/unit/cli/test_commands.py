@@ -225,7 +225,7 @@ def test_following_prints_the_past_then_what_arrives_and_nothing_twice(run, serv
         server.answers["/logs/search"] = {"rows": rows, "cursor": None}
         server.answers["/logs/tail"] = httpx.ReadError("reset")
 
-    monkeypatch.setattr("anyascope.cli.logs.time.sleep", sleep)
+    monkeypatch.setattr("anyascope.cli.logs.sleep", sleep)
     code, out, err = run("logs", "-f", "--json")
     assert [json.loads(line)["body"] for line in out.splitlines()] == ["zero", "one", "two"]
     assert server.asked[-2].url.params["start"] == times[1]
