@@ -17,9 +17,13 @@ DATA = {"Labels": {"a": "b", "n": "5"}, "Value": 1.5, "List": [1, "x", None, 2.5
 LIMITS = Limits(output_chars_max=10_000, steps_max=5_000, seconds_max=5.0)
 
 # Pieces of the language, so that chance makes templates and not only noise.
-PIECES = st.sampled_from(
-    ["{{", "}}", "{{-", "-}}", "if", "else", "end", "range", "with", "define", "template", "block", "break", "continue", ".", "$", "$x", "$y", ":=", "=", "|", "(", ")", ",", "nil", "true", '"a"', "`b`", "'c'", "1", "2.5", "-1", ".Labels", ".Labels.a", ".Value", ".List", ".Nil", "and", "or", "not", "len", "index", "slice", "print", "printf", '"%v%d%5.2f%q"', "println", "html", "js", "urlquery", "call", "eq", "ne", "lt", "gt", "humanize", "humanizeDuration", "humanizeTimestamp", "toTime", "parseDuration", "query", "first", "value", "label", "args", "match", "reReplaceAll", '"(a)(b"', "stripPort", "stripDomain", "title", "sortByLabel", "0x1F", "1e400", '"\\x"', "/*", "*/", '"%[9]d%*d"', "99999999999"]
-)
+WORDS = """
+    {{ }} {{- -}} if else end range with define template block break continue . $ $x $y := = | ( ) , nil true "a" `b`
+    'c' 1 2.5 -1 .Labels .Labels.a .Value .List .Nil and or not len index slice print printf "%v%d%5.2f%q" println html js
+    urlquery call eq ne lt gt humanize humanizeDuration humanizeTimestamp toTime parseDuration query first value label args
+    match reReplaceAll "(a)(b" stripPort stripDomain title sortByLabel 0x1F 1e400 "\\x" /* */ "%[9]d%*d" 99999999999
+"""
+PIECES = st.sampled_from(WORDS.split())
 TEMPLATES = st.one_of(st.lists(PIECES, max_size=14).map(" ".join), st.text(max_size=40).map(lambda t: "{{" + t + "}}"))
 
 
