@@ -41,7 +41,7 @@ route: {{receiver: team, group_by: [alertname], group_wait: 1s, group_interval: 
 receivers:
 - name: team
   webhook_configs: [{{url: "http://127.0.0.1:{http}/hook"}}]
-  slack_configs: [{{api_url: "http://127.0.0.1:{http}/slack", channel: "#alerts"}}]
+  slack_configs: [{{api_url: "http://127.0.0.1:{http}/slack", channel: "#alerts", send_resolved: true}}]
   email_configs:
   - to: oncall@example.org
     from: anyascope@example.org
@@ -49,6 +49,7 @@ receivers:
     auth_username: u
     auth_password: p
     tls_config: {{insecure_skip_verify: true}}
+    send_resolved: true
 """
 )
 MAIL_OPTIONS = ("--starttls", "--require-tls", "--auth", "u:p")
