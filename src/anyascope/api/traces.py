@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query
@@ -15,6 +17,7 @@ from anyascope.clock import Clock
 from anyascope.errors import InvalidInputError, NotFoundError
 from anyascope.explore.times import TEXT_CHARS_MAX, parse_duration_ns, parse_range
 from anyascope.explore.traces import assemble, summarize_all
+from anyascope.model.traces import Span
 from anyascope.store.api.spans import SpanReader, TraceQuery
 from anyascope.wire.own_api import OperationView, ServicesView, ServiceView, TraceSearchView, TraceView
 
@@ -107,7 +110,8 @@ class _Traces:
             raise InvalidInputError(f"must be at least min_duration, {min_duration}", path="max_duration")
         trace_ids = await self._reader.find_traces(query)
         spans = await self._reader.spans_of(trace_ids, spans_max=SUMMED_SPANS_MAX) if trace_ids else []
-        found = summarize_all(trace_ids, spans)
+        # Beside the event loop: many spans take long, and a page must not wait for another's search.
+        found = await asyncio.to_thread(summarize_all, trace_ids, spans)
         return json_response(TraceSearchView(traces=[trace_summary(summary) for summary in found]))
 
     async def trace(self, trace_id: str) -> Response:
@@ -118,7 +122,12 @@ class _Traces:
         spans = await self._reader.spans_of([wanted], spans_max=SPANS_MAX + 1)
         if not spans:
             raise NotFoundError(f"there is no trace {wanted.hex()}: it may be too old, not sampled, or not arrived yet")
-        return json_response(trace_view(assemble(wanted, spans[:SPANS_MAX]), is_cut=len(spans) > SPANS_MAX))
+        return await asyncio.to_thread(_whole, wanted, spans)
+
+
+def _whole(trace_id: bytes, spans: Sequence[Span]) -> Response:
+    trace = assemble(trace_id, spans[:SPANS_MAX])
+    return json_response(trace_view(trace, is_cut=len(spans) > SPANS_MAX))
 
 
 def _tag(text: str) -> tuple[str, str]:
