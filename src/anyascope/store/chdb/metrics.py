@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +16,7 @@ from anyascope.frames.samples import SampleFrame
 from anyascope.model.labels import Labels, Matcher, series_id
 from anyascope.model.metrics import Exemplar, HistogramSample, MetricBatch, MetricMetadata, MetricType, SampleBatch
 from anyascope.store.api.metrics import Cardinality, Selection
+from anyascope.store.chdb.binding import Parameter
 from anyascope.store.chdb.engine import Engine
 from anyascope.store.chdb.samples import (
     exemplar_block,
@@ -35,6 +36,7 @@ ON_LOOP_ROWS_MAX = 50_000  # beyond, arrays are built on a worker thread: 50,000
 EVICT_STEPS = 16  # the window is shortened in steps of this part of it
 FOREVER_MS = 2**62
 NO_REF = 2**32 - 1
+ORDER_OF_WRITING = "toUInt64(splitByChar('_', _part)[2])"  # a part's name holds the number of its first insert
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +109,7 @@ class ChdbMetrics:
                 start_ms = minute_ms + 60 * MS_PER_S
                 break
         self._hot.evict(start_ms)
-        table = await self._engine.ask("samples_since", {"start_ms": start_ms})
+        table = await self._samples("samples_since", {"start_ms": start_ms})
         if not len(table):
             return 0
         distinct, places = np.unique(numpy_of(table, "series_id"), return_inverse=True)
@@ -226,13 +228,18 @@ class ChdbMetrics:
             "end_ms": end_ms,
             "limit": selection.samples_max + 1,
         }
-        table = await self._engine.ask("samples_select", parameters)
+        table = await self._samples("samples_select", parameters)
         check_samples(len(table) + len(recent.rows), selection)
-        if has_repeats(table):
-            table = await self._engine.ask("samples_by_part", parameters)
         if len(table) + len(recent.rows) > ON_LOOP_ROWS_MAX:
             return await self._engine.compute(lambda: assembled(labels, ids, table, recent))
         return assembled(labels, ids, table, recent)
+
+    async def _samples(self, name: str, parameters: Mapping[str, Parameter]) -> pa.Table:
+        """Samples by series and time, equal times in the order in which they were written."""
+        table = await self._engine.ask(name, parameters, parts={"written": ""})
+        if has_repeats(table):
+            table = await self._engine.ask(name, parameters, parts={"written": f", {ORDER_OF_WRITING}"})
+        return table
 
     async def select_histograms(self, selection: Selection) -> Sequence[HistogramSample]:
         refs = self._matching(selection)

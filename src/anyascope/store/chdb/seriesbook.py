@@ -38,12 +38,15 @@ class SeriesBook:
         if len(seen):
             last_ms = dict(zip(seen["series_id"].to_pylist(), seen["last_ms"].to_pylist(), strict=True))
         columns = (table[name].to_pylist() for name in ("series_id", "first_ms", "is_moved"))
+        refs: list[int] = []
+        times_ms: list[int] = []
         for labels, number, first_ms, is_moved in zip(label_sets(table), *columns, strict=True):
             known = self._index.ref_of(number)
             if known is None:
                 known = self._index.add(labels, number, moved=bool(is_moved))
-            times = np.array([first_ms, max(first_ms, last_ms.get(number, first_ms)) + SEEN_EVERY_MS], np.int64)
-            self._index.saw(np.full(2, known, np.uint32), times)
+            refs += (known, known)
+            times_ms += (first_ms, max(first_ms, last_ms.get(number, first_ms)) + SEEN_EVERY_MS)
+        self._index.saw(np.array(refs, np.uint32), np.array(times_ms, np.int64))
         self._reserve()
         self._written[: self._index.capacity] = True
 
@@ -64,12 +67,9 @@ class SeriesBook:
                 return
             chosen = missing.tolist()
             labels: list[Labels] = [self._index.labels(ref) for ref in chosen]
-            block = series_block(
-                self._index.ids(missing),
-                labels,
-                first_ms=np.array([first_ms[ref] for ref in chosen], np.int64),
-                moved=[self._index.is_moved(ref) for ref in chosen],
-            )
+            ids, moved = self._index.ids(missing), [self._index.is_moved(ref) for ref in chosen]
+            firsts = np.array([first_ms[ref] for ref in chosen], np.int64)
+            block = await self._engine.work(lambda: series_block(ids, labels, first_ms=firsts, moved=moved))
             await self._engine.insert("series", block, rows=len(chosen))
             self._written[missing] = True
 
