@@ -7,7 +7,14 @@ import secrets
 import uuid
 from typing import Protocol
 
-from anyascope.clock import NS_PER_MS, Clock
+NS_PER_MS = 1_000_000
+
+
+class TellsTime(Protocol):
+    """The one thing that identity wants of a clock."""
+
+    def now_ns(self) -> int:
+        """UTC nanoseconds since 1970-01-01."""
 
 
 class Ids(Protocol):
@@ -29,7 +36,7 @@ class Ids(Protocol):
 class RandomIds:
     """Identifiers from the operating system's randomness and the clock."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: TellsTime) -> None:
         self._clock = clock
 
     def next(self) -> str:

@@ -15,7 +15,7 @@ from anyascope.app.recovery import RunMark
 from anyascope.app.reload import Plan
 from anyascope.app.rooms import Rooms, named, reachable
 from anyascope.errors import AnyascopeError
-from anyascope.notify.channels.base import Channel
+from anyascope.notify.channel import Channel
 
 STEP_S_MAX = 5.0  # one room that hangs must not keep the others from stopping in the 10 s that SIGTERM promises
 

@@ -18,7 +18,7 @@ from anyascope.collect.options import CollectOptions
 from anyascope.config.settings import RulesSettings, Settings, StoreKind
 from anyascope.ingest.ingest import Ingest
 from anyascope.ingest.options import IngestOptions
-from anyascope.notify.channels.base import Channel
+from anyascope.notify.channel import Channel
 from anyascope.notify.channels.registry import build_channels
 from anyascope.notify.courier import Courier
 from anyascope.notify.patience import CourierOptions

@@ -14,7 +14,7 @@ from anyascope.clock import NS_PER_MS, NS_PER_S, Clock, wait_for
 from anyascope.errors import UnavailableError
 from anyascope.model.documents import Change, Delete, Document, Put
 from anyascope.model.notifications import Attempt, AttemptOutcome, DeliveryStatus, JournalEntry, Notification
-from anyascope.notify.channels.base import Channel, Outcome
+from anyascope.notify.channel import Channel, Outcome
 from anyascope.notify.lane import Item, Lane, item_of, new_entry, with_attempt
 from anyascope.notify.patience import CourierOptions, delay_s
 from anyascope.notify.tally import Tally

@@ -16,7 +16,7 @@ from anyascope.clock import NS_PER_S, Clock
 from anyascope.errors import InvalidInputError
 from anyascope.model.notifications import AttemptOutcome
 from anyascope.model.receivers import HttpOptions
-from anyascope.notify.channels.base import Outcome, shown
+from anyascope.notify.channel import Outcome, shown
 from anyascope.notify.tls import default_context, tls_context
 
 # The client imports these with its first request, which takes up to half a second: not while a page waits.

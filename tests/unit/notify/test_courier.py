@@ -14,7 +14,7 @@ from anyascope.clock import NS_PER_S, ManualClock
 from anyascope.errors import UnavailableError
 from anyascope.model.labels import labels_of
 from anyascope.model.notifications import AttemptOutcome, DeliveryStatus
-from anyascope.notify.channels.base import Outcome
+from anyascope.notify.channel import Outcome
 from anyascope.notify.courier import Courier
 from anyascope.notify.patience import CourierOptions, delay_s
 from anyascope.ports import HealthStatus

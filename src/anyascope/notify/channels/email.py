@@ -23,7 +23,7 @@ from anyascope.errors import InvalidInputError
 from anyascope.model.alerts import AlertSeverity
 from anyascope.model.notifications import AttemptOutcome, Notification
 from anyascope.model.receivers import EmailOptions
-from anyascope.notify.channels.base import Outcome, shown
+from anyascope.notify.channel import Outcome, shown
 from anyascope.notify.email_layout import email_html, email_text
 from anyascope.notify.templates import Templates
 from anyascope.notify.tls import tls_context

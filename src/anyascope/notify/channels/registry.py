@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from anyascope.clock import Clock
 from anyascope.model.receivers import ChannelOptions, EmailOptions, Receiver, SlackOptions, WebhookOptions
-from anyascope.notify.channels.base import Channel
+from anyascope.notify.channel import Channel
 from anyascope.notify.channels.email import EmailChannel
 from anyascope.notify.channels.slack import SlackChannel
 from anyascope.notify.channels.webhook import WebhookChannel

@@ -14,7 +14,7 @@ from anyascope.clock import NS_PER_S, Clock
 from anyascope.errors import InvalidInputError
 from anyascope.model.notifications import AttemptOutcome, Notification, NotificationReason, NotifiedAlert
 from anyascope.model.receivers import SlackOptions
-from anyascope.notify.channels.base import Outcome, shown
+from anyascope.notify.channel import Outcome, shown
 from anyascope.notify.http import Answer, HttpSender, judge
 from anyascope.notify.templates import Templates
 from anyascope.semconv.alerts import category_of, component_of, severity_of, title_of, traits_of

@@ -14,7 +14,7 @@ from anyascope.clock import NS_PER_S, Clock
 from anyascope.errors import InvalidInputError
 from anyascope.model.notifications import AttemptOutcome, Notification, NotifiedAlert
 from anyascope.model.receivers import WebhookOptions
-from anyascope.notify.channels.base import Outcome, shown
+from anyascope.notify.channel import Outcome, shown
 from anyascope.notify.data import common_annotations, common_labels, group_status, receiver_shown, status_of
 from anyascope.notify.http import HttpSender, judge
 from anyascope.notify.times import rfc3339
