@@ -8,6 +8,7 @@ import pytest
 
 from anyascope.errors import InvalidInputError
 from anyascope.wire.compression import decompress
+from anyascope.wire.otlp import values
 from anyascope.wire.otlp.messages import Encoding
 from anyascope.wire.otlp.records import RecordDecoder
 from support.components import shared_path
@@ -207,3 +208,28 @@ def test_reads_what_the_javascript_sdk_sends(decoder: RecordDecoder, kind: str) 
 def recorded(name: str) -> bytes:
     path = shared_path(f"components/samples/otlp-sdk-1.45/{name}")
     return decompress(path.read_bytes(), {".gz": "gzip", ".zz": "deflate"}.get(path.suffix, ""))
+
+
+@pytest.mark.parametrize("value", ["", "x", "x" * 100, "x" * 127, "x" * 128, "höhe ₿", "x" * 20_000])
+@pytest.mark.parametrize("name", ["a", "n" * 130])
+def test_texts_of_any_length_are_read(decoder: RecordDecoder, name: str, value: str) -> None:
+    """Short texts take a road of their own, which must end where the long one does."""
+    body = logs_request({"attributes": {name: value}}).SerializeToString()
+    assert decoder.logs(body, encoding=PROTOBUF).attributes == [{name: value}]
+
+
+def test_an_attribute_that_is_no_utf8_is_refused(decoder: RecordDecoder) -> None:
+    """Broken text is refused on the short road, too."""
+    body = logs_request({"attributes": {"key": "value"}}).SerializeToString().replace(b"value", b"\xff\xff\xff\xff\xff")
+    with pytest.raises(InvalidInputError):
+        decoder.logs(body, encoding=PROTOBUF)
+
+
+def test_what_is_remembered_is_bounded(decoder: RecordDecoder, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ids and floods of names do not fill the memory, and every value is right all the same."""
+    monkeypatch.setattr(values, "VARIETY_MAX", 3)
+    monkeypatch.setattr(values, "PAIRS_MAX", 10)
+    records = [{"attributes": {"request.id": str(n), f"name-{n}": n}} for n in range(50)]
+    body = logs_request(*records).SerializeToString()
+    assert decoder.logs(body, encoding=PROTOBUF).attributes == [record["attributes"] for record in records]
+    assert len(decoder._pairs) <= 10
