@@ -73,7 +73,7 @@ VALUES = st.one_of(
 ASKED = st.lists(st.tuples(st.sampled_from(NAMES), VALUES), max_size=5)
 IDS = st.one_of(
     st.sampled_from(["0" * 32, "01" * 16, "AB" * 8, "x"]),
-    st.text(st.characters(exclude_categories=("Cs",), exclude_characters="/?#%."), min_size=1, max_size=40),
+    st.text(st.characters(exclude_categories=("Cs",), exclude_characters="/?#%.\n"), min_size=1, max_size=40),
 )
 
 

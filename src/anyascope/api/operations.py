@@ -11,6 +11,7 @@ from urllib.parse import parse_qs
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder, gzip_accepted
+from prometheus_client.registry import Collector
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
@@ -71,7 +72,7 @@ class _Operations:
 
     async def metrics(self, request: Request) -> Response:
         # Made on the event loop: collectors look at objects that live there.
-        encode, content_type = choose_encoder(request.headers.get("accept", ""))
+        encode, content_type = _format(request.headers.get("accept", ""))
         names = parse_qs(request.url.query, max_num_fields=NAMES_MAX).get("name[]") if request.url.query else None
         body = encode(self._registry.restricted_registry(names) if names else self._registry)
         headers = {**NO_STORE, "vary": "accept, accept-encoding", "content-type": content_type}
@@ -79,3 +80,11 @@ class _Operations:
             body = gzip.compress(body, compresslevel=GZIP_LEVEL, mtime=0)
             headers["content-encoding"] = "gzip"
         return Response(body, headers=headers)
+
+
+def _format(accept: str) -> tuple[Callable[[Collector], bytes], str]:
+    """The encoder for what is accepted; Prometheus' text where the library cannot read that (`version=x`)."""
+    try:
+        return choose_encoder(accept)
+    except (TypeError, ValueError):
+        return choose_encoder("")

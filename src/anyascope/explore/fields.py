@@ -84,7 +84,8 @@ def word_condition(field: str, text: str, *, is_quoted: bool) -> Condition:
 
 def wildcard_condition(field: str, text: str) -> Condition:
     """The field's value is this text, each `*` standing for anything; in the body: some word is it."""
-    pieces = [re2.escape(piece) for piece in text.split("*")]
+    # A slash needs no escape; without one the expression is the one that `field:/…/` reads.
+    pieces = [re2.escape(piece).replace(r"\/", "/") for piece in text.split("*")]
     if field != "body":
         is_caseless = field == "severity" or field in ID_DIGITS
         return FieldMatches(field, ("(?i)" if is_caseless else "") + ".*".join(pieces))

@@ -180,6 +180,7 @@ async def test_a_refused_reload_names_the_mistake(monkeypatch):
         ("", "text/plain; version=", b"\n"),
         ("application/openmetrics-text;version=1.0.0,text/plain;q=0.5", "application/openmetrics-text; version=1.0.0", b"# EOF\n"),
         ("*/*", "text/plain", b"\n"),
+        ("application/openmetrics-text;version=x", "text/plain", b"\n"),
     ],
 )  # fmt: skip
 async def test_metrics_come_in_the_format_that_is_asked_for(accept, content_type, end):
