@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from itertools import chain
 
 from anyascope.ingest.options import AdmitOptions
 from anyascope.model.attributes import AttributeValue
+
+_STRUCTURED = frozenset((list, dict, bytes))
 
 
 def cut_text(text: str, chars_max: int) -> str:
@@ -43,14 +46,13 @@ class Shortener:
             Characters of all text values, for the queue's count.
         """
         options = self._options
-        texts = [value for entry in column for value in entry.values() if value.__class__ is str]
+        values = list(chain.from_iterable(map(dict.values, column)))
+        texts = [value for value in values if value.__class__ is str]
         lengths = list(map(len, texts))
         long = max(lengths, default=0) > options.attribute_value_chars_max
         many = max(map(len, column), default=0) > options.attributes_max
         long_names = max(map(len, names), default=0) > options.attribute_name_chars_max
-        structured = len(texts) < sum(map(len, column)) and any(
-            value.__class__ in (list, dict, bytes) for entry in column for value in entry.values()
-        )
+        structured = not _STRUCTURED.isdisjoint(map(type, values))
         if long or many or long_names or structured:
             for row, entry in enumerate(column):
                 column[row] = self.entry(entry)
