@@ -141,6 +141,19 @@ def test_logs_are_searched_filtered_and_opened(page: Page, watching: Server) -> 
     expect(page.locator(".as-log-row").first).to_contain_text("CKR_DEVICE_ERROR")
 
 
+def test_a_link_to_a_row_opens_it(page: Page, watching: Server) -> None:
+    """Whoever follows the link of a row sees that row, opened, among its neighbours."""
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.goto(view(watching, "logs", q="signing failed"))
+    page.locator(".as-log-row").nth(1).click()
+    instant = page.locator(".as-log-details time").get_attribute("datetime")
+    page.get_by_role("button", name="Copy link").click()
+    expect(page.get_by_role("button", name="Copied")).to_be_visible()
+    page.goto(page.evaluate("navigator.clipboard.readText()"))
+    expect(page.locator(".as-log-details")).to_have_count(1)
+    expect(page.locator(".as-log-details time")).to_have_attribute("datetime", str(instant))
+
+
 def test_levels_narrow_the_rows(page: Page, watching: Server) -> None:
     """A pressed level shows only its rows, and stands in the address."""
     page.goto(view(watching, "logs"))
@@ -361,6 +374,7 @@ def test_the_focus_is_seen(page: Page, watching: Server) -> None:
     """What has the focus by keyboard has a visible outline."""
     page.goto(view(watching, "now"))
     link = page.get_by_role("link", name="Metrics", exact=True)
+    expect(link).to_be_visible()
     for _ in range(4):
         page.keyboard.press("Tab")
         if link.evaluate("element => element === document.activeElement"):

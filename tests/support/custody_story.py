@@ -109,7 +109,7 @@ def _withdraw(story: Story, chance: random.Random, start_ns: int, number: int) -
         story.spans.setdefault(service, []).append(span)
         at_ns += took_ns + int(chance.uniform(0.2, 2.5) * NS_PER_MS)
         if is_bad and key == "hsm":
-            _fail(span, at_ns)
+            _fail(span, int(span["endTimeUnixNano"]))
             break
     _close(spans, at_ns)
     lines = _lines(start_ns, at_ns, amount=amount, is_bad=is_bad)

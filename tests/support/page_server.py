@@ -28,19 +28,19 @@ groups:
     rules:
       - alert: SignerDown
         expr: vector(1) > 0
-        labels: {severity: critical, category: availability, source: signer}
+        labels: {severity: critical, category: availability, component: signer}
         annotations:
           summary: The signer hsm-1 does not answer
           description: No signature for 60 s.
           runbook_url: https://example.org/runbooks/signer
       - alert: BackupLate
         expr: vector(26) > 24
-        labels: {severity: high, category: data, source: backup}
+        labels: {severity: high, category: data, component: backup}
         annotations: {summary: The last backup is 26 hours old}
       - alert: FeeAbovePolicy
         expr: vector(12) > 10
         for: 1h
-        labels: {severity: medium, category: performance, source: fees}
+        labels: {severity: medium, category: performance, component: fees}
         annotations: {summary: Fees are 12 % above the policy}
       - record: job:up:count
         expr: count by (job) (up)
@@ -117,7 +117,12 @@ def watching(folder: Path) -> Iterator[Server]:
     (folder / "rules.yml").write_text(RULES)
     (folder / "anyascope.yml").write_text(CONFIG)
     with running(folder, "--config", str(folder / "anyascope.yml")) as server:
-        story = custody_story.tell(time.time_ns())
-        httpx.post(f"{server.address}/v1/traces", json=story.traces_body(), timeout=30).raise_for_status()
-        httpx.post(f"{server.address}/v1/logs", json=story.logs_body(), timeout=30).raise_for_status()
+        tell_story(server)
         yield server
+
+
+def tell_story(server: Server, *, seed: int = 7) -> None:
+    """Send the server half an hour of a custody service that ends now."""
+    story = custody_story.tell(time.time_ns(), seed=seed)
+    httpx.post(f"{server.address}/v1/traces", json=story.traces_body(), timeout=30).raise_for_status()
+    httpx.post(f"{server.address}/v1/logs", json=story.logs_body(), timeout=30).raise_for_status()

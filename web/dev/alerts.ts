@@ -37,6 +37,7 @@ export function sampleAlerts(): Alert[] {
     receivers: ["team"],
     silenced_by: [],
     inhibited_by: [],
+    muted_by: [],
   });
   return [
     make(1, "SignerDown", "critical", "firing", "The signer hsm-1 does not answer"),

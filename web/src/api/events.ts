@@ -13,13 +13,14 @@ const RETRY_LAST_MS = 30_000; // a server that restarts is back by then
 /**
  * Listens while mounted and `enabled`; opens again, ever more patiently, after the connection is lost.
  *
- * `handlers` may change between renders without a new connection.
+ * `handlers` may change between renders without a new connection. Without `whileHidden` nobody listens in a tab that
+ * nobody looks at: a browser opens six connections to a server, and each would hold one.
  */
 export function useEvents(
   path: string,
   params: Params,
   handlers: Readonly<Record<string, (data: unknown) => void>>,
-  enabled = true,
+  { enabled = true, whileHidden = true }: { enabled?: boolean; whileHidden?: boolean } = {},
 ): Connection {
   const [connection, setConnection] = useState<Connection>("connecting");
   const latest = useRef(handlers);
@@ -50,12 +51,21 @@ export function useEvents(
         source.addEventListener(name, (event) => latest.current[name]?.(JSON.parse(String((event as MessageEvent).data))));
       }
     };
-    open();
-    return () => {
+    const close = () => {
       window.clearTimeout(timer);
       source?.close();
     };
-  }, [url, names, enabled]);
+    const look = () => {
+      close();
+      if (whileHidden || !document.hidden) open();
+    };
+    look();
+    if (!whileHidden) document.addEventListener("visibilitychange", look);
+    return () => {
+      document.removeEventListener("visibilitychange", look);
+      close();
+    };
+  }, [url, names, enabled, whileHidden]);
   return connection;
 }
 
@@ -74,5 +84,6 @@ export function useLive(): Connection {
       health: (data) => cache.setQueryData(HEALTH_KEY, data),
       alerts: (data) => cache.setQueryData(ALERTS_KEY, data),
     },
+    { whileHidden: false },
   );
 }

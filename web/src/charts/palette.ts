@@ -10,11 +10,27 @@ export function seriesColor(index: number, isDark: boolean): string {
 /** Places of the palette that a name may have: red is kept for what failed. */
 const NAME_PLACES = [0, 1, 2, 3, 4, 5, 7, 8, 9];
 
-/** A service keeps its colour on every screen: it comes from its name. */
+/** Who has which place; a name keeps its own while the page is open. */
+const places = new Map<string, number>();
+
+/** FNV-1a, so that names of one pattern (`api-1`, `api-2`) fall apart. */
+function hash(text: string): number {
+  let value = 0x811c9dc5;
+  for (let index = 0; index < text.length; index += 1) value = Math.imul(value ^ text.charCodeAt(index), 0x01000193) >>> 0;
+  return value;
+}
+
+/** A service keeps its colour on every screen: its name chooses the place, the next free one where another has it. */
 export function nameColor(name: string, isDark: boolean): string {
-  let hash = 7;
-  for (let index = 0; index < name.length; index += 1) hash = (Math.imul(hash, 31) + name.charCodeAt(index)) >>> 0;
-  return seriesColor(NAME_PLACES[hash % NAME_PLACES.length] ?? 0, isDark);
+  let place = places.get(name);
+  if (place === undefined) {
+    const taken = new Set(places.values());
+    const wanted = hash(name) % NAME_PLACES.length;
+    const free = NAME_PLACES.map((_, step) => (wanted + step) % NAME_PLACES.length).find((other) => !taken.has(other));
+    place = free ?? wanted;
+    places.set(name, place);
+  }
+  return seriesColor(NAME_PLACES[place] ?? 0, isDark);
 }
 
 /** Colours of the levels of logs on a canvas, which cannot read the style sheet's variables. */

@@ -19,6 +19,8 @@ export interface Alert {
   readonly receivers: readonly string[];
   readonly silenced_by: readonly string[];
   readonly inhibited_by: readonly string[];
+  /** Names of the time intervals that keep it from being told now. */
+  readonly muted_by?: readonly string[];
 }
 
 export interface AlertList {

@@ -30,6 +30,7 @@ function Muted({ alert }: { alert: Alert }) {
     <>
       {alert.silenced_by.length > 0 && <span className="as-chip">silenced</span>}
       {alert.inhibited_by.length > 0 && <span className="as-chip">inhibited</span>}
+      {(alert.muted_by?.length ?? 0) > 0 && <span className="as-chip">muted by time</span>}
     </>
   );
 }

@@ -37,6 +37,13 @@ export function RowList({ rows, opened, onFilter, onEnd }: Props) {
       return row ? `${rowKey(row)}/${index}` : index;
     },
   });
+  // A link to a row shows it, wherever in the first page it stands.
+  useEffect(() => {
+    const index = opened ? rows.findIndex((row) => rowKey(row) === opened) : -1;
+    if (index > 0) virtual.scrollToIndex(index, { align: "center" });
+    // Once, when the rows are there: later pages must not pull the reader back.
+    // eslint-disable-next-line react-hooks/exhaustive-deps
+  }, [opened, margin]);
   const items = virtual.getVirtualItems();
   const last = items[items.length - 1]?.index ?? 0;
   useEffect(() => {

@@ -30,7 +30,7 @@ export function useTail(query: string, enabled: boolean, isPaused: boolean): Tai
       },
       dropped: (data) => setDropped((before) => before + Number((data as { rows: number }).rows)),
     },
-    enabled,
+    { enabled },
   );
   useEffect(() => {
     if (!enabled) return undefined;

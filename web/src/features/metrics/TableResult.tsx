@@ -1,7 +1,7 @@
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
 
 import { queryInstant } from "../../api/prometheus";
-import { seriesName, type InstantSeries } from "../../model/prometheus";
+import { parseValue, seriesName, type InstantSeries } from "../../model/prometheus";
 import { resolveRange, type Range } from "../../model/time";
 import { formatValue, unitOfExpression } from "../../model/units";
 import { CopyButton } from "../../ui/CopyButton";
@@ -32,7 +32,7 @@ function Rows({ series, query }: { series: readonly InstantSeries[]; query: stri
         {series.slice(0, ROWS_MAX).map((one) => (
           <tr key={`${seriesName(one.metric)}${one.value?.[0] ?? ""}`}>
             <td className="as-mono as-break">{seriesName(one.metric)}</td>
-            <td className="as-num as-mono">{one.value ? formatValue(Number(one.value[1].replace("Inf", "Infinity")), unit) : ""}</td>
+            <td className="as-num as-mono">{one.value ? formatValue(parseValue(one.value[1]), unit) : ""}</td>
             <td className="as-num as-mono as-dim">{valueOf(one)}</td>
           </tr>
         ))}
