@@ -147,3 +147,19 @@ export function levelFor(signal: Signal, value: number | null): Level {
   if (signal.actAt !== undefined && value >= signal.actAt) return "act";
   return signal.warnAt !== undefined && value >= signal.warnAt ? "warn" : "calm";
 }
+
+/** A stretch of one signal: values every `stepS`, the first at `startS` (Unix seconds). */
+export interface Stretch {
+  readonly startS: number;
+  readonly stepS: number;
+  readonly values: readonly (number | null)[];
+}
+
+/** The old stretch with a newer one over its end, cut to the newest `count` values. Both lie on multiples of the step. */
+export function extend(old: Stretch, fresh: Stretch, count: number): Stretch {
+  const kept = Math.round((fresh.startS - old.startS) / old.stepS);
+  if (kept < 0 || kept > old.values.length || old.stepS !== fresh.stepS) return fresh;
+  const values = [...old.values.slice(0, kept), ...fresh.values];
+  const dropped = Math.max(values.length - count, 0);
+  return { startS: old.startS + dropped * old.stepS, stepS: old.stepS, values: values.slice(dropped) };
+}

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 
 import { sampleAlerts, sampleHealth } from "../../dev/alerts";
 import { countStates, expressionOf, filterAlerts } from "../../src/model/alerts";
-import { GOLDEN, levelFor, type Signal } from "../../src/model/golden";
+import { GOLDEN, extend, levelFor, type Signal } from "../../src/model/golden";
 import { headline } from "../../src/model/health";
 
 describe("alerts", () => {
@@ -33,5 +33,19 @@ describe("golden signals", () => {
   it.each([[null, "calm"], [0.1, "calm"], [0.8, "warn"], [0.95, "act"]] as const)("value %s is %s", (value, level) => {
     const signal: Signal = { name: "CPU", query: "x", unit: "ratio", warnAt: 0.8, actAt: 0.95 };
     expect(levelFor(signal, value)).toBe(level);
+  });
+});
+
+describe("a stretch of a signal", () => {
+  const old = { startS: 100, stepS: 5, values: [1, 2, 3, 4] };
+  it("grows at its end, where newer values replace older ones, and keeps its length", () => {
+    expect(extend(old, { startS: 110, stepS: 5, values: [30, 40, 50] }, 4)).toEqual({ startS: 105, stepS: 5, values: [2, 30, 40, 50] });
+  });
+  it("that was left for long starts anew", () => {
+    const fresh = { startS: 500, stepS: 5, values: [9] };
+    expect(extend(old, fresh, 4)).toBe(fresh);
+  });
+  it("joins without a gap where one ends and the other begins", () => {
+    expect(extend(old, { startS: 120, stepS: 5, values: [null] }, 9).values).toEqual([1, 2, 3, 4, null]);
   });
 });

@@ -1,9 +1,9 @@
-import { useQuery } from "@tanstack/react-query";
+import { useQuery, useQueryClient } from "@tanstack/react-query";
 
 import { queryRange } from "../../api/prometheus";
 import "../../charts/charts.css";
 import { Sparkline } from "../../charts/Sparkline";
-import { GOLDEN, levelFor, type Level, type Signal, type SignalGroup } from "../../model/golden";
+import { GOLDEN, extend, levelFor, type Level, type Signal, type SignalGroup, type Stretch } from "../../model/golden";
 import { ApiProblem } from "../../model/problem";
 import { summarise, toColumns } from "../../model/prometheus";
 import { NO_VALUE, formatValue } from "../../model/units";
@@ -13,16 +13,25 @@ import { Link } from "../../ui/Link";
 const REFRESH_MS = 5_000;
 const WINDOW_S = 900;
 const STEP_S = 5;
+const POINTS = WINDOW_S / STEP_S + 1;
+const AGAIN_S = 40; // two scrapes: what came late may still change the newest points
 
 const COLORS: Record<Level, string> = { calm: "var(--as-accent)", warn: "var(--as-warn)", act: "var(--as-error)" };
 
 function useSignal(signal: Signal) {
+  const cache = useQueryClient();
   return useQuery({
     queryKey: ["golden", signal.query],
-    queryFn: async ({ signal: abort }) => {
+    queryFn: async ({ queryKey, signal: abort }): Promise<Stretch> => {
       const endS = Date.now() / 1000;
-      const result = await queryRange(signal.query, { startS: endS - WINDOW_S, endS, stepS: STEP_S }, abort);
-      return toColumns(result).values[0] ?? [];
+      const old = cache.getQueryData<Stretch>(queryKey);
+      const oldEndS = old ? old.startS + (old.values.length - 1) * STEP_S : 0;
+      // Only the end is asked for again: the whole stretch every few seconds would keep the server busy for a picture.
+      const startS = Math.max(endS - WINDOW_S, oldEndS - AGAIN_S);
+      const result = await queryRange(signal.query, { startS, endS, stepS: STEP_S }, abort);
+      const { times, values } = toColumns(result);
+      const fresh = { startS: result.startS, stepS: STEP_S, values: values[0] ?? times.map(() => null) };
+      return old ? extend(old, fresh, POINTS) : fresh;
     },
     refetchInterval: REFRESH_MS,
   });
@@ -30,7 +39,7 @@ function useSignal(signal: Signal) {
 
 function Tile({ signal }: { signal: Signal }) {
   const answer = useSignal(signal);
-  const values = answer.data ?? [];
+  const values = answer.data?.values ?? [];
   const last = summarise(values)?.last ?? null;
   const color = COLORS[levelFor(signal, last)];
   const problem = answer.error instanceof ApiProblem ? answer.error.message : null;
