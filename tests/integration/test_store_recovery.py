@@ -143,6 +143,37 @@ async def test_everything_is_there_after_a_restart(tmp_path):
     await again.close()
 
 
+@pytest.mark.parametrize("is_crash", [False, True])
+async def test_samples_at_any_time_are_found_after_a_restart(tmp_path, is_crash):
+    """Backfilled, resumed and slowly growing series hide no sample, be the end clean or not."""
+    hour = 3_600_000
+    clock = ManualClock()
+    store = await opened(tmp_path, clock)
+    backfilled, resumed, growing = (labels("up", kind=kind) for kind in ("backfilled", "resumed", "growing"))
+    start = NOW_MS - 48 * hour
+    written = [(backfilled, start + 40 * hour, 1.0), (resumed, start, 1.0)]
+    await store.metrics.write_metrics(samples(*written))
+    later = [(backfilled, start, 2.0), (backfilled, start + 20 * hour, 3.0), (resumed, start + 30 * hour, 2.0)]
+    await store.metrics.write_metrics(samples(*later))
+    for minute in range(30):
+        written.append((growing, start + minute * 60_000, float(minute)))
+        await store.metrics.write_metrics(samples(written[-1]))
+    if is_crash:
+        await store._engine.close()
+        (tmp_path / "anyascope.lock").write_text("4711")
+    else:
+        await store.close()
+
+    again = await opened(tmp_path, clock)
+
+    found = await selected(again, "__name__=up")
+    assert {(series, *sample) for series, held in found.items() for sample in held} == {*written, *later}
+    last = (start + 20 * hour, start + 21 * hour)
+    assert await again.metrics.series([], start_ms=last[0], end_ms=last[1]) == [backfilled, resumed]
+    assert (again.found_at_start == []) is not is_crash
+    await again.close()
+
+
 async def test_a_batch_that_is_sent_again_after_a_restart_is_not_repeated(tmp_path):
     """Tokens outlive the process."""
     for _ in range(2):

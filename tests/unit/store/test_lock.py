@@ -27,3 +27,16 @@ def test_a_path_that_is_no_directory_is_refused(tmp_path):
 
     with pytest.raises(UnavailableError, match="cannot be used"):
         DirectoryLock(tmp_path / "file")
+
+
+def test_a_holder_that_died_is_remembered(tmp_path):
+    """A lock that was not released tells the next holder whose it was; a released one tells nothing."""
+    (tmp_path / "anyascope.lock").write_text("4711")
+
+    lock = DirectoryLock(tmp_path)
+    assert lock.left_by == "4711"
+    lock.release()
+
+    lock = DirectoryLock(tmp_path)
+    assert lock.left_by == ""
+    lock.release()

@@ -127,6 +127,11 @@ class Engine:
             registry=registry,
         )
 
+    @property
+    def left_by(self) -> str:
+        """The pid of the process that last had the directory and died with it, else empty."""
+        return self._lock.left_by
+
     @staticmethod
     async def open(directory: Path, *, options: EngineOptions, clock: Clock, registry: CollectorRegistry) -> Engine:
         """Take the data directory and start the engine in it.

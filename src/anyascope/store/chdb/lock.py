@@ -10,11 +10,15 @@ from pathlib import Path
 from anyascope.errors import ConflictError, UnavailableError
 
 LOCK_NAME = "anyascope.lock"
+PID_CHARS_MAX = 32  # more than any pid has
 RETRY_AFTER_S = 5.0  # a directory that cannot be written needs an operator
 
 
 class DirectoryLock:
     """Holds a data directory until `release`; the kernel lets go when the process dies, so that it is never stale.
+
+    Attributes:
+        left_by: the pid of the last holder where it died without releasing, else empty.
 
     Raises:
         ConflictError: another process holds it; the message names its pid.
@@ -32,10 +36,11 @@ class DirectoryLock:
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
-            holder = os.pread(self._file, 32, 0).decode("ascii", "replace").strip()
+            holder = os.pread(self._file, PID_CHARS_MAX, 0).decode("ascii", "replace").strip()
             os.close(self._file)
             who = f"process {holder}" if holder.isdigit() else "another process"
             raise ConflictError(f"data directory {directory} is in use by {who}") from error
+        self.left_by = os.pread(self._file, PID_CHARS_MAX, 0).decode("ascii", "replace").strip()
         os.ftruncate(self._file, 0)
         os.pwrite(self._file, str(os.getpid()).encode("ascii"), 0)
 

@@ -87,9 +87,9 @@ class ChdbMetrics:
 
     # --- start and end ------------------------------------------------------------------------------------------------
 
-    async def load(self) -> list[str]:
+    async def load(self, *, is_after_crash: bool) -> list[str]:
         """Fill the label index, the metadata and the hot window from disk; what was found amiss, a sentence each."""
-        await self._book.load()
+        await self._book.load(is_after_crash=is_after_crash)
         table = await self._engine.ask("metadata_all")
         for row in table.to_pylist():
             self._metadata[row["metric"]] = MetricMetadata(
@@ -137,7 +137,7 @@ class ChdbMetrics:
         owner_times = np.array(
             [each.time_ms for each in batch.histograms] + [each.time_ms for each in batch.exemplars], np.int64
         )
-        await self._write_series(np.concatenate((refs, owner_refs)), np.concatenate((samples.times_ms, owner_times)))
+        await self._book.cover(np.concatenate((refs, owner_refs)), np.concatenate((samples.times_ms, owner_times)))
         await self._write_samples(refs, samples, token=token)
         await self._write_histograms(batch.histograms, owner_refs[: len(batch.histograms)], token=token)
         await self._write_exemplars(batch.exemplars, owner_refs[len(batch.histograms) :], token=token)
@@ -156,16 +156,6 @@ class ChdbMetrics:
         ids = np.fromiter(map(series_id, distinct), np.uint64, len(distinct))
         refs = dict(zip(distinct, self._index.place(distinct, ids).refs.tolist(), strict=True))
         return np.array([refs[labels] for labels in owners], np.uint32)
-
-    async def _write_series(self, refs: Refs, times_ms: NDArray[np.int64]) -> None:
-        missing = self._book.unwritten(refs)
-        if not len(missing):
-            return
-        first_ms: dict[int, int] = {}
-        for ref, time_ms in zip(refs.tolist(), times_ms.tolist(), strict=True):
-            if ref not in first_ms or time_ms < first_ms[ref]:
-                first_ms[ref] = time_ms
-        await self._book.write(missing, first_ms)
 
     async def _write_samples(self, refs: Refs, samples: SampleBatch, *, token: str) -> None:
         if not len(samples):

@@ -42,10 +42,11 @@ def series_block(ids: Ids, labels: Sequence[Labels], *, first_ms: NDArray[np.int
     return block.bytes()
 
 
-def seen_block(ids: Ids, last_ms: NDArray[np.int64]) -> bytes:
+def seen_block(ids: Ids, *, first_ms: NDArray[np.int64], last_ms: NDArray[np.int64]) -> bytes:
     """The block of table `series_seen`."""
     block = Block(len(ids))
     block.numbers("series_id", "UInt64", ids)
+    block.numbers("first_ms", "Int64", first_ms)
     block.numbers("last_ms", "Int64", last_ms)
     return block.bytes()
 

@@ -1,89 +1,136 @@
-"""Which series are written down: the label index on disk."""
+"""Which series are written down, and which stretch of time each covers: the label index on disk.
+
+What is on disk always allows the index to be rebuilt so that it hides no sample: a series' row stands before its samples
+are acknowledged, its first time is never later than its first sample, and its last time is at most SLACK_MS earlier than
+its last one. Times that run on are noted now and then; times that jump are noted at once.
+"""
 
 from __future__ import annotations
 
 import asyncio
 
 import numpy as np
+from numpy.typing import NDArray
 
 from anyascope.clock import MS_PER_S, NS_PER_MS, Clock
-from anyascope.model.labels import Labels
 from anyascope.store.chdb.engine import Engine
 from anyascope.store.chdb.samples import label_sets, seen_block, series_block
-from anyascope.store.labelindex import LabelIndex, Refs
+from anyascope.store.labelindex import NEVER_MS, LabelIndex, Refs
 
-SEEN_EVERY_MS = 600 * MS_PER_S  # a crash loses at most this much of "last seen", and reading widens by as much
+NOTE_EVERY_MS = 300 * MS_PER_S  # a row a series: cheap at this pace, and well within the slack
+SLACK_MS = 600 * MS_PER_S  # how far the noted last time may lag, which a start after a crash makes up for
 IDS_PER_STATEMENT = 50_000  # of a deletion; 1 MB of text
+FIRST_CAPACITY = 1024  # entries; the arrays double from here
 
 
 class SeriesBook:
-    """Keeps table `series` in step with the label index."""
+    """Keeps tables `series` and `series_seen` in step with the label index."""
 
     def __init__(self, engine: Engine, index: LabelIndex, *, clock: Clock) -> None:
         self._engine = engine
         self._index = index
         self._clock = clock
-        self._written = np.zeros(1024, np.bool_)
-        self._seen_ms = clock.now_ns() // NS_PER_MS
+        # What is on disk of each reference; a series that is not there covers no time at all.
+        self._first_ms = np.full(FIRST_CAPACITY, NEVER_MS, np.int64)
+        self._last_ms = np.full(FIRST_CAPACITY, -NEVER_MS, np.int64)
+        self._noted_at_ms = clock.now_ns() // NS_PER_MS
         # A row that is written while its series is being removed would be removed with it.
         self._turn = asyncio.Lock()
 
-    async def load(self) -> None:
+    async def load(self, *, is_after_crash: bool) -> None:
         """Fill the index from disk."""
         table = await self._engine.ask("series_all")
         if not len(table):
             return
-        seen = await self._engine.ask("series_seen")
-        last_ms: dict[int, int] = {}
-        if len(seen):
-            last_ms = dict(zip(seen["series_id"].to_pylist(), seen["last_ms"].to_pylist(), strict=True))
         columns = (table[name].to_pylist() for name in ("series_id", "first_ms", "is_moved"))
         refs: list[int] = []
         times_ms: list[int] = []
         for labels, number, first_ms, is_moved in zip(label_sets(table), *columns, strict=True):
             known = self._index.ref_of(number)
-            if known is None:
-                known = self._index.add(labels, number, moved=bool(is_moved))
-            refs += (known, known)
-            times_ms += (first_ms, max(first_ms, last_ms.get(number, first_ms)) + SEEN_EVERY_MS)
-        self._index.saw(np.array(refs, np.uint32), np.array(times_ms, np.int64))
+            refs.append(self._index.add(labels, number, moved=bool(is_moved)) if known is None else known)
+            times_ms.append(first_ms)
+        seen = await self._engine.ask("series_seen")
+        if len(seen):
+            names = ("series_id", "first_ms", "last_ms")
+            for number, first_ms, last_ms in zip(*(seen[name].to_pylist() for name in names), strict=True):
+                known = self._index.ref_of(number)
+                if known is not None:
+                    refs += (known, known)
+                    times_ms += (first_ms, last_ms)
+        self._note(np.array(refs, np.uint32), np.array(times_ms, np.int64))
+        every = self._index.every()
+        self._index.saw(every, self._first_ms[every])
+        self._index.saw(every, self._last_ms[every] + (SLACK_MS if is_after_crash else 0))
+
+    def _note(self, refs: Refs, times_ms: NDArray[np.int64]) -> None:
+        """These times of these series are on disk."""
         self._reserve()
-        self._written[: self._index.capacity] = True
+        np.minimum.at(self._first_ms, refs, times_ms)
+        np.maximum.at(self._last_ms, refs, times_ms)
 
     def _reserve(self) -> None:
-        while self._index.capacity > len(self._written):
-            self._written = np.concatenate((self._written, np.zeros_like(self._written)))
+        while self._index.capacity > len(self._first_ms):
+            fresh = np.full(len(self._first_ms), NEVER_MS, np.int64)
+            self._first_ms = np.concatenate((self._first_ms, fresh))
+            self._last_ms = np.concatenate((self._last_ms, -fresh))
 
-    def unwritten(self, refs: Refs) -> Refs:
-        """Those of the series that are not yet on disk, each once."""
+    async def cover(self, refs: Refs, times_ms: NDArray[np.int64]) -> None:
+        """Make durable what lets these samples be found; one entry a sample, references may repeat."""
         self._reserve()
-        return np.unique(refs[~self._written[refs]])
-
-    async def write(self, refs: Refs, first_ms: dict[int, int]) -> None:
-        """Make the rows of these series durable; `first_ms` has the first sample of each."""
+        if not self._uncovered(refs, times_ms).any():
+            return
         async with self._turn:
-            missing = self.unwritten(refs)
-            if not len(missing):
-                return
-            chosen = missing.tolist()
-            labels: list[Labels] = [self._index.labels(ref) for ref in chosen]
-            ids, moved = self._index.ids(missing), [self._index.is_moved(ref) for ref in chosen]
-            firsts = np.array([first_ms[ref] for ref in chosen], np.int64)
-            block = await self._engine.work(lambda: series_block(ids, labels, first_ms=firsts, moved=moved))
-            await self._engine.insert("series", block, rows=len(chosen))
-            self._written[missing] = True
+            uncovered = self._uncovered(refs, times_ms)
+            refs, times_ms = refs[uncovered], times_ms[uncovered]
+            await self._write_new(refs, times_ms)
+            jumped = self._uncovered(refs, times_ms)
+            await self._write_seen(refs[jumped], times_ms[jumped])
+
+    def _uncovered(self, refs: Refs, times_ms: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """bool[samples]: whose series is not on disk, or is noted with times too far from theirs."""
+        is_uncovered: NDArray[np.bool_] = (times_ms < self._first_ms[refs]) | (
+            times_ms > self._last_ms[refs] + SLACK_MS
+        )
+        return is_uncovered
+
+    async def _write_new(self, refs: Refs, times_ms: NDArray[np.int64]) -> None:
+        """Rows of the series that have none."""
+        is_new = self._first_ms[refs] == NEVER_MS
+        fresh, places = np.unique(refs[is_new], return_inverse=True)
+        if not len(fresh):
+            return
+        first_ms = np.full(len(fresh), NEVER_MS, np.int64)
+        np.minimum.at(first_ms, places, times_ms[is_new])
+        chosen = fresh.tolist()
+        ids, labels = self._index.ids(fresh), [self._index.labels(ref) for ref in chosen]
+        moved = [self._index.is_moved(ref) for ref in chosen]
+        block = await self._engine.work(lambda: series_block(ids, labels, first_ms=first_ms, moved=moved))
+        await self._engine.insert("series", block, rows=len(chosen))
+        self._note(fresh, first_ms)
+
+    async def _write_seen(self, refs: Refs, times_ms: NDArray[np.int64]) -> None:
+        """Rows that widen what is known of series; one entry a time."""
+        series, places = np.unique(refs, return_inverse=True)
+        if not len(series):
+            return
+        first_ms, last_ms = np.full(len(series), NEVER_MS, np.int64), np.full(len(series), -NEVER_MS, np.int64)
+        np.minimum.at(first_ms, places, times_ms)
+        np.maximum.at(last_ms, places, times_ms)
+        block = seen_block(self._index.ids(series), first_ms=first_ms, last_ms=last_ms)
+        await self._engine.insert("series_seen", block, rows=len(series))
+        self._note(refs, times_ms)
 
     async def note_seen(self, *, at_once: bool = False) -> None:
-        """Write down the newest samples of the series that had any since the last time, now and then."""
+        """Write down how far the series have come, where that is due."""
         now_ms = self._clock.now_ns() // NS_PER_MS
-        if not at_once and now_ms - self._seen_ms < SEEN_EVERY_MS:
+        if not at_once and now_ms - self._noted_at_ms < NOTE_EVERY_MS:
             return
-        since_ms, self._seen_ms = self._seen_ms - SEEN_EVERY_MS, now_ms
+        self._noted_at_ms = now_ms
+        self._reserve()
         every = self._index.every()
-        active = every[self._index.last_ms(every) >= since_ms]
-        if len(active):
-            block = seen_block(self._index.ids(active), self._index.last_ms(active))
-            await self._engine.insert("series_seen", block, rows=len(active))
+        # Series whose first write failed have no row and no time.
+        moved_on = every[(self._first_ms[every] != NEVER_MS) & (self._index.last_ms(every) > self._last_ms[every])]
+        await self._write_seen(moved_on, self._index.last_ms(moved_on))
 
     async def remove(self, refs: Refs) -> None:
         """Forget these series, in memory and on disk."""

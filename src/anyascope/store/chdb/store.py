@@ -58,7 +58,11 @@ class ChdbStore:
             store = ChdbStore(engine, options=options, clock=clock, registry=registry)
             if steps:
                 store.found_at_start.append(f"schema brought up to date in {steps} step{'s' if steps > 1 else ''}")
-            store.found_at_start += await store.metrics.load()
+            if engine.left_by:
+                store.found_at_start.append(
+                    f"process {engine.left_by} ended without closing the store, which recovered"
+                )
+            store.found_at_start += await store.metrics.load(is_after_crash=bool(engine.left_by))
             await store.spans.load()
             store.found_at_start += await store.keeper.faults()
         except BaseException:

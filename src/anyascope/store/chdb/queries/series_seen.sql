@@ -1,4 +1,4 @@
--- The newest sample of every series that was written down.
-SELECT series_id, max(last_ms) AS last_ms
+-- The stretch that the samples of each series cover.
+SELECT series_id, min(first_ms) AS first_ms, max(last_ms) AS last_ms
 FROM series_seen
 GROUP BY series_id

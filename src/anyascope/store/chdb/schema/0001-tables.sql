@@ -15,10 +15,11 @@ ENGINE = ReplacingMergeTree
 ORDER BY (metric, series_id)
 SETTINGS non_replicated_deduplication_window = 1000;
 
--- The newest sample of a series, written from time to time.
+-- Which stretch the samples of a series cover, written when it grew.
 CREATE TABLE IF NOT EXISTS series_seen
 (
     series_id UInt64 CODEC(Delta, ZSTD(1)),
+    first_ms SimpleAggregateFunction(min, Int64) CODEC(Delta, ZSTD(1)),
     last_ms SimpleAggregateFunction(max, Int64) CODEC(Delta, ZSTD(1))
 )
 ENGINE = AggregatingMergeTree
