@@ -15,7 +15,6 @@ import psutil
 from anyascope import __version__
 from anyascope.api.prometheus.status import ServerView
 from anyascope.api.render import time_or_none
-from anyascope.api.views import CollectorView, ConfigView, FaceView, ProblemView, SignalView, StatusView
 from anyascope.app.faces import Face
 from anyascope.app.reload import Reloads
 from anyascope.clock import NS_PER_S, Clock
@@ -24,6 +23,7 @@ from anyascope.health.components import Health
 from anyascope.ports import ComponentHealth, HealthStatus
 from anyascope.store.api.metrics import MetricReader
 from anyascope.store.api.retention import StoreKeeper
+from anyascope.wire.own_api import CollectorView, ConfigView, FaceView, ProblemView, SignalView, StatusView
 
 COLLECTOR_KINDS = frozenset(("collector", "scrape"))
 
