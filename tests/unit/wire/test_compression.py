@@ -76,10 +76,10 @@ def test_ends_bombs_fast(name: str) -> None:
         "snappy": lambda: bytes(cramjam.snappy.compress_raw(zeros)),
     }
     bomb = packers[name]()
-    began = time.perf_counter()
+    began = time.thread_time()
     with pytest.raises(TooLargeError):
         decompress(bomb, name)
-    assert time.perf_counter() - began < 1
+    assert time.thread_time() - began < 1
 
 
 def test_refuses_an_unlikely_ratio() -> None:
