@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from anyascope.clock import NS_PER_S
 from anyascope.model.notifications import AttemptOutcome, Notification, NotificationReason
-from anyascope.notify.channels.base import Outcome
+from anyascope.notify.channel import Outcome
 from anyascope.notify.patience import CourierOptions
 from support.pages import House
 

@@ -15,7 +15,7 @@ from anyascope.ids import RandomIds
 from anyascope.model.alerts import Alert
 from anyascope.model.labels import labels_of
 from anyascope.model.notifications import AttemptOutcome, Notification
-from anyascope.notify.channels.base import Outcome
+from anyascope.notify.channel import Outcome
 from anyascope.notify.courier import Courier
 from anyascope.notify.patience import CourierOptions
 from anyascope.store.documents import MemoryDocuments
