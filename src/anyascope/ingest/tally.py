@@ -85,6 +85,10 @@ class Tally:
             buckets=FLUSH_ROWS_BUCKETS,
             registry=registry,
         )
+        for signal in Signal:
+            # At 0 from the start: a rule's increase() sees the first event only of a series that was there before it.
+            self._full.labels(signal.value)
+            self._failed.labels(signal.value)
 
     def stored(self, signal: Signal, *, source: str, rows: int) -> None:
         """Rows of a request became durable."""

@@ -11,6 +11,8 @@ from anyascope.model.notifications import AttemptOutcome, DeliveryStatus
 _ATTEMPT_BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 120.0)
 _DELIVERY_BUCKETS_S = (0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 30.0, 300.0, 3600.0, 86_400.0)
 
+CHANNELS = ("email", "slack", "webhook")  # the kinds of `channels/registry.py`
+
 
 class Tally:
     """Counters, by kind of channel."""
@@ -41,6 +43,9 @@ class Tally:
             "Age of the oldest notification that is not through.",
             registry=registry,
         ).set_function(oldest_s)
+        for channel in CHANNELS:
+            # At 0 from the start: a rule's increase() sees the first failure only of a series that was there before it.
+            self._ended.labels(channel, DeliveryStatus.FAILED.value)
 
     def attempted(self, channel: str, outcome: AttemptOutcome, *, seconds: float) -> None:
         """One attempt was made."""

@@ -168,6 +168,17 @@ async def test_a_listener_that_fails_fails_alone(ingest: Ingest, doors: Doors) -
     assert len(heard) == 1
 
 
+async def test_a_listener_that_refuses_fails_alone(ingest: Ingest, doors: Doors) -> None:
+    """Also an error of our own kind stays with the listener: what came after it is stored as ever."""
+
+    def refuses(_batch: MetricBatch) -> None:
+        raise UnavailableError("not now", retry_after_s=1)
+
+    ingest.on_metrics(refuses)
+    assert await ingest.metrics(up(), source="otlp") == Admission(1)
+    assert await ingest.metrics(up(), source="otlp") == Admission(1)
+
+
 async def test_a_store_that_cannot_write_is_told_and_shown(ingest: Ingest, doors: Doors) -> None:
     """The sender is asked to come back; health says which signal suffers; it recovers by itself."""
     doors.fault = UnavailableError("disk full", retry_after_s=7)
