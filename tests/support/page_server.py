@@ -88,6 +88,17 @@ def _await_ready(process: subprocess.Popen[bytes], server: Server) -> None:
     raise AssertionError(f"the server was not ready within {READY_S} s:\n{server.log.read_text()[-4000:]}")
 
 
+def _await_series(server: Server) -> None:
+    """The host's first samples are there some seconds after the start, and rates after the second ones."""
+    deadline = time.monotonic() + READY_S
+    query = {"query": "count(rate(node_cpu_seconds_total[1m])) and count(node_memory_MemAvailable_bytes)"}
+    while time.monotonic() < deadline:
+        if httpx.get(f"{server.address}/api/v1/query", params=query, timeout=10).json()["data"]["result"]:
+            return
+        time.sleep(0.5)
+    raise AssertionError(f"no samples of this host within {READY_S} s:\n{server.log.read_text()[-4000:]}")
+
+
 @contextmanager
 def running(folder: Path, *options: str) -> Iterator[Server]:
     """A server with its data below `folder`, stopped at the end."""
@@ -118,6 +129,7 @@ def watching(folder: Path) -> Iterator[Server]:
     (folder / "anyascope.yml").write_text(CONFIG)
     with running(folder, "--config", str(folder / "anyascope.yml")) as server:
         tell_story(server)
+        _await_series(server)
         yield server
 
 

@@ -21,9 +21,10 @@ export async function queryRange(
   at: { startS: number; endS: number; stepS: number },
   signal?: AbortSignal,
 ): Promise<RangeResult> {
-  // On multiples of the step, so that a refresh moves the picture instead of redrawing other points.
+  // On multiples of the step, so that a refresh moves the picture instead of redrawing other points; upwards at the end,
+  // so that what just arrived is in it.
   const startS = Math.floor(at.startS / at.stepS) * at.stepS;
-  const endS = Math.floor(at.endS / at.stepS) * at.stepS;
+  const endS = Math.ceil(at.endS / at.stepS) * at.stepS;
   const params = { query, start: startS, end: endS, step: at.stepS };
   const answer = await post<Answer<{ resultType: string; result: RangeSeries[] }>>("/api/v1/query_range", params, signal);
   return { series: answer.data.result, warnings: notes(answer), startS, endS, stepS: at.stepS };
@@ -47,13 +48,6 @@ export async function queryInstant(query: string, timeS: number, signal?: AbortS
     default:
       return { series: [{ metric: {}, value: data.result }], warnings: notes(answer) };
   }
-}
-
-/** The newest value of a query that gives one number; null where it gives none. */
-export async function queryNumber(query: string, signal?: AbortSignal): Promise<number | null> {
-  const result = await queryInstant(query, Date.now() / 1000, signal);
-  const text = result.series[0]?.value?.[1];
-  return text === undefined ? null : Number(text);
 }
 
 export async function rules(signal?: AbortSignal): Promise<readonly RuleGroup[]> {

@@ -68,6 +68,8 @@ export function TimeChart({ columns, names, unit, zone, stacked, shown, group, l
           };
         }),
       ],
+      // An area reaches down to the one below it, not to zero: else the colours would mix.
+      bands: stacked ? indices.slice(1).map((_, below) => ({ series: [below + 1, below + 2] as [number, number] })) : [],
       plugins: [tooltip({ zone, unit, isStacked: stacked })],
       hooks: {
         setSelect: [
