@@ -101,7 +101,9 @@ async def test_cuts_a_bomb() -> None:
             await get(target.url)
 
 
-@pytest.mark.parametrize("packed", [b"no gzip at all", gzip.compress(b"a 1\n" * 1000)[:40]])
+@pytest.mark.parametrize(
+    "packed", [b"no gzip at all", gzip.compress(b"a 1\n" * 1000)[:40]], ids=["no gzip", "cut short"]
+)
 async def test_refuses_broken_gzip(packed: bytes) -> None:
     """An answer that says gzip and is none, or half of one, is an error."""
     async with ScriptedTarget(answers(packed, headers="Content-Encoding: gzip\r\n")) as target:
