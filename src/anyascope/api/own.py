@@ -52,6 +52,8 @@ def own_api(
         servers=[{"url": BASE_PATH}],
         root_path_in_servers=False,
         redirect_slashes=False,
+        # Requests are traced and counted once, by what stands before all routes.
+        telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     install_problems(app)
     for router in (

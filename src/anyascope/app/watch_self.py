@@ -14,6 +14,7 @@ from collections.abc import Mapping, MutableMapping, Sequence
 from typing import Any
 
 from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
+from opentelemetry.trace import StatusCode
 from prometheus_client import CollectorRegistry, Counter
 
 from anyascope import __version__
@@ -26,6 +27,8 @@ from anyascope.ports import Intake
 
 QUEUE_ROWS_MAX = 10_000  # 10 s of the worst storm seen of our own lines; more says nothing new
 FLUSH_EVERY_S = 1.0
+SLOW_SPAN_NS = 250_000_000  # from here on a request of our own is worth a look
+ORDINARY_SPAN_EVERY = 20  # of quick, successful ones: an open page asks some questions a second, all alike
 STORING_ROOMS = ("anyascope.ingest", "anyascope.store")
 
 _SEVERITIES = {
@@ -61,6 +64,7 @@ class OwnTelemetry(SpanProcessor):
         self._spans: deque[Span] = deque(maxlen=QUEUE_ROWS_MAX)
         self._task: asyncio.Task[None] | None = None
         self._intake: Intake | None = None
+        self._ordinary = 0
         self._dropped = Counter(
             "anyascope_self_telemetry_dropped",
             "Own log lines and spans that were not stored.",
@@ -90,10 +94,19 @@ class OwnTelemetry(SpanProcessor):
         return event
 
     def on_end(self, span: ReadableSpan) -> None:
-        """Remember a finished span."""
+        """Remember a finished span: each that failed or was slow, and one in `ORDINARY_SPAN_EVERY` of the others."""
+        if self._is_ordinary(span):
+            self._ordinary += 1
+            if self._ordinary % ORDINARY_SPAN_EVERY != 1:
+                return
         if len(self._spans) == QUEUE_ROWS_MAX:
             self._dropped.labels("traces").inc()
         self._spans.append(_span(span, resource=self._resource))
+
+    @staticmethod
+    def _is_ordinary(span: ReadableSpan) -> bool:
+        duration_ns = (span.end_time or 0) - (span.start_time or 0)
+        return span.status.status_code is not StatusCode.ERROR and duration_ns < SLOW_SPAN_NS
 
     async def flush(self) -> None:
         """Store what has come together; what cannot be stored now is counted and given up."""

@@ -52,6 +52,15 @@ async def test_a_request_is_a_span_with_its_route(house):
     assert answer.headers["x-correlation-id"] == "c-9"
 
 
+async def test_a_span_outside_is_the_parent(house):
+    """Where something outside of the middleware has begun a span, ours joins its trace."""
+    client, spans, _ = house
+    with trace.get_tracer("outside").start_as_current_span("outside") as outside:
+        await client.get("/wallets/w1")
+    span = next(span for span in spans.get_finished_spans() if span.name != "outside")
+    assert span.parent.span_id == outside.get_span_context().span_id
+
+
 async def test_requests_are_counted_by_route(house):
     """Counter, histogram and gauge carry the template, never the path."""
     client, _, registry = house

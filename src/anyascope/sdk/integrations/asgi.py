@@ -103,7 +103,10 @@ class TelemetryMiddleware:
 
 
 @guarded(None)
-def _caller_context(headers: dict[str, str]) -> Context:
+def _caller_context(headers: dict[str, str]) -> Context | None:
+    """The caller's trace; None, which is the current one, where a span outside of us has continued it already."""
+    if trace.get_current_span().get_span_context().is_valid:
+        return None
     return extract(headers)
 
 
