@@ -149,7 +149,7 @@ class Alerting:
             advice = "see the store's health; alerts are held and will be told once it can write"
             return (ComponentHealth("alerting", "alerting", HealthStatus.UNHEALTHY, self._trouble, advice),)
         firing = self._count()["firing"]
-        message = f"{firing} alerts fire, {len(self._book.groups)} groups"
+        message = f"firing: {firing}, groups: {len(self._book.groups)}"
         return (ComponentHealth("alerting", "alerting", HealthStatus.HEALTHY, message),)
 
     # --- in -----------------------------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import signal
 import sys
 
@@ -66,6 +67,9 @@ async def _serve(sources: Sources, plan: Plan, *, ground: Ground, own: OwnTeleme
     try:
         _listen_to_signals(reloads, stopped)
         await house.start(plan)
+        # Everything that lasts is there now; collections look only at what comes from here on.
+        gc.freeze()
+        gc.enable()
         _announce(house)
         await stopped.wait()
     finally:

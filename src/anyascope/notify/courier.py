@@ -362,7 +362,7 @@ def _health_of(route: _Route, *, now_ns: int) -> ComponentHealth:
         component=route.key,
         kind="notify",
         status=HealthStatus.UNHEALTHY if is_late else HealthStatus.DEGRADED,
-        message=f"{len(route.queue)} notifications wait; the last attempt: {route.trouble or 'under way'}",
+        message=f"waiting: {len(route.queue)}; the last attempt: {route.trouble or 'under way'}",
         advice="see the attempts in the notification journal; mend the receiver's settings or the far end, then reload",
         since_ns=route.since_ns,
     )
