@@ -15,6 +15,7 @@ from prometheus_client import CollectorRegistry, make_asgi_app
 from starlette.applications import Starlette
 from starlette.routing import Mount
 
+from anyascope.app.ground import settle
 from anyascope.clock import SystemClock
 from anyascope.ids import RandomIds
 from anyascope.ingest.ingest import Ingest
@@ -39,6 +40,7 @@ async def serve(directory: Path) -> None:
     await ingest.start()
     receive = Receive(ingest, options=ReceiveOptions(), clock=clock, registry=registry)
     app = Starlette(routes=[*receive.routes(), Mount("/metrics", make_asgi_app(registry))])
+    settle()  # as the whole server does once it has started
     bound = socket.create_server(("127.0.0.1", 0))
     print(bound.getsockname()[1], flush=True)
     server = uvicorn.Server(uvicorn.Config(app, lifespan="off", log_level="error", access_log=False))

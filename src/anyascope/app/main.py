@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import gc
 import signal
 import sys
 
@@ -13,7 +12,7 @@ import uvloop
 
 from anyascope import __version__
 from anyascope.app.build import build
-from anyascope.app.ground import Ground, machine_ground
+from anyascope.app.ground import Ground, machine_ground, settle
 from anyascope.app.guards import check_bind, check_reserve, prepare_directory
 from anyascope.app.house import House
 from anyascope.app.logs import configure_logs
@@ -67,9 +66,7 @@ async def _serve(sources: Sources, plan: Plan, *, ground: Ground, own: OwnTeleme
     try:
         _listen_to_signals(reloads, stopped)
         await house.start(plan)
-        # Everything that lasts is there now; collections look only at what comes from here on.
-        gc.freeze()
-        gc.enable()
+        settle()
         _announce(house)
         await stopped.wait()
     finally:
