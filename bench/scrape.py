@@ -12,10 +12,11 @@ from prometheus_client import CollectorRegistry
 from anyascope.clock import NS_PER_S, SystemClock
 from anyascope.collect.http import FetchBounds, HttpFetcher
 from anyascope.collect.scrape import TargetScraper
-from anyascope.collect.scrape_config import HttpOptions, ScrapeConfig, TlsOptions
+from anyascope.collect.scrape_config import ScrapeConfig
 from anyascope.collect.tally import ScrapeTally
 from anyascope.collect.targets import Target
 from anyascope.collect.tls import TlsContexts
+from anyascope.model.http import HttpOptions, TlsOptions
 from anyascope.model.labels import labels_of
 from anyascope.model.metrics import MetricBatch
 from anyascope.ports import Admission

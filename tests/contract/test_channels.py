@@ -11,8 +11,9 @@ from dataclasses import dataclass, replace
 import pytest
 
 from anyascope.clock import SystemClock
+from anyascope.model.http import BasicAuth, HttpOptions, TlsOptions
 from anyascope.model.notifications import AttemptOutcome
-from anyascope.model.receivers import EmailOptions, HttpOptions, SlackOptions, TlsOptions, WebhookOptions
+from anyascope.model.receivers import EmailOptions, SlackOptions, WebhookOptions
 from anyascope.model.secret import Secret, SecretFile
 from anyascope.notify.channels.registry import build_channel
 from anyascope.notify.templates import load_templates
@@ -45,7 +46,7 @@ class Kind:
                 timeout_s=timeout_s,
             )
         url = Secret(f"http://127.0.0.1:{port}/services/{TOKEN}")
-        http = HttpOptions(basic_auth=("u", Secret(PASSWORD)))
+        http = HttpOptions(basic_auth=BasicAuth(Secret("u"), Secret(PASSWORD)))
         if self.name == "slack":
             return SlackOptions(api_url=url, channel="#ops", timeout_s=timeout_s, http=http)
         return WebhookOptions(url=url, timeout_s=timeout_s, http=http)
@@ -200,9 +201,9 @@ async def test_tls_is_verified(kind, tmp_path):
             return replace(options, http=replace(options.http, tls=tls), **{name: url})
 
         assert (await attempt(with_tls(TlsOptions()))).kind is RETRY
-        assert (await attempt(with_tls(TlsOptions(ca_file=str(ca))))).kind is OK
+        assert (await attempt(with_tls(TlsOptions(ca_file=ca)))).kind is OK
         assert (await attempt(with_tls(TlsOptions(ca=ca.read_text(), server_name="localhost")))).kind is OK
         assert (await attempt(with_tls(TlsOptions(ca=ca.read_text(), server_name="other.test")))).kind is RETRY
         assert (await attempt(with_tls(TlsOptions(insecure_skip_verify=True)))).kind is OK
-        assert (await attempt(with_tls(TlsOptions(ca_file=str(tmp_path / "none.pem"))))).kind is RETRY
+        assert (await attempt(with_tls(TlsOptions(ca_file=tmp_path / "none.pem")))).kind is RETRY
         assert len(sink.records()) == 3

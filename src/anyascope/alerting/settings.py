@@ -10,7 +10,6 @@ from anyascope.alerting.calendar import TimeInterval, read_time_interval
 from anyascope.alerting.inhibition import InhibitRule
 from anyascope.alerting.matchers import check_matcher, parse_matchers
 from anyascope.alerting.routing import RouteSettings
-from anyascope.alerting.settings_http import resolve_path
 from anyascope.alerting.settings_receivers import RESOLVE_TIMEOUT_S, read_global, read_receivers
 from anyascope.errors import InvalidInputError
 from anyascope.model.labels import Matcher, MatchOp
@@ -75,7 +74,7 @@ def read_alerting(
     receivers = read_receivers(section, inherited)
     intervals = _read_intervals(section)
     rules = tuple(_read_inhibit_rule(entry) for entry in section.sections("inhibit_rules"))
-    templates = tuple(resolve_path(section, pattern) for pattern in section.texts("templates"))
+    templates = tuple(str(section.beside(pattern)) for pattern in section.texts("templates"))
     route = _read_root(section, receivers, intervals, required=required or bool(receivers))
     if route is None:
         default = AlertingOptions()

@@ -6,25 +6,29 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from anyascope.alerting.settings_http import parse_url, read_http, read_secret, read_secret_url, read_tls
+from anyascope.alerting.settings_secrets import parse_url, read_secret, read_secret_url
+from anyascope.model.http import HttpOptions, TlsOptions
 from anyascope.model.receivers import (
     TIMEOUT_S_DEFAULT,
     ChannelOptions,
     EmailOptions,
-    HttpOptions,
     Integration,
     Receiver,
     SlackField,
     SlackOptions,
-    TlsOptions,
     WebhookOptions,
 )
 from anyascope.model.secret import Secret
+from anyascope.wire.http_settings import HttpSpeaker, read_http_options, read_tls
 from anyascope.wire.settings import Section
 
 SLACK_APP_URL = "https://slack.com/api/chat.postMessage"
 RESOLVE_TIMEOUT_S = 300.0
 SMTPS_PORT = 465
+
+_SENDER: Final = HttpSpeaker(
+    "the sender", proxy_schemes=("http", "https"), has_proxy_from_environment=True, needs_username=False
+)
 
 # Channels of Alertmanager that this version cannot serve; named so that the mistake can say what is missing.
 UNSUPPORTED_KINDS: Final = (
@@ -86,7 +90,7 @@ def read_global(section: Section) -> GlobalOptions:
         )
     return GlobalOptions(
         resolve_timeout_s=section.duration_s("resolve_timeout", RESOLVE_TIMEOUT_S),
-        http=read_http(section.section("http_config")),
+        http=_read_http(section.section("http_config")),
         smtp_from=section.text("smtp_from", ""),
         smtp_hello=section.text("smtp_hello", "localhost") or "localhost",
         smtp_smarthost=section.parsed("smtp_smarthost", parse_smarthost, None),
@@ -159,7 +163,13 @@ def _read_integration(section: Section, key: str, read: _Reader, inherited: Glob
 
 
 def _read_http_or(section: Section, inherited: HttpOptions) -> HttpOptions:
-    return read_http(section.section("http_config")) if section.has("http_config") else inherited
+    return _read_http(section.section("http_config")) if section.has("http_config") else inherited
+
+
+def _read_http(section: Section) -> HttpOptions:
+    options = read_http_options(section, _SENDER)
+    section.done()
+    return options
 
 
 def _read_timeout(section: Section) -> float:

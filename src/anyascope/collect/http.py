@@ -20,9 +20,9 @@ from urllib.parse import SplitResult, unquote, urljoin, urlsplit
 
 import httptools
 
-from anyascope.collect.scrape_config import HttpOptions
 from anyascope.collect.tls import TlsContexts
 from anyascope.errors import AnyascopeError, InvalidInputError
+from anyascope.model.http import HttpOptions, is_direct
 
 REDIRECTS_MAX = 10  # as Go's client
 HEADER_BYTES_MAX = 64 * 1024  # exporters send under 1 kB; a stream of headers must not fill the memory
@@ -142,7 +142,7 @@ class HttpFetcher:
         progress.doing = "waiting for the answer"
         is_forwarded = self._is_proxied(parts) and parts.scheme == "http"
         if is_forwarded:
-            headers += (*self._options.proxy_headers, *self._proxy_auth())
+            headers += self._proxy_headers()
         request = _request_bytes(parts, headers, absolute=is_forwarded)
         try:
             response = await connection.ask(request, bounds.body_bytes_max, progress)
@@ -185,25 +185,23 @@ class HttpFetcher:
 
     async def _tunnel(self, connection: _Connection, parts: SplitResult, progress: _Progress) -> None:
         target = f"{_bracketed(parts.hostname or '')}:{_port(parts)}"
-        pairs = (("Host", target), *self._options.proxy_headers, *self._proxy_auth())
+        pairs = (("Host", target), *self._proxy_headers())
         own = "".join(f"{name}: {value}\r\n" for name, value in pairs)
         request = f"CONNECT {target} HTTP/1.1\r\n{own}\r\n".encode()
         answer = await connection.ask(request, ERROR_BODY_BYTES, progress, is_connect=True)
         if answer.status != _OK:
             raise FetchError(f"the proxy answered {answer.status} {answer.reason}".rstrip())
 
-    def _proxy_auth(self) -> tuple[tuple[str, str], ...]:
+    def _proxy_headers(self) -> tuple[tuple[str, str], ...]:
+        own = tuple((name, value.reveal()) for name, value in self._options.proxy_headers)
         proxy = urlsplit(self._options.proxy_url)
         if proxy.username is None:
-            return ()
+            return own
         pair = f"{unquote(proxy.username)}:{unquote(proxy.password or '')}".encode()
-        return (("Proxy-Authorization", f"Basic {base64.b64encode(pair).decode()}"),)
+        return (*own, ("Proxy-Authorization", f"Basic {base64.b64encode(pair).decode()}"))
 
     def _is_proxied(self, parts: SplitResult) -> bool:
-        if not self._options.proxy_url:
-            return False
-        host = parts.hostname or ""
-        return not any(host == own or host.endswith("." + own.lstrip(".")) for own in self._options.no_proxy)
+        return bool(self._options.proxy_url) and not is_direct(self._options.no_proxy, parts.hostname or "")
 
 
 @dataclass(slots=True)

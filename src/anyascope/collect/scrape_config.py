@@ -7,8 +7,8 @@ from enum import Enum
 from pathlib import Path
 
 from anyascope.collect.relabel import RelabelRule
+from anyascope.model.http import HttpOptions
 from anyascope.model.labels import Labels
-from anyascope.model.secret import Secret
 from anyascope.wire.exposition.lines import Format
 
 SCRAPE_INTERVAL_S = 60.0  # Prometheus' default
@@ -16,61 +16,6 @@ SCRAPE_TIMEOUT_S = 10.0  # Prometheus' default
 FILE_SD_REFRESH_S = 300.0  # Prometheus' default; a change is seen earlier, by the file's time
 HTTP_SD_REFRESH_S = 60.0  # Prometheus' default
 BODY_BYTES_MAX = 256 * 1024 * 1024  # where no body_size_limit is set: 2.5 million lines, more than any interval allows
-
-
-class TlsVersion(Enum):
-    """The oldest version that is spoken."""
-
-    TLS10 = "TLS10"
-    TLS11 = "TLS11"
-    TLS12 = "TLS12"
-    TLS13 = "TLS13"
-
-
-@dataclass(frozen=True, slots=True)
-class TlsOptions:
-    """Whom to believe, and what to show. Without `ca_file` and `ca` the system's authorities count."""
-
-    ca_file: Path | None = None
-    ca: str = ""
-    cert_file: Path | None = None
-    cert: str = ""
-    key_file: Path | None = None
-    key: Secret | None = None
-    server_name: str = ""
-    insecure_skip_verify: bool = False
-    min_version: TlsVersion = TlsVersion.TLS12
-    max_version: TlsVersion | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class BasicAuth:
-    """A name and a password."""
-
-    username: Secret
-    password: Secret
-
-
-@dataclass(frozen=True, slots=True)
-class Authorization:
-    """An `Authorization` header: a scheme and what follows it."""
-
-    credentials: Secret
-    type: str = "Bearer"
-
-
-@dataclass(frozen=True, slots=True)
-class HttpOptions:
-    """How to speak HTTP to somebody."""
-
-    basic_auth: BasicAuth | None = None
-    authorization: Authorization | None = None
-    tls: TlsOptions = field(default_factory=TlsOptions)
-    proxy_url: str = ""
-    no_proxy: tuple[str, ...] = ()
-    proxy_headers: tuple[tuple[str, str], ...] = ()
-    headers: tuple[tuple[str, Secret], ...] = ()
-    follow_redirects: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,14 +28,17 @@ from anyascope.collect.scrape_config import (
     ScrapeProtocol,
     TargetGroup,
 )
-from anyascope.collect.settings_http import read_http_options
 from anyascope.errors import InvalidInputError
+from anyascope.model.http import HttpOptions
 from anyascope.model.labels import Labels, labels_of
+from anyascope.wire.http_settings import HttpSpeaker, read_http_options, refuse_unsupported
 from anyascope.wire.settings import Section
 
 E = TypeVar("E", bound=Enum)
 
 _LABEL_NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
+_SCRAPER = HttpSpeaker("the scraper", proxy_schemes=("http",), has_proxy_from_environment=False, needs_username=True)
+_CLOUD_LOGINS = ("sigv4", "azuread", "google_iam")
 _PROTOBUF = "PrometheusProto"  # a known name, not spoken: left out where another is given beside it
 _LIMITS = ("sample_limit", "label_limit", "label_name_length_limit", "label_value_length_limit", "target_limit")
 
@@ -120,7 +123,7 @@ def read_scrape_config(section: Section, defaults: ScrapeDefaults) -> ScrapeConf
         honor_timestamps=section.boolean("honor_timestamps", True),
         track_timestamps_staleness=section.boolean("track_timestamps_staleness", False),
         enable_compression=section.boolean("enable_compression", True),
-        http=read_http_options(section),
+        http=_http(section),
         static=_static(section),
         files=tuple(_file_discovery(entry) for entry in section.sections("file_sd_configs")),
         urls=tuple(_http_discovery(entry) for entry in section.sections("http_sd_configs")),
@@ -193,6 +196,11 @@ def _scheme(section: Section) -> str:
     if scheme not in ("http", "https"):
         section.wrong(f"must be http or https, got {scheme!r}", name="scheme")
     return scheme
+
+
+def _http(section: Section) -> HttpOptions:
+    refuse_unsupported(section, _CLOUD_LOGINS)
+    return read_http_options(section, _SCRAPER)
 
 
 def _params(section: Section) -> tuple[tuple[str, tuple[str, ...]], ...]:
@@ -319,7 +327,7 @@ def _http_discovery(section: Section) -> HttpDiscovery:
         section.wrong(f"must be an http or https address with a host, got {url!r}", name="url")
     found = HttpDiscovery(
         url=url,
-        http=read_http_options(section),
+        http=_http(section),
         refresh_interval_s=_positive(section, "refresh_interval", HTTP_SD_REFRESH_S),
     )
     section.done()

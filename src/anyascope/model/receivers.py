@@ -6,47 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
+from anyascope.model.http import HttpOptions, TlsOptions
 from anyascope.model.secret import Secret
 
 TIMEOUT_S_DEFAULT = 10.0  # Alertmanager's least time for one notification
-
-
-@dataclass(frozen=True, slots=True)
-class TlsOptions:
-    """How to speak TLS to the far end. Certificates are PEM, inline or in files."""
-
-    ca: str = ""
-    ca_file: str = ""
-    cert: str = ""
-    cert_file: str = ""
-    key: Secret | None = None
-    key_file: str = ""
-    server_name: str = ""
-    insecure_skip_verify: bool = False
-    min_version: str = ""
-    max_version: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class HttpOptions:
-    """Alertmanager's `http_config`.
-
-    Attributes:
-        basic_auth: user and password.
-        authorization: type such as `Bearer`, and credentials.
-        headers: further request headers.
-        proxy_url: may hold a password.
-        no_proxy: hosts, domains and networks that are reached directly, comma separated.
-    """
-
-    basic_auth: tuple[str, Secret] | None = None
-    authorization: tuple[str, Secret] | None = None
-    headers: tuple[tuple[str, Secret], ...] = ()
-    tls: TlsOptions = field(default_factory=TlsOptions)
-    proxy_url: Secret | None = None
-    no_proxy: str = ""
-    proxy_from_environment: bool = False
-    follow_redirects: bool = True
 
 
 @dataclass(frozen=True, slots=True)

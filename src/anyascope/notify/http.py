@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
@@ -14,10 +13,10 @@ import httpx
 from anyascope import __version__
 from anyascope.clock import NS_PER_S, Clock
 from anyascope.errors import InvalidInputError
+from anyascope.model.http import HttpOptions, is_direct
 from anyascope.model.notifications import AttemptOutcome
-from anyascope.model.receivers import HttpOptions
 from anyascope.notify.channel import Outcome, shown
-from anyascope.notify.tls import default_context, tls_context
+from anyascope.wire.tls import default_context, tls_context
 
 # The client imports these with its first request, which takes up to half a second: not while a page waits.
 for _module in ("httpcore", "anyio", "anyio._backends._asyncio", "h11"):
@@ -87,39 +86,42 @@ class HttpSender:
             await client.aclose()
 
     def _client_for(self, url: str) -> httpx.AsyncClient:
-        proxy = self._options.proxy_url
-        is_proxied = proxy is not None and not is_direct(self._options.no_proxy, urlsplit(url).hostname or "")
+        options = self._options
+        is_proxied = bool(options.proxy_url) and not is_direct(options.no_proxy, urlsplit(url).hostname or "")
         client = self._clients.get(is_proxied)
         if client is None:
             client = self._clients[is_proxied] = httpx.AsyncClient(
-                verify=tls_context(self._options.tls),
-                proxy=proxy.reveal() if proxy is not None and is_proxied else None,
-                trust_env=self._options.proxy_from_environment,
-                follow_redirects=self._options.follow_redirects,
+                verify=tls_context(options.tls),
+                proxy=httpx.Proxy(options.proxy_url, headers=self._proxy_headers()) if is_proxied else None,
+                trust_env=options.proxy_from_environment,
+                follow_redirects=options.follow_redirects,
                 timeout=self._timeout_s,
             )
         return client
 
     def _secrets(self) -> tuple[str, ...]:
         options = self._options
-        secrets = [secret for _, secret in options.headers]
-        secrets += [pair[1] for pair in (options.basic_auth, options.authorization) if pair is not None]
-        texts = [secret.reveal() for secret in secrets]
-        if options.proxy_url is not None:
-            texts += url_secrets(options.proxy_url.reveal())
-        return tuple(texts)
+        secrets = [secret for _, secret in (*options.headers, *options.proxy_headers)]
+        if options.basic_auth is not None:
+            secrets.append(options.basic_auth.password)
+        if options.authorization is not None:
+            secrets.append(options.authorization.credentials)
+        return (*(secret.reveal() for secret in secrets), *url_secrets(options.proxy_url))
+
+    def _proxy_headers(self) -> list[tuple[str, str]]:
+        return [(name, value.reveal()) for name, value in self._options.proxy_headers]
 
     def _auth(self) -> httpx.Auth | None:
         if self._options.basic_auth is None:
             return None
-        user, password = self._options.basic_auth
-        return httpx.BasicAuth(user, password.reveal())
+        username, password = self._options.basic_auth
+        return httpx.BasicAuth(username.reveal(), password.reveal())
 
     def _headers(self) -> list[tuple[str, str]]:
         headers = [("Content-Type", "application/json"), ("User-Agent", USER_AGENT)]
         if self._options.authorization is not None:
-            kind, credentials = self._options.authorization
-            headers.append(("Authorization", f"{kind} {credentials.reveal()}"))
+            credentials, scheme = self._options.authorization
+            headers.append(("Authorization", f"{scheme} {credentials.reveal()}"))
         headers.extend((name, value.reveal()) for name, value in self._options.headers)
         return headers
 
@@ -174,23 +176,3 @@ def parse_retry_after(text: str, *, now_s: float) -> float:
         return max(parsedate_to_datetime(text).timestamp() - now_s, 0.0)
     except (ValueError, TypeError, OverflowError):
         return 0.0
-
-
-def is_direct(no_proxy: str, host: str) -> bool:
-    """Whether a host is reached without the proxy: `*`, a host, a domain with its subdomains, an address or a network."""
-    for entry in filter(None, (part.strip().lower() for part in no_proxy.split(","))):
-        if entry == "*" or _is_in_network(host, entry):
-            return True
-        name = entry.removeprefix("*").removeprefix(".")
-        if host.lower() == name and not entry.startswith((".", "*")):
-            return True
-        if host.lower().endswith(f".{name}"):
-            return True
-    return False
-
-
-def _is_in_network(host: str, entry: str) -> bool:
-    try:
-        return ipaddress.ip_address(host) in ipaddress.ip_network(entry, strict=False)
-    except ValueError:
-        return False

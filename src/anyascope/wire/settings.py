@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from enum import Enum
+from pathlib import Path
 from typing import TypeVar, cast, overload
 
 from ruamel.yaml import YAML
@@ -182,6 +183,10 @@ class Section:
     def file(self) -> str:
         """The file's name as given."""
         return self._mistakes.file
+
+    def beside(self, path: str) -> Path:
+        """A path of the settings, seen from the folder of the file that names it."""
+        return Path(self.file).parent / path
 
     def line(self, name: str = "") -> int:
         """The line (from 1) of a field, or of the section itself."""

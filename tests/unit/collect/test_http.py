@@ -10,8 +10,8 @@ import pytest
 import trustme
 
 from anyascope.collect.http import REDIRECTS_MAX, FetchBounds, FetchError, HttpFetcher
-from anyascope.collect.scrape_config import Authorization, BasicAuth, HttpOptions, TlsOptions
 from anyascope.collect.tls import TlsContexts
+from anyascope.model.http import Authorization, BasicAuth, HttpOptions, TlsOptions
 from anyascope.model.secret import Secret
 from support.collecting import Request, ScriptedTarget, answers, until
 

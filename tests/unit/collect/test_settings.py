@@ -10,9 +10,9 @@ from anyascope.collect.scrape_config import (
     Escaping,
     NameScheme,
     ScrapeProtocol,
-    TlsVersion,
 )
 from anyascope.collect.settings import read_external_labels, read_scrape_configs
+from anyascope.model.http import TlsVersion
 from anyascope.model.secret import SecretFile
 from anyascope.wire.settings import SettingsError, read_settings
 

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import base64
 from dataclasses import replace
 
 import pytest
 
 from anyascope.clock import ManualClock, SystemClock
+from anyascope.model.http import Authorization, BasicAuth, HttpOptions
 from anyascope.model.notifications import AttemptOutcome
-from anyascope.model.receivers import HttpOptions, SlackOptions, WebhookOptions
-from anyascope.model.secret import Secret
+from anyascope.model.receivers import SlackOptions, WebhookOptions
+from anyascope.model.secret import Secret, SecretFile
 from anyascope.notify.channels.slack import SlackChannel
 from anyascope.notify.channels.webhook import SIGNATURE_HEADER, WebhookChannel
-from anyascope.notify.http import is_direct, parse_retry_after, url_secrets
+from anyascope.notify.http import parse_retry_after, url_secrets
 from anyascope.notify.templates import load_templates
 from support.notifications import many, notification
 from support.sinks import http_sink
@@ -35,26 +37,6 @@ OK, RETRY, FAILED = AttemptOutcome.OK, AttemptOutcome.RETRY, AttemptOutcome.FAIL
 def test_retry_after(text, seconds):
     """Seconds or a date; what is neither, or past, is no wait."""
     assert parse_retry_after(text, now_s=1_700_000_000) == seconds
-
-
-@pytest.mark.parametrize(
-    ("no_proxy", "host", "direct"),
-    [
-        ("", "a.test", False),
-        ("*", "a.test", True),
-        ("a.test", "a.test", True),
-        ("a.test", "b.a.test", True),
-        ("a.test", "ba.test", False),
-        (".a.test", "a.test", False),
-        (".a.test", "b.a.test", True),
-        ("10.0.0.0/8, x.test", "10.1.2.3", True),
-        ("10.0.0.0/8", "11.1.2.3", False),
-        ("::1", "::1", True),
-    ],
-)
-def test_who_is_reached_without_the_proxy(no_proxy, host, direct):
-    """Hosts, domains with their subdomains, addresses and networks."""
-    assert is_direct(no_proxy, host) is direct
 
 
 def test_what_of_an_address_is_secret():
@@ -90,7 +72,7 @@ async def test_a_body_is_signed(tmp_path):
 
 async def test_credentials_and_headers_are_sent(tmp_path):
     """Authorization and further headers of `http_config` go along."""
-    http = HttpOptions(authorization=("Token", Secret("abc")), headers=(("X-Team", Secret("sre")),))
+    http = HttpOptions(authorization=Authorization(Secret("abc"), "Token"), headers=(("X-Team", Secret("sre")),))
     with http_sink(tmp_path / "o") as sink:
         await attempt(webhook(f"http://127.0.0.1:{sink.port}/", http=http))
         headers = dict(sink.records()[0]["headers"])
@@ -101,10 +83,30 @@ async def test_a_proxy_is_used_unless_the_host_is_excepted(tmp_path):
     """The proxy is given the whole address; a host of `no_proxy` is reached directly."""
     with http_sink(tmp_path / "o") as proxy, http_sink(tmp_path / "d") as target:
         url = f"http://127.0.0.1:{target.port}/hook"
-        options = HttpOptions(proxy_url=Secret(f"http://127.0.0.1:{proxy.port}"))
+        options = HttpOptions(proxy_url=f"http://127.0.0.1:{proxy.port}")
         assert (await attempt(webhook(url, http=options))).kind is OK
-        assert (await attempt(webhook(url, http=replace(options, no_proxy="127.0.0.0/8")))).kind is OK
+        assert (await attempt(webhook(url, http=replace(options, no_proxy=("127.0.0.0/8",))))).kind is OK
         assert (len(proxy.records()), len(target.records())) == (1, 1)
+
+
+async def test_a_proxy_is_told_what_is_for_it(tmp_path):
+    """Headers of `proxy_connect_header` go to the proxy."""
+    with http_sink(tmp_path / "o") as proxy:
+        http = HttpOptions(
+            proxy_url=f"http://127.0.0.1:{proxy.port}", proxy_headers=(("X-Proxy-Key", Secret("for-it")),)
+        )
+        assert (await attempt(webhook("http://far.test/hook", http=http))).kind is OK
+        assert dict(proxy.records()[0]["headers"])["X-Proxy-Key"] == "for-it"
+
+
+async def test_the_name_may_stand_in_a_file(tmp_path):
+    """`username_file` is read when it is needed, as `password_file` is."""
+    (tmp_path / "user").write_text("anya\n")
+    http = HttpOptions(basic_auth=BasicAuth(SecretFile(str(tmp_path / "user")), Secret("pw")))
+    with http_sink(tmp_path / "o") as sink:
+        await attempt(webhook(f"http://127.0.0.1:{sink.port}/", http=http))
+        headers = dict(sink.records()[0]["headers"])
+    assert headers["Authorization"] == "Basic " + base64.b64encode(b"anya:pw").decode()
 
 
 async def test_redirects_are_followed_unless_forbidden(tmp_path):

@@ -26,9 +26,9 @@ from anyascope.model.receivers import EmailOptions
 from anyascope.notify.channel import Outcome, shown
 from anyascope.notify.email_layout import email_html, email_text
 from anyascope.notify.templates import Templates
-from anyascope.notify.tls import tls_context
 from anyascope.semconv.alerts import severity_of
 from anyascope.wire.gotemplate import TemplateError
+from anyascope.wire.tls import tls_context
 
 DEFAULT_SUBJECT: Final = '{{ template "email.default.subject" . }}'
 RECIPIENTS_MAX = 100  # what every server takes for one message (RFC 5321, section 4.5.3.1.8)

@@ -1,0 +1,195 @@
+"""Reads how to speak HTTP: authentication, TLS, proxies and headers, in Prometheus' and Alertmanager's own format.
+
+Both take it from one library upstream, so one reader serves `scrape_configs`, service discovery and `http_config`.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from anyascope.model.http import Authorization, BasicAuth, HttpOptions, TlsOptions, TlsVersion
+from anyascope.model.secret import Secret, SecretFile
+from anyascope.wire.settings import Section
+
+# Headers that a client sets itself: a configured one would say something else than what is sent.
+RESERVED_HEADERS = frozenset(
+    (
+        "authorization",
+        "host",
+        "content-encoding",
+        "content-length",
+        "content-type",
+        "user-agent",
+        "connection",
+        "keep-alive",
+        "proxy-authenticate",
+        "proxy-authorization",
+        "www-authenticate",
+        "accept-encoding",
+        "transfer-encoding",
+        "x-prometheus-remote-write-version",
+        "x-prometheus-remote-read-version",
+        "x-prometheus-scrape-timeout-seconds",
+    )
+)
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", re.ASCII)  # RFC 9110, `token`
+
+
+@dataclass(frozen=True, slots=True)
+class HttpSpeaker:
+    """The client that the options are for. What it cannot do is refused when it is read, not when it is needed.
+
+    Attributes:
+        name: as mistakes call it.
+        proxy_schemes: how it can speak to a proxy.
+        has_proxy_from_environment: whether it can take the proxy from the environment.
+        needs_username: whether `basic_auth` without a name is a mistake.
+    """
+
+    name: str
+    proxy_schemes: tuple[str, ...]
+    has_proxy_from_environment: bool
+    needs_username: bool
+
+
+def read_http_options(section: Section, speaker: HttpSpeaker) -> HttpOptions:
+    """The HTTP fields of a section, which may have others too: the caller says `done`. Notes what is wrong.
+
+    Source: Prometheus configuration, `<http_config>`.
+    """
+    refuse_unsupported(section, ("oauth2",))
+    section.boolean("enable_http2", True)  # accepted: HTTP/1.1 is spoken, which every far end understands
+    basic_auth, authorization = _basic_auth(section, speaker), _authorization(section)
+    if basic_auth and authorization:
+        section.wrong("at most one of basic_auth, authorization and bearer_token may be set", name="basic_auth")
+    options = HttpOptions(
+        basic_auth=basic_auth,
+        authorization=authorization,
+        tls=read_tls(section.section("tls_config")),
+        proxy_url=_proxy_url(section, speaker),
+        no_proxy=split_no_proxy(section.text("no_proxy", "")),
+        proxy_headers=_proxy_headers(section.section("proxy_connect_header")),
+        proxy_from_environment=section.boolean("proxy_from_environment", False),
+        headers=_headers(section.section("http_headers"), speaker),
+        follow_redirects=section.boolean("follow_redirects", True),
+    )
+    if options.proxy_from_environment and not speaker.has_proxy_from_environment:
+        section.wrong("is not supported yet: name the proxy in proxy_url", name="proxy_from_environment")
+    if options.proxy_from_environment and (options.proxy_url or options.no_proxy):
+        section.wrong("if proxy_from_environment is configured, proxy_url and no_proxy must not be configured")
+    if options.no_proxy and not options.proxy_url:
+        section.wrong("if no_proxy is configured, proxy_url must also be configured", name="no_proxy")
+    return options
+
+
+def read_tls(section: Section) -> TlsOptions:
+    """A `tls_config` whole.
+
+    Source: Prometheus configuration, `<tls_config>`.
+    """
+    files = {name: section.text(name, "") for name in ("ca_file", "cert_file", "key_file")}
+    for name, inline in (("ca_file", "ca"), ("cert_file", "cert"), ("key_file", "key")):
+        if files[name] and section.has(inline):
+            section.wrong(f"at most one of {inline} and {name} may be set", name=name)
+    key = section.text("key", "")
+    options = TlsOptions(
+        ca_file=section.beside(files["ca_file"]) if files["ca_file"] else None,
+        ca=section.text("ca", ""),
+        cert_file=section.beside(files["cert_file"]) if files["cert_file"] else None,
+        cert=section.text("cert", ""),
+        key_file=section.beside(files["key_file"]) if files["key_file"] else None,
+        key=Secret(key) if key else None,
+        server_name=section.text("server_name", ""),
+        insecure_skip_verify=section.boolean("insecure_skip_verify", False),
+        min_version=section.choice("min_version", TlsVersion, TlsVersion.TLS12),
+        max_version=section.choice("max_version", TlsVersion, TlsVersion.TLS13) if section.has("max_version") else None,
+    )
+    if bool(options.cert_file or options.cert) is not bool(options.key_file or options.key):
+        section.wrong("a client certificate needs both a cert and a key")
+    section.done()
+    return options
+
+
+def read_secret(section: Section, name: str, *, both_set: str = "") -> Secret | None:
+    """The secret that stands in `name`, or in the file that `name_file` names; `both_set` is said where it is both."""
+    text, path = section.text(name, ""), section.text(f"{name}_file", "")
+    if text and path:
+        section.wrong(both_set or f"at most one of {name} and {name}_file may be set", name=name)
+    if path:
+        return SecretFile(str(section.beside(path)))
+    return Secret(text) if text else None
+
+
+def refuse_unsupported(section: Section, names: tuple[str, ...]) -> None:
+    """Note each of these that is there, as something that upstream knows and we do not yet."""
+    for name in names:
+        if section.plain(name) is not None:
+            section.wrong("is not supported yet", name=name)
+
+
+def split_no_proxy(text: str) -> tuple[str, ...]:
+    """The entries of a `no_proxy`, which are separated by commas."""
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def _basic_auth(parent: Section, speaker: HttpSpeaker) -> BasicAuth | None:
+    section = parent.section("basic_auth")
+    if not parent.has("basic_auth"):
+        return None
+    username, password = read_secret(section, "username"), read_secret(section, "password")
+    refuse_unsupported(section, ("username_ref", "password_ref"))
+    if username is None and speaker.needs_username:
+        section.wrong("basic_auth needs a username")
+    section.done()
+    return BasicAuth(username or Secret(""), password or Secret(""))
+
+
+def _authorization(parent: Section) -> Authorization | None:
+    bearer = read_secret(parent, "bearer_token")
+    section = parent.section("authorization")
+    kind = section.text("type", "Bearer").strip()
+    credentials = read_secret(section, "credentials")
+    refuse_unsupported(section, ("credentials_ref",))
+    section.done()
+    if bearer and parent.has("authorization"):
+        parent.wrong("at most one of authorization and bearer_token may be set", name="authorization")
+    if kind.lower() == "basic":
+        parent.wrong('type "Basic" is what basic_auth is for', name="authorization")
+    found = credentials or bearer
+    return None if found is None else Authorization(found, type=kind or "Bearer")
+
+
+def _proxy_url(section: Section, speaker: HttpSpeaker) -> str:
+    url = section.text("proxy_url", "")
+    if not url:
+        return ""
+    try:
+        parts = urlsplit(url)
+        is_usable = parts.scheme in speaker.proxy_schemes and bool(parts.hostname)
+    except ValueError:
+        is_usable = False
+    if not is_usable:
+        wanted = " or ".join(f"{scheme}://host:port" for scheme in speaker.proxy_schemes)
+        # The address is not repeated: it may hold a password.
+        section.wrong(f"must be {wanted}; other proxies are not supported yet", name="proxy_url")
+    return url
+
+
+def _proxy_headers(section: Section) -> tuple[tuple[str, Secret], ...]:
+    return tuple((name, Secret(value)) for name in section.names() for value in section.texts(name))
+
+
+def _headers(section: Section, speaker: HttpSpeaker) -> tuple[tuple[str, Secret], ...]:
+    found: list[tuple[str, Secret]] = []
+    for name in section.names():
+        if _HEADER_NAME.fullmatch(name) is None:
+            section.wrong(f"{name!r} is not a header's name", name=name)
+        if name.lower() in RESERVED_HEADERS:
+            section.wrong(f"is set by {speaker.name} itself", name=name)
+        values = section.section(name)
+        found += [(name, Secret(text)) for text in (*values.texts("values"), *values.texts("secrets"))]
+        found += [(name, SecretFile(str(section.beside(path)))) for path in values.texts("files")]
+        values.done()
+    return tuple(found)
