@@ -71,6 +71,9 @@ class OwnTelemetry(SpanProcessor):
             ["signal"],
             registry=registry,
         )
+        for signal in ("logs", "traces"):
+            # At 0 from the start: a rule's increase() sees the first event only of a series that was there before it.
+            self._dropped.labels(signal)
 
     def start(self, intake: Intake) -> None:
         """Store from now on what was and will be said."""

@@ -57,6 +57,9 @@ class Runner:
         self._tally = tally
         self._book = PointBook(job.labels)
         self._health = ComponentHealth(_component(job), "collector", HealthStatus.UNKNOWN, "not collected yet")
+        for outcome in ("ok", "failed", "unstored"):
+            # At 0 from the start: a rule's increase() sees the first event only of a series that was there before it.
+            tally.collections.labels(collector=job.name, outcome=outcome)
 
     async def run(self) -> None:
         """Collect until cancelled."""

@@ -37,6 +37,14 @@ class Reason(Enum):
         self.sentence = sentence
 
 
+_IDS_AND_TIMES = (Reason.TIME_FUTURE, Reason.TIME_IMPOSSIBLE, Reason.TRACE_ID, Reason.SPAN_ID)
+REASONS: Mapping[Signal, tuple[Reason, ...]] = {
+    Signal.METRICS: tuple(reason for reason in Reason if reason not in (Reason.TRACE_ID, Reason.SPAN_ID)),
+    Signal.LOGS: _IDS_AND_TIMES,
+    Signal.TRACES: _IDS_AND_TIMES,
+}  # why rows of each signal may be refused
+
+
 def sentences(refused: Mapping[Reason, int], *, noun: str) -> tuple[str, ...]:
     """One sentence a reason: `3 log records refused: its time lies too far in the future`."""
     return tuple(f"{count} {noun} refused: {reason.sentence}" for reason, count in refused.items() if count)
@@ -85,6 +93,7 @@ class Tally:
             buckets=FLUSH_ROWS_BUCKETS,
             registry=registry,
         )
+        self._senders: set[tuple[Signal, str]] = set()
         for signal in Signal:
             # At 0 from the start: a rule's increase() sees the first event only of a series that was there before it.
             self._full.labels(signal.value)
@@ -93,6 +102,10 @@ class Tally:
     def stored(self, signal: Signal, *, source: str, rows: int) -> None:
         """Rows of a request became durable."""
         self._stored.labels(signal.value, source).inc(rows)
+        if (signal, source) not in self._senders:
+            self._senders.add((signal, source))
+            for reason in REASONS[signal]:
+                self._refused.labels(signal.value, source, reason.code)  # at 0, as in the constructor
 
     def refused(self, signal: Signal, *, source: str, reasons: Mapping[Reason, int]) -> None:
         """Rows of a request were not taken."""

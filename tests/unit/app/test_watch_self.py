@@ -37,6 +37,17 @@ def event(text: str, logger: str = "anyascope.rules", level: str = "info"):
     return {"event": text, "logger": logger, "level": level}
 
 
+def test_what_is_dropped_is_counted_from_zero():
+    """Both signals stand at 0 from the start, so that a rule sees the first loss as an increase."""
+    registry = CollectorRegistry()
+    OwnTelemetry(clock=ManualClock(), registry=registry)
+    counts = [
+        registry.get_sample_value("anyascope_self_telemetry_dropped_total", {"signal": signal})
+        for signal in ("logs", "traces")
+    ]
+    assert counts == [0, 0]
+
+
 async def test_lines_and_spans_are_stored_every_second():
     """What was said is stored at the next second, body and spans."""
     clock, intake = ManualClock(), Keeps()

@@ -56,6 +56,16 @@ async def test_collects_at_once_and_then_once_an_interval() -> None:
     assert scene.intake.batches[0][0] == "host"
 
 
+def test_outcomes_are_counted_from_zero() -> None:
+    """Before the first round each outcome stands at 0, so that a rule sees the first failure as an increase."""
+    registry = Scene().registry
+    counts = [
+        registry.get_sample_value("anyascope_collections_total", {"collector": "host", "outcome": outcome})
+        for outcome in ("ok", "failed", "unstored")
+    ]
+    assert counts == [0, 0, 0]
+
+
 async def test_tells_that_it_is_up() -> None:
     """A collector tells `up` as a target would, so that `up` has data on the first minute."""
     scene = Scene()

@@ -109,6 +109,17 @@ async def test_what_is_refused_is_told(ingest: Ingest, registry: CollectorRegist
     assert registry.get_sample_value("anyascope_ingest_rows_total", {"signal": "logs", "source": "otlp"}) == 1
 
 
+async def test_refusals_are_counted_from_zero(ingest: Ingest, registry: CollectorRegistry) -> None:
+    """A sender's first good request shows each reason at 0, so that a rule sees the first refusal as an increase."""
+    await ingest.spans([spans("s")], source="otlp")
+    labels = {"signal": "traces", "source": "otlp", "reason": "trace_id"}
+    assert registry.get_sample_value("anyascope_ingest_refused_rows_total", labels) == 0
+    assert registry.get_sample_value("anyascope_ingest_refused_rows_total", labels | {"reason": "delta_order"}) is None
+    for signal in ("metrics", "logs", "traces"):
+        assert registry.get_sample_value("anyascope_ingest_failed_flushes_total", {"signal": signal}) == 0
+        assert registry.get_sample_value("anyascope_ingest_queue_full_total", {"signal": signal}) == 0
+
+
 async def test_nothing_is_written_for_nothing(ingest: Ingest, doors: Doors) -> None:
     """Empty requests are answered without a look at the store."""
     doors.fault = UnavailableError("closed", retry_after_s=1)
