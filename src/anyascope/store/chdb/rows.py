@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
 from typing import TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from anyascope.model.attributes import Attributes, Resource, Scope
 from anyascope.model.logs import LogBatch
@@ -17,7 +18,6 @@ from anyascope.store.chdb.native import (
     attribute_columns,
     identities,
     integers,
-    offsets,
     shared_strings,
     strings,
 )
@@ -139,15 +139,30 @@ def span_block(batches: Sequence[SpanBatch]) -> bytes:
     block.add("attributes", MAP, attributes.data)
     block.strings("attribute_kinds", attributes.kinds)
     Owners(batches).add_to(block)
-    add_events(block, [batch.events.get(row, ()) for batch in batches for row in range(len(batch))])
-    add_links(block, [batch.links.get(row, ()) for batch in batches for row in range(len(batch))])
+    add_events(block, *ragged((len(batch), batch.events) for batch in batches))
+    add_links(block, *ragged((len(batch), batch.links) for batch in batches))
     return block.bytes()
 
 
-def add_events(block: Block, column: Sequence[Sequence[SpanEvent]]) -> None:
+def ragged(parts: Iterable[tuple[int, Mapping[int, Sequence[T]]]]) -> tuple[bytes, list[T]]:
+    """What few rows have some of: the offsets of all rows, and the items in the order of their rows.
+
+    Args:
+        parts: a batch each: how many rows, and the items of those rows that have any.
+    """
+    counts: list[NDArray[np.uint64]] = []
+    items: list[T] = []
+    for rows, found in parts:
+        lengths = np.zeros(rows, np.uint64)
+        for row in sorted(found):
+            lengths[row] = len(found[row])
+            items.extend(found[row])
+        counts.append(lengths)
+    return np.cumsum(np.concatenate(counts), dtype=np.uint64).tobytes(), items
+
+
+def add_events(block: Block, ends: bytes, events: Sequence[SpanEvent]) -> None:
     """Append the arrays of events."""
-    ends = offsets(map(len, column))
-    events = list(chain.from_iterable(column))
     attributes = attribute_columns([event.attributes for event in events])
     times = integers([event.time_ns for event in events], np.int64)
     block.add("event_times_ns", "Array(Int64)", ends + times.tobytes())
@@ -156,10 +171,8 @@ def add_events(block: Block, column: Sequence[Sequence[SpanEvent]]) -> None:
     block.add("event_kinds", "Array(String)", ends + strings(attributes.kinds))
 
 
-def add_links(block: Block, column: Sequence[Sequence[SpanLink]]) -> None:
+def add_links(block: Block, ends: bytes, links: Sequence[SpanLink]) -> None:
     """Append the arrays of links."""
-    ends = offsets(map(len, column))
-    links = list(chain.from_iterable(column))
     attributes = attribute_columns([link.attributes for link in links])
     traces = identities([link.trace_id for link in links], TRACE_ID_BYTES)
     spans = identities([link.span_id for link in links], SPAN_ID_BYTES)
