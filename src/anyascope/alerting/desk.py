@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 
 import structlog
 from prometheus_client import CollectorRegistry
@@ -21,16 +21,15 @@ from anyascope.clock import NS_PER_S, Clock, wait_for
 from anyascope.errors import InvalidInputError, UnavailableError
 from anyascope.ids import Ids
 from anyascope.model.alerts import Alert
-from anyascope.model.documents import Change, Delete, Document
+from anyascope.model.documents import Change, Delete
 from anyascope.model.notifications import AlertStatus, DeliveryStatus, JournalPage, Notification
 from anyascope.ports import ComponentHealth, HealthStatus, Outbox
-from anyascope.store.api.documents import DocumentStore
+from anyascope.store.api.documents import DocumentStore, every_document
 
 log = structlog.get_logger("anyascope.alerting")
 
 ALERTS_MAX = 100_000  # 100 MB in memory; more than that firing is one fault told a hundred thousand times
 GROUPS_PER_COMMIT_MAX = 500  # a storm of thousands of groups is told in steps, the first ones soon
-PAGE_SIZE = 1_000
 SLEEP_S_MAX = 60.0  # a wall clock that was set is noticed within a minute
 TIDY_EVERY_S = 60.0
 RETRY_AFTER_S = 1.0
@@ -83,8 +82,9 @@ class Alerting:
         await self.silences.load()
         now_ns = self._clock.now_ns()
         grace_s = self._options.resolve_timeout_s
-        alerts = [alert_of(one, now_ns=now_ns, grace_s=grace_s) async for one in self._stored(KIND_ALERT)]
-        records = [group_of(document) async for document in self._stored(KIND_GROUP)]
+        stored = every_document(self._documents, KIND_ALERT)
+        alerts = [alert_of(document, now_ns=now_ns, grace_s=grace_s) async for document in stored]
+        records = [group_of(document) async for document in every_document(self._documents, KIND_GROUP)]
         self._book = Book(self._options, silences=self.silences, alerts=alerts, records=records, now_ns=now_ns)
         await self._delete_groups(self._book.orphans)
         if alerts:
@@ -281,16 +281,6 @@ class Alerting:
     async def _delete_groups(self, ids: Sequence[str]) -> None:
         if ids:
             await self._documents.commit([Delete(KIND_GROUP, identity) for identity in ids])
-
-    async def _stored(self, kind: str) -> AsyncIterator[Document]:
-        after = ""
-        while True:
-            page = await self._documents.page(kind, after=after, limit=PAGE_SIZE)
-            for document in page.documents:
-                yield document
-            if not page.next_key:
-                return
-            after = page.next_key
 
     def _count(self) -> dict[str, int]:
         now_ns = self._clock.now_ns()

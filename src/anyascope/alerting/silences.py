@@ -12,11 +12,10 @@ from anyascope.errors import InvalidInputError, NotFoundError
 from anyascope.ids import Ids
 from anyascope.model.documents import Change, Delete, Document, Json, Put
 from anyascope.model.labels import Matcher, MatchOp
-from anyascope.store.api.documents import DocumentStore
+from anyascope.store.api.documents import DocumentStore, every_document
 
 KIND_SILENCE = "silence"
 KEPT_S = 5 * 86_400.0  # Alertmanager's retention: people look up last week's silences
-PAGE_SIZE = 500
 SILENCES_MAX = 10_000  # each alert is tested against all that are active; people have dozens
 
 
@@ -48,14 +47,8 @@ class Silences:
 
     async def load(self) -> None:
         """Read what is stored."""
-        after = ""
-        while True:
-            page = await self._documents.page(KIND_SILENCE, after=after, limit=PAGE_SIZE)
-            for document in page.documents:
-                self._hold(_silence_of(document))
-            if not page.next_key:
-                return
-            after = page.next_key
+        async for document in every_document(self._documents, KIND_SILENCE):
+            self._hold(_silence_of(document))
 
     def list(self) -> Sequence[Silence]:
         """All that are kept, the one that ends last first."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from random import Random
 
@@ -12,14 +12,14 @@ from prometheus_client import CollectorRegistry
 
 from anyascope.clock import NS_PER_MS, NS_PER_S, Clock, wait_for
 from anyascope.errors import UnavailableError
-from anyascope.model.documents import Change, Delete, Document, Put
+from anyascope.model.documents import Change, Delete, Put
 from anyascope.model.notifications import Attempt, AttemptOutcome, DeliveryStatus, JournalEntry, Notification
 from anyascope.notify.channel import Channel, Outcome
 from anyascope.notify.lane import Item, Lane, item_of, new_entry, with_attempt
 from anyascope.notify.patience import CourierOptions, delay_s
 from anyascope.notify.tally import Tally
 from anyascope.ports import ComponentHealth, HealthStatus
-from anyascope.store.api.documents import DocumentStore
+from anyascope.store.api.documents import DocumentStore, every_document
 from anyascope.wire.notification_documents import (
     KIND_JOURNAL,
     KIND_OUTBOX,
@@ -33,7 +33,7 @@ log = structlog.get_logger("anyascope.notify")
 
 BODIES_RECOVERED_MAX = 1_000  # notifications kept whole in memory at start; the rest is read when its turn comes
 PRUNE_EVERY_S = 3600.0
-PAGE_SIZE = 500
+PRUNED_PER_COMMIT_MAX = 500  # one commit blocks the store for some milliseconds, not for a second
 SLEEP_S_MAX = 60.0  # a wall clock that was set is noticed within a minute
 DRAIN_S = 5.0  # of the 10 s in which the whole server stops
 RECORD_RETRY_S_MIN = 0.1  # a store that cannot write says when to come back; never a busy loop
@@ -111,7 +111,7 @@ class Courier:
             UnavailableError: the store cannot be read.
         """
         recovered = 0
-        async for document in self._stored(KIND_OUTBOX):
+        async for document in every_document(self._documents, KIND_OUTBOX):
             if document.key in self._known:
                 continue
             notification = notification_of(document)
@@ -323,25 +323,15 @@ class Courier:
     async def _prune(self) -> None:
         oldest_ns = self._clock.now_ns() - int(self._options.journal_s * NS_PER_S)
         pruned: list[Change] = []
-        async for document in self._stored(KIND_JOURNAL):
+        async for document in every_document(self._documents, KIND_JOURNAL):
             # Keys sort by time, so the first young entry ends the search.
             entry = journal_entry_of(document)
             if entry.at_ns >= oldest_ns:
                 break
             if entry.status is not DeliveryStatus.QUEUED:
                 pruned.append(Delete(KIND_JOURNAL, entry.id))
-        for start in range(0, len(pruned), PAGE_SIZE):
-            await self._documents.commit(pruned[start : start + PAGE_SIZE])
-
-    async def _stored(self, kind: str) -> AsyncIterator[Document]:
-        after = ""
-        while True:
-            page = await self._documents.page(kind, after=after, limit=PAGE_SIZE)
-            for document in page.documents:
-                yield document
-            if not page.next_key:
-                return
-            after = page.next_key
+        for start in range(0, len(pruned), PRUNED_PER_COMMIT_MAX):
+            await self._documents.commit(pruned[start : start + PRUNED_PER_COMMIT_MAX])
 
 
 async def _close(channel: Channel | None) -> None:

@@ -24,7 +24,7 @@ from anyascope.rules.persist import STATE_KIND, Active, GroupState, from_documen
 from anyascope.rules.runner import GroupRunner
 from anyascope.rules.state import ActiveAlert, restore
 from anyascope.rules.triggers import Reads, Watch, reads_of, watch_of
-from anyascope.store.api.documents import DocumentStore
+from anyascope.store.api.documents import DocumentStore, every_document
 
 FAILING_SHOWN_MAX = 3  # rules named in one line of health
 
@@ -173,14 +173,8 @@ class Rules:
     # --- after a restart ----------------------------------------------------------------------------------------------
 
     async def _read_kept(self) -> dict[str, GroupState]:
-        kept: dict[str, GroupState] = {}
-        after = ""
-        while True:
-            page = await self._documents.page(STATE_KIND, after=after)
-            kept.update((document.key, from_document(document.body)) for document in page.documents)
-            if not page.next_key:
-                return kept
-            after = page.next_key
+        stored = every_document(self._documents, STATE_KIND)
+        return {document.key: from_document(document.body) async for document in stored}
 
     def _restored(self, group: RuleGroup) -> GroupState:
         """What was kept of a group, as of now; alerts of rules that it no longer has are put aside, to be ended."""

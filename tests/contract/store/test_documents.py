@@ -8,6 +8,7 @@ import pytest
 
 from anyascope.errors import ConflictError
 from anyascope.model.documents import Delete, Put
+from anyascope.store.api import documents as door
 
 BODY = {"text": "знач\n\"'", "n": 1, "f": 1.5, "t": True, "none": None, "list": [1, {"a": []}], "": {}}
 
@@ -117,6 +118,14 @@ async def test_pages_go_by_key_in_code_point_order(documents):
             if not after:
                 break
         assert seen == (names[::-1] if descending else names)
+
+
+async def test_every_document_is_read_page_by_page(documents, monkeypatch):
+    """However many pages there are, each document of the kind comes once, by key."""
+    monkeypatch.setattr(door, "PAGE_DOCUMENTS", 2)
+    await documents.commit([*(Put("k", f"{number}", {}) for number in range(5)), Put("other", "x", {})])
+    assert [document.key async for document in door.every_document(documents, "k")] == ["0", "1", "2", "3", "4"]
+    assert [document.key async for document in door.every_document(documents, "none")] == []
 
 
 async def test_pages_of_a_prefix(documents):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import Protocol
 
 from anyascope.model.documents import Change, Document, DocumentPage
+
+PAGE_DOCUMENTS = 500  # read at a time where all are wanted: about a megabyte of notifications, the largest kind
 
 
 class DocumentStore(Protocol):
@@ -26,3 +28,19 @@ class DocumentStore(Protocol):
             ConflictError: a `Put` expected another version.
             UnavailableError: the store cannot write now.
         """
+
+
+async def every_document(documents: DocumentStore, kind: str) -> AsyncIterator[Document]:
+    """All documents of a kind by key, read page by page; what changes meanwhile is seen or not.
+
+    Raises:
+        UnavailableError: the store cannot be read.
+    """
+    after = ""
+    while True:
+        page = await documents.page(kind, after=after, limit=PAGE_DOCUMENTS)
+        for document in page.documents:
+            yield document
+        if not page.next_key:
+            return
+        after = page.next_key
