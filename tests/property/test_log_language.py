@@ -24,7 +24,7 @@ from anyascope.store.api.logs import (
     Words,
 )
 from anyascope.store.api.matching import predicate_of
-from anyascope.store.memory.conditions import holds
+from support.log_conditions import holds
 
 texts = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\0"), min_size=1, max_size=12)
 words = st.text(string.ascii_letters + string.digits + "äπ", min_size=1, max_size=4)

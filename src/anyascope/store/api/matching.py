@@ -1,6 +1,6 @@
 """Whether a log record meets a condition, in memory: what a store's own search must agree with.
 
-Used by the live tail. A condition is compiled once into closures, so that a record costs a few calls and no look at the
+Used by the memory store and the live tail. A condition is compiled once into closures, so that a record costs a few calls and no look at the
 condition's shape.
 """
 
@@ -125,11 +125,11 @@ def _equals(name: str, value: str) -> Predicate:
         return lambda record: read(record) == value.lower()
     if name != "severity":
         return lambda record: read(record) == value
-    wanted = value.upper()
+    wanted = value.lower()
 
     def holds(record: LogRecord) -> bool:
         exact = severity_name(record.severity_number)
-        return wanted in (read(record).upper(), exact, record.severity_text.upper())
+        return wanted in (read(record).lower(), exact.lower(), record.severity_text.lower())
 
     return holds
 

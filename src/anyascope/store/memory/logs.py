@@ -10,7 +10,7 @@ from dataclasses import replace
 from anyascope.clock import Clock
 from anyascope.model.logs import LogBatch, LogRecord
 from anyascope.store.api.logs import LogBucket, LogCursor, LogPage, LogQuery
-from anyascope.store.memory.conditions import field_text, holds
+from anyascope.store.api.matching import field_text, predicate_of
 from anyascope.store.paging import bucket_starts, cursor_after
 from anyascope.store.text import severity_range
 from anyascope.store.tokens import Tokens
@@ -37,7 +37,7 @@ class MemoryLogs:
     def _matching(self, query: LogQuery) -> Iterable[LogRecord]:
         begin = bisect.bisect_left(self._records, query.start_ns, key=time_of)
         end = bisect.bisect_left(self._records, query.end_ns, key=time_of)
-        return (record for record in self._records[begin:end] if holds(query.condition, record))
+        return filter(predicate_of(query.condition), self._records[begin:end])
 
     async def search(self, query: LogQuery) -> LogPage:
         records = list(self._matching(query))
@@ -58,7 +58,7 @@ class MemoryLogs:
         return [LogBucket(start, dict(counts[start])) for start in starts]
 
     async def top_values(self, field: str, query: LogQuery, *, limit: int = 10) -> list[tuple[str, int]]:
-        return commonest(Counter(filter(None, (field_text(record, field) for record in self._matching(query)))), limit)
+        return commonest(Counter(filter(None, map(field_text(field), self._matching(query)))), limit)
 
     async def fields(self, query: LogQuery, *, limit: int = 100) -> list[tuple[str, int]]:
         counts: Counter[str] = Counter()

@@ -1,4 +1,4 @@
-"""What the conditions of a log search mean, record by record."""
+"""What the conditions of a log search mean, in the plainest words: the measure of `store.api.matching`, which is fast."""
 
 from __future__ import annotations
 
