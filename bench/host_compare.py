@@ -1,10 +1,18 @@
-"""What one collection of this machine costs, whole and by collector, beside a node_exporter that runs here."""
+"""What one collection of this machine costs, whole and by collector, beside a real node_exporter where it is installed."""
 
 from __future__ import annotations
 
-import sys
+import contextlib
+import os
+import socket
+import subprocess
 import time
+import urllib.error
 import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
 
 from anyascope.clock import SystemClock
 from anyascope.collect.collectors.host.collector import HostCollector
@@ -12,13 +20,17 @@ from anyascope.collect.collectors.host.files import HostFiles
 from anyascope.collect.points import PointBook
 from anyascope.model.labels import labels_of
 from figures import quantile, show
+from support.components import REPOSITORY
+from support.server import eventually
 
 ROUNDS = 200
 CPU_MS_MAX = 15.0  # 0.1% of one core at a collection every 15 s
 SLOWEST = 5
+PEER_ROUNDS = 100
+START_S = 10.0
 
 
-def main(exporter_url: str = "") -> None:
+def main() -> None:
     collector = HostCollector(HostFiles(), SystemClock())
     book = PointBook(labels_of({"job": "node", "instance": "bench"}))
     cpu_ms: list[float] = []
@@ -41,19 +53,49 @@ def main(exporter_url: str = "") -> None:
     slowest = sorted(by_collector, key=lambda name: -quantile(by_collector[name], 0.5))[:SLOWEST]
     for name in slowest:
         show(f"host collection: of it {name}", quantile(by_collector[name], 0.5), "ms")
-    if exporter_url:
-        time_exporter(exporter_url)
+    program = Path(os.environ.get("ANYASCOPE_COMPONENTS", REPOSITORY / ".components")) / "bin/prometheus-node-exporter"
+    if not program.exists():
+        print("node_exporter is not installed: ours alone")
+        return
+    with running_exporter(program) as (url, process):
+        time_exporter(url, process)
 
 
-def time_exporter(url: str) -> None:
-    took = []
-    for _ in range(20):
-        started = time.perf_counter()
-        with urllib.request.urlopen(url, timeout=10) as answer:
-            answer.read()
-        took.append((time.perf_counter() - started) * 1000)
-    show("node_exporter: one scrape, wall", quantile(took, 0.5), "ms")
+@contextlib.contextmanager
+def running_exporter(program: Path) -> Iterator[tuple[str, psutil.Process]]:
+    """The address of its page, and its process."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    process = subprocess.Popen(
+        [program, f"--web.listen-address=127.0.0.1:{port}"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    url = f"http://127.0.0.1:{port}/metrics"
+    try:
+        eventually(lambda: read_page(url), within_s=START_S, what="node_exporter's page")
+        yield url, psutil.Process(process.pid)
+    finally:
+        process.terminate()
+        process.wait(timeout=10)
+
+
+def read_page(url: str) -> bytes:
+    """Its page; nothing while it does not listen yet."""
+    with contextlib.suppress(urllib.error.URLError), urllib.request.urlopen(url, timeout=10) as answer:
+        return answer.read()
+    return b""
+
+
+def time_exporter(url: str, process: psutil.Process) -> None:
+    before_s, started = sum(process.cpu_times()[:2]), time.perf_counter()
+    for _ in range(PEER_ROUNDS):
+        page = read_page(url)
+    used_s, took_s = sum(process.cpu_times()[:2]) - before_s, time.perf_counter() - started
+    lines = sum(not line.startswith(b"#") for line in page.splitlines())
+    show("node_exporter: series", lines, "series")
+    show("node_exporter: processor time of one scrape", used_s / PEER_ROUNDS * 1000, "ms")
+    show("node_exporter: one scrape, wall", took_s / PEER_ROUNDS * 1000, "ms")
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:2])
+    main()
