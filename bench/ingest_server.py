@@ -17,28 +17,14 @@ from starlette.routing import Mount
 
 from anyascope.app.ground import settle
 from anyascope.clock import SystemClock
-from anyascope.ids import RandomIds
-from anyascope.ingest.ingest import Ingest
-from anyascope.ingest.options import IngestOptions
-from anyascope.receive.options import ReceiveOptions
-from anyascope.receive.registry import Receive
 from anyascope.store.chdb.store import ChdbStore, StoreOptions
+from support.receiving import start_receiving
 
 
 async def serve(directory: Path) -> None:
     clock, registry = SystemClock(), CollectorRegistry()
     store = await ChdbStore.open(directory, options=StoreOptions(), clock=clock, registry=registry)
-    ingest = Ingest(
-        store.metrics,
-        store.logs,
-        store.spans,
-        options=IngestOptions(),
-        clock=clock,
-        ids=RandomIds(clock),
-        registry=registry,
-    )
-    await ingest.start()
-    receive = Receive(ingest, options=ReceiveOptions(), clock=clock, registry=registry)
+    ingest, receive = await start_receiving(store, clock=clock, registry=registry)
     app = Starlette(routes=[*receive.routes(), Mount("/metrics", make_asgi_app(registry))])
     settle()  # as the whole server does once it has started
     bound = socket.create_server(("127.0.0.1", 0))

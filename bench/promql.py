@@ -15,7 +15,6 @@ import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-import cramjam
 import httpx
 import numpy as np
 from prometheus_client import CollectorRegistry
@@ -28,6 +27,7 @@ from anyascope.model.metrics import MetricBatch, SampleBatch
 from anyascope.promql.engine import Engine
 from anyascope.store.memory.metrics import MemoryMetrics
 from support.prometheus import RealPrometheus, find_prometheus
+from support.remote_write import remote_write
 
 REPETITIONS = int(os.environ.get("ANYASCOPE_BENCH_REPETITIONS", "5"))
 SAMPLES = 240
@@ -113,32 +113,6 @@ async def load(store: MemoryMetrics, series: list[Labels], values: np.ndarray, t
     await store.write_metrics(MetricBatch(samples=batch))
 
 
-def varint(number: int) -> bytes:
-    out = bytearray()
-    while number > 0x7F:
-        out.append(number & 0x7F | 0x80)
-        number >>= 7
-    return bytes([*out, number])
-
-
-def field(number: int, body: bytes) -> bytes:
-    return varint(number << 3 | 2) + varint(len(body)) + body
-
-
-def remote_write(series: list[Labels], values: np.ndarray, times_ms: np.ndarray) -> bytes:
-    """A remote write 1.0 request, by the published field numbers."""
-    body = bytearray()
-    stamps = [b"\x10" + varint(int(time_ms)) for time_ms in times_ms]
-    for labels, row in zip(series, values, strict=True):
-        one = bytearray()
-        for name, value in labels:
-            one += field(1, field(1, name.encode()) + field(2, value.encode()))
-        for value, stamp in zip(row, stamps, strict=True):
-            one += field(2, b"\x09" + np.float64(value).tobytes() + stamp)
-        body += field(1, bytes(one))
-    return bytes(cramjam.snappy.compress_raw(bytes(body)))
-
-
 def median_ms(seconds: list[float]) -> float:
     return statistics.median(seconds) * 1000
 
@@ -173,7 +147,8 @@ async def main(real: RealPrometheus | None) -> None:
     if real is not None:
         for begin in range(0, len(series), WRITE_SERIES):
             part = slice(begin, begin + WRITE_SERIES)
-            real.write(remote_write(series[part], values[part], times_ms))
+            pairs = (zip(times_ms.tolist(), row, strict=True) for row in values[part].tolist())
+            real.write(remote_write(zip(series[part], pairs, strict=True)))
     ratios = []
     print(f"{'query':<20} {'engine ms':>10} {'api ms':>10} {'prometheus ms':>14} {'ratio':>6}")
     transport = httpx.ASGITransport(api)

@@ -33,16 +33,12 @@ from starlette.applications import Starlette
 
 from anyascope.clock import SystemClock
 from anyascope.errors import UnavailableError
-from anyascope.ids import RandomIds
-from anyascope.ingest.ingest import Ingest
-from anyascope.ingest.options import IngestOptions
 from anyascope.model.labels import Matcher, MatchOp
-from anyascope.receive.options import ReceiveOptions
-from anyascope.receive.registry import Receive
 from anyascope.store.api.logs import EVERYTHING, LogQuery
 from anyascope.store.api.metrics import Selection
 from anyascope.store.api.spans import TraceQuery
 from anyascope.store.memory.store import MemoryStore
+from support.receiving import start_receiving
 
 FOREVER_NS = 2**62
 RESOURCE = Resource.create({"service.name": "custody", "service.instance.id": "c-1", "deployment.environment": "test"})
@@ -59,17 +55,7 @@ class Server:
 async def server() -> AsyncIterator[Server]:
     clock, registry = SystemClock(), CollectorRegistry()
     store = MemoryStore(clock=clock)
-    ingest = Ingest(
-        store.metrics,
-        store.logs,
-        store.spans,
-        options=IngestOptions(),
-        clock=clock,
-        ids=RandomIds(clock),
-        registry=registry,
-    )
-    await ingest.start()
-    receive = Receive(ingest, options=ReceiveOptions(), clock=clock, registry=registry)
+    ingest, receive = await start_receiving(store, clock=clock, registry=registry)
     bound = socket.create_server(("127.0.0.1", 0))
     config = uvicorn.Config(Starlette(routes=receive.routes()), lifespan="off", log_level="error")
     http = uvicorn.Server(config)

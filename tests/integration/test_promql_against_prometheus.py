@@ -8,7 +8,6 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import cramjam
 import httpx
 import numpy as np
 import pytest
@@ -19,6 +18,7 @@ from anyascope.store.memory.metrics import MemoryMetrics
 from support.components import component
 from support.prometheus import RealPrometheus
 from support.prometheus_api import client_of
+from support.remote_write import remote_write
 
 SPACING_MS = 15_000
 SAMPLES = 120
@@ -116,31 +116,6 @@ def value_at(labels: Labels, values: np.ndarray, index: int) -> float:
     return STALE_NAN if is_end else float(values[index])
 
 
-def varint(number: int) -> bytes:
-    out = bytearray()
-    while number > 0x7F:
-        out.append(number & 0x7F | 0x80)
-        number >>= 7
-    return bytes([*out, number])
-
-
-def field(number: int, body: bytes) -> bytes:
-    return varint(number << 3 | 2) + varint(len(body)) + body
-
-
-def remote_write(samples: list[tuple[Labels, int, float]]) -> bytes:
-    """Remote write 1.0, by the published field numbers."""
-    by_series: dict[Labels, bytearray] = {}
-    for labels, time_ms, value in samples:
-        body = by_series.setdefault(labels, bytearray())
-        body += field(2, b"\x09" + np.float64(value).tobytes() + b"\x10" + varint(time_ms))
-    whole = bytearray()
-    for labels, body in by_series.items():
-        pairs = b"".join(field(1, field(1, name.encode()) + field(2, value.encode())) for name, value in labels)
-        whole += field(1, pairs + bytes(body))
-    return bytes(cramjam.snappy.compress_raw(bytes(whole)))
-
-
 @pytest.fixture(scope="module")
 def end_ms() -> int:
     return int(time.time() * 1000) // 60_000 * 60_000
@@ -161,8 +136,11 @@ def prometheus(
     tmp_path_factory: pytest.TempPathFactory, samples: list[tuple[Labels, int, float]]
 ) -> Iterator[RealPrometheus]:
     folder: Path = tmp_path_factory.mktemp("prometheus")
+    by_series: dict[Labels, list[tuple[int, float]]] = {}
+    for labels, time_ms, value in samples:
+        by_series.setdefault(labels, []).append((time_ms, value))
     with RealPrometheus(component("prometheus"), folder) as server:
-        server.write(remote_write(samples))
+        server.write(remote_write(by_series.items()))
         yield server
 
 
