@@ -14,12 +14,12 @@ from anyascope.model.labels import Labels
 def remote_write(series: Iterable[tuple[Labels, Iterable[tuple[int, float]]]]) -> bytes:
     """A request (snappy, protobuf) of series with their (time_ms, value) pairs."""
     body = bytearray()
-    for labels, samples in series:
+    for labels, pairs in series:
         one = bytearray()
         for name, value in labels:
             one += _field(1, _field(1, name.encode()) + _field(2, value.encode()))
-        for time_ms, value in samples:
-            one += _field(2, b"\x09" + struct.pack("<d", value) + _stamp(time_ms))
+        for time_ms, number in pairs:
+            one += _field(2, b"\x09" + struct.pack("<d", number) + _stamp(time_ms))
         body += _field(1, bytes(one))
     return bytes(cramjam.snappy.compress_raw(bytes(body)))
 

@@ -17,11 +17,10 @@ from anyascope.errors import InvalidInputError
 from anyascope.model.labels import METRIC_NAME, Labels, labels_of
 from anyascope.model.metrics import STALE_NAN
 from anyascope.promql.lexer import unquoted
+from anyascope.wire.durations import parse_duration_ms
 
 EXPANSION_MAX = 1_000_000  # samples that one item may stand for
 
-_UNITS_MS = {"y": 31_536_000_000, "w": 604_800_000, "d": 86_400_000, "h": 3_600_000, "m": 60_000, "s": 1_000, "ms": 1}
-_DURATION = re.compile(r"(?:(\d+)y)?(?:(\d+)w)?(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?(?:(\d+)ms)?")
 _NUMBER = r"(?:[+-]?(?:inf|nan|(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?))"
 _ITEM = re.compile(rf"({_NUMBER})(?:([+-])({_NUMBER}))?(?:x(\d+))?", re.IGNORECASE)
 _SCALAR = re.compile(rf"[+-]?0x[0-9a-f]+|{_NUMBER}", re.IGNORECASE)
@@ -106,16 +105,6 @@ class Case:
 Command: TypeAlias = Clear | Load | Case
 
 
-def parse_duration_ms(text: str) -> int:
-    """Milliseconds of a duration such as `1h30m`; a bare `0` is one too."""
-    found = _DURATION.fullmatch(text)
-    if text == "0":
-        return 0
-    if not text or found is None:
-        raise InvalidInputError(f"not a valid duration: {text!r}")
-    return sum(int(number) * unit for number, unit in zip(found.groups(), _UNITS_MS.values(), strict=True) if number)
-
-
 def parse_script(text: str) -> list[Command]:
     """Read a script.
 
@@ -167,7 +156,7 @@ class _Reader:
             raise InvalidInputError(f"expected `load <step>`, got {line!r}")
         # Start timestamps, which stand above the samples that they belong to, are not kept.
         rows = [parse_row(row) for row in self._block() if not row.split()[0].endswith("@st")]
-        return Load(number, parse_duration_ms(words[1]), tuple(rows))
+        return Load(number, _duration_ms(words[1]), tuple(rows))
 
     def _case(self, line: str) -> Case:
         case, old = _case_of(line, self._next)
@@ -190,22 +179,29 @@ class _Reader:
         return case
 
 
+def _duration_ms(text: str) -> int:
+    try:
+        return parse_duration_ms(text)
+    except ValueError as error:
+        raise InvalidInputError(str(error)) from error
+
+
 def _case_of(line: str, number: int) -> tuple[Case, str]:
     instant = _INSTANT.fullmatch(line)
     if instant is not None:
-        at_ms = parse_duration_ms(instant.group(2) or "0")
+        at_ms = _duration_ms(instant.group(2) or "0")
         return Case(number, instant.group(3), at_ms, at_ms, 0), instant.group(1) or ""
     ranged = _RANGE.fullmatch(line)
     if ranged is None:
         raise InvalidInputError(f"expected `eval instant …` or `eval range …`, got {line!r}")
-    start, end, step = (parse_duration_ms(ranged.group(index)) for index in (2, 3, 4))
+    start, end, step = (_duration_ms(ranged.group(index)) for index in (2, 3, 4))
     return Case(number, ranged.group(5), start, end, step), ranged.group(1) or ""
 
 
 def _expect(case: Case, line: str) -> None:
     steps = _EXPECT_RANGE.fullmatch(line)
     if steps is not None:
-        start, end, step = (parse_duration_ms(part) for part in steps.groups())
+        start, end, step = (_duration_ms(part) for part in steps.groups())
         case.matrix_steps = (start, end, step)
         return
     if line.startswith("expect string "):

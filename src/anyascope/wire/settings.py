@@ -19,6 +19,7 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from anyascope.errors import InvalidInputError
+from anyascope.wire.durations import parse_duration_ms
 
 T = TypeVar("T")
 E = TypeVar("E", bound=Enum)
@@ -27,16 +28,6 @@ SETTINGS_BYTES_MAX = 16 * 1024 * 1024  # the largest rule files seen in the fiel
 DEPTH_MAX = 64  # no format here nests deeper than 12; a hostile file must not exhaust the stack
 NODES_MAX = 2_000_000  # aliases of aliases grow a 1 kB file to any size; 16 MB written out hold fewer
 
-_DURATION_UNITS_MS = {
-    "y": 31_536_000_000,
-    "w": 604_800_000,
-    "d": 86_400_000,
-    "h": 3_600_000,
-    "m": 60_000,
-    "s": 1_000,
-    "ms": 1,
-}
-_DURATION = re.compile(r"(?:(\d+)y)?(?:(\d+)w)?(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?(?:(\d+)ms)?")
 _SIZE_UNITS = {
     "": 1,
     "B": 1,
@@ -99,13 +90,7 @@ def parse_duration_s(text: str) -> float:
 
     Source: Prometheus configuration, `<duration>`.
     """
-    if text == "0":
-        return 0.0
-    match = _DURATION.fullmatch(text)
-    if not text or match is None:
-        raise ValueError(f"not a valid duration string: {text!r}")
-    parts = zip(match.groups(), _DURATION_UNITS_MS.values(), strict=True)
-    return sum(int(count) * unit_ms for count, unit_ms in parts if count) / 1000
+    return parse_duration_ms(text) / 1000
 
 
 def parse_size_bytes(text: str) -> int:

@@ -12,15 +12,13 @@ from urllib.parse import parse_qs
 from starlette.requests import Request
 
 from anyascope.errors import InvalidInputError, TooLargeError
+from anyascope.wire import durations
 
 FORM_BYTES_MAX = 1024 * 1024  # the longest query that is read has 64 kB, its percent-encoding three times that
 FIELDS_MAX = 1_000  # `match[]` repeats; pages send a handful
 SECONDS_MAX = 2.0**53 / 1000  # milliseconds are exact in a double up to here, some 285,000 years
 TIME_MIN_MS = 0  # where a stretch of time begins that names no beginning; nothing stored is older
 TIME_MAX_MS = 253_402_300_799_999  # the last millisecond of the year 9999
-
-_DURATION = re.compile(r"(?:(\d+)y)?(?:(\d+)w)?(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?(?:(\d+)ms)?")
-_UNITS_MS = (31_536_000_000, 604_800_000, 86_400_000, 3_600_000, 60_000, 1_000, 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,13 +135,10 @@ def parse_duration_ms(text: str) -> int:
     try:
         seconds = float(text)
     except ValueError:
-        found = _DURATION.fullmatch(text)
-        if found is None or not text:
-            raise InvalidInputError(message) from None
-        total = sum(int(number) * unit for number, unit in zip(found.groups(), _UNITS_MS, strict=True) if number)
-        if total > SECONDS_MAX * 1000:
-            raise InvalidInputError(f"{message}. It overflows int64") from None
-        return total
+        try:
+            return durations.parse_duration_ms(text)
+        except ValueError as error:
+            raise InvalidInputError(message) from error
     if not math.isfinite(seconds) or abs(seconds) > SECONDS_MAX or "_" in text:
         raise InvalidInputError(message)
     return round(seconds * 1000)

@@ -1,0 +1,36 @@
+"""Durations as Prometheus writes them."""
+
+from __future__ import annotations
+
+import pytest
+
+from anyascope.wire.durations import DURATION_MS_MAX, parse_duration_ms
+
+
+@pytest.mark.parametrize(
+    ("text", "duration_ms"),
+    [
+        ("0", 0),
+        ("0s", 0),
+        ("1h30m", 5_400_000),
+        ("1y2w3d4h5m6s7ms", 31_536_000_000 + 1_209_600_000 + 259_200_000 + 14_706_007),
+        (f"{DURATION_MS_MAX}ms", DURATION_MS_MAX),
+    ],
+)
+def test_durations(text, duration_ms):
+    """Each unit counts once; the longest duration is Go's."""
+    assert parse_duration_ms(text) == duration_ms
+
+
+@pytest.mark.parametrize("text", ["", "1", "s", "1.5h", "1m1h", "1h1h", "-5s", "٣s", " 1s"])
+def test_what_is_none(text):
+    """What Prometheus refuses is refused."""
+    with pytest.raises(ValueError, match="not a valid duration"):
+        parse_duration_ms(text)
+
+
+@pytest.mark.parametrize("text", [f"{DURATION_MS_MAX + 1}ms", "300y", "9" * 5000 + "y"])
+def test_what_is_too_long(text):
+    """What does not fit is refused, however many digits it has."""
+    with pytest.raises(ValueError, match="duration out of range"):
+        parse_duration_ms(text)
