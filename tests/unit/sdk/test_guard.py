@@ -6,7 +6,7 @@ import logging
 
 import pytest
 
-from anyascope.sdk.guard import forget_told, guarded
+from anyascope.sdk.guard import MisuseError, forget_told, guarded, report_misuse, strict
 
 
 @pytest.fixture(autouse=True)
@@ -38,3 +38,25 @@ def test_the_hosts_own_exceptions_pass():
 
     with pytest.raises(KeyboardInterrupt):
         interrupted()
+
+
+def test_misuse_is_told_once_and_raises_in_tests(caplog):
+    """Wrong use is one line in production and an exception under `strict()`."""
+    with caplog.at_level(logging.WARNING, logger="anyascope.sdk"):
+        report_misuse("amount_sats must be a whole number, got 'many'")
+        report_misuse("amount_sats must be a whole number, got 'many'")
+    assert len(caplog.records) == 1
+    with strict(), pytest.raises(MisuseError, match="whole number"):
+        report_misuse("amount_sats must be a whole number, got 'many'")
+
+
+def test_under_strict_a_fault_raises():
+    """A test sees our fault as it is."""
+
+    @guarded(None)
+    def broken() -> None:
+        raise RuntimeError("ours")
+
+    with strict(), pytest.raises(RuntimeError, match="ours"):
+        broken()
+    assert broken() is None
