@@ -52,7 +52,7 @@ docs: $(VENV)/.dev  ## check that the docs' links and option lists are true
 
 lock:  ## pin the dependencies again (needs uv)
 	uv pip compile -q --generate-hashes --no-emit-index-url --no-header --python-version 3.11 pyproject.toml --extra server requirements/build.in -o requirements/server.txt
-	uv pip compile -q --generate-hashes --no-emit-index-url --no-header --python-version 3.11 pyproject.toml --extra server --extra b3 --extra clients --extra hsm requirements/build.in requirements/dev.in -o requirements/dev.txt
+	uv pip compile -q --generate-hashes --no-emit-index-url --no-header --python-version 3.11 pyproject.toml --extra server --extra b3 --extra clients --extra example --extra hsm requirements/build.in requirements/dev.in -o requirements/dev.txt
 	uv pip compile -q --generate-hashes --no-emit-index-url --no-header --python-version 3.11 pyproject.toml -o requirements/sdk.txt
 
 clean:  ## remove what was installed here
