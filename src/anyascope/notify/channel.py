@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
 from anyascope.model.notifications import AttemptOutcome, Notification
-
-DETAIL_CHARS_MAX = 300  # an answer's first sentences; the journal is for people
-SECRET_CHARS_MIN = 4  # a shorter text is no secret, and would blot out half of a message
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +38,3 @@ class Channel(Protocol):
 
     async def close(self) -> None:
         """Let go of connections; attempts that run fail and may be retried."""
-
-
-def shown(text: str, secrets: Iterable[str]) -> str:
-    """A text for the journal: one line, cut, and without these secrets."""
-    line = " ".join(text.split())
-    for secret in secrets:
-        if len(secret) >= SECRET_CHARS_MIN:
-            line = line.replace(secret, "<secret>")
-    return line if len(line) <= DETAIL_CHARS_MAX else line[: DETAIL_CHARS_MAX - 1] + "…"

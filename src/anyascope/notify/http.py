@@ -5,8 +5,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from email.utils import parsedate_to_datetime
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import urlsplit
 
 import httpx
 
@@ -15,7 +14,9 @@ from anyascope.clock import NS_PER_S, Clock
 from anyascope.errors import InvalidInputError
 from anyascope.model.http import HttpOptions, is_direct
 from anyascope.model.notifications import AttemptOutcome
-from anyascope.notify.channel import Outcome, shown
+from anyascope.notify.channel import Outcome
+from anyascope.wire.notices.answers import ANSWER_BYTES_MAX, is_retried, shown, url_secrets
+from anyascope.wire.retry_after import parse_retry_after
 from anyascope.wire.tls import default_context, tls_context
 
 # The client imports these with its first request, which takes up to half a second: not while a page waits.
@@ -23,9 +24,6 @@ for _module in ("httpcore", "anyio", "anyio._backends._asyncio", "h11"):
     importlib.import_module(_module)
 
 USER_AGENT = f"anyascope/{__version__}"
-ANSWER_BYTES_MAX = 4096  # an answer is a word or a sentence; a far end that sends a gigabyte is not read to its end
-TOKEN_CHARS_MIN = 8  # shorter parts of a path are words such as `hooks` or `v1`
-RETRIED_STATUSES = frozenset((408, 425, 429))  # and all from 500 on: the far end may do better later
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,14 +143,6 @@ class HttpSender:
         )
 
 
-def url_secrets(url: str) -> list[str]:
-    """An address and what in it may be a token: user, password, long parts of the path, values of the query."""
-    parts = urlsplit(url)
-    found = [url, parts.username or "", parts.password or "", *(value for _, value in parse_qsl(parts.query))]
-    found += [part for part in parts.path.split("/") if len(part) >= TOKEN_CHARS_MIN]
-    return sorted(filter(None, found), key=len, reverse=True)
-
-
 def judge(answer: Answer) -> Outcome:
     """What a status means: 2xx is delivered, 408, 425, 429 and 5xx may be tried again, all others are final."""
     detail = f"{answer.status} {answer.phrase}".strip()
@@ -160,19 +150,6 @@ def judge(answer: Answer) -> Outcome:
         return Outcome(AttemptOutcome.OK, detail)
     if answer.body:
         detail = shown(f"{detail}: {answer.body.decode('utf-8', 'replace')}", answer.hidden)
-    if answer.status in RETRIED_STATUSES or answer.status >= 500:
+    if is_retried(answer.status):
         return Outcome(AttemptOutcome.RETRY, detail, retry_after_s=answer.retry_after_s)
     return Outcome(AttemptOutcome.FAILED, detail)
-
-
-def parse_retry_after(text: str, *, now_s: float) -> float:
-    """Seconds to wait by a `Retry-After` header, in seconds or as a date; 0 where it says nothing usable.
-
-    Source: RFC 9110, section 10.2.3.
-    """
-    if text.isascii() and text.isdigit():
-        return float(text)
-    try:
-        return max(parsedate_to_datetime(text).timestamp() - now_s, 0.0)
-    except (ValueError, TypeError, OverflowError):
-        return 0.0

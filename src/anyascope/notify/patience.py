@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from random import Random
 
-RETRY_AFTER_S_MAX = 3600.0  # a far end that asks for more is asked again each hour all the same
+from anyascope.wire.notices.answers import backoff_s
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +35,10 @@ def delay_s(options: CourierOptions, *, failures: int, retry_after_s: float, ran
     Between half and all of the doubled wait, so that many senders that failed together do not come back together; never
     sooner than the far end asked for.
     """
-    doubled = options.backoff_first_s * 2.0 ** min(failures - 1, 32)
-    waited = min(doubled, options.backoff_max_s) * random.uniform(0.5, 1.0)
-    return max(waited, min(retry_after_s, RETRY_AFTER_S_MAX))
+    return backoff_s(
+        failures,
+        first_s=options.backoff_first_s,
+        max_s=options.backoff_max_s,
+        retry_after_s=retry_after_s,
+        random=random,
+    )

@@ -16,12 +16,12 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from anyascope.clock import NS_PER_S
 from anyascope.model.notifications import Notification, NotifiedAlert
-from anyascope.notify.data import common_annotations, common_labels, group_status, receiver_shown, status_of
-from anyascope.notify.times import rfc3339
+from anyascope.wire.go_times import rfc3339
 from anyascope.wire.gotemplate import DataObject, Function, TemplateFunctionError
 from anyascope.wire.gotemplate.builtins import escape_html
 from anyascope.wire.gotemplate.prometheus import safe_functions
 from anyascope.wire.gotemplate.times import ZERO_NS, GoDuration, GoTime, format_time
+from anyascope.wire.notices.data import common_annotations, common_labels, group_status, receiver_shown, status_of
 
 _OF_PROMETHEUS = ("toUpper", "toLower", "title", "match", "reReplaceAll", "humanizeDuration")
 

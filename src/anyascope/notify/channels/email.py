@@ -23,11 +23,12 @@ from anyascope.errors import InvalidInputError
 from anyascope.model.alerts import AlertSeverity
 from anyascope.model.notifications import AttemptOutcome, Notification
 from anyascope.model.receivers import EmailOptions
-from anyascope.notify.channel import Outcome, shown
-from anyascope.notify.email_layout import email_html, email_text
+from anyascope.notify.channel import Outcome
 from anyascope.notify.templates import Templates
 from anyascope.semconv.alerts import severity_of
 from anyascope.wire.gotemplate import TemplateError
+from anyascope.wire.notices.answers import shown
+from anyascope.wire.notices.email import email_html, email_text
 from anyascope.wire.tls import tls_context
 
 DEFAULT_SUBJECT: Final = '{{ template "email.default.subject" . }}'

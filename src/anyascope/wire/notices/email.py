@@ -7,7 +7,6 @@ from html import escape
 
 from anyascope.clock import NS_PER_S
 from anyascope.model.notifications import Notification, NotifiedAlert
-from anyascope.notify.data import status_of
 from anyascope.semconv.alerts import (
     ANNOTATION_DESCRIPTION,
     ANNOTATION_RUNBOOK,
@@ -19,6 +18,7 @@ from anyascope.semconv.alerts import (
     title_of,
     traits_of,
 )
+from anyascope.wire.notices.data import status_of
 
 ALERTS_SHOWN_MAX = 50  # a mail of more is not read; the page has all of them
 COLOR_RESOLVED = "#36A64F"
