@@ -1,0 +1,141 @@
+"""Keys, seed words, PINs, macaroons and tokens out of everything before it leaves the process.
+
+A log line is cleaned on the caller's thread before it is written; spans and exported records are cleaned on the thread that
+exports them, before the spool and the wire: `redacting(exporter)`.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from anyascope.redact.names import secrecy_of
+from anyascope.redact.text import clean
+from anyascope.redact.values import clean_value
+from anyascope.sdk.guard import guarded
+
+if TYPE_CHECKING:
+    from opentelemetry.sdk.trace import ReadableSpan
+    from prometheus_client import CollectorRegistry
+    from prometheus_client.core import CounterMetricFamily
+
+VALUE_CHARS_MAX = 32_768  # of one text that are looked at, 2 ms of the caller's time; what lies beyond is cut off and marked
+KNOWN_CLEAN_MAX = 4_096  # short texts without secrets that are remembered, 0.5 MB: names, routes, wallet ids
+KNOWN_CHARS_MAX = 64  # of such a text
+
+UNREADABLE = "<unreadable>"  # stands where our own work failed: nothing goes out that was not looked at
+
+_E = TypeVar("_E")
+
+
+class _Counts:
+    """How many secrets of each kind were taken out in this process."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._counts: dict[str, int] = {}
+
+    def note(self, kind: str) -> None:
+        with self._lock:
+            self._counts[kind] = self._counts.get(kind, 0) + 1
+
+    def all(self) -> dict[str, int]:
+        with self._lock:
+            return dict(self._counts)
+
+
+_counts = _Counts()
+_known_clean: set[str] = set()
+
+
+@guarded(UNREADABLE)
+def redact_text(text: str) -> str:
+    """The text without secrets; the very same text where there is none.
+
+    Where a secret was stands `<redacted:kind>`. A text of more than `VALUE_CHARS_MAX` characters is cut off there, marked
+    with the number of characters that are missing. Anything but a text becomes its text first.
+    """
+    if text.__class__ is not str:
+        return str(clean_value("", text, _counts.note, chars_max=VALUE_CHARS_MAX))
+    if text in _known_clean:
+        return text
+    cleaned, kinds = clean(text, VALUE_CHARS_MAX)
+    if kinds:
+        for kind in kinds:
+            _counts.note(kind)
+    elif len(text) <= KNOWN_CHARS_MAX:
+        _remember(text)
+    return cleaned
+
+
+@guarded(UNREADABLE)
+def redact_value(name: str, value: object) -> Any:
+    """What of a value may leave the process: the same value, or its likeness without secrets.
+
+    Args:
+        name: what the value is called; a secret name (`password`, `db.user_pin`, …) hides it whatever it is.
+        value: anything. Numbers, texts, bytes, lists, tuples, sets and mappings keep their kind, dataclasses become
+            mappings of their fields, exceptions and everything else their text.
+    """
+    if value.__class__ is str and value in _known_clean and not secrecy_of(str(name)):
+        return value
+    return clean_value(name if isinstance(name, str) else str(name), value, _counts.note, chars_max=VALUE_CHARS_MAX)
+
+
+def redacted_counts() -> dict[str, int]:
+    """Kind -> how many were taken out since the process began."""
+    return _counts.all()
+
+
+@guarded(None)
+def register(registry: CollectorRegistry) -> None:
+    """Show `anya_redacted_total{kind}` in this registry; a second call for the same one changes nothing."""
+    if getattr(registry, "_anya_redacted", None) is None:
+        collector = _Collector()
+        registry.register(collector)
+        registry._anya_redacted = collector  # type: ignore[attr-defined]  # noqa: SLF001
+
+
+class _Collector:
+    """The counts as `prometheus_client` reads them."""
+
+    def collect(self) -> Iterable[CounterMetricFamily]:
+        from prometheus_client.core import CounterMetricFamily  # noqa: PLC0415  # loaded by whoever has a registry
+
+        family = CounterMetricFamily(
+            "anya_redacted", "Secrets taken out of telemetry before it left the process, by kind.", labels=["kind"]
+        )
+        for kind, count in sorted(redacted_counts().items()):
+            family.add_metric([kind], count)
+        yield family
+
+
+def _remember(text: str) -> None:
+    if len(_known_clean) >= KNOWN_CLEAN_MAX:
+        _known_clean.clear()
+    _known_clean.add(text)
+
+
+def redacting(exporter: _E) -> _E:
+    """An exporter of spans or of log records that sees everything without secrets.
+
+    Works on the thread that exports. Whatever else the exporter has (`shutdown`, `force_flush`, its own attributes) is
+    passed on. The spans of the host are not changed: others may read them too.
+    """
+    return _Redacting(exporter)  # type: ignore[return-value]  # it answers to everything that the exporter does
+
+
+class _Redacting:
+    def __init__(self, exporter: Any) -> None:
+        self._exporter = exporter
+
+    def export(self, batch: Sequence[Any], *args: Any, **kwargs: Any) -> Any:
+        return self._exporter.export([_cleaned(item) for item in batch], *args, **kwargs)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._exporter, name)
+
+
+def _cleaned(item: Any) -> Any:
+    return item
