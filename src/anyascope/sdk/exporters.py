@@ -1,13 +1,25 @@
-"""The OpenTelemetry exporters, imported only when they are used."""
+"""Where telemetry goes and how it travels: what an endpoint means for each protocol, and the log exporter.
+
+The OpenTelemetry exporters are imported only when they are used.
+"""
 
 from __future__ import annotations
 
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import Enum
+from types import MappingProxyType
+from typing import Any
+from urllib.parse import urlsplit
 
 from opentelemetry.sdk._logs.export import LogRecordExporter
-from opentelemetry.sdk.trace.export import SpanExporter
 
 EXPORT_TIMEOUT_S = 5  # a black-holed server holds the background thread no longer, and never the host
+DEFAULT_ENDPOINT = "http://127.0.0.1:4318"
+OFF = "off"  # an endpoint to which nothing is sent
+JAEGER_PATH = "/api/traces"
+_ENDPOINT_CHARS_MAX = 2_048  # longer than any address that people write
 
 
 class Protocol(Enum):
@@ -15,14 +27,102 @@ class Protocol(Enum):
 
     OTLP_HTTP = "otlp_http"
     OTLP_GRPC = "otlp_grpc"
+    JAEGER_THRIFT_HTTP = "jaeger_thrift_http"
 
 
-def _protocol(name: str) -> Protocol:
+_DEFAULT_ENDPOINTS = {
+    Protocol.OTLP_HTTP: DEFAULT_ENDPOINT,
+    Protocol.OTLP_GRPC: "http://127.0.0.1:4317",
+    Protocol.JAEGER_THRIFT_HTTP: "http://127.0.0.1:14268",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """Where one signal goes.
+
+    Attributes:
+        url: the whole address, such as `http://127.0.0.1:4318/v1/traces`; `host:port` for gRPC.
+        protocol: how it travels.
+        headers: sent with each request; never shown, since tokens stand here.
+        is_plain: without TLS.
+        ca_file: authorities that a TLS far end is checked against; "" for the system's own.
+        cert_file, key_file: our certificate, for far ends that want one; "" for none.
+    """
+
+    url: str
+    protocol: Protocol
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    is_plain: bool = True
+    ca_file: str = ""
+    cert_file: str = ""
+    key_file: str = ""
+
+
+def parse_protocol(name: object) -> Protocol:
+    """The protocol of this name.
+
+    Raises:
+        ValueError: it is not one; the message lists all.
+    """
     try:
         return Protocol(name)
     except ValueError:
         known = ", ".join(protocol.value for protocol in Protocol)
-        raise ValueError(f"protocol must be one of {known}, got {name!r}") from None
+        raise ValueError(f"protocol must be one of {known}, got {str(name)[:80]!r}") from None
+
+
+def destination(
+    signal: str,
+    *,
+    protocol: Protocol,
+    endpoint: str | None = None,
+    token: str = "",
+    headers: Mapping[str, str] | None = None,
+    ca_file: str = "",
+    cert_file: str = "",
+    key_file: str = "",
+) -> Destination:
+    """Where `signal` (`traces`, `logs`, `metrics`) goes: what is given here, then `OTEL_EXPORTER_OTLP_*`, then this machine.
+
+    Args:
+        signal: which signal.
+        protocol: how it travels.
+        endpoint: a base address (`http://host:4318`), or a whole one (`http://host:4318/v1/traces`,
+            `http://host:14268/api/traces`), with or without a slash at its end; for gRPC with or without a scheme.
+        token: sent as `Authorization: Bearer`.
+        headers: more headers; these win over the environment's.
+        ca_file, cert_file, key_file: for TLS.
+
+    Raises:
+        ValueError: the endpoint is not an address.
+
+    Source: OpenTelemetry protocol exporter specification, "Configuration options".
+    """
+    given = endpoint or _environment_endpoint(signal, protocol)
+    scheme, where, path = _split(given or _DEFAULT_ENDPOINTS[protocol])
+    sent = {} if protocol is Protocol.JAEGER_THRIFT_HTTP else _environment_headers(signal)
+    sent.update((name.lower(), value) for name, value in (headers or {}).items())
+    if token:
+        sent["authorization"] = f"Bearer {token}"
+    ca_file = ca_file or _environment(signal, "CERTIFICATE")
+    is_plain = scheme == "http" if scheme else not ca_file and _environment(signal, "INSECURE").lower() != "false"
+    match protocol:
+        case Protocol.OTLP_GRPC:
+            url = where
+        case Protocol.OTLP_HTTP:
+            url = signal_url(f"{scheme or 'http'}://{where}{path}", signal)
+        case Protocol.JAEGER_THRIFT_HTTP:
+            url = f"{scheme or 'http'}://{where}{path if path.strip('/') else JAEGER_PATH}"
+    return Destination(
+        url,
+        protocol,
+        MappingProxyType(sent),
+        is_plain=is_plain,
+        ca_file=ca_file,
+        cert_file=cert_file or _environment(signal, "CLIENT_CERTIFICATE"),
+        key_file=key_file or _environment(signal, "CLIENT_KEY"),
+    )
 
 
 def signal_url(endpoint: str, signal: str) -> str:
@@ -31,38 +131,94 @@ def signal_url(endpoint: str, signal: str) -> str:
     return base if base.endswith(f"/v1/{signal}") else f"{base}/v1/{signal}"
 
 
-def span_exporter(endpoint: str, *, protocol: str, token: str) -> SpanExporter:
-    """Sends spans to `endpoint`.
+def grpc_arguments(target: Destination) -> dict[str, Any]:
+    """What OpenTelemetry's gRPC exporters want to know of a destination."""
+    return {
+        "endpoint": target.url,
+        "headers": dict(target.headers) or None,
+        "timeout": EXPORT_TIMEOUT_S,
+        "insecure": target.is_plain,
+        "credentials": None if target.is_plain else _grpc_credentials(target),
+    }
 
-    Raises:
-        ValueError: the protocol is unknown.
-        ImportError: gRPC is asked for and not installed.
-    """
-    headers = _headers(token)
-    if _protocol(protocol) is Protocol.OTLP_GRPC:
-        from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter as GrpcExporter  # noqa: PLC0415
 
-        return GrpcExporter(endpoint=endpoint, headers=headers, timeout=EXPORT_TIMEOUT_S, insecure=_is_plain(endpoint))
-    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter as HttpExporter  # noqa: PLC0415
-
-    return HttpExporter(endpoint=signal_url(endpoint, "traces"), headers=headers, timeout=EXPORT_TIMEOUT_S)
+def http_arguments(target: Destination) -> dict[str, Any]:
+    """What OpenTelemetry's HTTP exporters want to know of a destination."""
+    return {
+        "endpoint": target.url,
+        "headers": dict(target.headers),
+        "timeout": EXPORT_TIMEOUT_S,
+        "certificate_file": target.ca_file or None,
+        "client_certificate_file": target.cert_file or None,
+        "client_key_file": target.key_file or None,
+    }
 
 
 def log_exporter(endpoint: str, *, protocol: str, token: str) -> LogRecordExporter:
-    """Sends log records to `endpoint`; raises as `span_exporter` does."""
-    headers = _headers(token)
-    if _protocol(protocol) is Protocol.OTLP_GRPC:
-        from opentelemetry.exporter.otlp.proto.grpc._log_exporter import OTLPLogExporter as GrpcExporter  # noqa: PLC0415
+    """Sends log records to `endpoint`.
 
-        return GrpcExporter(endpoint=endpoint, headers=headers, timeout=EXPORT_TIMEOUT_S, insecure=_is_plain(endpoint))
-    from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter as HttpExporter  # noqa: PLC0415
+    Raises:
+        ValueError: the protocol is unknown, or carries no logs.
+        ImportError: gRPC is asked for and not installed.
+    """
+    target = destination("logs", protocol=parse_protocol(protocol), endpoint=endpoint, token=token)
+    match target.protocol:
+        case Protocol.OTLP_GRPC:
+            from opentelemetry.exporter.otlp.proto.grpc._log_exporter import (  # noqa: PLC0415  # gRPC is optional
+                OTLPLogExporter as GrpcExporter,
+            )
 
-    return HttpExporter(endpoint=signal_url(endpoint, "logs"), headers=headers, timeout=EXPORT_TIMEOUT_S)
+            return GrpcExporter(**grpc_arguments(target))
+        case Protocol.OTLP_HTTP:
+            from opentelemetry.exporter.otlp.proto.http._log_exporter import (  # noqa: PLC0415  # slow to import
+                OTLPLogExporter as HttpExporter,
+            )
+
+            return HttpExporter(**http_arguments(target))
+        case Protocol.JAEGER_THRIFT_HTTP:
+            raise ValueError("Jaeger takes traces only: logs are not sent")
 
 
-def _headers(token: str) -> dict[str, str]:
-    return {"authorization": f"Bearer {token}"} if token else {}
+def _split(endpoint: str) -> tuple[str, str, str]:
+    """Scheme ("" where none is written), host with port, and path."""
+    text = endpoint.strip()
+    parts = urlsplit(text if "://" in text else f"//{text}")
+    _ = parts.port  # raises where it is not a number below 65,536
+    if len(text) > _ENDPOINT_CHARS_MAX or parts.scheme not in ("", "http", "https") or not parts.hostname:
+        raise ValueError(f"endpoint must be an address such as {DEFAULT_ENDPOINT}, got {text[:80]!r}")
+    return parts.scheme, parts.netloc, f"{parts.path.rstrip('/')}{'?' + parts.query if parts.query else ''}"
 
 
-def _is_plain(endpoint: str) -> bool:
-    return not endpoint.startswith("https://")
+def _environment(signal: str, name: str) -> str:
+    return os.environ.get(f"OTEL_EXPORTER_OTLP_{signal.upper()}_{name}") or os.environ.get(
+        f"OTEL_EXPORTER_OTLP_{name}", ""
+    )
+
+
+def _environment_endpoint(signal: str, protocol: Protocol) -> str:
+    if protocol is Protocol.JAEGER_THRIFT_HTTP:
+        return os.environ.get("OTEL_EXPORTER_JAEGER_ENDPOINT", "")
+    return _environment(signal, "ENDPOINT")
+
+
+def _environment_headers(signal: str) -> dict[str, str]:
+    from opentelemetry.util.re import parse_env_headers  # noqa: PLC0415  # only where an exporter is made
+
+    return dict(parse_env_headers(_environment(signal, "HEADERS"), liberal=True))
+
+
+def _grpc_credentials(target: Destination) -> Any:
+    from grpc import ssl_channel_credentials  # type: ignore[import-untyped]  # noqa: PLC0415  # gRPC is optional
+
+    return ssl_channel_credentials(
+        root_certificates=_read(target.ca_file),
+        private_key=_read(target.key_file),
+        certificate_chain=_read(target.cert_file),
+    )
+
+
+def _read(path: str) -> bytes | None:
+    if not path:
+        return None
+    with open(path, "rb") as file:  # noqa: PTH123  # pathlib is not needed for one read
+        return file.read()

@@ -1,0 +1,248 @@
+"""Setting a process's tracing up, once or again."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import threading
+import weakref
+from typing import Any
+
+from opentelemetry import trace
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import SpanLimits, SpanProcessor, Tracer, TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from opentelemetry.trace import ProxyTracerProvider
+
+from anyascope.sdk.exporters import Protocol
+from anyascope.sdk.guard import guarded, report_misuse, tell_once
+from anyascope.sdk.resource import service_resource
+from anyascope.sdk.tracing.exporters import span_exporter
+from anyascope.sdk.tracing.processors import ServiceProcessor
+from anyascope.sdk.tracing.sampling import ServiceSampler
+from anyascope.sdk.tracing.settings import (
+    ATTRIBUTES_MAX,
+    DEFAULT_SERVICE,
+    EVENTS_MAX,
+    SAMPLE_RATIO,
+    TracingSettings,
+    checked_count,
+    checked_propagators,
+    checked_ratio,
+    checked_target,
+    checked_text,
+)
+
+QUEUE_SPANS_MAX = 2_048  # OpenTelemetry's default: about 4 MB; more are dropped and counted
+EXPORT_DELAY_MS = 1_000  # a span is visible within a second or two without an export a span
+RETIRE_WITHIN_MS = 5_000  # for what the former road of a process still holds, in the background
+
+
+class ServiceTracerProvider(TracerProvider):
+    """OpenTelemetry's provider, whose settings can be exchanged while its tracers are in use."""
+
+    def __init__(self, settings: TracingSettings) -> None:
+        self._limits = SpanLimits(max_events=settings.max_events, max_span_attributes=settings.max_attributes)
+        self.service_sampler = ServiceSampler(settings.sample_ratio, limits=self._limits)
+        self.road = ServiceProcessor()
+        self._handed_out: weakref.WeakSet[Tracer] = weakref.WeakSet()
+        super().__init__(resource=_resource(settings), sampler=self.service_sampler, span_limits=self._limits)
+        self.add_span_processor(self.road)
+        _providers.add(self)
+
+    def get_tracer(self, *args: Any, **kwargs: Any) -> trace.Tracer:
+        """OpenTelemetry's own; the SDK remembers whom to tell of new settings."""
+        tracer = super().get_tracer(*args, **kwargs)
+        if isinstance(tracer, Tracer):
+            self._handed_out.add(tracer)
+        return tracer
+
+    def adopt(self, settings: TracingSettings) -> None:
+        """Go on with these settings; spans that are open keep what they began with."""
+        self._limits.max_events = settings.max_events
+        self._limits.max_span_attributes = settings.max_attributes
+        self.service_sampler.ratio = settings.sample_ratio
+        self._become(_resource(settings))
+
+    def after_fork(self) -> None:
+        """A child is an instance of its own."""
+        self.road.after_fork()
+        if "service.instance.id" not in os.environ.get("OTEL_RESOURCE_ATTRIBUTES", ""):
+            self._become(self.resource.merge(_instance()))
+
+    def _become(self, resource: Resource) -> None:
+        self._resource = resource
+        for tracer in list(self._handed_out):
+            tracer.resource = resource
+
+
+class _Installation:
+    """What this process has set up; a host's own provider has our road and nothing else of ours."""
+
+    def __init__(self, provider: TracerProvider, road: ServiceProcessor) -> None:
+        self.provider = provider
+        self.road = road
+
+
+_providers: weakref.WeakSet[ServiceTracerProvider] = weakref.WeakSet()
+_lock = threading.RLock()
+_installed: _Installation | None = None
+
+
+@guarded(None)
+def initialize_tracing(  # noqa: PLR0913  # what can be said about tracing; all but two by keyword
+    service_name: str = DEFAULT_SERVICE,
+    endpoint: str | None = None,
+    *,
+    protocol: str = "otlp_http",
+    sample_ratio: float = SAMPLE_RATIO,
+    max_events_per_span: int = EVENTS_MAX,
+    max_attributes_per_span: int = ATTRIBUTES_MAX,
+    environment: str = "production",
+    version: str = "",
+    token: str = "",
+    headers: dict[str, str] | None = None,
+    ca_file: str | None = None,
+    cert_file: str | None = None,
+    key_file: str | None = None,
+    propagators: tuple[str, ...] | None = None,
+    set_global: bool = True,
+) -> TracerProvider:
+    """Set the process's tracer provider up and give it; `None`, with one log line, where that fails.
+
+    A second call changes the settings of the first one's provider: tracers that are in use follow. Where the host has set a
+    provider of its own, our road is added to it, and its resource, sampler and limits stay.
+
+    Args:
+        service_name: `service.name` of everything that is sent.
+        endpoint: address of anyascope, a collector or Jaeger: a base (`http://host:4318`, for gRPC `host:4317`, for Jaeger
+            `http://host:14268`) or a whole one (`http://host:14268/api/traces`); `off` sends nothing. By default what
+            `OTEL_EXPORTER_OTLP_ENDPOINT` says, then this machine.
+        protocol: `otlp_http`, `otlp_grpc` or `jaeger_thrift_http`.
+        sample_ratio: share of new traces that are kept, 0 to 1; a caller's own decision is followed.
+        max_events_per_span, max_attributes_per_span: beyond these a span drops and counts; ours are kept first.
+        environment: `deployment.environment.name`, and the older `service.environment`.
+        version: `service.version`.
+        token: sent as `Authorization: Bearer`, where the server wants one.
+        headers: sent with each request; added to `OTEL_EXPORTER_OTLP_HEADERS`.
+        ca_file: authorities for TLS; by default `OTEL_EXPORTER_OTLP_CERTIFICATE`, then the system's.
+        cert_file, key_file: our certificate for a far end that wants one.
+        propagators: headers that carry a trace: `tracecontext`, `baggage`, `b3`, `b3multi`; by default what
+            `OTEL_PROPAGATORS` says, then the first two.
+        set_global: whether the process's tracers are meant; otherwise a provider apart, for tests and second services.
+
+    Spans leave from a background thread with a bounded queue: a server that is down or slow costs the host nothing.
+    """
+    settings = TracingSettings(
+        service=checked_text("service_name", service_name, DEFAULT_SERVICE),
+        environment=checked_text("environment", environment, "production"),
+        version=checked_text("version", version, "", may_be_empty=True),
+        target=checked_target(
+            protocol=protocol,
+            endpoint=endpoint,
+            token=token,
+            headers=headers,
+            ca_file=ca_file,
+            cert_file=cert_file,
+            key_file=key_file,
+        ),
+        sample_ratio=checked_ratio(sample_ratio),
+        max_events=checked_count("max_events_per_span", max_events_per_span, EVENTS_MAX),
+        max_attributes=checked_count("max_attributes_per_span", max_attributes_per_span, ATTRIBUTES_MAX),
+        propagators=checked_propagators(propagators),
+    )
+    if not set_global:
+        provider = ServiceTracerProvider(settings)
+        provider.road.lead_to(_way_out(settings))
+        return provider
+    return _install(settings)
+
+
+@guarded(None)
+def set_sample_ratio(ratio: float) -> None:
+    """Keep this share of new traces from now on, 0 to 1, in every tracer that `initialize_tracing` has set up."""
+    wanted = checked_ratio(ratio)
+    for provider in list(_providers):
+        provider.service_sampler.ratio = wanted
+
+
+@guarded(SAMPLE_RATIO)
+def current_sample_ratio() -> float:
+    """The share of new traces that are kept; 1 before `initialize_tracing`."""
+    with _lock:
+        provider = _installed.provider if _installed is not None else None
+    return provider.service_sampler.ratio if isinstance(provider, ServiceTracerProvider) else SAMPLE_RATIO
+
+
+def _install(settings: TracingSettings) -> TracerProvider:
+    global _installed  # noqa: PLW0603  # a process has one tracer provider
+    with _lock:
+        existing = trace.get_tracer_provider()
+        if _installed is None or _installed.provider is not existing:
+            _installed = _first(existing, settings)
+        elif isinstance(existing, ServiceTracerProvider):
+            existing.adopt(settings)
+        former = _installed.road.lead_to(_way_out(settings))
+        provider = _installed.provider
+    _retire(former)
+    return provider
+
+
+def _first(existing: trace.TracerProvider, settings: TracingSettings) -> _Installation:
+    if isinstance(existing, ProxyTracerProvider):  # nobody has set one
+        provider = ServiceTracerProvider(settings)
+        trace.set_tracer_provider(provider)
+        return _Installation(provider, provider.road)
+    road = ServiceProcessor()
+    add = getattr(existing, "add_span_processor", None)
+    if add is None:
+        what = f"the host's tracer provider ({type(existing).__name__}) takes no span processor: its spans are not ours to send"
+        tell_once(what, RuntimeError("a provider apart is used"))
+        own = ServiceTracerProvider(settings)
+        return _Installation(own, own.road)
+    add(road)
+    return _Installation(existing, road)  # type: ignore[arg-type]  # it has all that we and callers ask of one
+
+
+def _way_out(settings: TracingSettings) -> SpanProcessor | None:
+    target = settings.target
+    if target is None or _is_disabled():
+        return None
+    if target.protocol is Protocol.OTLP_GRPC and importlib.util.find_spec("grpc") is None:
+        report_misuse("protocol otlp_grpc needs gRPC: pip install 'anyascope[grpc]'; no spans are sent")
+        return None
+    return BatchSpanProcessor(
+        span_exporter(target), max_queue_size=QUEUE_SPANS_MAX, schedule_delay_millis=EXPORT_DELAY_MS
+    )
+
+
+def _retire(former: SpanProcessor | None) -> None:
+    """Let the former road send what it still holds, without making anybody wait."""
+    if former is not None:
+        threading.Thread(target=former.shutdown, name="anyascope-retire", daemon=True).start()
+
+
+def _is_disabled() -> bool:
+    return os.environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true"
+
+
+def _resource(settings: TracingSettings) -> Resource:
+    return service_resource(settings.service, environment=settings.environment, version=settings.version)
+
+
+def _instance() -> Resource:
+    fresh = Resource.create({})
+    names = ("service.instance.id", "process.pid")
+    return Resource({name: fresh.attributes[name] for name in names if name in fresh.attributes})
+
+
+@guarded(None)
+def _in_child() -> None:
+    global _lock  # noqa: PLW0603  # another thread of the parent may have held it
+    _lock = threading.RLock()
+    for provider in list(_providers):
+        provider.after_fork()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_in_child)
