@@ -1,0 +1,247 @@
+"""OpenTelemetry's processors and exporters on our queues and doors: nothing that a span or record does waits for a network."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+from opentelemetry.context import Context
+from opentelemetry.sdk._logs import LogRecordProcessor, ReadableLogRecord, ReadWriteLogRecord
+from opentelemetry.sdk._logs.export import LogRecordExporter, LogRecordExportResult
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
+from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
+
+from anyascope.sdk.delivery.backlog import BODY_BYTES_MAX
+from anyascope.sdk.delivery.doors import Door, tally, watch
+from anyascope.sdk.delivery.queue import FLUSH_WITHIN_S, BatchQueue
+from anyascope.sdk.delivery.tally import Reason
+from anyascope.sdk.guard import guarded, tell_once
+
+T = TypeVar("T")
+
+QUEUE_MAX = 2_048  # spans or records, as OpenTelemetry's own; some 4 MB
+DELAY_MS = 1_000  # visible within a second or two, without a request a span
+BATCH_MAX = 512  # in one body, some 200 kB
+AUDIT_QUEUE_MAX = 2_048  # apart from the log's, so that no flood of lines pushes out an audit event
+AUDIT_SCOPES = frozenset(("anyascope.audit", "anyascope.alerting"))  # loggers whose records must not be lost
+
+
+def batch_span_processor(
+    exporter: SpanExporter, *, queue_max: int = QUEUE_MAX, delay_ms: int = DELAY_MS, batch_max: int = BATCH_MAX
+) -> SpanProcessor:
+    """Hands ended spans to `exporter` from a thread of its own.
+
+    Args:
+        exporter: called with at most `batch_max` spans; what it does not take is counted as `export_failed`.
+        queue_max: spans that wait at most; beyond it the oldest is dropped and counted.
+        delay_ms: how long a span waits for others.
+        batch_max: spans a call.
+    """
+    return _BatchSpans(exporter, queue_max=queue_max, delay_ms=delay_ms, batch_max=batch_max)
+
+
+def batch_log_processor(
+    exporter: LogRecordExporter, *, queue_max: int = QUEUE_MAX, delay_ms: int = DELAY_MS, batch_max: int = BATCH_MAX
+) -> LogRecordProcessor:
+    """Hands records to `exporter` from a thread of its own; arguments as of `batch_span_processor`.
+
+    Audit and alert records (`AUDIT_SCOPES`) have a queue of their own, and with a spool none: they lie on disk when the call
+    that wrote them returns.
+    """
+    return _BatchLogs(exporter, queue_max=queue_max, delay_ms=delay_ms, batch_max=batch_max)
+
+
+def door_span_exporter(door: Door, encode: Callable[[Sequence[ReadableSpan]], bytes] | None = None) -> SpanExporter:
+    """Encodes spans and puts them through a door.
+
+    Args:
+        door: of the signal `traces`.
+        encode: spans to a body; OTLP by default.
+    """
+    return _DoorSpans(door, encode or encode_otlp_spans)
+
+
+def door_log_exporter(door: Door, audit: Door | None = None) -> LogRecordExporter:
+    """Encodes records as OTLP and puts them through a door; those of `AUDIT_SCOPES` through `audit`, where one is given."""
+    return _DoorLogs(door, audit or door)
+
+
+def encode_otlp_spans(spans: Sequence[ReadableSpan]) -> bytes:
+    """An OTLP request of these spans."""
+    from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans  # noqa: PLC0415  # protobuf is heavy
+
+    return bytes(encode_spans(spans).SerializePartialToString())
+
+
+def encode_otlp_logs(records: Sequence[ReadableLogRecord]) -> bytes:
+    """An OTLP request of these records."""
+    from opentelemetry.exporter.otlp.proto.common._log_encoder import encode_logs  # noqa: PLC0415  # protobuf is heavy; its one home
+
+    return bytes(encode_logs(records).SerializePartialToString())
+
+
+def is_audit(record: ReadableLogRecord | ReadWriteLogRecord) -> bool:
+    """Whether this record is part of the trail that must not be lost."""
+    scope = record.instrumentation_scope
+    return scope is not None and scope.name in AUDIT_SCOPES
+
+
+class _BatchSpans(SpanProcessor):
+    def __init__(self, exporter: SpanExporter, *, queue_max: int, delay_ms: int, batch_max: int) -> None:
+        self.span_exporter = exporter
+        self._queue = BatchQueue(
+            self._export, tally=tally(), signal="traces", queue_max=queue_max, delay_ms=delay_ms, batch_max=batch_max
+        )
+        watch(self._queue)
+
+    def on_end(self, span: ReadableSpan) -> None:
+        context = span.context
+        if context is not None and context.trace_flags.sampled:
+            self._queue.put(span)
+
+    @guarded(False)
+    def force_flush(self, timeout_millis: int | None = None) -> bool:
+        return self._queue.flush(FLUSH_WITHIN_S if timeout_millis is None else timeout_millis / 1000)
+
+    @guarded(None)
+    def shutdown(self) -> None:
+        self._queue.close()
+        self.span_exporter.shutdown()
+
+    def _export(self, batch: list[ReadableSpan]) -> None:
+        if self.span_exporter.export(batch) is not SpanExportResult.SUCCESS:
+            tally().dropped("traces", Reason.EXPORT_FAILED, len(batch))
+
+
+class _BatchLogs(LogRecordProcessor):
+    def __init__(self, exporter: LogRecordExporter, *, queue_max: int, delay_ms: int, batch_max: int) -> None:
+        self._exporter = exporter
+        self._logs = BatchQueue(
+            self._export, tally=tally(), signal="logs", queue_max=queue_max, delay_ms=delay_ms, batch_max=batch_max
+        )
+        self._audit = BatchQueue(
+            self._export,
+            tally=tally(),
+            signal="audit",
+            queue_max=AUDIT_QUEUE_MAX,
+            delay_ms=delay_ms,
+            batch_max=batch_max,
+        )
+        watch(self._logs)
+        watch(self._audit)
+
+    def on_emit(self, log_record: ReadWriteLogRecord) -> None:
+        record = _detached(log_record)
+        if not is_audit(record):
+            self._logs.put(record)
+        elif is_durable(self._exporter):
+            self._export_now(record)
+        else:
+            self._audit.put(record)
+
+    @guarded(False)
+    def force_flush(self, timeout_millis: int | None = None) -> bool:
+        within_s = FLUSH_WITHIN_S if timeout_millis is None else timeout_millis / 1000
+        is_trail_sent = self._audit.flush(within_s)
+        return self._logs.flush(within_s) and is_trail_sent
+
+    @guarded(None)
+    def shutdown(self) -> None:
+        self._audit.close()
+        self._logs.close()
+        self._exporter.shutdown()  # type: ignore[no-untyped-call]  # OpenTelemetry left it so
+
+    def _export_now(self, record: ReadableLogRecord) -> None:
+        try:
+            self._export([record])
+        except Exception as error:  # noqa: BLE001  # ours, never the host's
+            tally().dropped("audit", Reason.EXPORT_FAILED)
+            tell_once("spooling an audit event", error)
+
+    def _export(self, batch: list[ReadableLogRecord]) -> None:
+        if self._exporter.export(batch) is not LogRecordExportResult.SUCCESS:
+            tally().dropped("audit" if is_audit(batch[0]) else "logs", Reason.EXPORT_FAILED, len(batch))
+
+
+class _DoorSpans(SpanExporter):
+    def __init__(self, door: Door, encode: Callable[[Sequence[ReadableSpan]], bytes]) -> None:
+        self._door = door
+        self._encode = encode
+
+    @property
+    def is_durable(self) -> bool:
+        return self._door.is_durable
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        _put(self._door, spans, self._encode)
+        return SpanExportResult.SUCCESS
+
+    def shutdown(self) -> None:
+        self._door.close()
+
+    def force_flush(self, timeout_millis: int = 30_000) -> bool:
+        return self._door.flush(timeout_millis / 1000)
+
+
+class _DoorLogs(LogRecordExporter):
+    def __init__(self, door: Door, audit: Door) -> None:
+        self._door = door
+        self._audit_door = audit
+
+    @property
+    def is_durable(self) -> bool:
+        return self._audit_door.is_durable
+
+    def export(self, batch: Sequence[ReadableLogRecord]) -> LogRecordExportResult:
+        trail = [record for record in batch if is_audit(record)]
+        rest = [record for record in batch if not is_audit(record)] if trail else batch
+        _put(self._audit_door, trail, encode_otlp_logs)
+        _put(self._door, rest, encode_otlp_logs)
+        return LogRecordExportResult.SUCCESS
+
+    def shutdown(self) -> None:
+        self._audit_door.close()
+        self._door.close()
+
+    def force_flush(self, timeout_millis: int = 30_000) -> bool:
+        return self._audit_door.flush(timeout_millis / 1000) and self._door.flush(timeout_millis / 1000)
+
+
+def is_durable(exporter: Any) -> bool:
+    """Whether what this exporter took survives the process; looks into exporters that wrap another."""
+    for _ in range(WRAPPERS_MAX):
+        found = getattr(exporter, "is_durable", None)
+        if found is not None:
+            return bool(found)
+        exporter = getattr(exporter, "wrapped", None) or getattr(exporter, "_exporter", None)
+    return False
+
+
+WRAPPERS_MAX = 4  # exporters around exporters; redaction is one
+
+
+def _put(door: Door, items: Sequence[T], encode: Callable[[Sequence[T]], bytes]) -> None:
+    """Encode and deliver; what is too large for one body is halved until it fits, or cannot be halved."""
+    if not items:
+        return
+    body = encode(items)
+    if len(body) > BODY_BYTES_MAX and len(items) > 1:
+        middle = len(items) // 2
+        _put(door, items[:middle], encode)
+        _put(door, items[middle:], encode)
+    else:
+        door.deliver(body, items=len(items))
+
+
+def _detached(log_record: ReadWriteLogRecord) -> ReadableLogRecord:
+    """The record without its context, which may hold much of the host's alive while the record waits."""
+    record = copy.copy(log_record.log_record)
+    record.context = Context()
+    return ReadableLogRecord(
+        log_record=record,
+        resource=log_record.resource if log_record.resource is not None else Resource.get_empty(),
+        instrumentation_scope=log_record.instrumentation_scope,
+        limits=log_record.limits,
+    )
