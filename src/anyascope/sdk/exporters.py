@@ -1,19 +1,15 @@
-"""Where telemetry goes and how it travels: what an endpoint means for each protocol, and the log exporter.
-
-The OpenTelemetry exporters are imported only when they are used.
-"""
+"""Where telemetry goes and how it travels: what an endpoint means for each protocol, and the log exporter."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import Enum
-from types import MappingProxyType
-from typing import Any
 from urllib.parse import urlsplit
 
 from opentelemetry.sdk._logs.export import LogRecordExporter
+
+from anyascope.sdk.delivery import Format, Target, Transport, door_log_exporter, open_door
 
 EXPORT_TIMEOUT_S = 5  # a black-holed server holds the background thread no longer, and never the host
 DEFAULT_ENDPOINT = "http://127.0.0.1:4318"
@@ -37,28 +33,6 @@ _DEFAULT_ENDPOINTS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Destination:
-    """Where one signal goes.
-
-    Attributes:
-        url: the whole address, such as `http://127.0.0.1:4318/v1/traces`; `host:port` for gRPC.
-        protocol: how it travels.
-        headers: sent with each request; never shown, since tokens stand here.
-        is_plain: without TLS.
-        ca_file: authorities that a TLS far end is checked against; "" for the system's own.
-        cert_file, key_file: our certificate, for far ends that want one; "" for none.
-    """
-
-    url: str
-    protocol: Protocol
-    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
-    is_plain: bool = True
-    ca_file: str = ""
-    cert_file: str = ""
-    key_file: str = ""
-
-
 def parse_protocol(name: object) -> Protocol:
     """The protocol of this name.
 
@@ -72,7 +46,7 @@ def parse_protocol(name: object) -> Protocol:
         raise ValueError(f"protocol must be one of {known}, got {str(name)[:80]!r}") from None
 
 
-def destination(
+def target_of(
     signal: str,
     *,
     protocol: Protocol,
@@ -82,7 +56,7 @@ def destination(
     ca_file: str = "",
     cert_file: str = "",
     key_file: str = "",
-) -> Destination:
+) -> Target:
     """Where `signal` (`traces`, `logs`, `metrics`) goes: what is given here, then `OTEL_EXPORTER_OTLP_*`, then this machine.
 
     Args:
@@ -106,23 +80,27 @@ def destination(
     if token:
         sent["authorization"] = f"Bearer {token}"
     ca_file = ca_file or _environment(signal, "CERTIFICATE")
-    is_plain = scheme == "http" if scheme else not ca_file and _environment(signal, "INSECURE").lower() != "false"
-    match protocol:
-        case Protocol.OTLP_GRPC:
-            url = where
-        case Protocol.OTLP_HTTP:
-            url = signal_url(f"{scheme or 'http'}://{where}{path}", signal)
-        case Protocol.JAEGER_THRIFT_HTTP:
-            url = f"{scheme or 'http'}://{where}{path if path.strip('/') else JAEGER_PATH}"
-    return Destination(
-        url,
-        protocol,
-        MappingProxyType(sent),
-        is_plain=is_plain,
+    return Target(
+        _url(signal, protocol, scheme=scheme, where=where, path=path, has_ca=bool(ca_file)),
+        headers=sent,
+        format=Format.JAEGER if protocol is Protocol.JAEGER_THRIFT_HTTP else Format.OTLP,
+        transport=Transport.GRPC if protocol is Protocol.OTLP_GRPC else Transport.HTTP,
         ca_file=ca_file,
         cert_file=cert_file or _environment(signal, "CLIENT_CERTIFICATE"),
         key_file=key_file or _environment(signal, "CLIENT_KEY"),
+        is_compressed=_environment(signal, "COMPRESSION").lower() == "gzip",
     )
+
+
+def _url(signal: str, protocol: Protocol, *, scheme: str, where: str, path: str, has_ca: bool) -> str:
+    match protocol:
+        case Protocol.OTLP_HTTP:
+            return signal_url(f"{scheme or 'http'}://{where}{path}", signal)
+        case Protocol.JAEGER_THRIFT_HTTP:
+            return f"{scheme or 'http'}://{where}{path if path.strip('/') else JAEGER_PATH}"
+        case Protocol.OTLP_GRPC:
+            is_secure = has_ca or _environment(signal, "INSECURE").lower() == "false"
+            return f"{scheme or ('https' if is_secure else 'http')}://{where}"
 
 
 def signal_url(endpoint: str, signal: str) -> str:
@@ -131,52 +109,17 @@ def signal_url(endpoint: str, signal: str) -> str:
     return base if base.endswith(f"/v1/{signal}") else f"{base}/v1/{signal}"
 
 
-def grpc_arguments(target: Destination) -> dict[str, Any]:
-    """What OpenTelemetry's gRPC exporters want to know of a destination."""
-    return {
-        "endpoint": target.url,
-        "headers": dict(target.headers) or None,
-        "timeout": EXPORT_TIMEOUT_S,
-        "insecure": target.is_plain,
-        "credentials": None if target.is_plain else _grpc_credentials(target),
-    }
-
-
-def http_arguments(target: Destination) -> dict[str, Any]:
-    """What OpenTelemetry's HTTP exporters want to know of a destination."""
-    return {
-        "endpoint": target.url,
-        "headers": dict(target.headers),
-        "timeout": EXPORT_TIMEOUT_S,
-        "certificate_file": target.ca_file or None,
-        "client_certificate_file": target.cert_file or None,
-        "client_key_file": target.key_file or None,
-    }
-
-
 def log_exporter(endpoint: str, *, protocol: str, token: str) -> LogRecordExporter:
     """Sends log records to `endpoint`.
 
     Raises:
         ValueError: the protocol is unknown, or carries no logs.
-        ImportError: gRPC is asked for and not installed.
     """
-    target = destination("logs", protocol=parse_protocol(protocol), endpoint=endpoint, token=token)
-    match target.protocol:
-        case Protocol.OTLP_GRPC:
-            from opentelemetry.exporter.otlp.proto.grpc._log_exporter import (  # noqa: PLC0415  # gRPC is optional
-                OTLPLogExporter as GrpcExporter,
-            )
-
-            return GrpcExporter(**grpc_arguments(target))
-        case Protocol.OTLP_HTTP:
-            from opentelemetry.exporter.otlp.proto.http._log_exporter import (  # noqa: PLC0415  # slow to import
-                OTLPLogExporter as HttpExporter,
-            )
-
-            return HttpExporter(**http_arguments(target))
-        case Protocol.JAEGER_THRIFT_HTTP:
-            raise ValueError("Jaeger takes traces only: logs are not sent")
+    chosen = parse_protocol(protocol)
+    if chosen is Protocol.JAEGER_THRIFT_HTTP:
+        raise ValueError("Jaeger takes traces only: logs are not sent")
+    target = target_of("logs", protocol=chosen, endpoint=endpoint, token=token)
+    return door_log_exporter(open_door("logs", target), open_door("audit", target))
 
 
 def _split(endpoint: str) -> tuple[str, str, str]:
@@ -205,20 +148,3 @@ def _environment_headers(signal: str) -> dict[str, str]:
     from opentelemetry.util.re import parse_env_headers  # noqa: PLC0415  # only where an exporter is made
 
     return dict(parse_env_headers(_environment(signal, "HEADERS"), liberal=True))
-
-
-def _grpc_credentials(target: Destination) -> Any:
-    from grpc import ssl_channel_credentials  # type: ignore[import-untyped]  # noqa: PLC0415  # gRPC is optional
-
-    return ssl_channel_credentials(
-        root_certificates=_read(target.ca_file),
-        private_key=_read(target.key_file),
-        certificate_chain=_read(target.cert_file),
-    )
-
-
-def _read(path: str) -> bytes | None:
-    if not path:
-        return None
-    with open(path, "rb") as file:  # noqa: PTH123  # pathlib is not needed for one read
-        return file.read()

@@ -1,91 +1,51 @@
-"""Span exporters, one for each protocol, made in the process and at the time that first needs them."""
+"""Encodes spans as the far end wants them, and puts them through a door: nothing here waits for a network."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
-from anyascope.sdk.exporters import Destination, Protocol, grpc_arguments, http_arguments
+from anyascope.sdk.delivery import Door, Format, Target, door_span_exporter, open_door
 from anyascope.sdk.guard import guarded
+from anyascope.sdk.tracing.jaeger import encode_batches
 
-_left_behind: list[SpanExporter] = []
+
+def span_exporter(target: Target) -> SpanExporter:
+    """Sends spans to `target`."""
+    door = open_door("traces", target)
+    return JaegerExporter(door) if target.format is Format.JAEGER else door_span_exporter(door)
 
 
-class PerProcessExporter(SpanExporter):
-    """Makes its exporter at the first batch of each process.
-
-    A gRPC channel or a pooled connection must not be used on both sides of a fork, and making one costs a host's start tens
-    of milliseconds.
+class JaegerExporter(SpanExporter):
+    """Encodes spans as Jaeger's Thrift batches, one or more bodies a call, for `POST /api/traces`.
 
     Args:
-        make: the exporter; whatever it raises is one log line, and the batch is lost.
+        door: of the signal `traces`, to a target of the format `jaeger`.
     """
 
-    def __init__(self, make: Callable[[], SpanExporter]) -> None:
-        self._make = make
-        self._exporter: SpanExporter | None = None
-        self._pid = 0
-        self._is_shut = False
+    def __init__(self, door: Door) -> None:
+        self._door = door
+
+    @property
+    def is_durable(self) -> bool:
+        """Whether what was taken survives the process."""
+        return self._door.is_durable
 
     @guarded(SpanExportResult.FAILURE)
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
-        """Send a batch; called by one thread at a time."""
-        if self._is_shut:
-            return SpanExportResult.FAILURE
-        return self._own().export(spans)
+        """Put the spans on their way; what the door does not take is counted there."""
+        for batch in encode_batches(spans):
+            self._door.deliver(batch.body, items=batch.spans)
+        return SpanExportResult.SUCCESS
 
     @guarded(None)
     def shutdown(self) -> None:
-        """Send nothing more."""
-        self._is_shut = True
-        if self._exporter is not None and self._pid == os.getpid():
-            self._exporter.shutdown()
+        """Send what can be sent, and take nothing more."""
+        self._door.close()
 
+    @guarded(False)
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
-        """Nothing is kept here."""
-        _ = timeout_millis
-        return True
-
-    def _own(self) -> SpanExporter:
-        pid = os.getpid()
-        if self._exporter is None or self._pid != pid:
-            if self._exporter is not None:
-                _left_behind.append(self._exporter)  # its channel is the parent's: closing it here would disturb there
-            self._exporter, self._pid = self._make(), pid
-        return self._exporter
-
-
-def span_exporter(target: Destination) -> SpanExporter:
-    """Sends spans to `target`, from whichever process uses it."""
-    makers = {
-        Protocol.OTLP_GRPC: _grpc_exporter,
-        Protocol.OTLP_HTTP: _http_exporter,
-        Protocol.JAEGER_THRIFT_HTTP: _jaeger_exporter,
-    }
-    make = makers[target.protocol]
-    return PerProcessExporter(lambda: make(target))
-
-
-def _grpc_exporter(target: Destination) -> SpanExporter:
-    from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import (  # noqa: PLC0415  # gRPC is optional
-        OTLPSpanExporter,
-    )
-
-    return OTLPSpanExporter(**grpc_arguments(target))
-
-
-def _http_exporter(target: Destination) -> SpanExporter:
-    from opentelemetry.exporter.otlp.proto.http.trace_exporter import (  # noqa: PLC0415  # slow to import
-        OTLPSpanExporter,
-    )
-
-    return OTLPSpanExporter(**http_arguments(target))
-
-
-def _jaeger_exporter(target: Destination) -> SpanExporter:
-    from anyascope.sdk.tracing.jaeger_exporter import JaegerExporter  # noqa: PLC0415  # needs requests
-
-    return JaegerExporter(target)
+        """Whether everything was sent within the time."""
+        return self._door.flush(timeout_millis / 1000)

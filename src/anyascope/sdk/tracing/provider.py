@@ -11,14 +11,14 @@ from typing import Any
 from opentelemetry import trace
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import SpanLimits, SpanProcessor, Tracer, TracerProvider
-from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.trace import ProxyTracerProvider
 
-from anyascope.sdk.exporters import Protocol
+from anyascope.sdk.delivery import Transport, batch_span_processor
 from anyascope.sdk.guard import guarded, report_misuse, tell_once
 from anyascope.sdk.resource import service_resource
 from anyascope.sdk.tracing.exporters import span_exporter
 from anyascope.sdk.tracing.processors import ServiceProcessor
+from anyascope.sdk.tracing.propagation import use_propagators
 from anyascope.sdk.tracing.sampling import ServiceSampler
 from anyascope.sdk.tracing.settings import (
     ATTRIBUTES_MAX,
@@ -32,10 +32,6 @@ from anyascope.sdk.tracing.settings import (
     checked_target,
     checked_text,
 )
-
-QUEUE_SPANS_MAX = 2_048  # OpenTelemetry's default: about 4 MB; more are dropped and counted
-EXPORT_DELAY_MS = 1_000  # a span is visible within a second or two without an export a span
-RETIRE_WITHIN_MS = 5_000  # for what the former road of a process still holds, in the background
 
 
 class ServiceTracerProvider(TracerProvider):
@@ -151,6 +147,8 @@ def initialize_tracing(  # noqa: PLR0913  # what can be said about tracing; all 
         max_attributes=checked_count("max_attributes_per_span", max_attributes_per_span, ATTRIBUTES_MAX),
         propagators=checked_propagators(propagators),
     )
+    if settings.propagators is not None:
+        use_propagators(settings.propagators)
     if not set_global:
         provider = ServiceTracerProvider(settings)
         provider.road.lead_to(_way_out(settings))
@@ -208,12 +206,12 @@ def _way_out(settings: TracingSettings) -> SpanProcessor | None:
     target = settings.target
     if target is None or _is_disabled():
         return None
-    if target.protocol is Protocol.OTLP_GRPC and importlib.util.find_spec("grpc") is None:
+    if target.transport is Transport.GRPC and importlib.util.find_spec("grpc") is None:
         report_misuse("protocol otlp_grpc needs gRPC: pip install 'anyascope[grpc]'; no spans are sent")
         return None
-    return BatchSpanProcessor(
-        span_exporter(target), max_queue_size=QUEUE_SPANS_MAX, schedule_delay_millis=EXPORT_DELAY_MS
-    )
+    from anyascope.sdk.redaction import redacting  # noqa: PLC0415  # its word lists load when spans are to be sent
+
+    return batch_span_processor(redacting(span_exporter(target)))
 
 
 def _retire(former: SpanProcessor | None) -> None:

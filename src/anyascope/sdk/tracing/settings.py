@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from anyascope.sdk.exporters import OFF, Destination, destination, parse_protocol
+from anyascope.sdk.delivery import Target
+from anyascope.sdk.exporters import OFF, parse_protocol, target_of
 from anyascope.sdk.guard import report_misuse
 
 T = TypeVar("T")
@@ -34,7 +35,7 @@ class TracingSettings:
     service: str = DEFAULT_SERVICE
     environment: str = "production"
     version: str = ""
-    target: Destination | None = None
+    target: Target | None = None
     sample_ratio: float = SAMPLE_RATIO
     max_events: int = EVENTS_MAX
     max_attributes: int = ATTRIBUTES_MAX
@@ -113,7 +114,7 @@ def checked_target(
     ca_file: object,
     cert_file: object,
     key_file: object,
-) -> Destination | None:
+) -> Target | None:
     """Where spans go; None, after a report, where that cannot be known: nothing is guessed, nothing is sent."""
     if isinstance(endpoint, str) and endpoint.strip().lower() == OFF:
         return None
@@ -133,7 +134,7 @@ def checked_target(
         "key_file": checked_path("key_file", key_file),
     }
     return _or_none(
-        lambda: destination("traces", protocol=wanted, endpoint=endpoint, token=secret, headers=sent, **files)
+        lambda: target_of("traces", protocol=wanted, endpoint=endpoint, token=secret, headers=sent, **files)
     )
 
 
