@@ -134,9 +134,11 @@ class SegmentLog:
         return None
 
     def close(self) -> None:
-        """Let go of the files; what they hold stays."""
+        """Let go of the files; those with something to send stay."""
         with self._writing, self._lock:
             self._seal()
+            for number in sorted(self._segments) if not self.waiting()[1] else ():
+                self._unlink(number)
             if self._cursor_fd >= 0:
                 os.close(self._cursor_fd)
                 self._cursor_fd = -1
