@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Awaitable, Callable, MutableMapping
-from contextlib import ExitStack
 from typing import Any
 
-from opentelemetry import trace
-from opentelemetry.context import Context
-from opentelemetry.propagate import extract
-from opentelemetry.trace import Span, SpanKind, Status, StatusCode
-from prometheus_client import REGISTRY, CollectorRegistry
-
-from anyascope.sdk.correlation import HEADER, correlation
+from anyascope.sdk.correlation import HEADER
 from anyascope.sdk.guard import guarded
-from anyascope.sdk.metrics import http_metrics, trace_exemplar
+from anyascope.sdk.integrations.http import Exchange, HttpWatch, Incoming, http_options
+from anyascope.sdk.integrations.templates import litestar_template, starlette_template
+from anyascope.sdk.metrics import metrics_app
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -23,95 +17,213 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-ROUTE_UNKNOWN = "unmatched"  # requests for paths that no route has share one label value, whoever scans us
-_METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "CONNECT", "TRACE"))
+STACK_MAX = 200  # middlewares of one application; more is a circle
+EXCHANGE = "anyascope.exchange"  # key of the scope: who finds it there is inside of us already
+_MARK = "_anyascope_instrumented"  # attribute of an application that was instrumented
+_HEADER_BYTES = HEADER.encode()
+_LEAVING = frozenset(("http.disconnect", "websocket.disconnect"))
+_LAST_MESSAGES = frozenset(("http.response.body", "http.response.pathsend", "http.response.zerocopysend"))
 
 
 class TelemetryMiddleware:
-    """Traces, measures and correlates HTTP requests; everything else passes untouched.
+    """Traces, measures and correlates requests and websockets; everything else passes untouched.
 
     The `endpoint` label is the route's template (`/wallets/{wallet_id}`), never the path itself.
 
     Args:
         app: the application inside.
-        registry: where the metrics are.
-        skip: paths that are neither traced nor measured.
+        options: as of `anyascope.sdk.instrument`.
     """
 
-    def __init__(
-        self,
-        app: Application,
-        *,
-        registry: CollectorRegistry = REGISTRY,
-        skip: tuple[str, ...] = ("/metrics", "/healthz", "/-/healthy"),
-    ) -> None:
-        self._app = app
-        self._metrics = http_metrics(registry)
-        self._skip = skip
-        self._tracer = trace.get_tracer("anyascope.sdk.asgi")
+    def __init__(self, app: Application, **options: Any) -> None:
+        self.app = app
+        self._watch = HttpWatch(http_options(**options))
+        self._page: Application | None = None
+        self._is_placed = False
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "app":  # asked for before it is there, by `copy` and the like
+            raise AttributeError(name)
+        return getattr(self.app, name)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
-        if scope["type"] != "http" or str(scope.get("path", "")).startswith(self._skip):
-            await self._app(scope, receive, send)
-            return
-        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope.get("headers", ())}
-        started_s = time.perf_counter()
-        status = 500
-        with ExitStack() as stack:
-            correlation_id = stack.enter_context(correlation(headers.get(HEADER)))
-            span = stack.enter_context(self._server_span(scope, headers))
-            self._metrics.active.inc()
-            stack.callback(self._metrics.active.dec)
+        if not self._is_placed:
+            self._is_placed = True
+            self._stand_outside(scope.get("app"))
+        exchange = None if EXCHANGE in scope else self._begin(scope)
+        if exchange is not None:
+            await self._serve(exchange, scope, receive, send)
+        elif scope["type"] == "http" and self._watch.is_metrics_page(scope.get("path", "")):
+            await self._metrics_page()(scope, receive, send)
+        else:
+            await self.app(scope, receive, send)
 
-            async def answer(message: Message) -> None:
-                nonlocal status
-                if message["type"] == "http.response.start":
-                    status = int(message["status"])
-                    message["headers"] = [*message.get("headers", ()), (HEADER.encode(), correlation_id.encode())]
-                await send(message)
-
-            try:
-                await self._app(scope, receive, answer)
-            finally:
-                self._finish(scope, span, status=status, duration_s=time.perf_counter() - started_s)
-
-    def _server_span(self, scope: Scope, headers: dict[str, str]) -> Any:
-        return self._tracer.start_as_current_span(
-            str(scope["method"]),
-            context=_caller_context(headers),
-            kind=SpanKind.SERVER,
-            attributes={
-                "http.request.method": str(scope["method"]),
-                "url.path": str(scope.get("path", "")),
-                "url.scheme": str(scope.get("scheme", "http")),
-            },
-        )
+    async def _serve(self, exchange: Exchange, scope: Scope, receive: Receive, send: Send) -> None:
+        connection = _Connection(exchange, receive, send)
+        exchange.activate()
+        try:
+            await self.app(scope, connection.receive, connection.send)
+        except BaseException as error:
+            if type(error).__name__ == "WebSocketDisconnect":  # Starlette's way to say that the other side hung up
+                exchange.is_disconnected = True
+            else:
+                exchange.fail(error)
+            raise
+        finally:
+            exchange.close()
+            exchange.deactivate()
 
     @guarded(None)
-    def _finish(self, scope: Scope, span: Span, *, status: int, duration_s: float) -> None:
-        method = scope["method"] if scope["method"] in _METHODS else "OTHER"
-        route = route_of(scope)
-        span.update_name(f"{method} {route}")
-        span.set_attribute("http.route", route)
-        span.set_attribute("http.response.status_code", status)
-        if status >= 500:  # OpenTelemetry: a client's mistake is no error of the server's span
-            span.set_status(Status(StatusCode.ERROR))
-        exemplar = trace_exemplar()
-        self._metrics.requests.labels(method, route, str(status)).inc(exemplar=exemplar)
-        self._metrics.duration.labels(method, route).observe(duration_s, exemplar=exemplar)
+    def _begin(self, scope: Scope) -> Exchange | None:
+        kind, path = scope["type"], str(scope.get("path", ""))
+        if kind not in ("http", "websocket") or self._watch.is_skipped(path) or self._watch.is_metrics_page(path):
+            return None
+        exchange = self._watch.begin(incoming_of(scope))
+        if exchange is not None:
+            scope[EXCHANGE] = exchange
+            exchange.route_later = self._route_finder(scope)
+        return exchange
+
+    @guarded(None)
+    def _stand_outside(self, app: Any) -> None:
+        """Move out of a Starlette's stack, where `add_middleware` puts us, to around it.
+
+        Its error pages are made outside of all added middlewares: from there they would lack the correlation id.
+        """
+        stack = getattr(app, "middleware_stack", None)
+        outer, seen = stack, 0
+        while outer is not None and outer is not self and seen < STACK_MAX:
+            outer, seen = getattr(outer, "app", None), seen + 1
+        if outer is self and stack is not self:
+            around = TelemetryMiddleware(stack)
+            around._watch, around._is_placed = self._watch, True
+            app.middleware_stack = around
+
+    def _route_finder(self, scope: Scope) -> Callable[[], object]:
+        template = self._watch.options.template
+        if template is not None:
+            return lambda: template(scope)
+        # As it is now: mounted applications put themselves in its place.
+        routes, root_path = _routes_in(scope.get("app") or self.app), str(scope.get("root_path", ""))
+        before = {key: scope[key] for key in ("type", "path", "method", "headers") if key in scope}
+        before["root_path"] = root_path
+        if "litestar_app" in scope:
+            return lambda: litestar_template(scope, before)
+        return lambda: starlette_template(scope, before, routes)
+
+    def _metrics_page(self) -> Application:
+        if self._page is None:
+            self._page = metrics_app(self._watch.metrics().registry)
+        return self._page
 
 
-@guarded(None)
-def _caller_context(headers: dict[str, str]) -> Context | None:
-    """The caller's trace; None, which is the current one, where a span outside of us has continued it already."""
-    if trace.get_current_span().get_span_context().is_valid:
-        return None
-    return extract(headers)
+class _Connection:
+    """The two callables that the application gets: they see what is answered and whether the client left."""
+
+    __slots__ = ("_exchange", "_is_started", "_receive", "_send", "_trailers")
+
+    def __init__(self, exchange: Exchange, receive: Receive, send: Send) -> None:
+        self._exchange = exchange
+        self._receive = receive
+        self._send = send
+        self._trailers = False
+        self._is_started = False
+
+    async def receive(self) -> Message:
+        message = await self._receive()
+        if message["type"] in _LEAVING and not self._exchange.is_complete:
+            self._exchange.is_disconnected = True
+        return message
+
+    async def send(self, message: Message) -> None:
+        is_last = self._before(message)
+        await self._send(message)
+        if is_last:
+            self._exchange.complete()
+
+    @guarded(False)  # the default: not the last message
+    def _before(self, message: Message) -> bool:
+        kind, exchange = message["type"], self._exchange
+        if kind in _LAST_MESSAGES:
+            return not message.get("more_body", False) and not self._trailers
+        if kind == "http.response.start":
+            self._trailers = bool(message.get("trailers", False))
+            exchange.answer(message["status"])
+            message["headers"] = with_correlation(message.get("headers", ()), exchange.correlation_id)
+        elif kind == "websocket.accept":
+            self._is_started = True
+            exchange.answer(101)
+            message["headers"] = with_correlation(message.get("headers", ()), exchange.correlation_id)
+            exchange.measure()
+        elif kind == "websocket.close" and not self._is_started:
+            exchange.answer(403)  # ASGI: a server refuses the handshake so, when it is closed before it was accepted
+        elif kind == "websocket.http.response.start":
+            exchange.answer(message["status"])
+            message["headers"] = with_correlation(message.get("headers", ()), exchange.correlation_id)
+        return kind == "http.response.trailers" and not message.get("more_trailers", False)
 
 
-def route_of(scope: Scope) -> str:
-    """The template of the route that served this request, as Starlette, FastAPI and Litestar leave it in the scope."""
-    route = scope.get("route")
-    path = getattr(route, "path", None) or scope.get("path_template")
-    return str(path) if path else ROUTE_UNKNOWN
+def _routes_in(app: Any) -> Any:
+    """The routes of the outermost application that has some, below the middlewares around it."""
+    for _ in range(STACK_MAX):
+        routes = getattr(app, "routes", None)
+        if routes is not None or app is None:
+            return routes or ()
+        app = getattr(app, "app", None)
+    return ()
+
+
+def with_correlation(headers: Any, correlation_id: str) -> list[Any]:
+    """The headers with the correlation id, where the application has not set one itself."""
+    listed = list(headers)
+    if any(bytes(name).lower() == _HEADER_BYTES for name, _ in listed):
+        return listed
+    return [*listed, (_HEADER_BYTES, correlation_id.encode())]
+
+
+def incoming_of(scope: Scope) -> Incoming:
+    """What the ASGI scope says of a request."""
+    headers: dict[str, str] = {}
+    for raw_name, raw_value in scope.get("headers", ()):
+        name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")
+        headers[name] = f"{headers[name]},{value}" if name in headers else value
+    client, server = scope.get("client") or ("", 0), scope.get("server") or ("", None)
+    return Incoming(
+        method=str(scope.get("method", "GET")),  # a websocket's handshake is a GET
+        path=str(scope.get("path", "")),
+        scheme=str(scope.get("scheme", "http")),
+        headers=headers,
+        client=str(client[0]),
+        server=str(server[0]),
+        server_port=server[1],
+        protocol_version=str(scope.get("http_version", "")),
+    )
+
+
+def instrument_asgi(app: Application, **options: Any) -> Application:
+    """The application behind the middleware; one that is behind it already is given back as it is."""
+    return app if isinstance(app, TelemetryMiddleware) else TelemetryMiddleware(app, **options)
+
+
+def instrument_starlette(app: Any, **options: Any) -> Any:
+    """Put the middleware outside of all of a Starlette's or FastAPI's own, so that its error pages carry the id too."""
+    if getattr(app, _MARK, False):
+        return app
+    build = app.build_middleware_stack
+
+    def build_watched() -> Application:
+        return TelemetryMiddleware(build(), **options)
+
+    if app.middleware_stack is not None:  # it has served already
+        app.middleware_stack = TelemetryMiddleware(app.middleware_stack, **options)
+    app.build_middleware_stack = build_watched
+    setattr(app, _MARK, True)
+    return app
+
+
+def instrument_litestar(app: Any, **options: Any) -> Any:
+    """Put the middleware outside of a Litestar's own handler."""
+    if not isinstance(app.asgi_handler, TelemetryMiddleware):
+        app.asgi_handler = TelemetryMiddleware(app.asgi_handler, **options)
+    return app

@@ -17,7 +17,7 @@ from opentelemetry import context as otel_context
 from opentelemetry.context import Context
 from opentelemetry.propagators.textmap import TextMapPropagator
 
-from anyascope.sdk.correlation import HEADER, correlation, current_correlation_id
+from anyascope.sdk.correlation import CONTEXT_KEY, HEADER, correlation, current_correlation_id
 from anyascope.sdk.guard import guarded, report_misuse, tell_once
 from anyascope.sdk.tracing.carriers import FieldsGetter, read_fields, write_fields
 
@@ -28,7 +28,6 @@ SNAPSHOT_VERSION = 1
 W3C = ("tracecontext", "baggage")
 B3_PACKAGE = "pip install 'anyascope[b3]'"
 
-_CORRELATION_KEY = otel_context.create_key("anyascope-correlation-id")
 _getter = FieldsGetter()
 
 
@@ -91,13 +90,13 @@ def extract(carrier: object, context: Context | None = None) -> Context:
         tell_once("reading the headers of a trace", error)
         return base
     correlation_id = next(iter(fields.get(HEADER, ())), "")
-    return otel_context.set_value(_CORRELATION_KEY, correlation_id, found) if correlation_id else found
+    return otel_context.set_value(CONTEXT_KEY, correlation_id, found) if correlation_id else found
 
 
 @guarded("")
 def correlation_id_of(context: Context | None) -> str:
     """The correlation id that `extract` found; empty where there was none. It may be anything that a caller sent."""
-    found = otel_context.get_value(_CORRELATION_KEY, context) if context is not None else None
+    found = otel_context.get_value(CONTEXT_KEY, context) if context is not None else None
     return found if isinstance(found, str) else ""
 
 
