@@ -27,6 +27,7 @@ PATHS = (
     "/notifications",
     "/status",
     "/health",
+    "/sdk/settings",
 )
 NAMES = (
     *(

@@ -15,12 +15,14 @@ from starlette.types import ASGIApp
 from anyascope.api.middleware import GuardOptions, HttpMetrics, guarded
 from anyascope.api.operations import operations_routes
 from anyascope.api.own import BASE_PATH, own_api
+from anyascope.api.sdk import sampling_routes
 from anyascope.api.sse import Streams
 from anyascope.clock import Clock, ManualClock
 from anyascope.health.components import HealthReport
 from anyascope.ids import CountedIds
 from anyascope.model.logs import LogBatch, LogRecord
 from anyascope.model.notifications import AlertStatus, DeliveryStatus, JournalPage
+from anyascope.model.sdk import SdkSettings
 from anyascope.model.status import RuleGroupView
 from anyascope.model.traces import Span, SpanBatch
 from anyascope.ports import HealthStatus, LogsListener, MetricsListener, SpansListener
@@ -96,6 +98,7 @@ class House:
     report_now: HealthReport = field(default_factory=lambda: HealthReport(HealthStatus.HEALTHY, ()))
     status_now: StatusView = STATUS
     not_ready: str = ""
+    sdk: SdkSettings = field(default_factory=SdkSettings)
     reloads: list[Exception | None] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -141,9 +144,11 @@ class House:
             status=self,
             streams=self.streams,
             clock=self.clock,
+            sdk=lambda: self.sdk,
         )
         routes = [
             *operations_routes(registry=self.registry, ready=lambda: self.not_ready, reload=self.reload),
+            *sampling_routes(lambda: self.sdk),
             Mount(BASE_PATH, app=own),
         ]
         return guarded(

@@ -151,7 +151,10 @@ STATUS: Final = {
 EVENTS: Final = 'event: health\ndata: {"status": "healthy", "components": []}\n\n'
 ROWS: Final = 'event: row\ndata: {"time": "2026-11-23T22:51:00.123456789Z", "body": "signing failed"}\n\n'
 
+SDK_SETTINGS: Final = {"service": "custody", "sample_ratio": 0.25, "log_level": "info"}
+
 BY_OPERATION: Final[dict[str, Any]] = {
+    "getSdkSettings": SDK_SETTINGS,
     "getStatus": STATUS,
     "getHealth": HEALTH,
     "searchLogs": LOG_SEARCH,

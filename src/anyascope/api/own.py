@@ -12,10 +12,12 @@ from anyascope.api.examples import BY_OPERATION
 from anyascope.api.live import live_router
 from anyascope.api.logs import logs_router
 from anyascope.api.problems import install_problems
+from anyascope.api.sdk import SdkSource, sdk_router
 from anyascope.api.sse import Streams
 from anyascope.api.status import HealthBoard, StatusSource, status_router
 from anyascope.api.traces import traces_router
 from anyascope.clock import Clock
+from anyascope.model.sdk import SdkSettings
 from anyascope.ports import AlertDesk, Arrivals
 from anyascope.store.api.logs import LogReader
 from anyascope.store.api.spans import SpanReader
@@ -28,7 +30,7 @@ _DESCRIPTION = (
 )
 
 
-def own_api(
+def own_api(  # noqa: PLR0913  # what the API asks, each by keyword
     *,
     logs: LogReader,
     spans: SpanReader,
@@ -39,6 +41,7 @@ def own_api(
     status: StatusSource,
     streams: Streams,
     clock: Clock,
+    sdk: SdkSource = SdkSettings,
 ) -> FastAPI:
     """The application to mount at `BASE_PATH`; its description is at `openapi.json` below."""
     app = _OwnApi(
@@ -62,6 +65,7 @@ def own_api(
         traces_router(spans, clock=clock),
         alerts_router(desk, rules),
         live_router(desk, rules, board, clock=clock, streams=streams),
+        sdk_router(sdk),
     ):
         app.include_router(router)
     return app

@@ -10,6 +10,7 @@ from anyascope.api.middleware import GuardOptions
 from anyascope.api.operations import operations_routes
 from anyascope.api.own import own_api
 from anyascope.api.prometheus.routes import PrometheusParts, prometheus_routes
+from anyascope.api.sdk import sampling_routes
 from anyascope.api.sse import Streams
 from anyascope.app.doors import Doors, GrpcWish
 from anyascope.app.faces import HttpFace
@@ -96,7 +97,9 @@ def _routes(parts: FrontParts, receive: Receive, doors: Doors, settings: Setting
             status=status,
             streams=parts.streams,
             clock=ground.clock,
+            sdk=lambda: parts.reloads.settings.sdk,
         ),
+        sampling=sampling_routes(lambda: parts.reloads.settings.sdk),
     )
 
 

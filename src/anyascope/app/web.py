@@ -15,12 +15,17 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from anyascope import webui
 from anyascope.api.middleware import GuardOptions, HttpMetrics, TokenCheck, guarded
 from anyascope.api.own import BASE_PATH
+from anyascope.api.sdk import SAMPLING_PATHS, SDK_PATH
 from anyascope.app.ground import Ground
 from anyascope.sdk.integrations.asgi import TelemetryMiddleware
 
 OTLP_PREFIX = "/v1/"
+SDK_PREFIX = f"{BASE_PATH}{SDK_PATH}/"
 # Storing what others send must not make us store more: their requests are counted, not traced. Streams last for ever.
-UNTRACED = (OTLP_PREFIX, "/metrics", "/-/", "/ui/", f"{BASE_PATH}/live", f"{BASE_PATH}/logs/tail")
+UNTRACED = (
+    *(OTLP_PREFIX, SDK_PREFIX, *SAMPLING_PATHS),
+    *("/metrics", "/-/", "/ui/", f"{BASE_PATH}/live", f"{BASE_PATH}/logs/tail"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +36,7 @@ class Routes:
     prometheus: Sequence[BaseRoute]
     operations: Sequence[BaseRoute]
     own: FastAPI
+    sampling: Sequence[BaseRoute] = ()
 
 
 def main_application(
@@ -42,6 +48,7 @@ def main_application(
             *routes.operations,
             *routes.otlp,
             *routes.prometheus,
+            *routes.sampling,
             Mount(BASE_PATH, routes.own),
             *webui.routes(),
         ]
@@ -55,7 +62,7 @@ def main_application(
 
 
 class OtlpOnly:
-    """The part of an application below `/v1/`; other paths say where to look."""
+    """The part of an application below `/v1/`, and what SDKs pull; other paths say where to look."""
 
     def __init__(self, application: ASGIApp, *, main_url: str) -> None:
         self._application = application
@@ -63,8 +70,12 @@ class OtlpOnly:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
-        if scope["type"] == "http" and not scope["path"].startswith(OTLP_PREFIX):
+        if scope["type"] == "http" and not self._is_served(scope["path"]):
             answer = PlainTextResponse(f"Only OTLP is served here; everything else is at {self._main_url}\n", 404)
             await answer(scope, receive, send)
             return
         await self._application(scope, receive, send)
+
+    @staticmethod
+    def _is_served(path: str) -> bool:
+        return path.startswith((OTLP_PREFIX, SDK_PREFIX)) or path in SAMPLING_PATHS

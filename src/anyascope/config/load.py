@@ -17,6 +17,7 @@ from anyascope.config.sections import (
     read_collectors,
     read_receive,
     read_retention,
+    read_sdk,
     read_server,
     read_storage,
     read_token_files,
@@ -151,6 +152,7 @@ def _load_main(path: Path | None) -> Settings:
         collect=read_collectors(top.section("collectors"), scrape_configs),
         rules=rules,
         alerting=read_alerting(top, other_global_fields=PROMETHEUS_GLOBAL),
+        sdk=read_sdk(top.section("sdk")),
         log_format=logging.choice("format", LogFormat, LogFormat.JSON),
         log_level=logging.choice("level", LogLevel, LogLevel.INFO),
     )

@@ -16,12 +16,14 @@ from anyascope.collect.scrape_config import ScrapeConfig
 from anyascope.config.addresses import Address, parse_address
 from anyascope.config.settings import (
     SIGNALS,
+    LogLevel,
     ReceiveSettings,
     ServerSettings,
     StorageSettings,
     StoreKind,
     TlsFiles,
 )
+from anyascope.model.sdk import SdkSetting, SdkSettings
 from anyascope.model.secret import SecretFile
 from anyascope.store.api.retention import RetentionPolicy
 from anyascope.wire.settings import Section, parse_duration_s
@@ -105,6 +107,41 @@ def read_retention(section: Section) -> dict[str, RetentionPolicy]:
         bounds.done()
     section.done()
     return found
+
+
+def read_sdk(section: Section) -> SdkSettings:
+    """`sdk`: what services are asked to do, the default and by service."""
+    services = section.section("services")
+    found = SdkSettings(
+        default=_read_sdk_setting(section.section("default")),
+        services={name: _read_sdk_setting(services.section(name)) for name in services.names()},
+    )
+    section.done()
+    return found
+
+
+def _read_sdk_setting(section: Section) -> SdkSetting:
+    level = section.parsed("log_level", _log_level, None)
+    found = SdkSetting(sample_ratio=section.parsed("sample_ratio", _ratio, None), log_level=level)
+    section.done()
+    return found
+
+
+def _ratio(text: str) -> float:
+    try:
+        ratio = float(text)
+    except ValueError:
+        ratio = -1.0
+    if not 0 <= ratio <= 1:  # also where it is not a number
+        raise ValueError(f"must be a share from 0 to 1, such as 0.25, got {text!r}")
+    return ratio
+
+
+def _log_level(text: str) -> str:
+    known = [level.value for level in LogLevel]
+    if text.lower() not in known:
+        raise ValueError(f"must be one of {', '.join(known)}, got {text!r}")
+    return text.lower()
 
 
 def _whole_days(text: str) -> int:

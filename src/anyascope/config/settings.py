@@ -11,6 +11,7 @@ from anyascope.alerting.settings import AlertingOptions
 from anyascope.collect.options import CollectOptions
 from anyascope.config.addresses import Address
 from anyascope.model.labels import Labels
+from anyascope.model.sdk import SdkSettings
 from anyascope.model.secret import SecretFile
 from anyascope.store.api.retention import RetentionPolicy
 
@@ -115,6 +116,7 @@ class Settings:
         file: the main configuration file; None where there is none.
         files: every configuration file that was read, the main one first.
         token_files: one token a file; any of them opens every door.
+        sdk: what services that use an SDK are asked to do.
         warnings: what was read and has no effect here, one sentence each.
     """
 
@@ -130,6 +132,7 @@ class Settings:
     collect: CollectOptions = field(default_factory=CollectOptions)
     rules: RulesSettings = field(default_factory=RulesSettings)
     alerting: AlertingOptions = field(default_factory=AlertingOptions)
+    sdk: SdkSettings = field(default_factory=SdkSettings)
     log_format: LogFormat = LogFormat.JSON
     log_level: LogLevel = LogLevel.INFO
     warnings: tuple[str, ...] = ()

@@ -9,6 +9,18 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+# --- the SDK ----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SdkSettingsView:
+    """What a service's SDK is asked to do; null leaves it to the service."""
+
+    service: str
+    sample_ratio: float | None
+    log_level: str | None
+
+
 # --- status and health ------------------------------------------------------------------------------------------------
 
 

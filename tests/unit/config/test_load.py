@@ -8,6 +8,7 @@ from anyascope.config.addresses import Address
 from anyascope.config.load import Sources, check, load
 from anyascope.config.settings import LogFormat, StoreKind
 from anyascope.errors import InvalidInputError
+from anyascope.model.sdk import SdkSetting
 from anyascope.wire.settings import SettingsError
 
 WHOLE = """
@@ -29,6 +30,7 @@ scrape_configs:
 route: {receiver: team}
 receivers: [{name: team}]
 logging: {format: text, level: debug}
+sdk: {default: {sample_ratio: 0.5}, services: {custody: {sample_ratio: 1, log_level: DEBUG}, "wallet.api": {log_level: error}}}
 """
 
 
@@ -76,6 +78,9 @@ def test_a_whole_file_is_read(folder):
     assert settings.alerting.route.receiver == "team"
     assert settings.alerting.resolve_timeout_s == 120
     assert settings.log_format is LogFormat.TEXT
+    assert settings.sdk.of("custody") == SdkSetting(1.0, "debug")
+    assert settings.sdk.of("wallet.api") == SdkSetting(0.5, "error")
+    assert settings.sdk.of("somebody") == SdkSetting(0.5, None)
 
 
 def test_flags_win_over_the_file(folder):
@@ -188,3 +193,16 @@ def test_settings_print_no_secret(folder):
     text = WHOLE + "# end\n"
     assert "s3cret" not in repr(load(Sources(config=written(folder, text))))
     assert "<secret>" in repr(load(Sources(config=written(folder, text))).token_files)
+
+
+def test_what_services_are_asked_to_do_is_checked_with_line_and_path(folder):
+    """A ratio beyond its bounds, a level that is none and an unknown field are three mistakes of three lines."""
+    text = "sdk:\n  default: {sample_ratio: 1.5}\n  services:\n    custody: {log_level: loud}\n    wallet: {ratio: 1}\n"
+    mistakes = check(written(folder, text))
+    assert [(mistake.line, mistake.path) for mistake in mistakes] == [
+        (2, "sdk.default.sample_ratio"),
+        (4, "sdk.services.custody.log_level"),
+        (5, "sdk.services.wallet.ratio"),
+    ]
+    assert "from 0 to 1" in mistakes[0].message
+    assert "debug, info, warning, error" in mistakes[1].message
