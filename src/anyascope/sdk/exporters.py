@@ -16,6 +16,7 @@ DEFAULT_ENDPOINT = "http://127.0.0.1:4318"
 OFF = "off"  # an endpoint to which nothing is sent
 JAEGER_PATH = "/api/traces"
 _ENDPOINT_CHARS_MAX = 2_048  # longer than any address that people write
+_QUOTED_CHARS_MAX = 80  # of an argument that a message quotes
 
 
 class Protocol(Enum):
@@ -39,11 +40,11 @@ def parse_protocol(name: object) -> Protocol:
     Raises:
         ValueError: it is not one; the message lists all.
     """
-    try:
-        return Protocol(name)
-    except ValueError:
-        known = ", ".join(protocol.value for protocol in Protocol)
-        raise ValueError(f"protocol must be one of {known}, got {str(name)[:80]!r}") from None
+    known = {protocol.value: protocol for protocol in Protocol}
+    if isinstance(name, str) and name in known:
+        return known[name]
+    got = repr(name[:_QUOTED_CHARS_MAX]) if isinstance(name, str) else f"a {type(name).__name__}"
+    raise ValueError(f"protocol must be one of {', '.join(known)}, got {got}")
 
 
 def target_of(
@@ -128,7 +129,7 @@ def _split(endpoint: str) -> tuple[str, str, str]:
     parts = urlsplit(text if "://" in text else f"//{text}")
     _ = parts.port  # raises where it is not a number below 65,536
     if len(text) > _ENDPOINT_CHARS_MAX or parts.scheme not in ("", "http", "https") or not parts.hostname:
-        raise ValueError(f"endpoint must be an address such as {DEFAULT_ENDPOINT}, got {text[:80]!r}")
+        raise ValueError(f"endpoint must be an address such as {DEFAULT_ENDPOINT}, got {text[:_QUOTED_CHARS_MAX]!r}")
     return parts.scheme, parts.netloc, f"{parts.path.rstrip('/')}{'?' + parts.query if parts.query else ''}"
 
 

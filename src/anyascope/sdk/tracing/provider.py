@@ -6,7 +6,7 @@ import importlib.util
 import os
 import threading
 import weakref
-from typing import Any
+from typing import Any, Unpack
 
 from opentelemetry import trace
 from opentelemetry.sdk.resources import Resource
@@ -19,18 +19,18 @@ from anyascope.sdk.resource import service_resource
 from anyascope.sdk.tracing.exporters import span_exporter
 from anyascope.sdk.tracing.processors import ServiceProcessor
 from anyascope.sdk.tracing.propagation import use_propagators
+from anyascope.sdk.tracing.remote import LevelControl, RemoteControl, RemoteSettings
 from anyascope.sdk.tracing.sampling import ServiceSampler
 from anyascope.sdk.tracing.settings import (
     ATTRIBUTES_MAX,
+    DEFAULT_ENVIRONMENT,
     DEFAULT_SERVICE,
     EVENTS_MAX,
     SAMPLE_RATIO,
+    TracingOptions,
     TracingSettings,
-    checked_count,
-    checked_propagators,
     checked_ratio,
-    checked_target,
-    checked_text,
+    checked_settings,
 )
 
 
@@ -57,7 +57,7 @@ class ServiceTracerProvider(TracerProvider):
         """Go on with these settings; spans that are open keep what they began with."""
         self._limits.max_events = settings.max_events
         self._limits.max_span_attributes = settings.max_attributes
-        self.service_sampler.ratio = settings.sample_ratio
+        self.service_sampler.keep(settings.sample_ratio)
         self._become(_resource(settings))
 
     def after_fork(self) -> None:
@@ -78,6 +78,23 @@ class _Installation:
     def __init__(self, provider: TracerProvider, road: ServiceProcessor) -> None:
         self.provider = provider
         self.road = road
+        self._levels = LevelControl()
+        self._remote: RemoteControl | None = None
+
+    def ask_server(self, settings: TracingSettings) -> None:
+        """Ask for settings where these want it, and no more as those before did."""
+        if self._remote is not None:
+            self._remote.stop()
+            self._heed(RemoteSettings())
+        self._remote = None
+        if settings.remote is not None and not _is_disabled():
+            self._remote = RemoteControl(settings.remote, self._heed)
+            self._remote.start()
+
+    def _heed(self, asked: RemoteSettings) -> None:
+        if isinstance(self.provider, ServiceTracerProvider):
+            self.provider.service_sampler.heed(asked.sample_ratio)
+        self._levels.heed(asked.log_level)
 
 
 _providers: weakref.WeakSet[ServiceTracerProvider] = weakref.WeakSet()
@@ -86,7 +103,7 @@ _installed: _Installation | None = None
 
 
 @guarded(None)
-def initialize_tracing(  # noqa: PLR0913  # what can be said about tracing; all but two by keyword
+def initialize_tracing(
     service_name: str = DEFAULT_SERVICE,
     endpoint: str | None = None,
     *,
@@ -94,15 +111,9 @@ def initialize_tracing(  # noqa: PLR0913  # what can be said about tracing; all 
     sample_ratio: float = SAMPLE_RATIO,
     max_events_per_span: int = EVENTS_MAX,
     max_attributes_per_span: int = ATTRIBUTES_MAX,
-    environment: str = "production",
+    environment: str = DEFAULT_ENVIRONMENT,
     version: str = "",
-    token: str = "",
-    headers: dict[str, str] | None = None,
-    ca_file: str | None = None,
-    cert_file: str | None = None,
-    key_file: str | None = None,
-    propagators: tuple[str, ...] | None = None,
-    set_global: bool = True,
+    **options: Unpack[TracingOptions],
 ) -> TracerProvider:
     """Set the process's tracer provider up and give it; `None`, with one log line, where that fails.
 
@@ -119,37 +130,24 @@ def initialize_tracing(  # noqa: PLR0913  # what can be said about tracing; all 
         max_events_per_span, max_attributes_per_span: beyond these a span drops and counts; ours are kept first.
         environment: `deployment.environment.name`, and the older `service.environment`.
         version: `service.version`.
-        token: sent as `Authorization: Bearer`, where the server wants one.
-        headers: sent with each request; added to `OTEL_EXPORTER_OTLP_HEADERS`.
-        ca_file: authorities for TLS; by default `OTEL_EXPORTER_OTLP_CERTIFICATE`, then the system's.
-        cert_file, key_file: our certificate for a far end that wants one.
-        propagators: headers that carry a trace: `tracecontext`, `baggage`, `b3`, `b3multi`; by default what
-            `OTEL_PROPAGATORS` says, then the first two.
-        set_global: whether the process's tracers are meant; otherwise a provider apart, for tests and second services.
+        options: see `TracingOptions`.
 
     Spans leave from a background thread with a bounded queue: a server that is down or slow costs the host nothing.
     """
-    settings = TracingSettings(
-        service=checked_text("service_name", service_name, DEFAULT_SERVICE),
-        environment=checked_text("environment", environment, "production"),
-        version=checked_text("version", version, "", may_be_empty=True),
-        target=checked_target(
-            protocol=protocol,
-            endpoint=endpoint,
-            token=token,
-            headers=headers,
-            ca_file=ca_file,
-            cert_file=cert_file,
-            key_file=key_file,
-        ),
-        sample_ratio=checked_ratio(sample_ratio),
-        max_events=checked_count("max_events_per_span", max_events_per_span, EVENTS_MAX),
-        max_attributes=checked_count("max_attributes_per_span", max_attributes_per_span, ATTRIBUTES_MAX),
-        propagators=checked_propagators(propagators),
+    settings = checked_settings(
+        service_name=service_name,
+        endpoint=endpoint,
+        protocol=protocol,
+        sample_ratio=sample_ratio,
+        max_events=max_events_per_span,
+        max_attributes=max_attributes_per_span,
+        environment=environment,
+        version=version,
+        options=options,
     )
     if settings.propagators is not None:
         use_propagators(settings.propagators)
-    if not set_global:
+    if not settings.is_global:
         provider = ServiceTracerProvider(settings)
         provider.road.lead_to(_way_out(settings))
         return provider
@@ -161,7 +159,7 @@ def set_sample_ratio(ratio: float) -> None:
     """Keep this share of new traces from now on, 0 to 1, in every tracer that `initialize_tracing` has set up."""
     wanted = checked_ratio(ratio)
     for provider in list(_providers):
-        provider.service_sampler.ratio = wanted
+        provider.service_sampler.keep(wanted)
 
 
 @guarded(SAMPLE_RATIO)
@@ -181,6 +179,7 @@ def _install(settings: TracingSettings) -> TracerProvider:
         elif isinstance(existing, ServiceTracerProvider):
             existing.adopt(settings)
         former = _installed.road.lead_to(_way_out(settings))
+        _installed.ask_server(settings)
         provider = _installed.provider
     _retire(former)
     return provider

@@ -34,18 +34,28 @@ class ServiceSampler(Sampler):
 
     def __init__(self, ratio: float, *, limits: SpanLimits | None = None) -> None:
         self._limits = limits
-        self.ratio = ratio
+        self._own_ratio = ratio
+        self._asked_ratio: float | None = None
+        self._choose()
 
     @property
     def ratio(self) -> float:
-        """Share of new traces that are kept, 0 to 1; may be set from any thread at any time."""
-        return self._ratio
+        """Share of new traces that are kept now, 0 to 1."""
+        return self._own_ratio if self._asked_ratio is None else self._asked_ratio
 
-    @ratio.setter
-    def ratio(self, ratio: float) -> None:
+    def keep(self, ratio: float) -> None:
+        """Keep this share from now on, unless the server asks for another; from any thread."""
+        self._own_ratio = ratio
+        self._choose()
+
+    def heed(self, asked_ratio: float | None) -> None:
+        """Keep the share that the server asks for, or with None our own again; from any thread."""
+        self._asked_ratio = asked_ratio
+        self._choose()
+
+    def _choose(self) -> None:
         # The bound is what decisions read: one assignment, so that no thread sees half of a change.
-        self._bound = round(ratio * (_LOW_64_BITS + 1))
-        self._ratio = ratio
+        self._bound = round(self.ratio * (_LOW_64_BITS + 1))
 
     def should_sample(  # noqa: PLR0917  # OpenTelemetry's own signature
         self,
@@ -68,7 +78,7 @@ class ServiceSampler(Sampler):
         return SamplingResult(Decision.RECORD_AND_SAMPLE, self._within_limits(attributes), state)
 
     def get_description(self) -> str:
-        return f"AnyascopeParentBased{{ratio={self._ratio}}}"
+        return f"AnyascopeParentBased{{ratio={self.ratio}}}"
 
     def _within_limits(self, attributes: Attributes) -> Attributes:
         most = self._limits.max_span_attributes if self._limits is not None else None

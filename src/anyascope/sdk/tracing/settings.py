@@ -3,22 +3,50 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import TypeVar
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypedDict
 
 from anyascope.sdk.delivery import Target
 from anyascope.sdk.exporters import OFF, parse_protocol, target_of
 from anyascope.sdk.guard import report_misuse
-
-T = TypeVar("T")
+from anyascope.sdk.tracing.remote import RemoteOptions, remote_options
 
 DEFAULT_SERVICE = "anya-core"
+DEFAULT_ENVIRONMENT = "production"
 SAMPLE_RATIO = 1.0
 EVENTS_MAX = 64  # of one span; more are dropped, the oldest first, and counted
 ATTRIBUTES_MAX = 32  # of one span; more are left out, ours last, and counted
 NAME_CHARS_MAX = 255  # of a service, environment or version: what stores of traces index whole
 _QUOTED_CHARS_MAX = 80  # of an argument that a message quotes
+
+
+class TracingOptions(TypedDict, total=False):
+    """What few services say about tracing.
+
+    Attributes:
+        token: sent as `Authorization: Bearer`, where the server wants one.
+        headers: sent with each request; added to `OTEL_EXPORTER_OTLP_HEADERS`.
+        ca_file: authorities for TLS, PEM; by default `OTEL_EXPORTER_OTLP_CERTIFICATE`, then the system's.
+        cert_file, key_file: our certificate for a far end that wants one, PEM.
+        propagators: headers that carry a trace: `tracecontext`, `baggage`, `b3`, `b3multi`; by default what
+            `OTEL_PROPAGATORS` says, then the first two.
+        remote_settings: ask anyascope every half minute how much to trace and to log; what it asks for wins over
+            `sample_ratio`. Off by default: other collectors do not know the question.
+        settings_endpoint: anyascope's base address for that, where `endpoint` does not tell it: with gRPC and Jaeger.
+        set_global: whether the process's tracers are meant, as by default; otherwise a provider apart is made, for tests and
+            for a second service in one process.
+    """
+
+    token: str
+    headers: Mapping[str, str]
+    ca_file: str | None
+    cert_file: str | None
+    key_file: str | None
+    propagators: Sequence[str] | None
+    remote_settings: bool
+    settings_endpoint: str | None
+    set_global: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,19 +55,56 @@ class TracingSettings:
 
     Attributes:
         target: where spans go; None for nowhere.
-        propagators: names, None for what the environment says.
         sample_ratio: 0 to 1.
         max_events, max_attributes: of one span, 0 or more.
+        propagators: names, None for what the environment says.
+        remote: where settings are asked for; None for nowhere.
+        is_global: whether the process's tracers are meant.
     """
 
     service: str = DEFAULT_SERVICE
-    environment: str = "production"
+    environment: str = DEFAULT_ENVIRONMENT
     version: str = ""
     target: Target | None = None
     sample_ratio: float = SAMPLE_RATIO
     max_events: int = EVENTS_MAX
     max_attributes: int = ATTRIBUTES_MAX
-    propagators: tuple[str, ...] | None = field(default=None)
+    propagators: tuple[str, ...] | None = None
+    remote: RemoteOptions | None = None
+    is_global: bool = True
+
+
+def checked_settings(
+    *,
+    service_name: object,
+    endpoint: object,
+    protocol: object,
+    sample_ratio: object,
+    max_events: object,
+    max_attributes: object,
+    environment: object,
+    version: object,
+    options: TracingOptions,
+) -> TracingSettings:
+    """The settings, with a default in place of each thing that cannot be meant."""
+    unknown = sorted(set(options) - TracingOptions.__annotations__.keys())
+    if unknown:
+        known = ", ".join(TracingOptions.__annotations__)
+        report_misuse(f"initialize_tracing knows no {', '.join(unknown)[:200]}; it knows {known}")
+    service = checked_text("service_name", service_name, DEFAULT_SERVICE)
+    target = _checked_target(protocol, endpoint, options)
+    return TracingSettings(
+        service=service,
+        environment=checked_text("environment", environment, DEFAULT_ENVIRONMENT),
+        version=checked_text("version", version, "", may_be_empty=True),
+        target=target,
+        sample_ratio=checked_ratio(sample_ratio),
+        max_events=checked_count("max_events_per_span", max_events, EVENTS_MAX),
+        max_attributes=checked_count("max_attributes_per_span", max_attributes, ATTRIBUTES_MAX),
+        propagators=_checked_propagators(options.get("propagators")),
+        remote=_checked_remote(options, target=target, service=service),
+        is_global=_checked_flag("set_global", options.get("set_global", True), default=True),
+    )
 
 
 def checked_text(name: str, value: object, default: str, *, may_be_empty: bool = False) -> str:
@@ -72,20 +137,26 @@ def checked_count(name: str, value: object, default: int) -> int:
     return default
 
 
-def checked_propagators(value: object) -> tuple[str, ...] | None:
-    """`value` where it is a sequence of names, or one name; None for None."""
+def _checked_flag(name: str, value: object, *, default: bool) -> bool:
+    if isinstance(value, bool):
+        return value
+    report_misuse(f"{name} must be True or False, got {quoted(value)}; {default} is used")
+    return default
+
+
+def _checked_propagators(value: object) -> tuple[str, ...] | None:
     if value is None:
         return None
     if isinstance(value, str):
-        return (value,)
+        return tuple(name for name in value.split(",") if name.strip())
     if isinstance(value, Sequence) and all(isinstance(name, str) for name in value):
         return tuple(value)
     report_misuse(f'propagators must be names such as ("tracecontext", "baggage"), got {quoted(value)}; it is ignored')
     return None
 
 
-def checked_headers(value: object) -> dict[str, str]:
-    """`value` where it is a mapping of texts to texts; never quoted, since tokens stand here."""
+def _checked_headers(value: object) -> dict[str, str]:
+    """The headers; a wrong one is never quoted, since tokens stand here."""
     if value is None:
         return {}
     if isinstance(value, Mapping):
@@ -97,45 +168,42 @@ def checked_headers(value: object) -> dict[str, str]:
     return {}
 
 
-def checked_path(name: str, value: object) -> str:
-    """`value` where it is the path of a file; "" for None."""
+def _checked_optional(name: str, value: object) -> str:
+    """A text; "" for None and for what is none, which is not quoted: it may be a secret."""
     if value is None or isinstance(value, str):
         return value or ""
-    report_misuse(f"{name} must be a path, got {quoted(value)}; it is ignored")
+    report_misuse(f"{name} must be a text, got a {type(value).__name__}; it is ignored")
     return ""
 
 
-def checked_target(
-    *,
-    protocol: object,
-    endpoint: object,
-    token: object,
-    headers: object,
-    ca_file: object,
-    cert_file: object,
-    key_file: object,
-) -> Target | None:
+def _checked_target(protocol: object, endpoint: object, options: TracingOptions) -> Target | None:
     """Where spans go; None, after a report, where that cannot be known: nothing is guessed, nothing is sent."""
     if isinstance(endpoint, str) and endpoint.strip().lower() == OFF:
-        return None
-    wanted = _or_none(lambda: parse_protocol(protocol))
-    if wanted is None:
         return None
     if endpoint is not None and not isinstance(endpoint, str):
         report_misuse(f"endpoint must be a text, got {quoted(endpoint)}; no spans are sent")
         return None
-    secret = token if isinstance(token, str) else ""
-    if token is not None and not isinstance(token, str):
-        report_misuse(f"token must be a text, got a {type(token).__name__}; it is ignored")
-    sent = checked_headers(headers)
-    files = {
-        "ca_file": checked_path("ca_file", ca_file),
-        "cert_file": checked_path("cert_file", cert_file),
-        "key_file": checked_path("key_file", key_file),
-    }
-    return _or_none(
-        lambda: target_of("traces", protocol=wanted, endpoint=endpoint, token=secret, headers=sent, **files)
-    )
+    files = {name: _checked_optional(name, options.get(name)) for name in ("ca_file", "cert_file", "key_file")}
+    token = _checked_optional("token", options.get("token"))
+    headers = _checked_headers(options.get("headers"))
+    try:
+        return target_of(
+            "traces", protocol=parse_protocol(protocol), endpoint=endpoint, token=token, headers=headers, **files
+        )
+    except ValueError as error:
+        report_misuse(f"{error}; no spans are sent")
+        return None
+
+
+def _checked_remote(options: TracingOptions, *, target: Target | None, service: str) -> RemoteOptions | None:
+    """Where settings are asked for; None where nobody wants that, or after a report where it cannot be known."""
+    if not _checked_flag("remote_settings", options.get("remote_settings", False), default=False):
+        return None
+    endpoint = _checked_optional("settings_endpoint", options.get("settings_endpoint"))
+    found = remote_options(target, service, endpoint=endpoint)
+    if found is None:
+        report_misuse("remote_settings needs settings_endpoint, anyascope's base address such as http://127.0.0.1:9470")
+    return found
 
 
 def quoted(value: object) -> str:
@@ -149,11 +217,3 @@ def quoted(value: object) -> str:
     except Exception:  # noqa: BLE001  # a subclass of the host's; also an int with too many digits
         text = f"a {type(value).__name__}"
     return text if len(text) <= _QUOTED_CHARS_MAX else f"{text[:_QUOTED_CHARS_MAX]}…"
-
-
-def _or_none(find: Callable[[], T]) -> T | None:
-    try:
-        return find()
-    except ValueError as error:
-        report_misuse(f"{error}; no spans are sent")
-        return None
