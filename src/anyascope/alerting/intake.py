@@ -47,10 +47,14 @@ class HeldAlert:
 
 def fault_of(alert: Alert) -> str:
     """What is wrong with an alert, in Alertmanager's words; empty where nothing is."""
-    if not alert.labels:
-        return "at least one label pair required"
     if alert.ends_ns and alert.starts_ns and alert.ends_ns < alert.starts_ns:
         return "start time must be before end time"
+    if any(not name for name, _ in alert.labels):
+        return 'invalid label set: invalid name ""'
+    if not alert.labels:
+        return "at least one label pair required"
+    if "" in alert.annotations:
+        return 'invalid annotations: invalid name ""'
     try:
         for name, text in (*alert.labels, *alert.annotations.items()):
             (name + text).encode()

@@ -48,6 +48,30 @@ def parse_matchers(text: str) -> tuple[Matcher, ...]:
     return modern if classic_error is not None else classic
 
 
+def parse_matcher(text: str) -> Matcher:
+    """The one matcher that this is, without braces; both syntaxes are tried, as `parse_matchers` does.
+
+    Raises:
+        InvalidInputError: neither syntax can read it, or a regular expression is broken.
+    """
+    _check_length(text)
+    if text.startswith("{") or text.endswith("}"):
+        raise InvalidInputError(f"unexpected open or close brace: {text}")
+    classic_error: InvalidInputError | None = None
+    classic: Matcher | None = None
+    try:
+        classic = _parse_classic_one(text)
+    except InvalidInputError as error:
+        classic_error = error
+    try:
+        modern = parse_utf8_single(text)
+    except InvalidInputError:
+        if classic is None:
+            raise classic_error or InvalidInputError(f"bad matcher format: {text}") from None
+        return classic
+    return modern if classic is None else classic
+
+
 def check_matcher(matcher: Matcher) -> Matcher:
     """The same matcher, if its regular expression is one.
 
@@ -55,7 +79,7 @@ def check_matcher(matcher: Matcher) -> Matcher:
         InvalidInputError: RE2 refuses it; the message is Go's.
     """
     if matcher.op in (MatchOp.REGEX, MatchOp.NOT_REGEX):
-        _compiled(matcher.value)
+        compile_whole(matcher.value)
     return matcher
 
 
@@ -93,15 +117,20 @@ def _test_of(matcher: Matcher) -> LabelTest:
         case MatchOp.NOT_EQUAL:
             return lambda labels: labels.get(name, "") != value
         case MatchOp.REGEX:
-            is_match = _compiled(value)
+            is_match = compile_whole(value)
             return lambda labels: is_match(labels.get(name, ""))
         case MatchOp.NOT_REGEX:
-            is_match = _compiled(value)
+            is_match = compile_whole(value)
             return lambda labels: not is_match(labels.get(name, ""))
 
 
 @lru_cache(maxsize=4096)
-def _compiled(pattern: str) -> Callable[[str], bool]:
+def compile_whole(pattern: str) -> Callable[[str], bool]:
+    """Whether a text as a whole matches a regular expression (RE2).
+
+    Raises:
+        InvalidInputError: RE2 refuses it; the message is Go's.
+    """
     options = re2.Options()
     options.log_errors = False
     try:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from anyascope.access.tokens import Tokens
+from anyascope.api.alertmanager.alerts import alerts_routes
 from anyascope.api.middleware import GuardOptions
 from anyascope.api.operations import operations_routes
 from anyascope.api.own import own_api
@@ -86,6 +87,7 @@ def _routes(parts: FrontParts, receive: Receive, doors: Doors, settings: Setting
                 status=status,
             )
         ),
+        alertmanager=alerts_routes(rooms.alerting, rooms.redactor),
         operations=operations_routes(registry=ground.registry, ready=parts.unready, reload=parts.reloads.reload),
         own=own_api(
             logs=telemetry.logs,

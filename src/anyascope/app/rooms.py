@@ -44,6 +44,7 @@ class Rooms:
     rules: Rules
     collect: Collect
     own: OwnTelemetry | None
+    redactor: Redactor
 
 
 def build_rooms(settings: Settings, stores: Stores, *, url: str, ground: Ground, own: OwnTelemetry | None) -> Rooms:
@@ -54,7 +55,8 @@ def build_rooms(settings: Settings, stores: Stores, *, url: str, ground: Ground,
         own: takes the server's own logs and spans; None where nothing of itself is kept.
     """
     clock, ids, registry = ground.clock, ground.ids, ground.registry
-    ingest = _build_ingest(stores, ground)
+    redactor = Redactor(registry=registry)
+    ingest = _build_ingest(stores, redactor, ground)
     upkeep = _build_upkeep(settings, stores, ground)
     intake = RoomyIntake(ingest, upkeep=upkeep)
     engine = Engine(stores.telemetry.metrics, options=EngineOptions(), clock=clock, registry=registry)
@@ -92,7 +94,7 @@ def build_rooms(settings: Settings, stores: Stores, *, url: str, ground: Ground,
         ids=ids,
         registry=registry,
     )
-    return Rooms(stores, ingest, intake, upkeep, engine, courier, alerting, rules, collect, own)
+    return Rooms(stores, ingest, intake, upkeep, engine, courier, alerting, rules, collect, own, redactor)
 
 
 def make_channels(options: AlertingOptions, *, ground: Ground) -> dict[str, Channel]:
@@ -124,7 +126,7 @@ def trace_into(own: OwnTelemetry) -> None:
     trace.set_tracer_provider(provider)
 
 
-def _build_ingest(stores: Stores, ground: Ground) -> Ingest:
+def _build_ingest(stores: Stores, redactor: Redactor, ground: Ground) -> Ingest:
     telemetry = stores.telemetry
     return Ingest(
         telemetry.metrics,
@@ -134,7 +136,7 @@ def _build_ingest(stores: Stores, ground: Ground) -> Ingest:
         clock=ground.clock,
         ids=ground.ids,
         registry=ground.registry,
-        redactor=Redactor(registry=ground.registry),
+        redactor=redactor,
     )
 
 

@@ -34,6 +34,7 @@ class Routes:
 
     otlp: Sequence[BaseRoute]
     prometheus: Sequence[BaseRoute]
+    alertmanager: Sequence[BaseRoute]
     operations: Sequence[BaseRoute]
     own: FastAPI
     sampling: Sequence[BaseRoute] = ()
@@ -48,6 +49,7 @@ def main_application(
             *routes.operations,
             *routes.otlp,
             *routes.prometheus,
+            *routes.alertmanager,
             *routes.sampling,
             Mount(BASE_PATH, routes.own),
             *webui.routes(),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 from anyascope.sdk.guard import report_misuse
@@ -42,3 +43,13 @@ def wanted_pairs(value: object, *, name: str, pairs_max: int, chars_max: int) ->
     return {
         text_of(key, chars_max=chars_max): text_of(content, chars_max=chars_max) for key, content in items[:pairs_max]
     }
+
+
+def finite(value: object, *, default: float) -> float:
+    """The number that a value is; the default where it is none, or no finite one."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        try:
+            return float(value) if math.isfinite(value) else default
+        except OverflowError:
+            return default
+    return default

@@ -39,6 +39,11 @@ def default_messages(
     ]
 
 
+def alert_message(alert: NotifiedAlert, *, channel: str) -> Mapping[str, object]:
+    """The message of one alert."""
+    return _message(attachment(alert), channel, {})
+
+
 def _message(content: Mapping[str, object], channel: str, look: Mapping[str, str]) -> Mapping[str, object]:
     message: dict[str, object] = {"channel": channel} if channel else {}
     message["username"] = look.get("username") or USERNAME

@@ -7,16 +7,14 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import json
 from collections.abc import Sequence
 
 from anyascope.model.notifications import Notification, NotifiedAlert
+from anyascope.wire.go_json import go_json
 from anyascope.wire.go_times import rfc3339
 from anyascope.wire.notices.data import common_annotations, common_labels, group_status, receiver_shown, status_of
 
 SIGNATURE_HEADER = "X-Anyascope-Signature"
-# Go's encoder writes these as escapes, so that JSON can stand inside HTML.
-_GO_ESCAPES = {"&": "\\u0026", "<": "\\u003c", ">": "\\u003e", "\u2028": "\\u2028", "\u2029": "\\u2029"}
 
 
 def webhook_body(notification: Notification, *, max_alerts: int = 0) -> bytes:
@@ -39,10 +37,7 @@ def webhook_body(notification: Notification, *, max_alerts: int = 0) -> bytes:
         "groupKey": notification.group_key,
         "truncatedAlerts": truncated,
     }
-    text = json.dumps(message, ensure_ascii=False, separators=(",", ":"))
-    for sign, escape in _GO_ESCAPES.items():
-        text = text.replace(sign, escape)
-    return text.encode() + b"\n"
+    return go_json(message)
 
 
 def _alert(alert: NotifiedAlert) -> dict[str, object]:
