@@ -1,0 +1,62 @@
+"""The trail of what moved or could have moved funds: who meant to do what, and what came of it."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from anyascope.sdk.correlation import current_correlation_id
+from anyascope.sdk.guard import guarded, report_misuse
+from anyascope.sdk.logs import emit
+from anyascope.sdk.values import identifier
+
+PHASES = ("intent", "outcome", "event")
+CORRELATION_FIELD = "audit.correlation_id"
+
+_log = logging.getLogger("anyascope.audit")
+
+
+@guarded(None)
+def audit_event(
+    action: str,
+    *,
+    phase: str,
+    correlation_id: str,
+    actor: str | None = None,
+    resource: str | None = None,
+    outcome: str | None = None,
+    **fields: object,
+) -> None:
+    """Put on record that something was meant, came out, or happened.
+
+    A log record of the logger `anyascope.audit`, named `audit.<action>.<phase>`. With a spool it is on disk when this
+    returns.
+
+    Args:
+        action: what is done, such as `withdrawal.approve`.
+        phase: `intent` before, `outcome` after, `event` for what has no before.
+        correlation_id: joins an intent to its outcome, and both to spans, logs and exemplars; the current one where it is empty.
+        actor: who does it; a person's or a service's name.
+        resource: what it is done to: a withdrawal, a key, a wallet.
+        outcome: how it came out, such as `success` or `error`.
+        **fields: more, of any type; secrets are removed from all of them.
+    """
+    name = identifier(action, "action")
+    known_phase = phase if type(phase) is str and phase in PHASES else "event"
+    record: dict[str, Any] = {
+        **fields,
+        "event.name": f"audit.{name}.{known_phase}",
+        "audit.action": name,
+        "audit.phase": known_phase,
+    }
+    for field, value in (
+        (CORRELATION_FIELD, correlation_id or current_correlation_id() or None),
+        ("audit.actor", actor),
+        ("audit.resource", resource),
+        ("audit.outcome", outcome),
+    ):
+        if value is not None:
+            record[field] = identifier(value, field)
+    emit(_log, logging.INFO, record["event.name"], **record)
+    if known_phase is not phase and known_phase != phase:
+        report_misuse(f"phase must be one of {', '.join(PHASES)}, got a value of type {type(phase).__name__}")

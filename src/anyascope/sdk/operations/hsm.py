@@ -1,0 +1,141 @@
+"""Operations inside a hardware security module: signing, key generation, whatever uses a key that must not leave."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from anyascope.sdk.audit import audit_event
+from anyascope.sdk.correlation import current_correlation_id
+from anyascope.sdk.logs import emit
+from anyascope.sdk.operations import measures, sources
+from anyascope.sdk.operations.arguments import Arguments, Given, Name
+from anyascope.sdk.operations.outcomes import OTHER_ERROR, hsm_error_type
+from anyascope.sdk.operations.running import ERROR, SUCCESS, Operation, log
+from anyascope.sdk.values import UNKNOWN
+from anyascope.sdk.operations.traced import Traced
+
+SPAN_NAME = "hsm_operation"
+AUDIT_ACTION = "hsm_operation"
+AUDIT_ATTRIBUTE = "audit.correlation_id"
+EXEMPLAR_LABEL = "audit_correlation_id"  # a label's name takes no dot
+
+
+class HsmOperation(Operation):
+    """One run of an HSM operation. `audit_correlation_id` is its own, and stands wherever it left a trace."""
+
+    __slots__ = ("_arguments", "_declared", "_known", "audit_correlation_id", "key_id", "operation_type", "provider")
+
+    def __init__(self, declared: HsmOperations, arguments: Arguments) -> None:
+        super().__init__()
+        self.audit_correlation_id = ""
+        self.operation_type = UNKNOWN
+        self.key_id = UNKNOWN
+        self.provider = UNKNOWN
+        self._declared = declared
+        self._arguments = arguments
+        self._known: dict[str, Any] = {}
+
+    def _begin(self) -> None:
+        declared, arguments = self._declared, self._arguments
+        audit_id = self.audit_correlation_id = sources.new_id()
+        operation_type = self.operation_type = declared.operation_type.name(arguments)
+        key_id = self.key_id = declared.key_id.name(arguments)
+        provider = self.provider = declared.provider.name(arguments)
+        known = self._known = {
+            "operation": operation_type,
+            "key_id": key_id,
+            "hsm_provider": provider,
+            AUDIT_ATTRIBUTE: audit_id,
+        }
+        self._open(
+            SPAN_NAME,
+            {
+                **known,
+                "security_level": "critical",
+                "security.classification": "top_secret",
+                "audit.required": "true",
+                "compliance.level": "critical",
+            },
+            correlation_id=current_correlation_id() or audit_id,
+        )
+        # The intent is on record before the module is asked: of a signature that nobody can account for, it is all there is.
+        self._audit("intent", None)
+        emit(log, logging.INFO, "hsm_operation_started", **known)
+
+    def _audit(self, phase: str, outcome: str | None, **more: object) -> None:
+        audit_event(
+            AUDIT_ACTION,
+            phase=phase,
+            correlation_id=self.audit_correlation_id,
+            resource=self.key_id,
+            outcome=outcome,
+            operation=self.operation_type,
+            hsm_provider=self.provider,
+            **more,
+        )
+
+    def _mark(self) -> None:
+        span = self.span
+        if not self._failed:
+            span.set_attribute("operation.status", SUCCESS)
+            self._mark_success()
+            self._audit("outcome", SUCCESS)
+            return
+        message = self._known["error"] = self._error_text()
+        span.set_attribute("operation.status", ERROR)
+        span.set_attribute("error.message", message)
+        self._mark_error(message)
+        self._known["error_type"] = self._error_type()
+        self._audit("outcome", ERROR, error=message, error_type=self._error_type())
+
+    def _error_type(self) -> str:
+        return hsm_error_type(self._error) if isinstance(self._error, BaseException) else OTHER_ERROR
+
+    def _measure(self) -> None:
+        measures.hsm(
+            self.operation_type,
+            self.provider,
+            error_type=self._error_type() if self._failed else None,
+            duration_s=self.duration_s,
+            exemplar=self._exemplar(EXEMPLAR_LABEL, self.audit_correlation_id),
+        )
+
+    def _tell(self) -> None:
+        if self._failed:
+            emit(log, logging.ERROR, "hsm_operation_failed", **self._known, duration_ms=self.duration_ms)
+        else:
+            emit(log, logging.INFO, "hsm_operation_succeeded", **self._known, duration_ms=self.duration_ms)
+
+
+class HsmOperations(Traced[HsmOperation]):
+    """What `trace_hsm_operation` gives."""
+
+    __slots__ = ("key_id", "operation_type", "provider")
+
+    def __init__(self, operation_type: Name, key_id: Name, hsm_provider: Name) -> None:
+        super().__init__()
+        self.operation_type = Given(operation_type, "operation_type")
+        self.key_id = Given(key_id, "key_id")
+        self.provider = Given(hsm_provider, "hsm_provider")
+
+    def _make(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> HsmOperation:
+        return HsmOperation(self, (args, kwargs))
+
+
+def trace_hsm_operation(operation_type: Name, key_id: Name, hsm_provider: Name) -> HsmOperations:
+    """A span `hsm_operation`, log lines, metrics and two audit events around the caller's real function or block.
+
+        @trace_hsm_operation("sign", key_id=lambda self, key, digest: key.label, hsm_provider="softhsm")
+        def sign(self, key: PrivateKey, digest: bytes) -> bytes: ...
+
+    Args:
+        operation_type: such as `sign`, `generate_key`, `wrap`.
+        key_id: the key's identifier (a label, or the bytes of `CKA_ID`), never key material.
+        hsm_provider: such as `softhsm`, `yubihsm`, `cloudhsm`.
+
+    Each may be a function of the decorated function's arguments (of none for a block). Each run has an
+    `audit.correlation_id` of its own: on the span, the log lines, the exemplars, the audit's intent before and its outcome
+    after. What the module gives (signatures, wrapped keys) is never written anywhere.
+    """
+    return HsmOperations(operation_type, key_id, hsm_provider)
