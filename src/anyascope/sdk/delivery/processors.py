@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from opentelemetry.context import Context
 from opentelemetry.sdk._logs import LogRecordProcessor, ReadableLogRecord, ReadWriteLogRecord
@@ -136,7 +136,7 @@ class _BatchLogs(LogRecordProcessor):
         record = _detached(log_record)
         if not is_audit(record):
             self._logs.put(record)
-        elif is_durable(self._exporter):
+        elif getattr(self._exporter, "is_durable", False):
             self._export_now(record)
         else:
             self._audit.put(record)
@@ -209,30 +209,24 @@ class _DoorLogs(LogRecordExporter):
         return self._audit_door.flush(timeout_millis / 1000) and self._door.flush(timeout_millis / 1000)
 
 
-def is_durable(exporter: Any) -> bool:
-    """Whether what this exporter took survives the process; looks into exporters that wrap another."""
-    for _ in range(WRAPPERS_MAX):
-        found = getattr(exporter, "is_durable", None)
-        if found is not None:
-            return bool(found)
-        exporter = getattr(exporter, "wrapped", None) or getattr(exporter, "_exporter", None)
-    return False
-
-
-WRAPPERS_MAX = 4  # exporters around exporters; redaction is one
-
-
 def _put(door: Door, items: Sequence[T], encode: Callable[[Sequence[T]], bytes]) -> None:
-    """Encode and deliver; what is too large for one body is halved until it fits, or cannot be halved."""
+    """Encode and deliver. What is too large for one body, or cannot be encoded, is halved: one bad item costs no other."""
     if not items:
         return
-    body = encode(items)
-    if len(body) > BODY_BYTES_MAX and len(items) > 1:
+    try:
+        body = encode(items)
+    except Exception as error:  # noqa: BLE001  # protobuf refuses lone surrogates and integers of more than 64 bits
+        body = b""
+        if len(items) == 1:
+            tally().dropped(door.signal, Reason.EXPORT_FAILED)
+            tell_once(f"encoding {door.signal}", error)
+            return
+    if body and (len(body) <= BODY_BYTES_MAX or len(items) == 1):
+        door.deliver(body, items=len(items))
+    else:
         middle = len(items) // 2
         _put(door, items[:middle], encode)
         _put(door, items[middle:], encode)
-    else:
-        door.deliver(body, items=len(items))
 
 
 def _detached(log_record: ReadWriteLogRecord) -> ReadableLogRecord:

@@ -39,7 +39,7 @@ class SegmentLog:
         lost: told how many items went with a file that somebody deleted.
 
     Raises:
-        OSError: the folder cannot be made or read.
+        OSError: the folder cannot be made, for want of the one above it for example, or read.
     """
 
     def __init__(self, directory: Path, *, is_own: bool, lost: Callable[[int], None]) -> None:
@@ -56,7 +56,7 @@ class SegmentLog:
         self._read: tuple[int, int, bytes] = (-1, 0, b"")  # segment, offset of the first byte, bytes
         self._taken: list[tuple[int, Frame]] = []
         if is_own:
-            directory.mkdir(mode=DIRECTORY_MODE, parents=True, exist_ok=True)
+            directory.mkdir(mode=DIRECTORY_MODE, exist_ok=True)
         else:
             self._load()
 
@@ -76,7 +76,7 @@ class SegmentLog:
         """Keep a frame; once this returns it survives the process, though not the loss of power.
 
         Raises:
-            OSError: it could not be written whole.
+            OSError: it could not be written whole; FileNotFoundError where somebody deleted the folder.
         """
         with self._writing:
             segment = self._active()
@@ -100,7 +100,7 @@ class SegmentLog:
             number, offset = place
             frame = self._frame_at(number, offset)
             if frame is None:
-                return
+                continue  # the file is gone, and forgotten by now
             size += len(frame.body.data) if frame.body else 0
             if self._taken and size > bytes_max:
                 return
@@ -143,6 +143,14 @@ class SegmentLog:
                 os.close(self._cursor_fd)
                 self._cursor_fd = -1
 
+    def forget(self) -> int:
+        """Let go of files that somebody deleted; the items that went with them."""
+        items, _ = self.waiting()
+        with self._lock:
+            self._segments.clear()
+        self.close()
+        return items
+
     def abandon(self) -> None:
         """Close this process's copies of the files without a lock: in a forked child, where one may be held for ever."""
         for descriptor in (self._fd, self._cursor_fd):
@@ -157,7 +165,7 @@ class SegmentLog:
             if is_there and segment is not None and segment.size < SEGMENT_BYTES:
                 return segment
             self.close() if not is_there else self._seal()
-        self.directory.mkdir(mode=DIRECTORY_MODE, parents=True, exist_ok=True)
+        self.directory.mkdir(mode=DIRECTORY_MODE, exist_ok=True)
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | getattr(os, "O_NOFOLLOW", 0)
         self._fd = os.open(self._path(self._newest + 1), flags, FILE_MODE)
         with self._lock:

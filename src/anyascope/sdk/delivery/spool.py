@@ -33,6 +33,7 @@ SPOOL_AGE_S_MAX = 7 * 86_400.0  # older telemetry helps nobody; a week covers a 
 ADOPT_EVERY_S = 30.0  # how soon the spool of a dead neighbour is noticed
 RETRY_DISK_S = 10.0  # after a disk that was full or gone
 REFUSED_FILES_MAX = 100  # kept for people; the oldest give way
+MAKING_S_MAX = 3600.0  # a folder under its hidden name is locked within milliseconds, or its process died
 _REFUSED = "refused"
 _LOCK = "lock"
 
@@ -133,6 +134,13 @@ class Spool:
                     self.fail("opening", error)
             return self._home.path if self._home is not None else None
 
+    def leave_home(self) -> None:
+        """Our folder is gone; the next body makes a new one."""
+        with self.lock:
+            if self._home is not None:
+                self._home.close()
+                self._home = None
+
     def fail(self, doing: str, error: Exception) -> None:
         """One log line, and the disk is left alone for a while."""
         self._disk_at_s = time.monotonic() + RETRY_DISK_S
@@ -164,11 +172,11 @@ class Spool:
         self._adopt_at_s = time.monotonic() + ADOPT_EVERY_S
         try:
             with self.lock:
-                self._release_empty()
                 self._others_bytes = 0
                 for path in sorted(self.options.directory.iterdir()):
-                    if path.is_dir() and path.name != _REFUSED and path not in self._known():
+                    if path not in self._known() and _is_home(path):
                         self._adopt_one(path)
+                self._release_empty()
         except FileNotFoundError:
             return  # nothing was ever spooled here
         except (OSError, ImportError) as error:
@@ -336,28 +344,42 @@ class SpoolBacklog:
         return Reason.EXPIRED if age_s > self._spool.options.age_s_max else None
 
     def _write(self, body: Body) -> bool:
+        frame = encode_frame(body, time_ms=self._spool.now_ns() // NS_PER_MS)
+        try:
+            try:
+                return self._append(frame, body.items)
+            except FileNotFoundError:  # somebody cleaned up: a new folder, with a lock of its own
+                self._spool.leave_home()
+                return self._append(frame, body.items)
+        except OSError as error:
+            self._spool.fail("writing", error)
+            return False
+
+    def _append(self, frame: bytes, items: int) -> bool:
         spool = self._spool
         home = None if spool.is_resting() else spool.home()
-        if home is None:
+        if home is None or not spool.make_room(len(frame)):
             return False
-        frame = encode_frame(body, time_ms=spool.now_ns() // NS_PER_MS)
-        try:
-            if not spool.make_room(len(frame)):
-                return False
-            self._log(home).append(frame, items=body.items)
-        except OSError as error:
-            spool.fail("writing", error)
-            return False
+        self._log(home).append(frame, items=items)
         return True
 
     def _log(self, home: Path) -> SegmentLog:
         with self._opening:
-            if self._own is None:
+            if self._own is None or self._own.directory.parent != home:
+                if self._own is not None:
+                    self._lost(self._own.forget())
                 self._own = SegmentLog(home / self.name, is_own=True, lost=self._lost)
             return self._own
 
     def _lost(self, items: int) -> None:
         self._spool.tally.dropped(self.signal, Reason.TORN, items)
+
+
+def _is_home(path: Path) -> bool:
+    """Whether a process's folder stands here; a hidden one is still being made, unless it is old."""
+    if path.name == _REFUSED or not path.is_dir():
+        return False
+    return not path.name.startswith(".") or time.time() - path.stat().st_mtime > MAKING_S_MAX
 
 
 def _new_home(directory: Path, now_ns: int) -> Home:
