@@ -1,0 +1,159 @@
+"""Real Bitcoin nodes on regtest, on ports of loopback that were free, in a folder of the test."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import socket
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from base64 import b64encode
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from support.components import component
+
+START_WITHIN_S = 60.0
+CALL_WITHIN_S = 60.0
+MATURE_BLOCKS = 101  # Bitcoin: what a miner earns can be spent after a hundred more blocks
+BASES_TRIED_MAX = 200
+
+
+class RpcError(Exception):
+    """The node answered with an error; `code` is Bitcoin Core's."""
+
+    def __init__(self, error: dict[str, Any]) -> None:
+        super().__init__(f"{error['message']} ({error['code']})")
+        self.error = error
+        self.code = error["code"]
+
+
+@dataclass(frozen=True)
+class RegtestNode:
+    """A running node. `url` is of the node, `wallet_url(name)` of one of its wallets."""
+
+    url: str
+    cookie_file: Path
+    zmq: str
+    data: Path
+
+    @property
+    def credentials(self) -> tuple[str, str]:
+        """User and password of this start of the node."""
+        user, _, password = self.cookie_file.read_text().strip().partition(":")
+        return user, password
+
+    def wallet_url(self, wallet: str) -> str:
+        return f"{self.url}/wallet/{wallet}"
+
+    def call(self, method: str, *params: Any, wallet: str = "") -> Any:
+        """The result of one call; `RpcError` where the node refuses it."""
+        request = urllib.request.Request(
+            self.wallet_url(wallet) if wallet else self.url,
+            data=json.dumps({"jsonrpc": "1.0", "id": 1, "method": method, "params": params}).encode(),
+            headers={
+                "content-type": "application/json",
+                "authorization": "Basic " + b64encode(":".join(self.credentials).encode()).decode(),
+            },
+        )
+        try:
+            with urllib.request.urlopen(request, timeout=CALL_WITHIN_S) as answer:
+                told = json.load(answer)
+        except urllib.error.HTTPError as refused:
+            told = json.loads(refused.read() or b'{"error": {"code": 0, "message": "no body"}}')
+        if told.get("error"):
+            raise RpcError(told["error"])
+        return told["result"]
+
+    def mine(self, blocks: int, *, to: str) -> list[str]:
+        """The hashes of new blocks, whose reward goes to this address."""
+        return self.call("generatetoaddress", blocks, to)
+
+    def funded_wallet(self, name: str) -> str:
+        """Make a wallet with spendable coins; its first address."""
+        self.call("createwallet", name)
+        address = self.call("getnewaddress", wallet=name)
+        self.mine(MATURE_BLOCKS, to=address)
+        return address
+
+
+@contextlib.contextmanager
+def regtest_nodes(directory: Path, count: int = 1, *arguments: str) -> Iterator[list[RegtestNode]]:
+    """Running nodes, connected to the first; they are stopped at the end. Skips where `bitcoind` is not installed."""
+    program = component("bitcoind")
+    base = _free_base(count)
+    with contextlib.ExitStack() as stack:
+        nodes = []
+        for number in range(count):
+            first = base + 3 * number
+            peer = [f"-addnode=127.0.0.1:{base}"] if number else []
+            nodes.append(
+                stack.enter_context(_running(program, directory / f"node{number + 1}", first, [*peer, *arguments]))
+            )
+        yield nodes
+
+
+@contextlib.contextmanager
+def _running(program: Path, data: Path, port: int, more: list[str]) -> Iterator[RegtestNode]:
+    data.mkdir(parents=True, exist_ok=True)
+    zmq = f"tcp://127.0.0.1:{port + 2}"
+    topics = ("hashblock", "hashtx", "rawblock", "rawtx", "sequence")
+    process = subprocess.Popen(
+        [
+            *(str(program), "-regtest", f"-datadir={data}", "-printtoconsole=0", "-server=1", "-listen=1", "-rest=1"),
+            *(f"-bind=127.0.0.1:{port}", f"-rpcport={port + 1}", "-rpcbind=127.0.0.1", "-rpcallowip=127.0.0.1"),
+            *("-dnsseed=0", "-fixedseeds=0", "-listenonion=0", "-discover=0", "-natpmp=0", "-txindex=1"),
+            *("-fallbackfee=0.0001", "-dbcache=16", "-maxmempool=16"),
+            *(f"-zmqpub{topic}={zmq}" for topic in topics),
+            *more,
+        ],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    node = RegtestNode(f"http://127.0.0.1:{port + 1}", data / "regtest" / ".cookie", zmq, data)
+    try:
+        _await_answer(node, process)
+        yield node
+    finally:
+        process.terminate()
+        try:
+            process.wait(timeout=30)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _await_answer(node: RegtestNode, process: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + START_WITHIN_S
+    while time.monotonic() < deadline:
+        try:
+            node.call("getblockcount")
+        except (OSError, RpcError, ValueError):
+            if process.poll() is not None:
+                break
+            time.sleep(0.1)
+        else:
+            return
+    log = node.data / "regtest" / "debug.log"
+    raise AssertionError(f"the node did not start: {log.read_text()[-2000:] if log.exists() else process.returncode}")
+
+
+def _free_base(count: int) -> int:
+    """The first of three ports a node that are all free now; chosen by chance, so that parallel tests hardly meet."""
+    chance = Random()
+    for _ in range(BASES_TRIED_MAX):
+        base = chance.randrange(20_000, 32_000)  # below the ports that the system gives to clients
+        try:
+            with contextlib.ExitStack() as stack:
+                for port in range(base, base + 3 * count):
+                    stack.enter_context(contextlib.closing(socket.socket())).bind(("127.0.0.1", port))
+        except OSError:
+            continue
+        return base
+    raise AssertionError("no free ports on loopback")

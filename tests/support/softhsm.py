@@ -1,0 +1,89 @@
+"""A SoftHSM token in a folder of the test. The library reads SOFTHSM2_CONF once a process: use it in a child."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from support.components import REPOSITORY, component
+
+RUN_WITHIN_S = 90.0
+_KEYS = (  # label, id, how pkcs11-tool makes it
+    ("ec", "01", ("--keypairgen", "--key-type", "EC:secp256k1", "--usage-sign")),
+    ("aes", "02", ("--keygen", "--key-type", "AES:32", "--sensitive")),
+)
+
+
+@dataclass(frozen=True)
+class SoftHsm:
+    """A token with an EC secp256k1 pair (label `ec`, id 01) and an AES-256 key (`aes`, 02). The PINs are no secret."""
+
+    module: Path
+    config: Path
+    label: str = "anya"
+    pin: str = "24681357"
+    so_pin: str = "97531864"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What a process that uses it needs."""
+        path = os.pathsep.join(str(REPOSITORY / part) for part in ("src", "tests"))
+        return {**os.environ, "SOFTHSM2_CONF": str(self.config), "PYTHONPATH": path}
+
+    def run(self, program: str, *arguments: str) -> str:
+        """What a Python program prints that uses the token; `sys.argv[1:]` are module, label, PIN, then `arguments`."""
+        done = subprocess.run(
+            [sys.executable, "-c", program, str(self.module), self.label, self.pin, *arguments],
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=RUN_WITHIN_S,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr[-3000:]
+        return done.stdout
+
+
+def softhsm(directory: Path) -> SoftHsm:
+    """A new token, or skip where SoftHSM is not installed."""
+    util, tool = component("softhsm2-util"), component("pkcs11-tool")
+    root = util.parents[1] / "lib" / "softhsm"
+    places = [*root.rglob("libsofthsm2.so"), *Path("/usr/lib").glob("**/softhsm/libsofthsm2.so")]
+    if not places:
+        pytest.skip("the library of SoftHSM is not installed: run `bash .ci/components`")
+    tokens = directory / "tokens"
+    tokens.mkdir(parents=True, mode=0o700)
+    config = directory / "softhsm2.conf"
+    config.write_text(
+        f"directories.tokendir = {tokens}\nobjectstore.backend = file\nlog.level = ERROR\nslots.removable = false\n"
+        "slots.mechanisms = ALL\nlibrary.reset_on_fork = false\n"
+    )
+    token = SoftHsm(module=places[0], config=config)
+    _said(
+        token,
+        str(util),
+        "--init-token",
+        "--free",
+        *("--label", token.label, "--pin", token.pin, "--so-pin", token.so_pin),
+    )
+    for label, identifier, how in _KEYS:
+        login = ("--token-label", token.label, "--login", "--pin", token.pin)
+        _said(token, str(tool), *login, *how, "--label", label, "--id", identifier)
+    return token
+
+
+def _said(token: SoftHsm, *command: str) -> None:
+    done = subprocess.run(
+        [command[0], "--module", str(token.module), *command[1:]],
+        env=token.environment,
+        capture_output=True,
+        text=True,
+        timeout=RUN_WITHIN_S,
+        check=False,
+    )
+    assert done.returncode == 0, f"{command[1:4]}: {done.stderr}"
