@@ -1,0 +1,40 @@
+"""What an exemplar says of the moment in which something was counted: the trace, the span and the correlation id."""
+
+from __future__ import annotations
+
+from opentelemetry import trace
+from prometheus_client import values
+
+from anyascope.sdk.correlation import LOG_FIELD, current_correlation_id
+from anyascope.sdk.guard import guarded
+
+EXEMPLAR_CHARS_MAX = 128  # of all names and values together (OpenMetrics 1.0, "Exemplars")
+_TRACE_CHARS = len("trace_id") + 32 + len("span_id") + 16
+
+
+@guarded(None)
+def trace_exemplar(correlation_id: str | None = None) -> dict[str, str] | None:
+    """The current trace as an exemplar's labels: `trace_id`, `span_id` and, where one holds, `correlation_id`.
+
+    Args:
+        correlation_id: stands in the place of the current one.
+
+    Returns:
+        None outside of a sampled trace, and in multiprocess mode, whose files have no room for exemplars. A correlation id
+        with which the exemplar would be longer than OpenMetrics allows is left out.
+    """
+    if not carries_exemplars():
+        return None
+    context = trace.get_current_span().get_span_context()
+    if not context.is_valid or not context.trace_flags.sampled:
+        return None
+    labels = {"trace_id": f"{context.trace_id:032x}", "span_id": f"{context.span_id:016x}"}
+    joined = current_correlation_id() if correlation_id is None else correlation_id
+    if joined and _TRACE_CHARS + len(LOG_FIELD) + len(joined) <= EXEMPLAR_CHARS_MAX:
+        labels[LOG_FIELD] = joined
+    return labels
+
+
+def carries_exemplars() -> bool:
+    """Whether what is counted in this process can carry exemplars: everywhere but in multiprocess mode."""
+    return not getattr(values.ValueClass, "_multiprocess", False)

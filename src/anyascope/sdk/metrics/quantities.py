@@ -1,0 +1,96 @@
+"""What a caller says in numbers, checked: a wrong one is reported, and None stands in its place."""
+
+from __future__ import annotations
+
+import math
+import operator
+
+from anyascope.sdk.guard import report_misuse
+
+# All satoshis that will ever be: 21 million coins. It lies below 2**53, so a gauge's 64-bit float holds every amount exactly.
+AMOUNT_SATS_MAX = 21_000_000 * 100_000_000
+DURATION_S_MAX = 10 * 366 * 86_400.0  # ten years; what is longer is a time of day that was taken for a duration
+QUOTED_CHARS_MAX = 80  # of a wrong argument in a message
+
+
+def checked_number(what: str, value: object, *, least: float = -math.inf, most: float = math.inf) -> float | None:
+    """The value where it is a finite number from `least` to `most`."""
+    number = _float_of(value)
+    if number is None or not math.isfinite(number) or not least <= number <= most:
+        report_misuse(f"{what} must be {_range_text('a number', least, most)}, got {quoted(value)}; it is not recorded")
+        return None
+    return number
+
+
+def checked_count(what: str, value: object, *, most: int = 2**53) -> int | None:
+    """The value where it is a whole number from 0 to `most`; an integral float is one."""
+    number = _int_of(value)
+    if number is None or not 0 <= number <= most:
+        report_misuse(
+            f"{what} must be {_range_text('a whole number', 0, most)}, got {quoted(value)}; it is not recorded"
+        )
+        return None
+    return number
+
+
+def checked_amount(what: str, value: object) -> int | None:
+    """The value where it is an amount in satoshis: a whole number, never a float, from 0 to `AMOUNT_SATS_MAX`."""
+    number = None if isinstance(value, float) else _int_of(value)
+    if number is None or not 0 <= number <= AMOUNT_SATS_MAX:
+        wanted = _range_text("a whole number of satoshis", 0, AMOUNT_SATS_MAX)
+        report_misuse(f"{what} must be {wanted}, got {quoted(value)}; it is not recorded")
+        return None
+    return number
+
+
+def checked_share(what: str, value: object) -> float | None:
+    """The value where it is a number; one outside 0 to 1 is reported, and the nearer bound is given."""
+    number = checked_number(what, value)
+    if number is None or 0 <= number <= 1:
+        return number
+    nearest = 0.0 if number < 0 else 1.0
+    report_misuse(f"{what} must be from 0 to 1, got {quoted(value)}; {nearest:g} is recorded")
+    return nearest
+
+
+def quoted(value: object) -> str:
+    """A value as a message may show it: numbers as they are, of anything else, which may be a secret, its type."""
+    try:
+        if isinstance(value, int | float | None):
+            return repr(value)[:QUOTED_CHARS_MAX]
+    except Exception:  # noqa: BLE001  # an integer of too many digits, or a subclass of the host's
+        return f"a {type(value).__name__} that cannot be printed"
+    return f"a {type(value).__name__}"
+
+
+def _float_of(value: object) -> float | None:
+    if value.__class__ is float or value.__class__ is int:
+        try:
+            return float(value)
+        except OverflowError:
+            return None
+    if isinstance(value, bool | str | bytes | bytearray):
+        return None
+    try:
+        return float(value)  # type: ignore[arg-type]  # Decimal, Fraction, numpy's and other people's numbers
+    except Exception:  # noqa: BLE001  # the host's own `__float__`
+        return None
+
+
+def _int_of(value: object) -> int | None:
+    if value.__class__ is int:
+        return value
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, float):
+        return int(value) if value.is_integer() else None
+    try:
+        return operator.index(value)  # type: ignore[arg-type]  # numpy's integers; raises for what is none
+    except Exception:  # noqa: BLE001  # the host's own `__index__`
+        return None
+
+
+def _range_text(what: str, least: float, most: float) -> str:
+    if math.isinf(least) and math.isinf(most):
+        return f"{what} that is finite"
+    return f"{what} from {least:.17g} to {most:.17g}" if math.isfinite(most) else f"{what} of {least:g} or more"

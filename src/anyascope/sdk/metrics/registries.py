@@ -1,0 +1,23 @@
+"""Of `prometheus_client`'s registries: which one is meant, and what stands in it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from prometheus_client import REGISTRY, CollectorRegistry
+
+from anyascope.sdk.guard import report_misuse
+
+
+def sound_registry(value: object) -> CollectorRegistry:
+    """The registry that is meant: `prometheus_client.REGISTRY` for None, and for what is none."""
+    if isinstance(value, CollectorRegistry):
+        return value
+    if value is not None:
+        report_misuse(f"registry must be a CollectorRegistry, got a {type(value).__name__}; the usual one is used")
+    return REGISTRY
+
+
+def collectors_of(registry: CollectorRegistry) -> list[Any]:
+    """What is registered, in order."""
+    return list(registry._collector_to_names)  # noqa: SLF001  # prometheus_client has no public way
