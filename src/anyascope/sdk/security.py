@@ -8,6 +8,7 @@ from typing import Any
 
 from opentelemetry import trace
 
+from anyascope.sdk.authentication import note_failed_authentication
 from anyascope.sdk.guard import guarded, report_misuse
 from anyascope.sdk.logs import emit
 from anyascope.sdk.metrics import AnyaMetrics, bounded_label, trace_exemplar
@@ -41,11 +42,39 @@ _SEVERITY_ALIASES = {
 # `failed_auth_attempts` counts an event whose type has a word of both sets: `authentication_failure`, `failed_login`,
 # `invalid_token`, `pin_incorrect`.
 _ABOUT_AUTHENTICATION = frozenset(
-    ("2fa", "auth", "authentication", "authn", "credential", "credentials", "login", "logon", "mfa", "otp", "password")
-    + ("pin", "signin", "token", "totp", "unauthenticated")
+    [
+        "2fa",
+        "auth",
+        "authentication",
+        "authn",
+        "credential",
+        "credentials",
+        "login",
+        "logon",
+        "mfa",
+        "otp",
+        "password",
+        "pin",
+        "signin",
+        "token",
+        "totp",
+        "unauthenticated",
+    ]
 )
 _ABOUT_FAILURE = frozenset(
-    ("bad", "denied", "fail", "failed", "failure", "failures", "incorrect", "invalid", "rejected", "unauthenticated", "wrong")
+    (
+        "bad",
+        "denied",
+        "fail",
+        "failed",
+        "failure",
+        "failures",
+        "incorrect",
+        "invalid",
+        "rejected",
+        "unauthenticated",
+        "wrong",
+    )
 )
 _ABOUT_BEGINNING = frozenset(("begin", "created", "opened", "start", "started"))
 _ABOUT_ENDING = frozenset(("closed", "destroyed", "end", "ended", "expired", "revoked", "terminated"))
@@ -97,7 +126,12 @@ def security_event(
         "security.severity": level,
         "security.source": where,
     }
-    for field, value in (("user.id", user), ("session.id", session), ("client.address", ip), ("event.outcome", outcome)):
+    for field, value in (
+        ("user.id", user),
+        ("session.id", session),
+        ("client.address", ip),
+        ("event.outcome", outcome),
+    ):
         if value is not None:
             record[field] = identifier(value, field)
     if message is not None:
@@ -144,6 +178,7 @@ def _count(kind: str, severity: str, source: str) -> None:
     words = set(_SEPARATORS.split(_WORD_START.sub("_", kind).lower()))
     if words & _ABOUT_AUTHENTICATION and words & _ABOUT_FAILURE:
         metrics.failed_auth_attempts.inc(exemplar=exemplar)
+        note_failed_authentication()
     if "session" in words and words & _ABOUT_BEGINNING:
         metrics.active_sessions.inc()
     elif "session" in words and words & _ABOUT_ENDING:

@@ -6,13 +6,15 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from anyascope.sdk.guard import report_misuse, tell_once
-from anyascope.sdk.values import UNKNOWN, bounded, identifier, rate, sats
 from anyascope.sdk.operations.types import BitcoinTransactionData
+from anyascope.sdk.values import UNKNOWN, bounded, identifier, rate, sats
 
 Name = str | Callable[..., object]
 """A name, or what makes it of the arguments of the decorated function's call: `lambda request: request.wallet_id`."""
 
-Data = BitcoinTransactionData | Mapping[str, Any] | Callable[..., BitcoinTransactionData | Mapping[str, Any] | None] | None
+Data = (
+    BitcoinTransactionData | Mapping[str, Any] | Callable[..., BitcoinTransactionData | Mapping[str, Any] | None] | None
+)
 """What is known of a transaction, or what makes it of the arguments of the call."""
 
 Arguments = tuple[tuple[Any, ...], dict[str, Any]]

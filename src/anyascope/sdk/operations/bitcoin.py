@@ -10,9 +10,9 @@ from anyascope.sdk.operations import measures
 from anyascope.sdk.operations.arguments import Arguments, Data, Given, Name, asked, transaction_of
 from anyascope.sdk.operations.outcomes import transaction_id_in
 from anyascope.sdk.operations.running import ERROR, SUCCESS, Operation, log
-from anyascope.sdk.values import UNKNOWN
 from anyascope.sdk.operations.traced import Traced
 from anyascope.sdk.operations.types import BitcoinTransactionData
+from anyascope.sdk.values import UNKNOWN
 
 SPAN_NAME = "bitcoin_operation"
 

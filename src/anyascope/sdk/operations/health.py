@@ -13,9 +13,9 @@ from anyascope.sdk.logs import emit
 from anyascope.sdk.operations import measures
 from anyascope.sdk.operations.arguments import Arguments, Given, Name
 from anyascope.sdk.operations.running import NS_PER_MS, Operation, log
-from anyascope.sdk.values import MESSAGE_CHARS_MAX, UNKNOWN, bounded, identifier, printed
 from anyascope.sdk.operations.traced import Traced
 from anyascope.sdk.operations.types import HealthCheckResult, HealthStatus
+from anyascope.sdk.values import MESSAGE_CHARS_MAX, UNKNOWN, bounded, identifier, printed
 
 SPAN_NAME = "health_check"
 
@@ -57,7 +57,9 @@ def _status(value: object) -> HealthStatus:
         return HealthStatus.UNHEALTHY
     known = _WORDS.get(str.__str__(value).lower()) if isinstance(value, str) else None
     if known is None:
-        report_misuse(f"a health check must give a status, a bool or nothing, got a value of type {type(value).__name__}")
+        report_misuse(
+            f"a health check must give a status, a bool or nothing, got a value of type {type(value).__name__}"
+        )
         return HealthStatus.HEALTHY
     return known
 

@@ -12,8 +12,8 @@ from anyascope.sdk.operations import measures, sources
 from anyascope.sdk.operations.arguments import Arguments, Given, Name
 from anyascope.sdk.operations.outcomes import OTHER_ERROR, hsm_error_type
 from anyascope.sdk.operations.running import ERROR, SUCCESS, Operation, log
-from anyascope.sdk.values import UNKNOWN
 from anyascope.sdk.operations.traced import Traced
+from anyascope.sdk.values import UNKNOWN
 
 SPAN_NAME = "hsm_operation"
 AUDIT_ACTION = "hsm_operation"
@@ -63,7 +63,7 @@ class HsmOperation(Operation):
         self._audit("intent", None)
         emit(log, logging.INFO, "hsm_operation_started", **known)
 
-    def _audit(self, phase: str, outcome: str | None, **more: object) -> None:
+    def _audit(self, phase: str, outcome: str | None, **more: str) -> None:
         audit_event(
             AUDIT_ACTION,
             phase=phase,

@@ -7,8 +7,8 @@ import concurrent.futures
 import re
 from collections.abc import Mapping
 
-from anyascope.sdk.values import bounded, error_message
 from anyascope.sdk.operations.types import BitcoinTransactionData, KeyNotFound, OperationFailed
+from anyascope.sdk.values import bounded, error_message
 
 TXID_CHARS_MAX = 128  # a txid has 64; a raw transaction, which begins beyond 120, is none
 

@@ -14,7 +14,6 @@ from opentelemetry.context import Context
 
 from anyascope.sdk.correlation import correlation, current_correlation_id
 
-
 T = TypeVar("T")
 
 

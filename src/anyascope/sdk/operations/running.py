@@ -18,7 +18,7 @@ from anyascope.sdk.guard import guarded, report_misuse
 from anyascope.sdk.operations import sources
 from anyascope.sdk.operations.outcomes import error_text
 from anyascope.sdk.operations.places import Place
-from anyascope.sdk.values import IDENTIFIER_CHARS_MAX, MESSAGE_CHARS_MAX, attribute, bounded, printed, stack_of
+from anyascope.sdk.values import MESSAGE_CHARS_MAX, attribute, bounded, identifier, printed, stack_of
 
 TRACER_NAME = "anyascope.sdk"
 SUCCESS = "success"
@@ -81,18 +81,16 @@ class Operation:
     @guarded(None)
     def set_attribute(self, name: str, value: object) -> None:
         """Write an attribute on the span: any value, bounded and without secrets."""
-        if not isinstance(name, str) or not name:
-            report_misuse(f"an attribute's name must be a text, got a value of type {type(name).__name__}")
-            return
         if self._is_over:
             report_misuse(f"{type(self).__name__}.set_attribute after its end")
             return
-        self.span.set_attribute(bounded(name, IDENTIFIER_CHARS_MAX), attribute(name, value))
+        named = identifier(name, "an attribute's name")
+        self.span.set_attribute(named, attribute(named, value))
 
     @guarded(None)
     def fail(self, error: BaseException | str) -> None:
         """Say that the operation failed although no exception leaves the block."""
-        self._error = error if isinstance(error, BaseException | str) else printed(error)
+        self._error = error if isinstance(error, BaseException) else printed(error)
 
     # What a kind of operation adds.
 

@@ -31,7 +31,7 @@ def new_id() -> str:
 @contextlib.contextmanager
 def given(*, clock: Clock | None = None, ids: Ids | None = None) -> Iterator[None]:
     """While this lasts, operations of the whole process take time and ids from these; for tests."""
-    global _clock, _ids  # noqa: PLW0603  # the process's own, as the docstring says
+    global _clock, _ids  # the process's own, as the docstring says
     former = _clock, _ids
     _clock, _ids = clock or _clock, ids or _ids
     try:

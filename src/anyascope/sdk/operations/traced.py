@@ -36,8 +36,9 @@ class Traced(Generic[O]):
         """The function with an operation around each call; its signature and kind stay as they are."""
         kind: type = type(function)
         if kind is staticmethod or kind is classmethod:
-            return cast("F", kind(self(function.__func__)))  # type: ignore[attr-defined]  # both have it
-        if not callable(function) or issubclass(kind, type):
+            return cast("F", kind(self(function.__func__)))
+        given: object = function
+        if not callable(given) or issubclass(kind, type):
             report_misuse(f"an operation is put around a function, got a value of type {kind.__name__}")
             return function
         return cast("F", _named_as(function, self._wrapper(function)))
