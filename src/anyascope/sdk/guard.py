@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import inspect
 import logging
+import os
 import threading
+import time
 from collections.abc import Callable, Iterator
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar, cast
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -19,9 +22,23 @@ D = TypeVar("D")
 
 TOLD_MAX = 1_000  # different faults that are told; a fault that differs at every call must not fill the memory
 TOLD_CHARS_MAX = 500  # of one line; an argument that is quoted in it may have any size
+RETELL_S = 3_600.0  # a fault that goes on is told again after an hour, with how often it was seen
+QUOTED_CHARS_MAX = 80  # of an argument in a message
 
 _log = logging.getLogger("anyascope.sdk")
-_told: set[str] = set()
+
+
+class _Told:
+    """One fault: when it was told last, and how often it was seen since."""
+
+    __slots__ = ("at_s", "since")
+
+    def __init__(self, at_s: float) -> None:
+        self.at_s = at_s
+        self.since = 0
+
+
+_told: dict[str, _Told] = {}
 _told_lock = threading.Lock()
 _strict_depth = 0
 
@@ -31,19 +48,24 @@ class MisuseError(ValueError):
 
 
 def tell_once(what: str, error: BaseException) -> None:
-    """Log a fault of ours the first time it is seen in this process."""
-    _tell(f"telemetry failed and the service runs on: {what}: {type(error).__name__}: {_text_of(error)}")
+    """Log a fault of ours when it is first seen in this process, and every `RETELL_S` while it goes on.
+
+    Faults of the same kind of error in the same place are one, whatever their texts say.
+    """
+    kind = f"{text_of(what)}: {type(error).__name__}"
+    _tell(kind, f"telemetry failed and the service runs on: {kind}: {text_of(error)}", again=True)
 
 
 def report_misuse(message: str) -> None:
-    """Log a wrong use the first time it is seen in this process.
+    """Log a wrong use the first time it is seen in this process; messages that differ after `, got ` are the same.
 
     Raises:
         MisuseError: under `strict()`, at every time.
     """
+    message = text_of(message)
     if is_strict():
-        raise MisuseError(message)
-    _tell(f"wrong use of anyascope.sdk, ignored: {message}")
+        raise MisuseError(_without_secrets(message))
+    _tell(message.partition(", got ")[0], f"wrong use of anyascope.sdk, ignored: {message}", again=False)
 
 
 @contextlib.contextmanager
@@ -71,12 +93,18 @@ def forget_told() -> None:
 
 
 def guarded(default: D) -> Callable[[Callable[P, R]], Callable[P, R | D]]:
-    """A decorator for a function of ours: where it raises, the host gets `default` and one log line is written.
+    """A decorator for a function whose faults must not reach its caller: it gives `default` then, and one log line is written.
 
-    `KeyboardInterrupt`, `SystemExit` and cancellation pass: they are the host's own. Under `strict()` everything passes.
+    A coroutine function is awaited inside. `KeyboardInterrupt`, `SystemExit` and cancellation pass: they are the host's own.
+    Under `strict()` everything passes.
     """
 
     def decorate(function: Callable[P, R]) -> Callable[P, R | D]:
+        if not callable(function):
+            report_misuse(f"guarded() decorates functions, got {quoted(function)}")
+            return function
+        name = getattr(function, "__qualname__", type(function).__name__)
+
         @functools.wraps(function)
         def call(*args: P.args, **kwargs: P.kwargs) -> R | D:
             try:
@@ -84,25 +112,83 @@ def guarded(default: D) -> Callable[[Callable[P, R]], Callable[P, R | D]]:
             except Exception as error:
                 if is_strict():
                     raise
-                tell_once(function.__qualname__, error)
+                tell_once(name, error)
                 return default
 
-        return call
+        @functools.wraps(function)
+        async def call_later(*args: P.args, **kwargs: P.kwargs) -> Any:
+            try:
+                return await cast("Any", function(*args, **kwargs))
+            except Exception as error:
+                if is_strict():
+                    raise
+                tell_once(name, error)
+                return default
+
+        return cast("Callable[P, R | D]", call_later) if inspect.iscoroutinefunction(function) else call
 
     return decorate
 
 
-def _tell(line: str) -> None:
-    line = line[:TOLD_CHARS_MAX]
-    with _told_lock:
-        if line in _told or len(_told) >= TOLD_MAX:
-            return
-        _told.add(line)
-    _log.warning("%s", line)
-
-
-def _text_of(error: BaseException) -> str:
+def quoted(value: object) -> str:
+    """A value as a message may show it: short, and whatever it is."""
     try:
-        return str(error)
-    except Exception:  # noqa: BLE001  # an exception of the host's whose text cannot be made
-        return "(its message cannot be printed)"
+        plain = isinstance(value, str | int | float | bytes | type(None))
+        text = repr(value[:QUOTED_CHARS_MAX] if isinstance(value, str | bytes) else value) if plain else ""
+    except Exception:  # noqa: BLE001  # a subclass of the host's; also an int with too many digits
+        text = ""
+    text = text or f"a value of type {type(value).__name__}"
+    return text if len(text) <= QUOTED_CHARS_MAX else f"{text[:QUOTED_CHARS_MAX]}…"
+
+
+def text_of(value: object) -> str:
+    """The text of a value whose own way to print itself may raise."""
+    try:
+        return str.__str__(str(value))
+    except Exception:  # noqa: BLE001  # an object of the host's
+        return f"({type(value).__name__} that cannot be printed)"
+
+
+def _tell(kind: str, line: str, *, again: bool) -> None:
+    try:
+        seen = _seen_before(kind[:TOLD_CHARS_MAX], again=again)
+        if seen is not None:
+            since = f" ({seen} more since this was last told)" if seen else ""
+            _log.warning("%s", _without_secrets(line) + since)
+    except Exception:  # noqa: BLE001, S110  # a handler of the host's, or the end of the interpreter: nobody is left to be told
+        pass
+
+
+def _seen_before(kind: str, *, again: bool) -> int | None:
+    """How often this was seen without being told; None where it is not to be told now."""
+    now_s = time.monotonic()
+    with _told_lock:
+        known = _told.get(kind)
+        if known is None:
+            if len(_told) >= TOLD_MAX:
+                return None
+            _told[kind] = _Told(now_s)
+            return 0
+        if not again or now_s - known.at_s < RETELL_S:
+            known.since += 1
+            return None
+        seen, known.since, known.at_s = known.since, 0, now_s
+        return seen
+
+
+def _without_secrets(line: str) -> str:
+    from anyascope.redact.text import clean  # noqa: PLC0415  # its word lists load with the first fault, not with every import
+
+    try:
+        return clean(line[:TOLD_CHARS_MAX], TOLD_CHARS_MAX)[0]
+    except Exception:  # noqa: BLE001  # nothing goes out that was not looked at
+        return "(a message that could not be searched for secrets)"
+
+
+def _in_child() -> None:
+    global _told_lock  # noqa: PLW0603  # another thread of the parent may have held it
+    _told_lock = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_in_child)

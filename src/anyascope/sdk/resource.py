@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import os
+import uuid
+
 from opentelemetry.sdk.resources import Resource
+
+INSTANCE_ATTRIBUTE = "service.instance.id"
+
+_instance: tuple[int, str] = (0, "")
 
 
 def service_resource(service_name: str, *, environment: str, version: str) -> Resource:
-    """The resource of a service; attributes of `OTEL_RESOURCE_ATTRIBUTES` are added.
+    """The resource of a service in this process; attributes of `OTEL_RESOURCE_ATTRIBUTES` are added.
 
-    The environment stands under its current name and under the older `service.environment`.
+    The environment stands under its current name and under the older `service.environment`. Each process is an instance of
+    its own: after a fork this gives another `service.instance.id`.
     """
     attributes = {
         "service.name": service_name,
@@ -17,4 +25,17 @@ def service_resource(service_name: str, *, environment: str, version: str) -> Re
     }
     if version:
         attributes["service.version"] = version
-    return Resource.create(attributes)
+    resource = Resource.create(attributes)
+    if INSTANCE_ATTRIBUTE in resource.attributes:
+        return resource
+    return resource.merge(Resource({INSTANCE_ATTRIBUTE: instance_id()}))
+
+
+def instance_id() -> str:
+    """A random id of this process, for versions of OpenTelemetry that make none."""
+    global _instance  # noqa: PLW0603  # one for the process; a tuple, so that no thread sees half of a change
+    pid, known = _instance
+    if pid != os.getpid():
+        known = str(uuid.uuid4())
+        _instance = (os.getpid(), known)
+    return known

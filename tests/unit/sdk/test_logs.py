@@ -69,7 +69,7 @@ def test_odd_fields_do_not_break_a_line(lines):
     structlog.get_logger("a").info("x", name="n", message="m", odd=Unprintable())
     line = lines()[0]
     assert line["event"] == "x"
-    assert line["name_"] == "n"
+    assert line["name"] == "n"
     assert "Unprintable" in line["odd"]
 
 

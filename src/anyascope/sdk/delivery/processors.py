@@ -133,7 +133,10 @@ class _BatchLogs(LogRecordProcessor):
         watch(self._audit)
 
     def on_emit(self, log_record: ReadWriteLogRecord) -> None:
-        record = _detached(log_record)
+        self.put(_detached(log_record))
+
+    def put(self, record: ReadableLogRecord) -> None:
+        """Take a record, or whatever else the exporter turns into one; its scope says in which queue it waits."""
         if not is_audit(record):
             self._logs.put(record)
         elif getattr(self._exporter, "is_durable", False):

@@ -1,0 +1,137 @@
+"""How the SDK itself and structlog write: the short way where only we listen, `logging`'s own where others do too."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from anyascope.sdk.guard import is_strict, quoted, report_misuse, tell_once
+from anyascope.sdk.logs.entry import Entry, clean_event, clean_fields, current_ids, fault_of
+from anyascope.sdk.logs.outlet import Outlet, installed
+
+NESTED_MAX = (
+    3  # records that are written while another one is: an object whose text is made by logging itself never ends
+)
+EVENT_NAME_CHARS_MAX = 128  # of a name; longer events are prose
+FIELDS_ATTRIBUTE = "_anyascope_fields"  # of a record of ours: the caller's fields as they were given
+EVENT_NAME_FIELD = "event.name"
+
+_RECORD_NAMES = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName"}
+
+
+class _Nesting(threading.local):
+    depth = 0
+
+
+_nesting = _Nesting()
+
+
+def emit(logger: logging.Logger, level: int, event: str, /, **fields: Any) -> None:
+    """Write a record with fields, whether or not the host called `init`; never raises.
+
+    Where only the SDK's own handler listens it gets the record directly; otherwise it goes through `logging` with the
+    fields as the record's attributes, as with `extra=`.
+
+    Args:
+        logger: `logging.getLogger("anyascope.operations")` or the like.
+        level: as of `logging`.
+        event: what happened, in the past tense: `transaction_signed`.
+        fields: what is known of it. `exc_info` is an exception or True, `event.name` what kind of event it is.
+    """
+    try:
+        if not isinstance(logger, logging.Logger):
+            report_misuse(f"emit() wants a logger, got {quoted(logger)}")
+            logger = logging.getLogger("anyascope")
+        if not isinstance(level, int):
+            report_misuse(f"emit() wants a level, got {quoted(level)}; INFO is used")
+            level = logging.INFO
+        logger.disabled = False  # `logging.config` disables the loggers that it does not know; ours must be heard
+        if logger.isEnabledFor(level):
+            write(logger, level, event, fields)
+    except Exception as error:
+        if is_strict():
+            raise
+        tell_once("writing a log record", error)
+
+
+def write(logger: logging.Logger, level: int, event: object, fields: dict[str, Any]) -> None:
+    """Write a record of a logger that is enabled for it."""
+    outlet = installed()
+    if outlet is None or not hears_alone(logger, outlet):
+        logger.handle(_record(logger, level, event, fields))
+        return
+    nested(lambda: outlet.put(entry_of(logger.name, level, event, fields)))
+
+
+def nested(put: Callable[[], None]) -> None:
+    """Call `put`, unless it is called from within itself again and again."""
+    if _nesting.depth >= NESTED_MAX:
+        return
+    _nesting.depth += 1
+    try:
+        put()
+    finally:
+        _nesting.depth -= 1
+
+
+def entry_of(logger: str, level: int, event: object, fields: Mapping[str, Any], *, time_ns: int = 0) -> Entry:
+    """An entry of now and here."""
+    exc_info = None
+    if "exc_info" in fields:
+        fields = dict(fields)
+        exc_info = fields.pop("exc_info")
+    text = clean_event(event)
+    cleaned = clean_fields(fields) if fields else {}
+    name = cleaned.get(EVENT_NAME_FIELD) or text
+    return Entry(
+        time_ns or time.time_ns(),
+        level,
+        logger,
+        text,
+        cleaned,
+        current_ids(),
+        fault_of(exc_info) if exc_info else None,
+        None,
+        name if is_event_name(name) else "",
+    )
+
+
+def is_event_name(text: object) -> bool:
+    """Whether a text is the name of a kind of event: one word, maybe with dots and dashes."""
+    return (
+        text.__class__ is str
+        and 0 < len(text) <= EVENT_NAME_CHARS_MAX  # type: ignore[arg-type]
+        and text.replace(".", "_").replace("-", "_").isidentifier()  # type: ignore[attr-defined]
+    )
+
+
+def hears_alone(logger: logging.Logger, outlet: Outlet) -> bool:
+    """Whether a record of this logger would reach our handler and no other, unfiltered."""
+    if logger.filters:
+        return False
+    current: logging.Logger | None = logger
+    is_heard = False
+    while current is not None:
+        for handler in current.handlers:
+            if handler is not outlet.handler:
+                return False
+            is_heard = True
+        current = current.parent if current.propagate else None
+    return is_heard
+
+
+def _record(logger: logging.Logger, level: int, event: object, fields: dict[str, Any]) -> logging.LogRecord:
+    """The record as `logging` wants it: fields are attributes, renamed where one of its own has that name."""
+    exc_info = fields.pop("exc_info", None)
+    if exc_info is not None and not isinstance(exc_info, tuple):
+        error = exc_info if isinstance(exc_info, BaseException) else None
+        exc_info = (type(error), error, error.__traceback__) if error is not None else None
+    record = logger.makeRecord(logger.name, level, "", 0, event, (), exc_info)
+    for name, value in fields.items():
+        free = f"{name}_" if name in _RECORD_NAMES else name
+        record.__dict__.setdefault(free, value)
+    record.__dict__[FIELDS_ATTRIBUTE] = fields
+    return record
