@@ -8,7 +8,7 @@ import contextvars
 import functools
 import inspect
 import threading
-from collections.abc import AsyncGenerator, Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from typing import Any, Generic, ParamSpec, TypeVar, cast
 
@@ -18,7 +18,7 @@ from opentelemetry.context import Context
 from anyascope.sdk.correlation import current_correlation_id
 from anyascope.sdk.guard import guarded, report_misuse
 from anyascope.sdk.tracing.propagation import Active, read_snapshot, snapshot_of
-from anyascope.sdk.tracing.stepping import stepped, stepped_async
+from anyascope.sdk.tracing.stepping import stepped, stepping_async
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -88,25 +88,22 @@ def _carried_coroutine(function: Callable[..., Any], context: Context, correlati
 
 
 def _carried_generator(function: Callable[..., Any], context: Context, correlation_id: str) -> Callable[..., Any]:
-    def own_context() -> contextvars.Context:
-        own = contextvars.copy_context()
-        own.run(Active(context, correlation_id).__enter__)  # never left: it ends with the generator
-        return own
+    @contextlib.contextmanager
+    def own_context() -> Iterator[contextvars.Context]:
+        own, active = contextvars.copy_context(), Active(context, correlation_id)
+        own.run(active.__enter__)
+        try:
+            yield own
+        finally:
+            own.run(active.__exit__, None, None, None)
 
     if inspect.isasyncgenfunction(function):
-
-        @functools.wraps(function)
-        async def steps_async(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, Any]:
-            generator = stepped_async(own_context(), function(*args, **kwargs))
-            async with contextlib.aclosing(generator):
-                async for item in generator:
-                    yield item
-
-        return steps_async
+        return stepping_async(function, own_context)
 
     @functools.wraps(function)
     def steps(*args: Any, **kwargs: Any) -> Generator[Any, Any, Any]:
-        return (yield from stepped(own_context(), function(*args, **kwargs)))
+        with own_context() as own:
+            return (yield from stepped(own, function(*args, **kwargs)))
 
     return steps
 

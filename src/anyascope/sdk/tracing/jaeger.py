@@ -53,13 +53,16 @@ class JaegerBatch:
 
 def encode_batches(spans: Iterable[ReadableSpan], *, bytes_max: int = BODY_BYTES_MAX) -> Iterator[JaegerBatch]:
     """The spans as batches of at most `bytes_max` bytes each, one process a batch; a span that is longer goes alone."""
-    by_resource: dict[int, list[ReadableSpan]] = {}
+    processes: dict[int, bytes] = {}
+    by_process: dict[bytes, list[bytes]] = {}
     for span in spans:
-        by_resource.setdefault(id(span.resource), []).append(span)
-    for group in by_resource.values():
-        process = struct_field(1, encode_process(group[0].resource))
-        for encoded in _parts([encode_span(span) for span in group], bytes_max=bytes_max - len(process)):
-            yield JaegerBatch(process + structs_field(2, encoded) + STOP, len(encoded))
+        process = processes.get(id(span.resource))
+        if process is None:
+            process = processes[id(span.resource)] = struct_field(1, encode_process(span.resource))
+        by_process.setdefault(process, []).append(encode_span(span))
+    for process, encoded in by_process.items():
+        for part in _parts(encoded, bytes_max=bytes_max - len(process)):
+            yield JaegerBatch(process + structs_field(2, part) + STOP, len(part))
 
 
 def _parts(encoded: Sequence[bytes], *, bytes_max: int) -> Iterator[list[bytes]]:

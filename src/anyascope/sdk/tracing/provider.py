@@ -81,12 +81,16 @@ class _Installation:
         self._levels = LevelControl()
         self._remote: RemoteControl | None = None
 
-    def ask_server(self, settings: TracingSettings) -> None:
-        """Ask for settings where these want it, and no more as those before did."""
+    def end(self) -> None:
+        """Ask no more, and leave what was asked for."""
         if self._remote is not None:
             self._remote.stop()
             self._heed(RemoteSettings())
         self._remote = None
+
+    def ask_server(self, settings: TracingSettings) -> None:
+        """Ask for settings where these want it, and no more as those before did."""
+        self.end()
         if settings.remote is not None and not _is_disabled():
             self._remote = RemoteControl(settings.remote, self._heed)
             self._remote.start()

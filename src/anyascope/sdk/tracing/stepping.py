@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Generator
+import functools
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
+from contextlib import AbstractContextManager
 from contextvars import Context
 from typing import Any, TypeVar
 
@@ -30,22 +32,36 @@ def stepped(context: Context, generator: Generator[Y, S, R]) -> Generator[Y, S, 
         return result
 
 
-async def stepped_async(context: Context, generator: AsyncGenerator[Y, S]) -> AsyncGenerator[Y, S]:
-    """As `stepped`, for an asynchronous generator; its awaits run in `context` too."""
-    try:
-        item = await _Within(context, generator.__anext__())
-        while True:
+def stepping_async(
+    function: Callable[..., AsyncGenerator[Any, Any]], own_context: Callable[[], AbstractContextManager[Context]]
+) -> Callable[..., AsyncGenerator[Any, Any]]:
+    """The asynchronous generator function, whose generators run, their awaits too, each in a context of its own.
+
+    Args:
+        function: makes the generators.
+        own_context: gives the context of one of them, and takes it back at its end.
+    """
+
+    @functools.wraps(function)
+    async def steps(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, Any]:
+        with own_context() as context:
+            generator = function(*args, **kwargs)
             try:
-                sent = yield item
-            except GeneratorExit:
-                await _Within(context, generator.aclose())
-                raise
-            except BaseException as error:  # noqa: BLE001  # the generator's to handle
-                item = await _Within(context, generator.athrow(error))
-            else:
-                item = await _Within(context, generator.asend(sent))
-    except StopAsyncIteration:
-        return
+                item = await _Within(context, generator.__anext__())
+                while True:
+                    try:
+                        sent = yield item
+                    except GeneratorExit:
+                        await _Within(context, generator.aclose())
+                        raise
+                    except BaseException as error:  # noqa: BLE001  # the generator's to handle
+                        item = await _Within(context, generator.athrow(error))
+                    else:
+                        item = await _Within(context, generator.asend(sent))
+            except StopAsyncIteration:
+                return
+
+    return steps
 
 
 class _Within(Awaitable[R]):
