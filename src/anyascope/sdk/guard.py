@@ -68,6 +68,12 @@ def report_misuse(message: str) -> None:
     _tell(message.partition(", got ")[0], f"wrong use of anyascope.sdk, ignored: {message}", again=False)
 
 
+def note_once(message: str) -> None:
+    """Log, once in this process, what somebody may wonder about and what is as it was asked for."""
+    text = text_of(message)
+    _tell(text, f"anyascope.sdk: {text}", again=False)
+
+
 @contextlib.contextmanager
 def strict() -> Iterator[None]:
     """While this lasts, faults and misuse raise in every thread of the process; for tests."""
@@ -100,8 +106,9 @@ def guarded(default: D) -> Callable[[Callable[P, R]], Callable[P, R | D]]:
     """
 
     def decorate(function: Callable[P, R]) -> Callable[P, R | D]:
-        if not callable(function):
-            report_misuse(f"guarded() decorates functions, got {quoted(function)}")
+        given: object = function
+        if not callable(given):
+            report_misuse(f"guarded() decorates functions, got {quoted(given)}")
             return function
         name = getattr(function, "__qualname__", type(function).__name__)
 

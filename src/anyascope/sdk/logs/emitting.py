@@ -42,12 +42,7 @@ def emit(logger: logging.Logger, level: int, event: str, /, **fields: Any) -> No
         fields: what is known of it. `exc_info` is an exception or True, `event.name` what kind of event it is.
     """
     try:
-        if not isinstance(logger, logging.Logger):
-            report_misuse(f"emit() wants a logger, got {quoted(logger)}")
-            logger = logging.getLogger("anyascope")
-        if not isinstance(level, int):
-            report_misuse(f"emit() wants a level, got {quoted(level)}; INFO is used")
-            level = logging.INFO
+        logger, level = _checked_logger(logger), _checked_level(level)
         logger.disabled = False  # `logging.config` disables the loggers that it does not know; ours must be heard
         if logger.isEnabledFor(level):
             write(logger, level, event, fields)
@@ -99,13 +94,27 @@ def entry_of(logger: str, level: int, event: object, fields: Mapping[str, Any], 
     )
 
 
-def is_event_name(text: object) -> bool:
+def is_event_name(text: Any) -> bool:
     """Whether a text is the name of a kind of event: one word, maybe with dots and dashes."""
     return (
         text.__class__ is str
-        and 0 < len(text) <= EVENT_NAME_CHARS_MAX  # type: ignore[arg-type]
-        and text.replace(".", "_").replace("-", "_").isidentifier()  # type: ignore[attr-defined]
+        and 0 < len(text) <= EVENT_NAME_CHARS_MAX
+        and text.replace(".", "_").replace("-", "_").isidentifier()
     )
+
+
+def _checked_logger(logger: object) -> logging.Logger:
+    if isinstance(logger, logging.Logger):
+        return logger
+    report_misuse(f"emit() wants a logger, got {quoted(logger)}")
+    return logging.getLogger("anyascope")
+
+
+def _checked_level(level: object) -> int:
+    if isinstance(level, int):
+        return level
+    report_misuse(f"emit() wants a level, got {quoted(level)}; INFO is used")
+    return logging.INFO
 
 
 def hears_alone(logger: logging.Logger, outlet: Outlet) -> bool:

@@ -107,7 +107,7 @@ def id_fields(ids: Ids) -> dict[str, str]:
 
 def clean_event(event: object) -> str:
     """What happened, as a text without secrets."""
-    return redact_text(event if event.__class__ is str else text_of(event))  # type: ignore[arg-type]  # it is a str then
+    return redact_text(event if event.__class__ is str else text_of(event))
 
 
 def clean_fields(fields: Mapping[Any, Any]) -> dict[str, Any]:

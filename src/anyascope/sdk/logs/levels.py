@@ -22,8 +22,9 @@ def set_level(level: str | int | None, logger: str | None = None) -> None:
             follow its parent again.
         logger: name of the logger, with all below it; by default all.
     """
-    if logger is not None and not isinstance(logger, str):
-        report_misuse(f"a logger's name is a text, got {quoted(logger)}")
+    name: object = logger
+    if name is not None and not isinstance(name, str):
+        report_misuse(f"a logger's name is a text, got {quoted(name)}")
         return
     chosen = logging.getLogger(logger) if logger else logging.getLogger()
     number = (DEFAULT_LEVEL if chosen is logging.root else logging.NOTSET) if level is None else parse_level(level)

@@ -60,7 +60,7 @@ def _as_json(value: object) -> Any:
 
 
 def _make_encoder() -> Any:
-    make = json.encoder.c_make_encoder
+    make: Any = getattr(json.encoder, "c_make_encoder", None)
     if make is None:  # an interpreter without the C accelerator
         encoder = JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=_as_json)
         return lambda value, _level: (encoder.encode(value),)
@@ -180,7 +180,7 @@ def _plain(value: Any) -> Any:
 
 def _renamed(fields: dict[str, Any], entry: Entry) -> dict[str, Any]:
     """The fields without any that would stand where one of ours does: those get an underscore behind their name."""
-    ours = {**dict.fromkeys(_ALWAYS, ""), **id_fields(entry.ids)}
+    ours: dict[str, Any] = {**dict.fromkeys(_ALWAYS), **id_fields(entry.ids)}
     if entry.fault is not None:
         ours.update(dict.fromkeys(("exception", "exception_type", "exception_message")))
     moved: dict[str, Any] = {}

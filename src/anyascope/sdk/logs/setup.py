@@ -16,7 +16,7 @@ from opentelemetry.sdk._logs import LoggerProvider
 
 from anyascope.sdk.delivery import Target, Transport, batch_log_processor, door_log_exporter, open_door
 from anyascope.sdk.exporters import OFF, Protocol, parse_protocol, target_of
-from anyascope.sdk.guard import guarded, quoted, report_misuse, tell_once
+from anyascope.sdk.guard import guarded, note_once, quoted, report_misuse
 from anyascope.sdk.logs import outlet as outlets
 from anyascope.sdk.logs.export import EntryExport, EntryExporter, Road
 from anyascope.sdk.logs.levels import keep_audit_levels, parse_level
@@ -283,7 +283,7 @@ def log_target(*, protocol: object, endpoint: object, **how: Any) -> Target | No
     try:
         chosen = parse_protocol(protocol)
         if chosen is Protocol.JAEGER_THRIFT_HTTP:
-            tell_once("sending logs", ValueError("Jaeger takes traces only: logs are written and not sent"))
+            note_once("Jaeger takes traces only: logs and metrics are not sent there")
             return None
         if not isinstance(endpoint, str):
             raise TypeError(f"endpoint must be a text, got {quoted(endpoint)}")  # noqa: TRY301  # told below as any other

@@ -10,7 +10,7 @@ from typing import Any
 import structlog
 from structlog.contextvars import merge_contextvars
 
-from anyascope.sdk.guard import is_strict, tell_once
+from anyascope.sdk.guard import is_strict, tell_once, text_of
 from anyascope.sdk.logs.emitting import entry_of, nested, write
 from anyascope.sdk.logs.entry import id_fields
 from anyascope.sdk.logs.outlet import installed
@@ -27,6 +27,7 @@ _LEVELS = {
     "critical": logging.CRITICAL,
     "fatal": logging.CRITICAL,
 }
+_KEPT = ("timestamp", "level", "logger", "exc_info")  # what a host's renderer looks for
 _UNNAMED = "structlog"  # a logger that was asked for without a name outside of any module
 _METHODS = {logging.DEBUG: "debug", 20: "info", 30: "warning", 40: "error", 50: "critical"}
 
@@ -51,7 +52,8 @@ class ServiceLogger(structlog.BoundLoggerBase):
 
     def log(self, level: int, event: Any = None, *args: Any, **fields: Any) -> None:
         """Write an event of this level, a number of `logging`."""
-        number = level if isinstance(level, int) else _LEVELS.get(str(level).lower(), logging.INFO)
+        given: Any = level
+        number = given if isinstance(given, int) else _LEVELS.get(text_of(given).lower(), logging.INFO)
         _say(self, number, _METHODS.get(number, "info"), event, args, fields)
 
     async def alog(self, level: int, event: Any = None, *args: Any, **fields: Any) -> None:
@@ -152,7 +154,7 @@ def service_processor(logger: Any, method: str, event: MutableMapping[str, Any])
         if outlet.export is not None:
             export = outlet.export
             nested(lambda: export.put(entry))
-        kept = {key: fields[key] for key in ("timestamp", "level", "logger", "exc_info") if key in fields}
+        kept: dict[str, Any] = {key: fields[key] for key in _KEPT if key in fields}
         return {**kept, **id_fields(entry.ids), **entry.fields, "event": entry.event}
     except Exception as error:
         if is_strict():
