@@ -129,7 +129,8 @@ def test_a_real_prometheus_leaves_its_alerts_here(tmp_path: Path) -> None:
             process = subprocess.Popen(
                 [
                     *(str(program), f"--config.file={settings}", f"--storage.tsdb.path={tmp_path / 'tsdb'}"),
-                    f"--web.listen-address=127.0.0.1:{free_port()}",
+                    # The first ones are lost on Prometheus' own start: it looks for alertmanagers some seconds later.
+                    *(f"--web.listen-address=127.0.0.1:{free_port()}", "--rules.alert.resend-delay=1s"),
                 ],
                 stdout=log,
                 stderr=subprocess.STDOUT,

@@ -22,6 +22,23 @@ from anyascope.sdk.guard import MisuseError, guarded, strict
 
 if TYPE_CHECKING:
     from anyascope.sdk import alerting, delivery, integrations, logs, metrics, operations, redaction, testing, tracing
+    from anyascope.sdk.alerting import (
+        Alert,
+        AlertBuilders,
+        AlertCategory,
+        AlertManager,
+        AlertSeverity,
+        AlertStatus,
+        EmailChannel,
+        EscalationLevel,
+        EscalationPolicy,
+        EscalationState,
+        NotificationChannel,
+        PhoneChannel,
+        SendError,
+        SlackChannel,
+        WebhookChannel,
+    )
     from anyascope.sdk.integrations.asgi import TelemetryMiddleware
     from anyascope.sdk.logs import emit, initialize_logs, set_level
     from anyascope.sdk.metrics import metrics_app
@@ -30,8 +47,23 @@ if TYPE_CHECKING:
 
 # Public name -> the module of `anyascope.sdk` that has it; "" where the name is a module itself.
 _HOMES = {
+    "Alert": "alerting",
+    "AlertBuilders": "alerting",
+    "AlertCategory": "alerting",
+    "AlertManager": "alerting",
+    "AlertSeverity": "alerting",
+    "AlertStatus": "alerting",
+    "EmailChannel": "alerting",
+    "EscalationLevel": "alerting",
+    "EscalationPolicy": "alerting",
+    "EscalationState": "alerting",
+    "NotificationChannel": "alerting",
+    "PhoneChannel": "alerting",
+    "SendError": "alerting",
+    "SlackChannel": "alerting",
     "Telemetry": "start",
     "TelemetryMiddleware": "integrations.asgi",
+    "WebhookChannel": "alerting",
     "alerting": "",
     "delivery": "",
     "emit": "logs",
@@ -50,9 +82,24 @@ _HOMES = {
 }
 
 __all__ = [
+    "Alert",
+    "AlertBuilders",
+    "AlertCategory",
+    "AlertManager",
+    "AlertSeverity",
+    "AlertStatus",
+    "EmailChannel",
+    "EscalationLevel",
+    "EscalationPolicy",
+    "EscalationState",
     "MisuseError",
+    "NotificationChannel",
+    "PhoneChannel",
+    "SendError",
+    "SlackChannel",
     "Telemetry",
     "TelemetryMiddleware",
+    "WebhookChannel",
     "alerting",
     "correlation",
     "current_correlation_id",

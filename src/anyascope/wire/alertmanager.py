@@ -39,7 +39,7 @@ class PostableError(InvalidInputError):
 
 
 def decode_postable(body: bytes) -> list[Alert]:
-    """The alerts of a body; labels and annotations without value are left out, times that are absent are 0.
+    """The alerts of a body; labels without value are left out, times that are absent are 0.
 
     Raises:
         PostableError: it is no JSON, or not of the schema; the message names the field.
@@ -70,9 +70,7 @@ def _alert(entry: Any, path: str) -> Alert:
         raise PostableError(message, path=path, status=422, number=CODE_TYPE)
     return Alert(
         labels=labels_of(_texts(entry["labels"], f"{path}.labels")),
-        annotations={
-            name: text for name, text in _texts(entry.get("annotations"), f"{path}.annotations").items() if text
-        },
+        annotations=_texts(entry.get("annotations"), f"{path}.annotations"),
         starts_ns=_time_ns(entry.get("startsAt"), f"{path}.startsAt"),
         ends_ns=_time_ns(entry.get("endsAt"), f"{path}.endsAt"),
         generator_url=url,

@@ -86,7 +86,7 @@ def _duration(value: object, *, name: str, least: timedelta) -> timedelta | None
             report_misuse(f"{name} must be a timedelta or seconds, got {text_of(value, chars_max=100)!r}")
             return None
     except OverflowError:
-        found = DELAY_MAX + least
+        found = timedelta.max
     if least <= found <= DELAY_MAX:
         return found
     report_misuse(f"{name} must be {least} to {DELAY_MAX}, got {text_of(value, chars_max=100)}")
