@@ -91,8 +91,9 @@ class TelemetryMiddleware:
 
         Its error pages are made outside of all added middlewares: from there they would lack the correlation id.
         """
-        stack = getattr(app, "middleware_stack", None)
-        outer, seen = stack, 0
+        stack: Any = getattr(app, "middleware_stack", None)
+        outer: Any = stack
+        seen = 0
         while outer is not None and outer is not self and seen < STACK_MAX:
             outer, seen = getattr(outer, "app", None), seen + 1
         if outer is self and stack is not self:

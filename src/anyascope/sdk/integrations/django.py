@@ -10,6 +10,7 @@ or in `wsgi.py` / `asgi.py`: `application = anyascope.sdk.instrument(get_wsgi_ap
 
 from __future__ import annotations
 
+import importlib
 import sys
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from typing import Any
@@ -94,10 +95,8 @@ class TelemetryMiddleware:
     def _page_for(self, request: Any) -> Any:
         if not self._is_page(request):
             return None
-        from django.http import HttpResponse  # noqa: PLC0415  # only where the host has it
-
         page = rendered_metrics(self._watch.metrics().registry, accept=request.headers.get("Accept", ""))
-        return HttpResponse(page.body, status=page.status, headers=dict(page.headers))
+        return _django("http").HttpResponse(page.body, status=page.status, headers=dict(page.headers))
 
 
 def instrument_django(app: Any, **options: Any) -> Any:
@@ -200,15 +199,16 @@ def _route(request: Any) -> str | None:
 
 
 def _options_of_settings() -> dict[str, Any]:
-    from django.conf import settings  # noqa: PLC0415  # only where the host has it
+    return dict(getattr(_django("conf").settings, OPTIONS, {}))
 
-    return dict(getattr(settings, OPTIONS, {}))
+
+def _django(module: str) -> Any:
+    """A module of Django's, which only its users have."""
+    return importlib.import_module(f"django.{module}")
 
 
 def _listen() -> None:
-    from django.core.signals import got_request_exception  # noqa: PLC0415  # only where the host has it
-
-    got_request_exception.connect(_failed, dispatch_uid=DISPATCH_UID)
+    _django("core.signals").got_request_exception.connect(_failed, dispatch_uid=DISPATCH_UID)
 
 
 @guarded(None)

@@ -20,10 +20,10 @@ from opentelemetry.trace import INVALID_SPAN_CONTEXT, NonRecordingSpan, Span, Sp
 from prometheus_client import CollectorRegistry
 
 from anyascope.clock import NS_PER_S, Clock, SystemClock
-from anyascope.sdk import metrics as sdk_metrics
 from anyascope.sdk.authentication import AuthenticationWatch
 from anyascope.sdk.correlation import HEADER, SPAN_ATTRIBUTE, correlation
 from anyascope.sdk.guard import guarded, report_misuse, tell_once
+from anyascope.sdk.metrics import AnyaMetrics, trace_exemplar
 
 UNMATCHED = "unmatched"  # requests for paths that no route has share one label value, whoever scans us
 OTHER_METHOD = "_OTHER"  # OpenTelemetry's word for a method that HTTP does not know; a scanner invents them
@@ -86,13 +86,13 @@ class HttpWatch:
         provider = options.tracer_provider
         self.tracer = trace.get_tracer(TRACER_NAME) if provider is None else provider.get_tracer(TRACER_NAME)
         if options.registry is not None:
-            self._own_metrics: Any = metrics_of(options.registry)
+            self._own_metrics: AnyaMetrics | None = AnyaMetrics.init(options.registry)
         else:
             self._own_metrics = None
 
-    def metrics(self) -> Any:
+    def metrics(self) -> AnyaMetrics:
         """Those of the chosen registry, else the process's own of this moment."""
-        return self._own_metrics or metrics_of(None)
+        return self._own_metrics or AnyaMetrics.global_()
 
     def is_skipped(self, path: str) -> bool:
         """Whether requests for this path are left alone."""
@@ -218,7 +218,7 @@ class Exchange:
         self._settle()
         metrics, exemplar = self._metrics, trace_exemplar_of(self.span)
         method = method_of(self.incoming.method)
-        endpoint = bounded("endpoint", self.route or UNMATCHED)
+        endpoint = metrics.bounded_label("endpoint", self.route or UNMATCHED)
         metrics.http_requests_total.labels(method, endpoint, str(self.status)).inc(exemplar=exemplar)
         metrics.http_request_duration.labels(method, endpoint).observe(self._age_ns() / NS_PER_S, exemplar=exemplar)
         if self.status in self._watch.options.auth_failures and not self._authentication.noted:
@@ -396,35 +396,10 @@ def unsampled(caller: SpanContext) -> Span:
     )
 
 
-# BRIDGE until sdk.metrics has AnyaMetrics and bounded_label: removed with it.
-def metrics_of(registry: CollectorRegistry | None) -> Any:
-    """The metrics of this registry."""
-    anya = getattr(sdk_metrics, "AnyaMetrics", None)
-    if anya is not None:
-        return anya.global_() if registry is None else anya.init(registry)
-    from types import SimpleNamespace  # noqa: PLC0415
-
-    from prometheus_client import REGISTRY  # noqa: PLC0415
-
-    old = sdk_metrics.http_metrics(registry or REGISTRY)
-    return SimpleNamespace(
-        http_requests_total=old.requests,
-        http_request_duration=old.duration,
-        http_active_connections=old.active,
-        registry=registry or REGISTRY,
-    )
-
-
-def bounded(name: str, value: str) -> str:
-    """As a label."""
-    bounded_label = getattr(sdk_metrics, "bounded_label", None)
-    return bounded_label(name, value) if bounded_label else value
-
-
 def trace_exemplar_of(span: Span) -> dict[str, str] | None:
     """`trace_exemplar` of a span that need not be current."""
     with trace.use_span(span, end_on_exit=False, record_exception=False, set_status_on_exception=False):
-        return sdk_metrics.trace_exemplar()
+        return trace_exemplar()
 
 
 def _registry(value: object) -> CollectorRegistry | None:

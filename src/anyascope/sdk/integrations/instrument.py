@@ -34,8 +34,8 @@ _WAYS: dict[tuple[str, str], tuple[str, str]] = {
     ("pkcs11._pkcs11", "lib"): ("pkcs11", "instrument_pkcs11"),
     ("pkcs11.types", "Token"): ("pkcs11", "instrument_pkcs11"),
     ("pkcs11.types", "Session"): ("pkcs11", "instrument_pkcs11"),
-    ("bitcoin.rpc", "BaseProxy"): ("bitcoin", "instrument_bitcoin_rpc"),
-    ("bitcoinrpc.authproxy", "AuthServiceProxy"): ("bitcoin", "instrument_bitcoin_rpc"),
+    ("bitcoin.rpc", "BaseProxy"): ("bitcoin_rpc", "instrument_bitcoin_rpc"),
+    ("bitcoinrpc.authproxy", "AuthServiceProxy"): ("bitcoin_rpc", "instrument_bitcoin_rpc"),
 }
 _KNOWN = (
     "FastAPI, Starlette, Litestar, Flask, Django, aiohttp.web, any ASGI or WSGI application, and clients of httpx, requests, "
@@ -75,7 +75,7 @@ def instrument(thing: T, **options: Any) -> T:
     return instrumented
 
 
-def _way_for(thing: object) -> Callable[..., Any] | None:
+def _way_for(thing: Any) -> Callable[..., Any] | None:
     if isinstance(thing, type):
         return None
     for kind in type(thing).__mro__:
@@ -86,7 +86,7 @@ def _way_for(thing: object) -> Callable[..., Any] | None:
     return _protocol_of(thing)
 
 
-def _protocol_of(thing: object) -> Callable[..., Any] | None:
+def _protocol_of(thing: Any) -> Callable[..., Any] | None:
     """By what its call looks like: `async (scope, receive, send)` is ASGI, `(environ, start_response)` is WSGI."""
     if not callable(thing):
         return None

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
-from collections.abc import Set as AbstractSet
 from typing import Any
 
 from opentelemetry import context as otel_context
@@ -63,7 +62,7 @@ class CorrelationPropagator(TextMapPropagator):
         return otel_context.set_value(CONTEXT_KEY, found[0], base) if found else base
 
     @property
-    def fields(self) -> AbstractSet[str]:
+    def fields(self) -> set[str]:
         return {HEADER}
 
 
@@ -179,11 +178,10 @@ def instrument_engine(engine: Any, *, tracer_provider: TracerProvider | None = N
     if module is None or any(_is_of(one, _HOME) for one in real.dispatch.before_cursor_execute):
         return engine
     from opentelemetry import metrics, trace  # noqa: PLC0415  # beside the instrumentation that needs them
-    from opentelemetry.instrumentation.sqlalchemy.engine import EngineTracer  # noqa: PLC0415
 
     tracer = trace.get_tracer(f"{_HOME}.sqlalchemy", tracer_provider=tracer_provider)
     usage = metrics.get_meter(f"{_HOME}.sqlalchemy").create_up_down_counter("db.client.connections.usage")
-    EngineTracer(tracer, real, usage)
+    importlib.import_module(f"{_HOME}.sqlalchemy.engine").EngineTracer(tracer, real, usage)
     return engine
 
 
@@ -200,10 +198,10 @@ def instrument_channel(channel: Any, *, tracer_provider: TracerProvider | None =
     module = _instrumentation("grpc", "grpc")
     if module is None or _is_of(channel, _HOME):
         return channel
-    import grpc  # noqa: PLC0415  # only where the host has it
-
     carry_correlation()
-    return grpc.intercept_channel(channel, module.client_interceptor(tracer_provider=tracer_provider))
+    return importlib.import_module("grpc").intercept_channel(
+        channel, module.client_interceptor(tracer_provider=tracer_provider)
+    )
 
 
 def _listeners(session: Any) -> list[Any]:

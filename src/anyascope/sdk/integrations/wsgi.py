@@ -182,9 +182,7 @@ def path_of(environ: Environ) -> str:
 def incoming_of(environ: Environ) -> Incoming:
     """What the WSGI environ says of a request."""
     headers = {
-        name[5:].replace("_", "-").lower(): str(value)
-        for name, value in environ.items()
-        if isinstance(name, str) and name.startswith("HTTP_")
+        name[5:].replace("_", "-").lower(): str(value) for name, value in environ.items() if name.startswith("HTTP_")
     }
     port = str(environ.get("SERVER_PORT", ""))
     return Incoming(
