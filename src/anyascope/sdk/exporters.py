@@ -1,4 +1,4 @@
-"""Where telemetry goes and how it travels: what an endpoint means for each protocol, and the log exporter."""
+"""Where telemetry goes and how it travels: what an endpoint means for each protocol and signal."""
 
 from __future__ import annotations
 
@@ -7,16 +7,15 @@ from collections.abc import Mapping
 from enum import Enum
 from urllib.parse import urlsplit
 
-from opentelemetry.sdk._logs.export import LogRecordExporter
-
-from anyascope.sdk.delivery import Format, Target, Transport, door_log_exporter, open_door
+from anyascope.sdk.delivery import Format, Target, Transport
+from anyascope.sdk.guard import quoted
 
 EXPORT_TIMEOUT_S = 5  # a black-holed server holds the background thread no longer, and never the host
 DEFAULT_ENDPOINT = "http://127.0.0.1:4318"
 OFF = "off"  # an endpoint to which nothing is sent
+_SIGNALS = ("traces", "logs", "metrics")
 JAEGER_PATH = "/api/traces"
 _ENDPOINT_CHARS_MAX = 2_048  # longer than any address that people write
-_QUOTED_CHARS_MAX = 80  # of an argument that a message quotes
 
 
 class Protocol(Enum):
@@ -43,8 +42,7 @@ def parse_protocol(name: object) -> Protocol:
     known = {protocol.value: protocol for protocol in Protocol}
     if isinstance(name, str) and name in known:
         return known[name]
-    got = repr(name[:_QUOTED_CHARS_MAX]) if isinstance(name, str) else f"a {type(name).__name__}"
-    raise ValueError(f"protocol must be one of {', '.join(known)}, got {got}")
+    raise ValueError(f"protocol must be one of {', '.join(known)}, got {quoted(name)}")
 
 
 def target_of(
@@ -74,6 +72,8 @@ def target_of(
 
     Source: OpenTelemetry protocol exporter specification, "Configuration options".
     """
+    # The environment's address of one signal is meant as it is, a common one is a base.
+    is_whole = not endpoint and bool(os.environ.get(f"OTEL_EXPORTER_OTLP_{signal.upper()}_ENDPOINT"))
     given = endpoint or _environment_endpoint(signal, protocol)
     scheme, where, path = _split(given or _DEFAULT_ENDPOINTS[protocol])
     sent = {} if protocol is Protocol.JAEGER_THRIFT_HTTP else _environment_headers(signal)
@@ -82,7 +82,7 @@ def target_of(
         sent["authorization"] = f"Bearer {token}"
     ca_file = ca_file or _environment(signal, "CERTIFICATE")
     return Target(
-        _url(signal, protocol, scheme=scheme, where=where, path=path, has_ca=bool(ca_file)),
+        _url(signal, protocol, scheme=scheme, where=where, path=path, has_ca=bool(ca_file), is_whole=is_whole),
         headers=sent,
         format=Format.JAEGER if protocol is Protocol.JAEGER_THRIFT_HTTP else Format.OTLP,
         transport=Transport.GRPC if protocol is Protocol.OTLP_GRPC else Transport.HTTP,
@@ -93,10 +93,11 @@ def target_of(
     )
 
 
-def _url(signal: str, protocol: Protocol, *, scheme: str, where: str, path: str, has_ca: bool) -> str:
+def _url(signal: str, protocol: Protocol, *, scheme: str, where: str, path: str, has_ca: bool, is_whole: bool) -> str:
     match protocol:
         case Protocol.OTLP_HTTP:
-            return signal_url(f"{scheme or 'http'}://{where}{path}", signal)
+            base = f"{scheme or 'http'}://{where}{path}"
+            return base if is_whole else signal_url(base, signal)
         case Protocol.JAEGER_THRIFT_HTTP:
             return f"{scheme or 'http'}://{where}{path if path.strip('/') else JAEGER_PATH}"
         case Protocol.OTLP_GRPC:
@@ -105,22 +106,10 @@ def _url(signal: str, protocol: Protocol, *, scheme: str, where: str, path: str,
 
 
 def signal_url(endpoint: str, signal: str) -> str:
-    """The address of one signal under a base address; a full one stays as it is."""
+    """The address of one signal under a base address; a whole one of any signal is taken for what stands before it."""
     base = endpoint.rstrip("/")
-    return base if base.endswith(f"/v1/{signal}") else f"{base}/v1/{signal}"
-
-
-def log_exporter(endpoint: str, *, protocol: str, token: str) -> LogRecordExporter:
-    """Sends log records to `endpoint`.
-
-    Raises:
-        ValueError: the protocol is unknown, or carries no logs.
-    """
-    chosen = parse_protocol(protocol)
-    if chosen is Protocol.JAEGER_THRIFT_HTTP:
-        raise ValueError("Jaeger takes traces only: logs are not sent")
-    target = target_of("logs", protocol=chosen, endpoint=endpoint, token=token)
-    return door_log_exporter(open_door("logs", target), open_door("audit", target))
+    before, version, last = base.rpartition("/v1/")
+    return f"{before if version and last in _SIGNALS else base}/v1/{signal}"
 
 
 def _split(endpoint: str) -> tuple[str, str, str]:
@@ -129,7 +118,7 @@ def _split(endpoint: str) -> tuple[str, str, str]:
     parts = urlsplit(text if "://" in text else f"//{text}")
     _ = parts.port  # raises where it is not a number below 65,536
     if len(text) > _ENDPOINT_CHARS_MAX or parts.scheme not in ("", "http", "https") or not parts.hostname:
-        raise ValueError(f"endpoint must be an address such as {DEFAULT_ENDPOINT}, got {text[:_QUOTED_CHARS_MAX]!r}")
+        raise ValueError(f"endpoint must be an address such as {DEFAULT_ENDPOINT}, got {quoted(text)}")
     return parts.scheme, parts.netloc, f"{parts.path.rstrip('/')}{'?' + parts.query if parts.query else ''}"
 
 

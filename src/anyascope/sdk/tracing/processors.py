@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-
 from opentelemetry.context import Context
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
 
@@ -33,7 +31,6 @@ class ServiceProcessor(CorrelationProcessor):
 
     def __init__(self) -> None:
         self._next: SpanProcessor | None = None
-        self._lock = threading.Lock()
 
     @guarded(None)
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:
@@ -49,7 +46,7 @@ class ServiceProcessor(CorrelationProcessor):
     @guarded(None)
     def shutdown(self) -> None:
         """Send what waits, and nothing more until the next `lead_to`."""
-        former = self._take(None)
+        former = self.lead_to(None)
         if former is not None:
             former.shutdown()
 
@@ -61,13 +58,5 @@ class ServiceProcessor(CorrelationProcessor):
 
     def lead_to(self, following: SpanProcessor | None) -> SpanProcessor | None:
         """Hand finished spans to `following` from now on; gives the one that had them until now, for its `shutdown`."""
-        return self._take(following)
-
-    def after_fork(self) -> None:
-        """A lock that another thread of the parent may have held."""
-        self._lock = threading.Lock()
-
-    def _take(self, following: SpanProcessor | None) -> SpanProcessor | None:
-        with self._lock:
-            former, self._next = self._next, following
+        former, self._next = self._next, following
         return former

@@ -42,9 +42,11 @@ class ServiceTracerProvider(TracerProvider):
         self.service_sampler = ServiceSampler(settings.sample_ratio, limits=self._limits)
         self.road = ServiceProcessor()
         self._handed_out: weakref.WeakSet[Tracer] = weakref.WeakSet()
+        self._settings = settings
         super().__init__(resource=_resource(settings), sampler=self.service_sampler, span_limits=self._limits)
         self.add_span_processor(self.road)
         _providers.add(self)
+        _at_fork(self)
 
     def get_tracer(self, *args: Any, **kwargs: Any) -> trace.Tracer:
         """OpenTelemetry's own; the SDK remembers whom to tell of new settings."""
@@ -58,13 +60,13 @@ class ServiceTracerProvider(TracerProvider):
         self._limits.max_events = settings.max_events
         self._limits.max_span_attributes = settings.max_attributes
         self.service_sampler.keep(settings.sample_ratio)
+        self._settings = settings
         self._become(_resource(settings))
 
+    @guarded(None)
     def after_fork(self) -> None:
-        """A child is an instance of its own."""
-        self.road.after_fork()
-        if "service.instance.id" not in os.environ.get("OTEL_RESOURCE_ATTRIBUTES", ""):
-            self._become(self.resource.merge(_instance()))
+        """A child is an instance of its own, unless the operator named it."""
+        self._become(_resource(self._settings))
 
     def _become(self, resource: Resource) -> None:
         self._resource = resource
@@ -231,19 +233,23 @@ def _resource(settings: TracingSettings) -> Resource:
     return service_resource(settings.service, environment=settings.environment, version=settings.version)
 
 
-def _instance() -> Resource:
-    fresh = Resource.create({})
-    names = ("service.instance.id", "process.pid")
-    return Resource({name: fresh.attributes[name] for name in names if name in fresh.attributes})
+def _at_fork(provider: ServiceTracerProvider) -> None:
+    """Tell this provider of forks, after OpenTelemetry's own handler, whose instance id would hide the operator's."""
+    after_fork = weakref.WeakMethod(provider.after_fork)
+
+    def in_child() -> None:
+        tell = after_fork()
+        if tell is not None:
+            tell()
+
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=in_child)
 
 
-@guarded(None)
-def _in_child() -> None:
+def _unlock() -> None:
     global _lock  # noqa: PLW0603  # another thread of the parent may have held it
     _lock = threading.RLock()
-    for provider in list(_providers):
-        provider.after_fork()
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_in_child)
+    os.register_at_fork(after_in_child=_unlock)

@@ -176,7 +176,7 @@ class RemoteControl:
             self._failures = 0
         except Exception as error:  # noqa: BLE001  # whatever an HTTP library or a strange answer raises
             self._failures += 1
-            tell_once("asking the server for settings", type(error)(str(error)[:200]) if error.args else error)
+            tell_once("asking the server for settings", error)
         wait_s = min(self._options.every_s * 2.0 ** min(self._failures, 16), max(WAIT_S_MAX, self._options.every_s))
         return wait_s * self._random.uniform(1 - SPREAD, 1 + SPREAD)
 
@@ -235,15 +235,19 @@ def _fetcher(options: RemoteOptions) -> Fetch:
         arguments: dict[str, Any] = {"verify": options.ca_file or True}
         if options.cert_file:
             arguments["cert"] = (options.cert_file, options.key_file) if options.key_file else options.cert_file
-        with requests.get(
-            url,
-            headers={**options.headers, **headers},
-            timeout=TIMEOUT_S,
-            stream=True,
-            allow_redirects=False,  # a token must not follow to another host
-            **arguments,
-        ) as response:
-            body = response.raw.read(ANSWER_BYTES_MAX, decode_content=True) if response.status_code == 200 else b""
-            return Answer(response.status_code, response.headers.get("etag", ""), body)
+        try:
+            with requests.get(
+                url,
+                headers={**options.headers, **headers},
+                timeout=TIMEOUT_S,
+                stream=True,
+                allow_redirects=False,  # a token must not follow to another host
+                **arguments,
+            ) as response:
+                body = response.raw.read(ANSWER_BYTES_MAX, decode_content=True) if response.status_code == 200 else b""
+                return Answer(response.status_code, response.headers.get("etag", ""), body)
+        except requests.RequestException as error:
+            # Its own text names an object in memory: it would be told anew each time.
+            raise ConnectionError(type(error).__name__) from error
 
     return fetch

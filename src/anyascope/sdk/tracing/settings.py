@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypedDict
 
 from anyascope.sdk.delivery import Target
 from anyascope.sdk.exporters import OFF, parse_protocol, target_of
-from anyascope.sdk.guard import report_misuse
+from anyascope.sdk.guard import quoted, report_misuse
+from anyascope.sdk.options import checked_flag, checked_headers, checked_optional, checked_text
 from anyascope.sdk.tracing.remote import RemoteOptions, remote_options
 
 DEFAULT_SERVICE = "anya-core"
@@ -17,8 +17,7 @@ DEFAULT_ENVIRONMENT = "production"
 SAMPLE_RATIO = 1.0
 EVENTS_MAX = 64  # of one span; more are dropped, the oldest first, and counted
 ATTRIBUTES_MAX = 32  # of one span; more are left out, ours last, and counted
-NAME_CHARS_MAX = 255  # of a service, environment or version: what stores of traces index whole
-_QUOTED_CHARS_MAX = 80  # of an argument that a message quotes
+COUNT_MAX = 100_000  # of events or attributes of one span; with more it would not fit a body that receivers take
 
 
 class TracingOptions(TypedDict, total=False):
@@ -103,44 +102,28 @@ def checked_settings(
         max_attributes=checked_count("max_attributes_per_span", max_attributes, ATTRIBUTES_MAX),
         propagators=_checked_propagators(options.get("propagators")),
         remote=_checked_remote(options, target=target, service=service),
-        is_global=_checked_flag("set_global", options.get("set_global", True), default=True),
+        is_global=checked_flag("set_global", options.get("set_global", True), default=True),
     )
-
-
-def checked_text(name: str, value: object, default: str, *, may_be_empty: bool = False) -> str:
-    """`value` where it is a text of at most `NAME_CHARS_MAX` characters."""
-    if isinstance(value, str) and len(value) <= NAME_CHARS_MAX and (value.strip() or may_be_empty):
-        return value.encode("utf-8", "replace").decode("utf-8")  # a lone surrogate cannot be sent
-    report_misuse(
-        f"{name} must be a text of 1 to {NAME_CHARS_MAX} characters, got {quoted(value)}; {default!r} is used"
-    )
-    return default
 
 
 def checked_ratio(value: object, default: float = SAMPLE_RATIO) -> float:
     """`value` where it is a number from 0 to 1; the nearer bound where it is beyond them."""
-    if isinstance(value, (int, float)) and not isinstance(value, bool) and not math.isnan(value):
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
         if 0 <= value <= 1:
             return float(value)
-        nearest = 0.0 if value < 0 else 1.0
-        report_misuse(f"sample_ratio must be from 0 to 1, got {quoted(value)}; {nearest} is used")
-        return nearest
+        if value < 0 or value > 1:  # not so NaN
+            nearest = 0.0 if value < 0 else 1.0
+            report_misuse(f"sample_ratio must be from 0 to 1, got {quoted(value)}; {nearest} is used")
+            return nearest
     report_misuse(f"sample_ratio must be a number from 0 to 1, got {quoted(value)}; {default} is used")
     return default
 
 
 def checked_count(name: str, value: object, default: int) -> int:
-    """`value` where it is a whole number that is not negative."""
-    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+    """`value` where it is a whole number from 0 to `COUNT_MAX`."""
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= COUNT_MAX:
         return value
-    report_misuse(f"{name} must be a whole number of 0 or more, got {quoted(value)}; {default} is used")
-    return default
-
-
-def _checked_flag(name: str, value: object, *, default: bool) -> bool:
-    if isinstance(value, bool):
-        return value
-    report_misuse(f"{name} must be True or False, got {quoted(value)}; {default} is used")
+    report_misuse(f"{name} must be a whole number from 0 to {COUNT_MAX}, got {quoted(value)}; {default} is used")
     return default
 
 
@@ -155,27 +138,6 @@ def _checked_propagators(value: object) -> tuple[str, ...] | None:
     return None
 
 
-def _checked_headers(value: object) -> dict[str, str]:
-    """The headers; a wrong one is never quoted, since tokens stand here."""
-    if value is None:
-        return {}
-    if isinstance(value, Mapping):
-        found = {name: text for name, text in value.items() if isinstance(name, str) and isinstance(text, str)}
-        if len(found) < len(value):
-            report_misuse(f"headers must be texts: {len(value) - len(found)} of {len(value)} are left out")
-        return found
-    report_misuse(f"headers must be a mapping of texts to texts, got a {type(value).__name__}; it is ignored")
-    return {}
-
-
-def _checked_optional(name: str, value: object) -> str:
-    """A text; "" for None and for what is none, which is not quoted: it may be a secret."""
-    if value is None or isinstance(value, str):
-        return value or ""
-    report_misuse(f"{name} must be a text, got a {type(value).__name__}; it is ignored")
-    return ""
-
-
 def _checked_target(protocol: object, endpoint: object, options: TracingOptions) -> Target | None:
     """Where spans go; None, after a report, where that cannot be known: nothing is guessed, nothing is sent."""
     if isinstance(endpoint, str) and endpoint.strip().lower() == OFF:
@@ -183,9 +145,9 @@ def _checked_target(protocol: object, endpoint: object, options: TracingOptions)
     if endpoint is not None and not isinstance(endpoint, str):
         report_misuse(f"endpoint must be a text, got {quoted(endpoint)}; no spans are sent")
         return None
-    files = {name: _checked_optional(name, options.get(name)) for name in ("ca_file", "cert_file", "key_file")}
-    token = _checked_optional("token", options.get("token"))
-    headers = _checked_headers(options.get("headers"))
+    files = {name: checked_optional(name, options.get(name)) for name in ("ca_file", "cert_file", "key_file")}
+    token = checked_optional("token", options.get("token"))
+    headers = checked_headers(options.get("headers"))
     try:
         return target_of(
             "traces", protocol=parse_protocol(protocol), endpoint=endpoint, token=token, headers=headers, **files
@@ -197,23 +159,10 @@ def _checked_target(protocol: object, endpoint: object, options: TracingOptions)
 
 def _checked_remote(options: TracingOptions, *, target: Target | None, service: str) -> RemoteOptions | None:
     """Where settings are asked for; None where nobody wants that, or after a report where it cannot be known."""
-    if not _checked_flag("remote_settings", options.get("remote_settings", False), default=False):
+    if not checked_flag("remote_settings", options.get("remote_settings", False), default=False):
         return None
-    endpoint = _checked_optional("settings_endpoint", options.get("settings_endpoint"))
+    endpoint = checked_optional("settings_endpoint", options.get("settings_endpoint"))
     found = remote_options(target, service, endpoint=endpoint)
     if found is None:
         report_misuse("remote_settings needs settings_endpoint, anyascope's base address such as http://127.0.0.1:9470")
     return found
-
-
-def quoted(value: object) -> str:
-    """A value as a message may show it, whatever it is."""
-    try:
-        text = (
-            repr(value)
-            if isinstance(value, (str, int, float, bool, bytes, type(None)))
-            else f"a {type(value).__name__}"
-        )
-    except Exception:  # noqa: BLE001  # a subclass of the host's; also an int with too many digits
-        text = f"a {type(value).__name__}"
-    return text if len(text) <= _QUOTED_CHARS_MAX else f"{text[:_QUOTED_CHARS_MAX]}…"
