@@ -18,10 +18,10 @@ from anyascope.model.attributes import Attributes, AttributeValue, Resource
 from anyascope.model.labels import Labels, labels_of
 from anyascope.model.logs import LogBatch
 from anyascope.model.traces import SpanBatch, SpanEvent, SpanLink
-from anyascope.redact.finders import FINDERS, GATES, KINDS, Finder, mark
-from anyascope.redact.names import is_harmless, looks_like_token, secrecy_of
-
-DEPTH_MAX = 32  # of structured values; what lies deeper is replaced whole
+from anyascope.redact.gates import GATES
+from anyascope.redact.names import secrecy_of
+from anyascope.redact.text import KINDS, clean
+from anyascope.redact.values import clean_value
 
 _SEPARATOR = "\0"  # between joined texts: no scan matches across it
 _STRUCTURED = frozenset((list, dict, bytes, tuple))
@@ -41,11 +41,10 @@ class Redactor:
 
     def text(self, text: str) -> str:
         """The text without secrets."""
-        data = text.encode("utf-8", "surrogatepass")
-        for finder in FINDERS:
-            if finder.scan.search(data) is not None:
-                text = self._clean(finder, text)
-        return text
+        cleaned, kinds = clean(text)
+        for kind in kinds:
+            self._note(kind)
+        return cleaned
 
     def texts(self, texts: Sequence[str]) -> dict[int, str]:
         """Position -> clean text, only of those that held a secret."""
@@ -54,7 +53,7 @@ class Redactor:
 
     def attributes(self, attributes: Attributes) -> dict[str, AttributeValue]:
         """The same attributes, with neither secrets in values nor values under secret names."""
-        return {name: self._value(name, value, 0) for name, value in attributes.items()}
+        return {name: clean_value(name, value, self._note) for name, value in attributes.items()}
 
     def labels(self, sets: Sequence[Labels]) -> dict[int, Labels]:
         """Position -> clean label set, only of those that held a secret."""
@@ -65,7 +64,7 @@ class Redactor:
         found: dict[int, Labels] = {}
         for row, labels in enumerate(sets):
             clean = labels_of(
-                (name, str(self._by_name(name, value)) if name in secret else replaced.get(value, value))
+                (name, str(clean_value(name, value, self._note)) if name in secret else replaced.get(value, value))
                 for name, value in labels
             )
             if clean != labels:
@@ -77,7 +76,7 @@ class Redactor:
         for row, text in self.texts(batch.bodies).items():
             batch.bodies[row] = text
         for row, value in batch.body_values.items():
-            batch.body_values[row] = self._value("", value, 0)
+            batch.body_values[row] = clean_value("", value, self._note)
         self._column(batch.attributes)
         batch.resources[:] = [self._resource(resource) for resource in batch.resources]
 
@@ -134,56 +133,8 @@ class Redactor:
                     for name, value in entry.items()
                 }
 
-    def _value(self, name: str, value: AttributeValue, depth: int) -> AttributeValue:
-        clean: AttributeValue
-        is_secret = secrecy_of(name) != "" and value.__class__ not in _STRUCTURED
-        match value:
-            case _ if is_secret:
-                clean = self._by_name(name, value)
-            case str():
-                clean = self.text(value)
-            case bytes():
-                clean = self._bytes(value)
-            case list() | tuple() if depth < DEPTH_MAX:
-                clean = self._list(name, value, depth)
-            case dict() if depth < DEPTH_MAX:
-                clean = {key: self._value(key, item, depth + 1) for key, item in value.items()}
-            case list() | tuple() | dict():  # too deep to look into
-                clean = mark("name")
-            case _:
-                clean = value
-        return clean
-
-    def _list(self, name: str, values: Sequence[AttributeValue], depth: int) -> AttributeValue:
-        if values and all(isinstance(value, str) for value in values):
-            # A seed phrase may come as a list of its words.
-            joined = " ".join(value for value in values if isinstance(value, str))
-            clean = self.text(joined)
-            if clean != joined and all(self.text(str(value)) == value for value in values):
-                return [clean]
-        return [self._value(name, value, depth + 1) for value in values]
-
-    def _bytes(self, value: bytes) -> AttributeValue:
-        text = value.decode("utf-8", "replace")
-        clean = self.text(text)
-        return value if clean == text else clean.encode()
-
-    def _by_name(self, name: str, value: AttributeValue) -> AttributeValue:
-        """What may be kept of a value whose name says that it is secret."""
-        if value is None or isinstance(value, bool):
-            return value
-        if secrecy_of(name) == "token" and not (isinstance(value, str) and looks_like_token(value)):
-            return self.text(value) if isinstance(value, str) else value
-        if isinstance(value, str) and is_harmless(value):
-            return value
-        self._found["name"].inc()
-        return mark("name")
-
-    def _clean(self, finder: Finder, text: str) -> str:
-        clean = finder.clean(text)
-        if clean != text:
-            self._found[finder.kind].inc()
-        return clean
+    def _note(self, kind: str) -> None:
+        self._found[kind].inc()
 
     def _replacements(self, texts: Iterable[str]) -> Mapping[str, str]:
         """Text -> clean text, of those that held a secret."""
@@ -203,7 +154,7 @@ def _suspects(texts: Sequence[str]) -> set[int]:
     ends: list[int] | None = None
     for gate in GATES:
         at = 0
-        while (found := gate.scan.search(data, at)) is not None:
+        while (found := gate.search(data, at)) is not None:
             if ends is None:
                 ends = _ends(texts)
             row = bisect_right(ends, found.start())

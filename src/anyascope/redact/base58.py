@@ -1,25 +1,42 @@
-"""Private keys in base 58: WIF, extended keys, BIP 38."""
+"""Private keys in base 58: WIF, BIP 38, mini keys."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from hashlib import sha256
+
+from anyascope.redact.spans import Span
 
 ALPHABET = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 WIF_CHARS = (51, 52)  # of 37 bytes (uncompressed) and 38 bytes (compressed)
 BIP38_CHARS = 58
-GLUED_CHARS_MAX = 12  # how far into a longer run a key is looked for: a name that stands before or after it
+MINI_CHARS = (22, 26, 30)  # Casascius' coins, in the order of their series
+RUN_CHARS_MIN = WIF_CHARS[0]
+# Of windows in one run whose checksum is computed, 5 µs each. Chance gives one in 300 characters: who has more than this has
+# built the run so that we are busy, and loses it whole.
+TRIES_MAX = 256
+
+# A key may be folded: a line break with indentation or quotation between any two of its characters.
+FOLD = r"(?:[\r\n][\r\n\t >|]{0,16})"
 
 _DIGITS = {character: value for value, character in enumerate(ALPHABET)}
-_RUN_MIN = WIF_CHARS[0]
-# A key may be folded: a line break, real or escaped, with indentation between any two of its characters.
-FOLD = r"(?:\\r|\\n|[\r\n][\r\n\t >]{0,16})"
-_RUN = re.compile(rf"[{ALPHABET}](?:{FOLD}?+[{ALPHABET}]){{{_RUN_MIN - 1},}}+")
+_B58 = f"[{ALPHABET}]"
+_RUN = re.compile(rf"{_B58}{{{RUN_CHARS_MIN},}}+")
+_FOLDED_RUN = re.compile(rf"{_B58}(?:{FOLD}?+{_B58}){{{RUN_CHARS_MIN - 1},}}+")
 _FOLDS = re.compile(FOLD)
-# How the version byte shows in the first two characters, by length: Bitcoin, its test networks, Litecoin, Dogecoin.
-_HEADS = {51: re.compile(r"5[HJK]|9[1-3]|6[u-w]|6[J-L]"), 52: re.compile(r"K[w-z]|L[1-5]|c[M-W]|T[3-9A-B]|Q[N-X]")}
+# How the version byte shows in the first two characters: Bitcoin, its test networks, Litecoin, Dogecoin; `6P` is BIP 38.
+_HEADS = re.compile(
+    r"(?=(?P<u>5[HJK]|9[1-3]|6[u-w]|6[J-L])|(?P<c>K[w-z]|L[1-5]|c[M-W]|T[3-9A-B]|Q[N-X])|(?P<b>6P))"
+)
+HEADS_IN_RUN = re.compile(
+    f"5[HJK]{_B58}{{49}}|9[1-3]{_B58}{{49}}|6(?:[u-wJ-L]{_B58}{{49}}|P{_B58}{{56}})|K[w-z]{_B58}{{50}}|L[1-5]{_B58}{{50}}|"
+    f"c[M-W]{_B58}{{50}}|T[3-9AB]{_B58}{{50}}|Q[N-X]{_B58}{{50}}".encode()
+)
+_SIZES = {"u": WIF_CHARS[0], "c": WIF_CHARS[1], "b": BIP38_CHARS}
 _VERSIONS = frozenset((0x80, 0xEF, 0xB0, 0x9E))  # the same networks' version bytes
 _BIP38_PREFIXES = (b"\x01\x42", b"\x01\x43")
+_MINI = re.compile(rf"(?<![A-Za-z0-9])S(?:{_B58}{{21}}|{_B58}{{25}}|{_B58}{{29}})(?![A-Za-z0-9])")
 
 
 def decode_check(text: str) -> bytes | None:
@@ -41,40 +58,66 @@ def is_private_key(text: str) -> bool:
 
     Source: Bitcoin's "Wallet import format"; BIP 38.
     """
-    if len(text) == BIP38_CHARS and text.startswith("6P"):
-        payload = decode_check(text)
-        return payload is not None and payload.startswith(_BIP38_PREFIXES)
-    head = _HEADS.get(len(text))
-    if head is None or head.match(text) is None:
-        return False
-    payload = decode_check(text)
-    return payload is not None and len(payload) in (33, 34) and payload[0] in _VERSIONS
+    head = _HEADS.match(text)
+    return head is not None and len(text) == _size(head) and _is_key(text)
 
 
-def replace_private_keys(text: str, mark: str) -> str:
-    """The text with `mark` in place of each private key."""
-    return _RUN.sub(lambda found: _clean_run(found.group(), mark), text)
+def find_private_keys(text: str) -> Iterator[Span]:
+    """Where WIF and BIP 38 keys stand, wherever in a run of base 58 they begin."""
+    for run in _RUN.finditer(text):
+        yield from _keys_in(run.group(), range(run.start(), run.end() + 1))
+    if "\n" in text or "\r" in text:
+        yield from _folded_keys(text)
 
 
-def _clean_run(run: str, mark: str) -> str:
-    whole = _FOLDS.sub("", run)
-    span = _find_key(whole)
-    if span is None:
-        return run
-    start, end = span
-    if len(whole) != len(run):
-        # Where exactly the folds stood no longer matters: the run is a key and little else.
-        return mark
-    return f"{run[:start]}{mark}{run[end:]}"
+def find_mini_keys(text: str) -> Iterator[Span]:
+    """Where mini private keys stand: a word on its own whose digest with a question mark begins with a zero byte.
+
+    One word in 256 of the right length and first letter does; one without digits is taken for a name.
+
+    Source: Bitcoin wiki, "Mini private key format".
+    """
+    for found in _MINI.finditer(text):
+        key = found.group()
+        if any(map(str.isdigit, key)) and sha256(f"{key}?".encode()).digest()[0] == 0:
+            yield Span(found.start(), found.end(), "mini_key")
 
 
-def _find_key(run: str) -> tuple[int, int] | None:
-    for size in (*WIF_CHARS, BIP38_CHARS):
-        last = len(run) - size
-        if last < 0:
+def _folded_keys(text: str) -> Iterator[Span]:
+    for run in _FOLDED_RUN.finditer(text):
+        whole = run.group()
+        if _FOLDS.search(whole) is None:
             continue
-        near = range(min(last, GLUED_CHARS_MAX) + 1)
-        for start in (*near, *range(max(last - GLUED_CHARS_MAX, near.stop), last + 1)):
-            if is_private_key(run[start : start + size]):
-                return start, start + size
-    return None
+        places = [run.start() + at for at, character in enumerate(whole) if character in _DIGITS]
+        joined = "".join(character for character in whole if character in _DIGITS)
+        yield from _keys_in(joined, [*places, run.end()])
+
+
+def _keys_in(run: str, places: range | list[int]) -> Iterator[Span]:
+    """Keys in a run; `places` has where each of its characters stands, and where the run ends."""
+    tries = 0
+    for head in _HEADS.finditer(run):
+        start, size = head.start(), _size(head)
+        if start + size > len(run):
+            continue
+        tries += 1
+        if tries > TRIES_MAX:
+            yield Span(places[0], places[-1], "wif")
+            return
+        if _is_key(run[start : start + size]):
+            yield Span(places[start], places[start + size - 1] + 1, "wif")
+
+
+def _size(head: re.Match[str]) -> int:
+    assert head.lastgroup is not None
+    return _SIZES[head.lastgroup]
+
+
+def _is_key(text: str) -> bool:
+    payload = decode_check(text)
+    if payload is None:
+        return False
+    if len(text) == BIP38_CHARS:
+        return payload.startswith(_BIP38_PREFIXES)
+    return len(payload) in (33, 34) and payload[0] in _VERSIONS
+

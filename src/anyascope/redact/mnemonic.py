@@ -1,48 +1,212 @@
-"""Seed phrases: every run of twelve or more words of BIP 39's English list.
+"""Seed phrases: whole runs of words of BIP 39's lists, in all their languages.
 
-Whether the phrase's own checksum holds is not asked: a window that holds it by chance would leave words of the true phrase
-behind, and a phrase with one word wrong is still a secret.
+A run of twelve or more words of one list goes as a whole, unless it reads as a sentence and nothing says that it is a phrase:
+neither a window of it whose checksum holds (BIP 39, Electrum, lnd's aezeed) nor a telling word before it (`seed`, `recovery
+words`). In a telling place words that are in no list are overlooked, one in six: a phrase with a typing error is a secret
+still.
+
+Never are words of a run left over: a window that passes the short checksum by chance would leave words of the true phrase.
 """
 
 from __future__ import annotations
 
-from importlib import resources
+import hmac
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from hashlib import sha256
+from typing import NamedTuple
 
-import re2
+from anyascope.redact.spans import Span
+from anyascope.redact.words import LANGUAGES, all_words, folded, latin_words, numbers_of
 
-WORDS_MIN = 12  # BIP 39's shortest phrase
+SIZES = (12, 15, 18, 21, 24)  # words of a phrase
+WORDS_MIN = SIZES[0]
+PROSE_WORDS_MAX = 30  # nobody speaks more words of one list in a row; checking all windows of a longer run takes too long
 SEPARATOR_CHARS_MAX = 24  # between two words: quotes, commas, numbering, a line break with indentation
-_MEMORY_BYTES_MAX = 64 * 1024 * 1024  # for the automaton; 20 MB were used on hostile texts
+TELLING_CHARS_MAX = 64  # between a telling word and the phrase that it tells of
+STRANGE_WORDS_SHARE = 6  # in a telling place one word of six may be in no list
 
+_WORD = re.compile(r"[^\W\d_](?:[^\W\d_]|[\u0300-\u036f\u3099\u309a])*")
+_PROBE_EVERY = 4  # of twelve words in a row three are probed, whatever the first
+_PROBED = b"\1" * (WORDS_MIN // _PROBE_EVERY)
 
-def words() -> tuple[str, ...]:
-    """BIP 39's English list: 2048 words, sorted."""
-    return tuple(resources.files("anyascope.redact").joinpath("bip39_english.txt").read_text("ascii").split())
-
-
-def _options() -> re2.Options:
-    options = re2.Options()
-    options.max_mem = _MEMORY_BYTES_MAX
-    options.log_errors = False
-    options.encoding = re2.Options.Encoding.LATIN1  # bytes as they are; the words are ASCII
-    return options
-
-
-# Escaped line breaks (`\n`) and percent signs with two digits (`%20`) part words as blanks do.
-_SEPARATOR = rf"(?:[^a-z%\\\x00]|\\[nrt]|\\[^nrta-z]|%[0-9a-f]{{2}}){{1,{SEPARATOR_CHARS_MAX}}}"
-_WORD = "(?:" + "|".join(words()) + ")"
-PHRASE = re2.compile(
-    rf"(?i)(?:^|[^a-z])((?:{_WORD}{_SEPARATOR}){{{WORDS_MIN - 1},}}{_WORD})(?:$|[^a-z])".encode(), _options()
+_TELLING = re.compile(
+    r"seed|mnemonic|recover|back[ -]?up|phrase|words|bip[ _-]?(?:0?39|32|44|84)|secret|passwor[dt]|passphrase|xprv", re.IGNORECASE
 )
+_TELLING_WORDS = frozenset(
+    b"seed seeds mnemonic mnemonics phrase phrases recovery backup words seedphrase seedwords walletseed hdseed "
+    b"mnemonicphrase mnemonicwords recoveryphrase recoverywords backupwords backupphrase secretrecoveryphrase".split()
+)
+_STOP = re.compile(r"[,;.!?](?!\d)")
+_CRC32C_POLYNOMIAL = 0x82F63B78  # CRC-32C, reflected
+_AEZEED_WORDS, _AEZEED_DATA_BYTES = 24, 29
+_ELECTRUM_VERSIONS = ("01", "100", "101", "102")
 
 
-def replace_phrases(text: str, mark: str) -> str:
-    """The text with `mark` in place of each run of words."""
-    data = text.encode("utf-8", "surrogatepass")
-    pieces: list[bytes] = []
-    after = 0
-    while (found := PHRASE.search(data, after)) is not None:
-        pieces += (data[after : found.start(1)], mark.encode())
-        after = found.end(1)
-    pieces.append(data[after:])
-    return b"".join(pieces).decode("utf-8", "surrogatepass")
+class _Token(NamedTuple):
+    start: int
+    end: int
+    word: str
+
+
+def may_hold_phrase(text: str, tokens: list[bytes]) -> bool:
+    """Whether a close look is worth its time; never False where `find_phrases` would find one.
+
+    Args:
+        text: the text.
+        tokens: its runs of Latin letters, in lower case.
+    """
+    if text.isascii():
+        if len(tokens) < WORDS_MIN - 1:
+            return False
+        known, probed = latin_words(), tokens[_PROBE_EVERY - 1 :: _PROBE_EVERY]
+        if not known.isdisjoint(probed) and _PROBED in bytes(map(known.__contains__, probed)):
+            return True
+        return not _TELLING_WORDS.isdisjoint(tokens)
+    return _may_hold_foreign(text)
+
+
+def _may_hold_foreign(text: str) -> bool:
+    words = [folded(word) for word in _WORD.findall(text)]
+    if len(words) < WORDS_MIN - 1:
+        return False
+    known = all_words()
+    return sum(map(known.__contains__, words)) >= WORDS_MIN - 1 - len(words) // STRANGE_WORDS_SHARE
+
+
+def find_phrases(text: str) -> list[Span]:
+    """Where phrases stand, from their first to their last word."""
+    tokens = [_Token(found.start(), found.end(), folded(found.group())) for found in _WORD.finditer(text)]
+    known = all_words()
+    if sum(token.word in known for token in tokens) < WORDS_MIN - WORDS_MIN // STRANGE_WORDS_SHARE - 1:
+        return []
+    spans: list[Span] = []
+    for language in LANGUAGES:
+        numbers = numbers_of(language)
+        spans += _in_language(text, tokens, numbers)
+    return spans
+
+
+def _in_language(text: str, tokens: list[_Token], numbers: dict[str, int]) -> Iterator[Span]:
+    for run in _runs(tokens, lambda token: token.word in numbers):
+        phrase = _without_heading(text, run)
+        if _is_phrase(text, phrase, numbers):
+            yield Span(phrase[0].start, phrase[-1].end, "mnemonic")
+    yield from _told_phrases(text, tokens, numbers)
+
+
+def _runs(tokens: Iterable[_Token], is_listed: Callable[[_Token], bool]) -> Iterator[list[_Token]]:
+    run: list[_Token] = []
+    for token in tokens:
+        if is_listed(token):
+            if run and token.start - run[-1].end > SEPARATOR_CHARS_MAX:
+                if len(run) >= WORDS_MIN:
+                    yield run
+                run = []
+            run.append(token)
+        else:
+            if len(run) >= WORDS_MIN:
+                yield run
+            run = []
+    if len(run) >= WORDS_MIN:
+        yield run
+
+
+def _without_heading(text: str, run: list[_Token]) -> list[_Token]:
+    """The run without what stands before a colon at its head: `seed phrase: legal winner …`."""
+    for at in range(1, min(len(run) - WORDS_MIN, 4) + 1):
+        if re.search("[:=]", text[run[at - 1].end : run[at].start]):
+            return run[at:]
+    return run
+
+
+def _is_phrase(text: str, run: Sequence[_Token], numbers: dict[str, int]) -> bool:
+    if len(run) > PROSE_WORDS_MAX or not _is_prose(text, run) or _is_told(text, run[0].start):
+        return True
+    listed = [numbers[token.word] for token in run]
+    return _holds_bip39(listed) or _is_electrum([token.word for token in run]) or _holds_aezeed(listed)
+
+
+def _is_told(text: str, start: int) -> bool:
+    return _TELLING.search(text, max(start - TELLING_CHARS_MAX, 0), start) is not None
+
+
+def _is_prose(text: str, run: Sequence[_Token]) -> bool:
+    """Whether the words read as a sentence: a capital at the head of small letters, or punctuation here and there."""
+    head, *others = (text[token.start : token.end] for token in run)
+    if head[:1].isupper() and head[1:].islower() and all(map(str.islower, others)):
+        return True
+    stops = [_STOP.search(text, run[at].end, run[at + 1].start) is not None for at in range(len(run) - 1)]
+    return any(stops) and not all(stops)
+
+
+def _told_phrases(text: str, tokens: list[_Token], numbers: dict[str, int]) -> Iterator[Span]:
+    """Phrases with typing errors: after a telling word, eleven words or more of which hardly any is strange."""
+    end = 0
+    for at, token in enumerate(tokens):
+        if token.start < end or token.word not in numbers or not _is_told(text, token.start):
+            continue
+        last = _last_of_told(tokens, at, numbers)
+        if last - at + 1 >= WORDS_MIN - 1:
+            end = tokens[last].end
+            yield Span(token.start, end, "mnemonic")
+
+
+def _last_of_told(tokens: list[_Token], first: int, numbers: dict[str, int]) -> int:
+    """Where the sequence that begins here ends: before two strange words in a row, or too many in all."""
+    last, strange = first, 0
+    for at in range(first + 1, len(tokens)):
+        if tokens[at].start - tokens[at - 1].end > SEPARATOR_CHARS_MAX:
+            break
+        if tokens[at].word in numbers:
+            last = at
+            continue
+        strange += 1
+        if at - last > 1 or strange * STRANGE_WORDS_SHARE > max(at - first + 1, WORDS_MIN):
+            break
+    return last
+
+
+def _holds_bip39(listed: Sequence[int]) -> bool:
+    """Whether some window's own checksum is right. Source: BIP 39, "Generating the mnemonic"."""
+    joined = _joined(listed)
+    for size in SIZES:
+        check_bits = size // 3
+        entropy_bits = size * 11 - check_bits
+        for after in range(len(listed) - size + 1):
+            window = joined >> after * 11 & (1 << size * 11) - 1
+            digest = sha256((window >> check_bits).to_bytes(entropy_bits // 8, "big")).digest()
+            if digest[0] >> (8 - check_bits) == window & (1 << check_bits) - 1:
+                return True
+    return False
+
+
+def _joined(listed: Iterable[int]) -> int:
+    number = 0
+    for index in listed:
+        number = number << 11 | index
+    return number
+
+
+def _is_electrum(run: Sequence[str]) -> bool:
+    """Whether all of the run is a phrase of Electrum's. Source: Electrum, "Seed version system"."""
+    digest = hmac.digest(b"Seed version", " ".join(run).encode(), "sha512").hex()
+    return digest.startswith(_ELECTRUM_VERSIONS)
+
+
+def _holds_aezeed(listed: Sequence[int]) -> bool:
+    """Whether some window is a phrase of lnd's. Source: lnd, package aezeed: 29 bytes and their CRC-32C."""
+    for at in range(len(listed) - _AEZEED_WORDS + 1):
+        raw = _joined(listed[at : at + _AEZEED_WORDS]).to_bytes(33, "big")
+        if _crc32c(raw[:_AEZEED_DATA_BYTES]) == int.from_bytes(raw[_AEZEED_DATA_BYTES:], "big"):
+            return True
+    return False
+
+
+def _crc32c(data: bytes) -> int:
+    crc = 0xFFFFFFFF
+    for byte in data:
+        crc ^= byte
+        for _ in range(8):
+            crc = crc >> 1 ^ (_CRC32C_POLYNOMIAL if crc & 1 else 0)
+    return crc ^ 0xFFFFFFFF

@@ -20,7 +20,7 @@ from anyascope.model.logs import LogBatch, LogRecord
 from anyascope.model.traces import Span, SpanBatch, SpanEvent, SpanLink
 from anyascope.redact.api import Redactor
 from anyascope.redact.base58 import ALPHABET, decode_check, is_private_key
-from anyascope.redact.mnemonic import words
+from anyascope.redact.words import word_list
 
 WIF = "KwdMAjGmerYanjeui5SHS7JkmpZvVipYvB2LJGU1ZxJwYvP98617"
 XPRV = "xprv9s21ZrQH143K3QTDL4LXw2F7HEK3wJUD2nW2nRk4stbPy6cq3jPPqjiChkVvvNKmPGJxWUtg6LnF5kejMRNNU3TGtRBeJgk33yuGBxrMPHi"
@@ -56,7 +56,7 @@ def redactor() -> Redactor:
         ("-----BEGIN EC PRIVATE KEY-----\nMHcCAQEE\n-----END EC PRIVATE KEY-----\nrest", "<redacted:pem>\nrest"),
         ("-----BEGIN PRIVATE KEY-----\\nMIIB\\n-----END PRIVATE KEY-----", "<redacted:pem>"),
         ("cut off: -----BEGIN RSA PRIVATE KEY-----\nMIIB", "cut off: <redacted:pem>"),
-        (f"private key: 0x{HEX_KEY}", "private key: 0x<redacted:hex_key>"),
+        (f"private key: 0x{HEX_KEY}", "private key: <redacted:hex_key>"),
         (f"seed is {HEX_KEY}{HEX_KEY}", "seed is <redacted:hex_key>"),
         ("0201036c6e64" + "ab" * 30, "<redacted:macaroon>"),
         ("AgEDbG5k" + "A" * 60, "<redacted:macaroon>"),
@@ -148,7 +148,7 @@ def minted(chance: random.Random) -> tuple[str, str]:
         case 1:
             secret = "xprv" + "".join(chance.choices(ALPHABET, k=107))
         case 2:
-            secret = " ".join(chance.choices(words(), k=chance.choice((12, 15, 18, 21, 24))))
+            secret = " ".join(chance.choices(word_list("english"), k=chance.choice((12, 15, 18, 21, 24))))
             return secret, " ".join(secret.split()[4:8])
         case _:
             secret = f"private key {chance.randbytes(32).hex()}"
@@ -352,9 +352,9 @@ def test_texts_are_told_apart_when_scanned_together(redactor: Redactor) -> None:
 
 def test_the_word_list_is_bip39s() -> None:
     """2048 words, sorted, with the digest that BIP 39's list has."""
-    assert len(words()) == 2048
-    assert list(words()) == sorted(words())
-    digest = sha256(("\n".join(words()) + "\n").encode()).hexdigest()
+    assert len(word_list("english")) == 2048
+    assert list(word_list("english")) == sorted(word_list("english"))
+    digest = sha256(("\n".join(word_list("english")) + "\n").encode()).hexdigest()
     assert digest == "2f5eed53a4727b4bf8880d8f3f199efc90e58503646d9ff8eff3a2ed3b24dbda"
 
 

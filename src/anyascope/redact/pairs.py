@@ -1,0 +1,372 @@
+"""Secrets that are told by the name before them: `password=…`, `"user_pin": "…"`, `--pin …`, `<secret>…`, headers, URLs.
+
+Patterns cannot backtrack far: repetition is possessive or bounded. `SCAN` is one expression for all of them in RE2's syntax,
+over lower-case text; it matches wherever `find_pairs` finds something, and serves the server's batches by RE2 and single
+texts by `re`.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from collections.abc import Callable, Iterator
+from itertools import chain
+
+from anyascope.redact.names import is_harmless, is_mixed, looks_like_token, without_marks
+from anyascope.redact.scans import by_letter
+from anyascope.redact.spans import Span
+
+_GLUE = r"[_.-]?"
+_SPACED = r"[ _.-]?"
+_PHRASES = tuple(f"{what}{_SPACED}{of}" for what in ("seed", "recovery", "backup", "mnemonic") for of in ("phrase", "words"))
+# What names end with; what stands before (`db_`, `hsm.user`) does not matter.
+_PASSWORDS = (
+    *("password", "passwd", "passphrase", "passcode", "passwort", "mysql_pwd", "brainwallet", "rpcauth", "mnemonics?"),
+    *(rf"secret(?:{_GLUE}(?:access)?{_GLUE}key|_id)?", f"privkey{_GLUE}", "xpriv", "key_material", "macaroon", "credentials?"),
+    *(f"{what}{_GLUE}key" for what in ("api", "access", "account", "private", "priv")),
+    *(f"{what}{_GLUE}seed" for what in ("hd", "wallet", "master")),
+    *("seed_hex", "seed_bytes", *_PHRASES),
+)
+_KEYS = ("signing", "master", "spend", "blinding", "private", "priv", "secret", "api", "access")
+# Secret where the value is long and mixed: these name labels too, such as an HSM's token.
+_TOKENS = ("token", *(f"{what}{_SPACED}key" for what in _KEYS))
+# The same, but never as the end of a longer word.
+_PASSWORDS_ALONE = (
+    *("pwd", "xprv", "yprv", "zprv", "tprv", "wif", "rune", "nsec"),
+    *(f"{whose}_?pass" for whose in ("db", "rpc", "smtp", "user", "admin", "http")),
+)
+_TOKENS_ALONE = ("seed", "entropy", "auth", "jwt", "bearer")
+_PINS = ("pin", "otp", "totp", *(f"{what}{_SPACED}code" for what in ("mfa", "2fa", "unlock", "verification")))
+_HEADERS = ("authorization", "cookie")
+
+
+def _names(anywhere: tuple[str, ...], alone: tuple[str, ...] = ()) -> str:
+    # Each begins with a letter of its own, so that `re` passes over all other letters at its fastest.
+    return "|".join((*anywhere, *(rf"{name[0]}(?<![a-z]{name[0]}){name[1:]}" for name in alone)))
+
+
+_TAIL = rf"(?:{_GLUE}(?:\d|value|hex|b64|base64|new|old|confirm|again|plain|raw))?"
+_QUOTE = r"(?:\\{1,15}[\"'`]|[\"'`]|%22|%27|&quot;|&#3[49];)"
+_EQUALS = r"(?:[ \t]{0,3}(?:=>|:=|==|->|[:=]|%3[ad])[ \t]{0,3}(?:[bruf](?=[\"']))?)"
+_LISTED = rf"(?:{_QUOTE}[ \t]{{0,3}},[ \t]{{0,3}}[bruf]?(?={_QUOTE}))"  # ("password", "…")
+_NAME_END = rf"{_TAIL}(?:{_LISTED}|(?P<mark>{_QUOTE})?{_EQUALS})"
+_QUOTED = (
+    r"\"(?:[^\"\\]|\\.)*+\"?|'(?:[^'\\]|\\.)*+'?|`[^`]*+`?|"
+    r"(?P<q>\\{1,15}[\"'`])(?:(?!(?<!\\)(?P=q)).)*+(?:(?P=q))?|(?:%22|%27|&quot;|&#3[49];)(?:(?!%2[27]|&quot;|&#3[49];)\S)++"
+)
+_PLAIN = r"(?:(?!%2[267c]|&quot;|&#3[49];)(?:[^\s\"'&;<>\\]|\\(?![nrtubf\"'\\/])))++"
+_VALUE = rf"(?P<value>{_QUOTED}|\[[^\[\]{{}}]{{0,4096}}+\]|{_PLAIN})"
+_IN_QUOTES = r"(?P<value>\"[^\"\n]{1,256}\"|'[^'\n]{1,256}')"
+
+
+def _on(expression: str) -> re.Pattern[str]:
+    """An expression for text in lower case."""
+    return re.compile(expression, re.DOTALL)
+
+
+_PASSWORD_NAMES = _names(_PASSWORDS, _PASSWORDS_ALONE)
+_TOKEN_NAMES = _names(_TOKENS, _TOKENS_ALONE)
+_PASSWORD_PAIR = _on(rf"(?:{_PASSWORD_NAMES}){_NAME_END}{_VALUE}")
+# A phrase without quotes goes on to the end of its field.
+_WORD = r"[^\s\"'`,;|<>{}\[\]=\\%&]++"
+_PHRASE_PAIR = _on(
+    rf"(?:{_names(('pass[ _-]?phrase', 'mnemonics?', 'brainwallet', *_PHRASES))}){_TAIL}{_EQUALS}"
+    rf"(?P<value>{_WORD}(?:[ \t]{{1,2}}{_WORD}(?![=:]))*+)"
+)
+_TOKEN_PAIR = _on(rf"(?:{_TOKEN_NAMES}){_NAME_END}{_VALUE}")
+_HEADER_PAIR = _on(rf"(?:{_names(_HEADERS)}){_NAME_END}(?P<value>{_QUOTED}|[^\r\n\"'\\]++)")
+_PIN_PAIR = _on(
+    rf"(?:{_names(_PINS)})(?:{_SPACED}code)?{_TAIL}(?:{_LISTED}|(?P<mark>{_QUOTE})?(?P<equals>{_EQUALS}))(?P<open>{_QUOTE})?"
+    r"(?P<value>[^\s\"'`&;<>\\,)\]}%]{4,64}+)"
+)
+_SAID = r"(?:(?:is|was|to|of|entered|used|set to|changed to)[ \t:=]{1,3})?"
+_PIN_SAID = _on(
+    rf"(?:{_names(('pin', 'otp'))})(?:{_SPACED}(?:code|number|value))?[ \t]{{1,3}}{_SAID}(?P<value>\d{{4,12}}(?![\w.:/-]))"
+)
+_PASS = _names(("password", "passphrase", "passwd", "passcode"))
+_PASSWORD_QUOTED = _on(rf"(?:{_PASS}|identified by)[ \t]{{1,3}}(?:(?:is|was|to)[ \t]{{1,3}})?{_IN_QUOTES}")
+_PASSWORD_SAID = _on(rf"(?:{_PASS})[ \t]{{1,3}}(?:is|was|to)[ \t]{{1,3}}(?P<value>[^\s\"']{{6,128}}+)")
+_FLAG_HEAD = r"-(?<![\w-]-)-?[\w.-]{0,40}?"
+_FLAG_VALUE = rf"{_TAIL}[ \t]{{1,4}}(?!-){_VALUE}"
+_FLAG = _on(rf"{_FLAG_HEAD}(?:{_PASSWORD_NAMES}|{_names(_PINS, ('pass',))}){_FLAG_VALUE}")
+_TOKEN_FLAG = _on(rf"{_FLAG_HEAD}(?:{_TOKEN_NAMES}){_FLAG_VALUE}")
+_ELEMENT_END = rf"{_TAIL}(?:[ \t][^<>]{{0,200}})?>(?P<value>[^<]{{1,4096}}+)</"
+_ELEMENT = _on(rf"<[\w:.-]{{0,40}}?(?:{_PASSWORD_NAMES}|{_names(_PINS)}){_ELEMENT_END}")
+_TOKEN_ELEMENT = _on(rf"<[\w:.-]{{0,40}}?(?:{_TOKEN_NAMES}){_ELEMENT_END}")
+
+# --- calls whose argument is the secret ---------------------------------------------------------------------------------
+
+_LOGIN = _on(
+    r"cku_(?:user|so|context_specific)[\"')\]\s,=:]{1,8}(?:p?pin[\"'\s=:]{1,4})?[bu]?"
+    r"(?P<value>\\{0,15}\"[^\"\n]{1,256}\"|'[^'\n]{1,256}'|\d{4,16}\b)"
+)
+_CALLS = _names(("walletpassphrase(?:change)?", "encryptwallet"))
+_WALLET_CALL = _on(
+    rf"(?:{_CALLS})(?:{_QUOTE}[ \t]{{0,3}},[ \t]{{0,3}}{_QUOTE}params{_QUOTE}[ \t]{{0,3}}:[ \t]{{0,3}}\[)?[ \t(,]{{0,4}}"
+    r"(?P<value>\"[^\"\n]{1,256}\"(?:[ \t,]{1,4}\"[^\"\n]{1,256}\")?|'[^'\n]{1,256}'(?:[ \t,]{1,4}'[^'\n]{1,256}')?|"
+    r"(?P<q>\\{1,15}\")(?:(?!(?<!\\)(?P=q)).){1,256}+(?P=q))"
+)
+_WALLET_COMMAND = _on(rf"cli\b[^\n]{{0,200}}?[ \t](?:{_CALLS})[ \t]{{1,4}}{_VALUE}")
+_JWK = _on(r"\"d\\{0,15}\"\s{0,3}:\s{0,3}\\{0,15}\"(?P<value>[a-z0-9_-]{40,1024}+)")
+
+# --- headers and URLs ---------------------------------------------------------------------------------------------------
+
+BEARER_CHARS_MIN = 16
+PIN_CHARS_MIN = 4  # shorter ones are counts
+_BEARER = _on(rf"bearer(?:[ \t+]|%20){{1,4}}(?P<value>[a-z0-9._~+/-]{{{BEARER_CHARS_MIN},}}+=*+)")
+_BASIC = _on(r"basic(?:[ \t+]|%20){1,4}(?P<value>[a-z0-9+/_-]{4,}+(?:=|%3d){0,2})")
+_URL = _on(
+    r"://[^/?#\s@:\[\"'<>]{0,128}:(?!\d{1,5}(?:[/?#\s\"',;)\]}<>\\]|$))(?P<value>[^\s\"'<>\\/][^\s\"'<>\\]{0,255})@"
+)
+_SCHEMES = frozenset(
+    "bearer basic digest negotiate ntlm token apikey api-key macaroon lsat l402 rune signature hawk oauth key ssws".split()
+)
+
+# --- hexadecimal keys beside a word that says what they are -------------------------------------------------------------
+
+HEX_GAP_CHARS_MAX = 40  # between the word and the key
+_HEX_SAYS = (
+    *(f"{what}{_SPACED}key" for what in ("private", "priv", "signing", "spend", "blinding", "master")),
+    *(f"{what}{_SPACED}seed" for what in ("hd", "wallet", "root", "master")),
+    *(rf"secret(?:{_SPACED}(?:key|exponent|scalar))?", f"master{_SPACED}secret", f"key{_SPACED}material"),
+    *("entropy", "secexp", "slip77", r"s(?<!\ws)eed", *(rf"{what[0]}(?<!\w{what[0]}){what[1:]} ?[:=]" for what in ("wif", "sk", "prv", "priv"))),
+)
+# Between the two: nothing that says that a hash, an id or a public key is meant.
+_HEX_OTHER = (
+    r"tx|hash|block|pub|fingerprint|\bid\b|_id|sha|digest|addr|commit|trace|span|root|checksum|merkle|sig\b|signature|"
+    r"signed|utxo|outpoint|point|version|node|peer|request|correlation|label|x-?only"
+)
+_HEX_KEY = _on(
+    rf"(?:{'|'.join(_HEX_SAYS)})(?:(?!{_HEX_OTHER})[^\n]){{0,{HEX_GAP_CHARS_MAX}}}?(?<![0-9a-z])(?:0x)?"
+    r"(?P<value>[0-9a-f]{64,}+)(?![0-9a-z])"
+)
+_PUBLIC_KEY = re.compile(r"0[23][0-9a-f]{64}|04[0-9a-f]{128}")
+
+# --- the scans ----------------------------------------------------------------------------------------------------------
+
+_ENDED = rf"{_TAIL}(?:{_QUOTE}?[ \t]{{0,3}}(?:[:=]|->|%3[ad])|{_QUOTE}[ \t]{{0,3}},[ \t]{{0,3}}[bruf]?{_QUOTE})"
+_ALL_NAMES = tuple(dict.fromkeys((*_PASSWORDS, *_PASSWORDS_ALONE, *_TOKENS, *_TOKENS_ALONE, *_HEADERS, *_PINS, "pass")))
+_ENDS: tuple[tuple[tuple[str, ...], str], ...] = (
+    (_ALL_NAMES, _ENDED),
+    (("pin", "otp"), rf"{_SPACED}(?:code|number|value)?[ \t]{{1,3}}(?:[a-z]{{2,7}}(?: to)?[ \t:=]{{1,3}})?[0-9]{{4}}"),
+    (("pin", "otp", "totp"), rf"{_SPACED}code{_ENDED}"),
+    (("password", "passphrase", "passwd", "passcode", "identified by"), r"[ \t]{1,3}(?:(?:is|was|to)[ \t]|[\"'])"),
+    (("cku_(?:user|so|context)", r"walletpassphrase(?:change)?[ \t(,]", r"encryptwallet[^a-z]"), ""),
+    (("bearer", "basic"), r"(?:[ \t+]|%20){1,4}[a-z0-9+/_.~-]{4}"),
+    (
+        ("priv", "signing", "spend", "blinding", "master", "seed", "secret", "entropy", "secexp", "slip77", "key.?material"),
+        rf"[^\n\x00]{{0,{HEX_GAP_CHARS_MAX + 20}}}[0-9a-f]{{64}}",
+    ),
+    (("wif", "sk", "prv"), rf" ?[:=][^\n\x00]{{0,{HEX_GAP_CHARS_MAX}}}[0-9a-f]{{64}}"),
+)
+
+
+def _with_ends(names: tuple[str, ...], end: str) -> Iterator[str]:
+    """Names that share their first letter and their end, as one expression."""
+    for letter in dict.fromkeys(name[0] for name in names):
+        rests = "|".join(name[1:] for name in names if name[0] == letter)
+        yield f"{letter}(?:{rests}){end}"
+
+
+NAME_SCAN = by_letter(chain.from_iterable(_with_ends(names, end) for names, end in _ENDS))
+FLAG_SCAN = rf"-[a-z0-9_.-]{{0,40}}(?:{'|'.join(_ALL_NAMES)}){_TAIL}[ \t]{{1,4}}[^- \t]"
+ELEMENT_SCAN = rf"<[a-z0-9_:.-]{{0,60}}(?:{'|'.join(_ALL_NAMES)}){_TAIL}(?:[ \t][^<>]{{0,200}})?>"
+JWK_SCAN = r"\"d\\{0,15}\"\s{0,3}:"
+URL_SCAN = r"://[^/?#\s@:\[\x00\"'<>]{0,128}:[^/\s@\x00]"
+SCAN = "|".join((NAME_SCAN, FLAG_SCAN, ELEMENT_SCAN, JWK_SCAN))
+_BY_NAME, _BY_FLAG, _BY_ELEMENT, _BY_HEX = (_on(scan) for scan in (NAME_SCAN, FLAG_SCAN, ELEMENT_SCAN, "[0-9a-f]{64}"))
+
+_TRAILING = ",.)]}:"
+_QUOTE_MARKS = "\"'`\\"
+
+
+# What stands before a separator, without quotes, blanks, digits and the marks inside names, ends in one of these.
+_NAME_BYTES = bytes(byte | 32 if 65 <= byte <= 90 else byte if 97 <= byte <= 122 else 32 for byte in range(256))
+_NOT_IN_NAMES = b"\"'`\\ \t_.-0123456789"
+_LAST_CHARS = 4
+_LAST = frozenset(
+    b"word sswd rase code wort auth nics onic cret ekey ikey skey tkey vkey gkey rkey dkey priv rial oon roon tial ials seed "
+    b"dhex yhex chex ords xprv yprv zprv tprv rune nsec pass oken ropy arer okie alue keyb wordb base gain firm lain yraw dnew "
+    b"dold nnew nold enew eold".split()
+) | {before + name for name in (b"pin", b"otp", b"pwd", b"wif", b"jwt") for before in (b"", *map(bytes, zip(range(97, 123))))}
+# Words that something may stand behind without any separator.
+_SPOKEN = frozenset(
+    b"pin otp password passphrase passwd passcode identified bearer basic cku walletpassphrase walletpassphrasechange "
+    b"encryptwallet authorization kty".split()
+)
+_SPOKEN_BEFORE_HEX = frozenset(
+    b"private priv privkey privatekey signing spend blinding master seed hdseed secret secretkey entropy secexp slip key "
+    b"material wif sk prv seedhex walletseed signingkey spendkey masterkey masterseed".split()
+)
+
+
+def may_hold_pair(text: str, data: bytes, tokens: list[bytes]) -> bool:
+    """Whether a close look is worth its time; False hardly ever where `find_pairs` finds something, and never by the scan.
+
+    Args:
+        text: the text.
+        data: the same, encoded.
+        tokens: its runs of Latin letters, in lower case.
+    """
+    ends = [part[-_LAST_CHARS:] for part in data.translate(_NAME_BYTES, _NOT_IN_NAMES).split()]
+    if (
+        _LAST.isdisjoint(ends)
+        and _SPOKEN.isdisjoint(tokens)
+        and (_SPOKEN_BEFORE_HEX.isdisjoint(tokens) or _BY_HEX.search(text) is None)
+    ):
+        return (" -" in text or text.startswith("-")) and _BY_FLAG.search(text.lower()) is not None
+    low = text.lower()
+    if _BY_NAME.search(low) is not None:
+        return True
+    if (" -" in low or low.startswith("-")) and _BY_FLAG.search(low) is not None:
+        return True
+    return ("</" in low and _BY_ELEMENT.search(low) is not None) or "kty" in low
+
+
+def find_pairs(text: str, low: str) -> Iterator[Span]:
+    """Where values stand that something before them says are secret.
+
+    Args:
+        text: the text.
+        low: the same in lower case, character by character.
+    """
+    for pattern, kind, is_secret in _PAIRS:
+        yield from _values(pattern, text, low, kind=kind, is_secret=is_secret)
+    yield from _pins(text, low)
+    if " -" in low or low.startswith("-"):
+        yield from _values(_FLAG, text, low, kind="password", is_secret=_is_password)
+        yield from _values(_TOKEN_FLAG, text, low, kind="token", is_secret=looks_like_token)
+    if "</" in low:
+        yield from _values(_ELEMENT, text, low, kind="password", is_secret=_is_password)
+        yield from _values(_TOKEN_ELEMENT, text, low, kind="token", is_secret=looks_like_token)
+    if "kty" in low:
+        yield from _values(_JWK, text, low, kind="jwk", is_secret=looks_like_token)
+    if _BY_HEX.search(low) is not None:
+        yield from _values(_HEX_KEY, text, low, kind="hex_key", is_secret=_is_private)
+
+
+def find_url_passwords(text: str) -> Iterator[Span]:
+    """Where `scheme://user:password@host` has its password."""
+    return _values(_URL, text, text, kind="url_password", is_secret=_is_password)
+
+
+def _values(
+    pattern: re.Pattern[str], text: str, low: str, *, kind: str, is_secret: Callable[[str], bool]
+) -> Iterator[Span]:
+    """The values of the pattern's matches; quotes, brackets and closing punctuation are not part of them."""
+    for found in pattern.finditer(low):
+        span = _inside(text, *found.span("value"))
+        inner = without_marks(text[span.start : span.end])
+        if inner and inner[0] not in "{[" and is_secret(inner):
+            yield span._replace(kind=kind, quote=_quote_for(found, text, span))
+
+
+def _inside(text: str, start: int, end: int) -> Span:
+    """The value without what stands around it: quotes of any sort, brackets, a sentence's punctuation."""
+    whole = text[start:end]
+    for escaped in ("%22", "%27", "&quot;", "&#34;", "&#39;"):
+        if whole.startswith(escaped):
+            return Span(start + len(escaped), end, "")
+    if whole.startswith("["):
+        inner = whole.strip(f"{_QUOTE_MARKS}[] \t\r\n")
+    elif whole[:1] in _QUOTE_MARKS:
+        inner = whole.strip(_QUOTE_MARKS)
+    else:
+        inner = whole.rstrip(_TRAILING)
+    first = start + whole.index(inner)
+    return Span(first, first + len(inner), "")
+
+
+def _quote_for(found: re.Match[str], text: str, span: Span) -> str:
+    """What must stand around the mark so that an object of JSON stays one: its value had no quotes of its own."""
+    quote = found.groupdict().get("mark")
+    if not quote or text[span.start - 1] in _QUOTE_MARKS:
+        return ""
+    return str(quote)
+
+
+def _pins(text: str, low: str) -> Iterator[Span]:
+    for found in _PIN_PAIR.finditer(low):
+        value = found["value"].rstrip(_TRAILING)
+        is_given = found["open"] is not None or (found["equals"] or "").strip() in ("=", ":=", "==")
+        if _names_pin(text, found.start()) and _is_pin(value, is_given=is_given):
+            span = Span(found.start("value"), found.start("value") + len(value), "pin")
+            yield span._replace(quote="" if found["open"] else _quote_for(found, text, span))
+    for found in _PIN_SAID.finditer(low):
+        if _names_pin(text, found.start()):
+            yield Span(*found.span("value"), "pin")
+
+
+def _names_pin(text: str, at: int) -> bool:
+    """Whether a word or a part of one begins here: `pin`, `user_pin`, `userPin`, `userpin`; not `spin`."""
+    before = text[at - 1 : at]
+    if not before.isalpha():
+        return True
+    return (before.islower() and text[at].isupper()) or text[max(at - 4, 0) : at].lower().endswith(("user", "so", "hsm"))
+
+
+def _is_pin(value: str, *, is_given: bool) -> bool:
+    """Digits; or anything that says something, where it is given rather than talked about."""
+    if value.isdigit():
+        return len(value) >= PIN_CHARS_MIN
+    return is_given and len(value) >= PIN_CHARS_MIN and not is_harmless(value)
+
+
+def _is_private(value: str) -> bool:
+    """A public key has a known form; whatever else is as long as a key is taken for one."""
+    return _PUBLIC_KEY.fullmatch(value.lower()) is None
+
+
+def _is_password(value: str) -> bool:
+    return not is_harmless(value)
+
+
+def _is_said(value: str) -> bool:
+    """In a sentence only what no word of a language looks like."""
+    return any(map(str.isdigit, value)) and any(map(str.isalpha, value)) and not is_harmless(value)
+
+
+def _is_phrase(value: str) -> bool:
+    return not is_harmless(value) and not is_harmless(value.partition(" ")[0])
+
+
+def _is_header(value: str) -> bool:
+    scheme, _, rest = value.strip().partition(" ")
+    if scheme.lower() in _SCHEMES or scheme.upper().startswith("AWS4"):
+        return _is_credentials(scheme.lower(), rest.strip())
+    return "=" in value or (not rest and len(scheme) >= 8 and is_mixed(scheme) and not is_harmless(value))
+
+
+def _is_credentials(scheme: str, rest: str) -> bool:
+    """Whether something follows the scheme; what the schemes' own finders take is left to them."""
+    if scheme == "bearer" and len(rest) >= BEARER_CHARS_MIN and " " not in rest:
+        return False
+    if scheme == "basic" and _is_user_and_password(rest):
+        return False
+    return bool(rest) and not is_harmless(rest)
+
+
+def _is_user_and_password(value: str) -> bool:
+    """`basic authentication` is no secret: what follows must decode to `user:password`."""
+    plain = value.replace("%3d", "=").replace("%3D", "=").rstrip("=").replace("-", "+").replace("_", "/")
+    try:
+        said = base64.b64decode(plain + "=" * (-len(plain) % 4)).decode()
+    except (binascii.Error, UnicodeDecodeError):
+        return False
+    return ":" in said and said.isprintable()
+
+
+_PAIRS: tuple[tuple[re.Pattern[str], str, Callable[[str], bool]], ...] = (
+    (_PASSWORD_PAIR, "password", _is_password),
+    (_PHRASE_PAIR, "password", _is_phrase),
+    (_TOKEN_PAIR, "token", looks_like_token),
+    (_HEADER_PAIR, "header", _is_header),
+    (_PASSWORD_QUOTED, "password", _is_password),
+    (_PASSWORD_SAID, "password", _is_said),
+    (_LOGIN, "pin", _is_password),
+    (_WALLET_CALL, "password", _is_password),
+    (_WALLET_COMMAND, "password", _is_password),
+    (_BEARER, "bearer", lambda _: True),
+    (_BASIC, "basic_auth", _is_user_and_password),
+)

@@ -1,0 +1,49 @@
+"""BIP 39's word lists, and which words of a text stand in them."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from functools import cache
+from importlib import resources
+
+LATIN = ("english", "spanish", "french", "italian", "portuguese", "czech", "turkish")
+OTHERS = ("japanese", "korean", "chinese_simplified", "chinese_traditional", "russian")
+LANGUAGES = (*LATIN, *OTHERS)
+WORDS_A_LIST = 2_048
+
+# Letters of ASCII become small, everything else a blank: `data.translate(WORD_BYTES).split()` are a text's words.
+WORD_BYTES = bytes(byte | 32 if 65 <= byte <= 90 else byte if 97 <= byte <= 122 else 32 for byte in range(256))
+
+_MARKS = re.compile("[\u0300-\u036f]")  # accents, once they stand apart from their letters
+
+
+def folded(word: str) -> str:
+    """The word in the form that all its spellings share: lower case, letters apart from their accents, accents gone."""
+    if word.isascii():
+        return word.lower()
+    return _MARKS.sub("", unicodedata.normalize("NFKD", word.lower())).replace("ı", "i")
+
+
+@cache
+def word_list(language: str) -> tuple[str, ...]:
+    """The 2048 words of a language as its list has them, in their order."""
+    return tuple(resources.files("anyascope.redact").joinpath("words", f"{language}.txt").read_text("utf-8").split())
+
+
+@cache
+def numbers_of(language: str) -> dict[str, int]:
+    """Folded word -> its number in the language's list."""
+    return {folded(word): number for number, word in enumerate(word_list(language))}
+
+
+@cache
+def latin_words() -> frozenset[bytes]:
+    """The folded words of all lists in Latin letters: what a text in ASCII can hold."""
+    return frozenset(word.encode() for language in LATIN for word in numbers_of(language))
+
+
+@cache
+def all_words() -> frozenset[str]:
+    """The folded words of all lists."""
+    return frozenset(word for language in LANGUAGES for word in numbers_of(language))
