@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from opentelemetry.sdk._logs import LoggerProvider
     from opentelemetry.sdk.trace import TracerProvider
 
-    from anyascope.sdk.push import MetricsPush
+    from anyascope.sdk.metrics.push import MetricsPush
 
 FLUSH_WITHIN_S = 5.0  # of a flush that names no bound
 DEFAULT_SERVICE = "unknown_service"  # OpenTelemetry's word
@@ -233,20 +233,23 @@ def _logs(settings: _Settings) -> LoggerProvider | None:
 
 @guarded(None)
 def _metrics(settings: _Settings) -> MetricsPush | None:
-    if not settings.push_metrics or settings.endpoint == "off" or settings.protocol != "otlp_http":
+    if not settings.push_metrics or settings.protocol == "jaeger_thrift_http":
         return None
-    from prometheus_client import REGISTRY  # noqa: PLC0415  # as above
+    from anyascope.sdk.metrics.push import PUSH_EVERY_S, push_metrics  # noqa: PLC0415  # as above
 
-    from anyascope.sdk.exporters import DEFAULT_ENDPOINT  # noqa: PLC0415
-    from anyascope.sdk.push import PUSH_EVERY_S, MetricsPush  # noqa: PLC0415
-    from anyascope.sdk.resource import service_resource  # noqa: PLC0415
-
-    resource = service_resource(settings.service, environment=settings.environment, version=settings.version)
-    every_s = _milliseconds("OTEL_METRIC_EXPORT_INTERVAL", PUSH_EVERY_S)
-    endpoint = settings.endpoint or os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT") or DEFAULT_ENDPOINT
-    push = MetricsPush(REGISTRY, endpoint, resource=resource, token=settings.token, every_s=every_s)
-    push.start()
-    return push
+    shared = {
+        name: value for name, value in settings.options if name in ("headers", "ca_file", "cert_file", "key_file")
+    }
+    return push_metrics(
+        settings.endpoint or None,
+        protocol=settings.protocol,
+        service_name=settings.service,
+        environment=settings.environment,
+        version=settings.version,
+        token=settings.token,
+        every_s=_milliseconds("OTEL_METRIC_EXPORT_INTERVAL", PUSH_EVERY_S),
+        **shared,
+    )
 
 
 def _checked(*, options: Mapping[str, Any], push_metrics: object, **given: Any) -> _Settings:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from anyascope.sdk.guard import guarded, report_misuse
-from anyascope.sdk.metrics.exemplars import trace_exemplar
+from anyascope.sdk.metrics.exemplars import chosen_exemplar
 from anyascope.sdk.metrics.quantities import checked_amount, checked_count, checked_number, checked_share
 from anyascope.sdk.metrics.registry import AnyaMetrics
 
@@ -67,7 +67,7 @@ class BitcoinMetricsCollector(_Collector):
             bounded("wallet_id", wallet_id),
             bounded("status", status),
         )
-        pointer = dict(exemplar) if exemplar is not None else trace_exemplar()
+        pointer = chosen_exemplar(exemplar)
         metrics.bitcoin_transactions_total.labels(operation, outcome, wallet).inc(exemplar=pointer)
         if (seconds := checked_number("duration", duration, least=0)) is not None:
             metrics.bitcoin_transaction_duration.labels(operation).observe(seconds, pointer)
@@ -117,7 +117,7 @@ class HsmMetricsCollector(_Collector):
         bounded = metrics.label_guard.bounded
         operation, maker = bounded("operation_type", operation_type), bounded("provider", provider)
         outcome = bounded("status", status)
-        pointer = dict(exemplar) if exemplar is not None else trace_exemplar()
+        pointer = chosen_exemplar(exemplar)
         metrics.hsm_operations_total.labels(operation, maker, outcome).inc(exemplar=pointer)
         if outcome != SUCCESS:
             metrics.hsm_errors_total.labels(bounded("error_type", status), maker).inc(exemplar=pointer)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from opentelemetry import trace
 from prometheus_client import values
 
 from anyascope.sdk.correlation import LOG_FIELD, current_correlation_id
-from anyascope.sdk.guard import guarded
+from anyascope.sdk.guard import guarded, report_misuse
 
 EXEMPLAR_CHARS_MAX = 128  # of all names and values together (OpenMetrics 1.0, "Exemplars")
 _TRACE_CHARS = len("trace_id") + 32 + len("span_id") + 16
@@ -35,6 +37,25 @@ def trace_exemplar(correlation_id: str | None = None) -> dict[str, str] | None:
     return labels
 
 
+def chosen_exemplar(given: Mapping[str, str] | None) -> dict[str, str] | None:
+    """The exemplar that a caller gave, where it is one; the current trace's where none was given."""
+    if given is None:
+        return trace_exemplar()
+    listed: object = given
+    if isinstance(listed, Mapping) and all(_is_label(name, value) for name, value in listed.items()):
+        labels: dict[str, str] = dict(listed)
+        if sum(len(name) + len(value) for name, value in labels.items()) <= EXEMPLAR_CHARS_MAX:
+            return labels
+    report_misuse(
+        f"an exemplar must map names to texts, together at most {EXEMPLAR_CHARS_MAX} characters; it is left out"
+    )
+    return None
+
+
 def carries_exemplars() -> bool:
     """Whether what is counted in this process can carry exemplars: everywhere but in multiprocess mode."""
     return not getattr(values.ValueClass, "_multiprocess", False)
+
+
+def _is_label(name: object, value: object) -> bool:
+    return isinstance(name, str) and name.isascii() and name.isidentifier() and isinstance(value, str)

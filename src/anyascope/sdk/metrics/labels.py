@@ -55,7 +55,7 @@ class LabelGuard:
                 return self._known[name][value]
             except KeyError:
                 pass
-        return self._meet(name, text_of(value))
+        return self._meet(name, label_text(value))
 
     def _meet(self, name: str, text: str) -> str:
         key = shortened(text)  # what is remembered has a bound too
@@ -77,7 +77,7 @@ class LabelGuard:
         return OTHER
 
 
-def text_of(value: object) -> str:
+def label_text(value: object) -> str:
     """The text of any value, in characters that can be sent; an enumeration's is its value's."""
     try:
         if isinstance(value, Enum):

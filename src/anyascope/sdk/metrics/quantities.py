@@ -5,12 +5,11 @@ from __future__ import annotations
 import math
 import operator
 
-from anyascope.sdk.guard import report_misuse
+from anyascope.sdk.guard import quoted, report_misuse
 
 # All satoshis that will ever be: 21 million coins. It lies below 2**53, so a gauge's 64-bit float holds every amount exactly.
 AMOUNT_SATS_MAX = 21_000_000 * 100_000_000
 DURATION_S_MAX = 10 * 366 * 86_400.0  # ten years; what is longer is a time of day that was taken for a duration
-QUOTED_CHARS_MAX = 80  # of a wrong argument in a message
 
 
 def checked_number(what: str, value: object, *, least: float = -math.inf, most: float = math.inf) -> float | None:
@@ -51,16 +50,6 @@ def checked_share(what: str, value: object) -> float | None:
     nearest = 0.0 if number < 0 else 1.0
     report_misuse(f"{what} must be from 0 to 1, got {quoted(value)}; {nearest:g} is recorded")
     return nearest
-
-
-def quoted(value: object) -> str:
-    """A value as a message may show it: numbers as they are, of anything else, which may be a secret, its type."""
-    try:
-        if isinstance(value, int | float | None):
-            return repr(value)[:QUOTED_CHARS_MAX]
-    except Exception:  # noqa: BLE001  # an integer of too many digits, or a subclass of the host's
-        return f"a {type(value).__name__} that cannot be printed"
-    return f"a {type(value).__name__}"
 
 
 def _float_of(value: object) -> float | None:
