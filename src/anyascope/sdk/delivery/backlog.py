@@ -28,6 +28,9 @@ class Backlog(Protocol):
     def put(self, body: Body) -> None:
         """Keep it, as long as it can be."""
 
+    def look_around(self) -> None:
+        """Find what others left for us; now and then at most."""
+
     def take(self, bytes_max: int) -> list[Body]:
         """The oldest bodies, together at most `bytes_max` but at least one; empty where nothing waits.
 
@@ -70,6 +73,9 @@ class MemoryBacklog:
             self._bodies.append(body)
             self._bytes += len(body.data)
             self._shrink()
+
+    def look_around(self) -> None:
+        """Memory is nobody else's."""
 
     def take(self, bytes_max: int) -> list[Body]:
         with self._lock:

@@ -127,9 +127,11 @@ class Courier:
 
     def flush(self, within_s: float = FLUSH_WITHIN_S) -> bool:
         """Whether everything was sent within `within_s`; our own back-offs are cut short once."""
+        deadline_s = time.monotonic() + exit_remaining_s(within_s)
+        for lane in self._lanes:
+            lane.backlog.look_around()
         if not self._has_work():
             return True
-        deadline_s = time.monotonic() + exit_remaining_s(within_s)
         for patience in (self._outage, *(lane.patience for lane in self._lanes)):
             patience.hurry()
         if not self._thread.ensure():

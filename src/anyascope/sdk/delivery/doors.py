@@ -14,6 +14,7 @@ from prometheus_client import REGISTRY, CollectorRegistry
 
 from anyascope.sdk.delivery.backlog import BODY_BYTES_MAX, Backlog, Body, MemoryBacklog
 from anyascope.sdk.delivery.courier import FLUSH_WITHIN_S, Courier, Lane, Sender
+from anyascope.sdk.delivery.loading import SENDING, preload
 from anyascope.sdk.delivery.process import enrol
 from anyascope.sdk.delivery.queue import BatchQueue
 from anyascope.sdk.delivery.spool import SPOOL_AGE_S_MAX, SPOOL_BYTES_MAX, Spool, SpoolOptions
@@ -151,6 +152,7 @@ def open_door(signal: str, target: Target) -> Door:
 
     Raises:
         ValueError: the signal is unknown.
+        ImportError: gRPC is asked for and not installed.
     """
     if signal not in SIGNALS:
         raise ValueError(f"signal must be one of {', '.join(SIGNALS)}, got {signal!r}")
@@ -230,9 +232,12 @@ def _places() -> Iterator[tuple[str, int, int, int]]:
 
 
 def _sender(signal: str, target: Target) -> Sender:
+    preload(*SENDING)
     if target.transport is Transport.GRPC:
-        from anyascope.sdk.delivery.grpc import GrpcSender  # noqa: PLC0415  # an extra, and heavy
-
+        try:
+            from anyascope.sdk.delivery.grpc import GrpcSender  # noqa: PLC0415  # an extra, and heavy
+        except ImportError as error:
+            raise ImportError("OTLP over gRPC needs gRPC: pip install 'anyascope[grpc]'") from error
         return GrpcSender(target, signal=signal)
     from anyascope.sdk.delivery.http import HttpSender  # noqa: PLC0415  # TLS and proxies load when they are used
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import urlsplit
 
+import grpc  # type: ignore[import-untyped]  # has no stubs of its own
+from google.rpc import error_details_pb2, status_pb2  # type: ignore[import-untyped]  # has no stubs
+
 from anyascope.sdk.delivery.answer import Answer, Verdict
 from anyascope.sdk.delivery.http import DETAIL_CHARS_MAX, USER_AGENT, rejected_items
 from anyascope.sdk.delivery.target import Target
@@ -48,10 +51,8 @@ class GrpcSender:
             self._channel = None
 
     def send(self, data: bytes) -> Answer:
-        import grpc  # type: ignore[import-untyped]  # noqa: PLC0415  # an extra, and heavy
-
         try:
-            call = self._open(grpc).unary_unary(self._method)
+            call = self._open().unary_unary(self._method)
             body = call(
                 data,
                 timeout=2 * self._target.attempt_s,
@@ -64,7 +65,7 @@ class GrpcSender:
             return Answer(Verdict.UNREACHABLE, f"{type(error).__name__}: {error}"[:DETAIL_CHARS_MAX])
         return Answer(Verdict.TAKEN, rejected=rejected_items(body))
 
-    def _open(self, grpc: Any) -> Any:
+    def _open(self) -> Any:
         if self._channel is None:
             target = self._target
             options = [("grpc.primary_user_agent", USER_AGENT)]
@@ -105,10 +106,6 @@ def _retry_delay_s(error: Any) -> float:
     """
     packed = next((value for key, value in error.trailing_metadata() or () if key == "grpc-status-details-bin"), None)
     if not packed:
-        return 0.0
-    try:
-        from google.rpc import error_details_pb2, status_pb2  # type: ignore[import-untyped]  # noqa: PLC0415  # come with gRPC's exporter
-    except ImportError:
         return 0.0
     for detail in status_pb2.Status.FromString(packed).details:
         wait = error_details_pb2.RetryInfo()

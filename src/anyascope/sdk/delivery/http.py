@@ -6,6 +6,7 @@ bounds an answer that trickles in byte by byte.
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import gzip
 import http.client
@@ -17,10 +18,18 @@ from typing import Any
 from urllib.parse import SplitResult, unquote, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
+from google.protobuf.message import DecodeError
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
+
 from anyascope import __version__
 from anyascope.sdk.delivery.answer import RETRIED_STATUSES, Answer, Verdict, judge_status
 from anyascope.sdk.delivery.target import Format, Target
 from anyascope.wire.retry_after import parse_retry_after
+
+try:
+    import certifi
+except ImportError:  # slim images have no authorities of their own; it comes with the OTLP exporter
+    certifi = None  # type: ignore[assignment]
 
 USER_AGENT = f"anyascope-sdk/{__version__}"
 ANSWER_BYTES_MAX = 64 * 1024  # a partial success is a sentence; a far end that sends a gigabyte is not read to its end
@@ -132,9 +141,7 @@ def tls_context(target: Target) -> ssl.SSLContext:
         OSError: a file cannot be read.
     """
     context = ssl.create_default_context()
-    with contextlib.suppress(ImportError):
-        import certifi  # noqa: PLC0415  # slim images have no authorities of their own; comes with the OTLP exporter
-
+    if certifi is not None:
         context.load_verify_locations(cafile=certifi.where())
     if target.ca_file:
         context.load_verify_locations(cafile=target.ca_file)
@@ -196,8 +203,6 @@ class _TlsConnection(http.client.HTTPSConnection):
 
 
 def _basic(parts: SplitResult) -> str:
-    import base64  # noqa: PLC0415  # addresses with a password are rare
-
     pair = f"{unquote(parts.username or '')}:{unquote(parts.password or '')}"
     return f"Basic {base64.b64encode(pair.encode()).decode()}"
 
@@ -218,9 +223,6 @@ def _answer(response: http.client.HTTPResponse, body: bytes, *, is_otlp: bool) -
 
 def rejected_items(body: bytes) -> int:
     """Items that an OTLP receiver left out; its answers for traces, metrics and logs have the same fields."""
-    from google.protobuf.message import DecodeError  # noqa: PLC0415  # loaded by whoever encoded the body
-    from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse  # noqa: PLC0415
-
     try:
         return int(ExportTraceServiceResponse.FromString(body).partial_success.rejected_spans)
     except DecodeError:

@@ -15,6 +15,7 @@ from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
 from anyascope.sdk.delivery.backlog import BODY_BYTES_MAX
 from anyascope.sdk.delivery.doors import Door, tally, watch
+from anyascope.sdk.delivery.loading import LOGS, SPANS, preload
 from anyascope.sdk.delivery.queue import FLUSH_WITHIN_S, BatchQueue
 from anyascope.sdk.delivery.tally import Reason
 from anyascope.sdk.guard import guarded, tell_once
@@ -60,11 +61,14 @@ def door_span_exporter(door: Door, encode: Callable[[Sequence[ReadableSpan]], by
         door: of the signal `traces`.
         encode: spans to a body; OTLP by default.
     """
+    if encode is None:
+        preload(*SPANS)
     return _DoorSpans(door, encode or encode_otlp_spans)
 
 
 def door_log_exporter(door: Door, audit: Door | None = None) -> LogRecordExporter:
     """Encodes records as OTLP and puts them through a door; those of `AUDIT_SCOPES` through `audit`, where one is given."""
+    preload(*LOGS)
     return _DoorLogs(door, audit or door)
 
 

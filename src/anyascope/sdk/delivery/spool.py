@@ -28,6 +28,11 @@ from anyascope.sdk.delivery.segments import DIRECTORY_MODE, FILE_MODE, SegmentLo
 from anyascope.sdk.delivery.tally import Reason, Tally
 from anyascope.sdk.guard import guarded, tell_once
 
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
 SPOOL_BYTES_MAX = 256 * 1024 * 1024  # for all processes of one folder; about a day of a service with 20 spans a second
 SPOOL_AGE_S_MAX = 7 * 86_400.0  # older telemetry helps nobody; a week covers a long weekend
 ADOPT_EVERY_S = 30.0  # how soon the spool of a dead neighbour is noticed
@@ -60,6 +65,7 @@ class Home:
 
     def __init__(self, path: Path, lock_fd: int) -> None:
         self.path = path
+        self.served: set[str] = set()  # kinds of lanes that somebody sends from here
         self._lock_fd = lock_fd
 
     def close(self) -> None:
@@ -101,7 +107,8 @@ class Spool:
 
     def after_fork(self) -> None:
         """No folder of its own yet, and none of the parent's; closing its files leaves the parent's lock alone."""
-        self.lock = threading.RLock()
+        self.lock = threading.RLock()  # bookkeeping; a caller's thread may wait for it
+        self._adopting = threading.Lock()  # reading what dead processes left; nobody waits for it but the end
         self._home: Home | None = None
         self._adopted: list[Home] = []
         self._adopt_at_s = 0.0
@@ -116,6 +123,7 @@ class Spool:
             name = next(f"{kind}.{number}" for number in range(len(names) + 1) if f"{kind}.{number}" not in names)
             lane = SpoolBacklog(self, signal=signal, kind=kind, name=name)
             self._lanes.append(lane)
+            self._adopt_at_s = 0.0  # what a dead process left for this lane is sent at once
             return lane
 
     def leave(self, lane: SpoolBacklog) -> None:
@@ -130,7 +138,7 @@ class Spool:
             if self._home is None and not self.is_resting():
                 try:
                     self._home = _new_home(self.options.directory, self.now_ns())
-                except (OSError, ImportError) as error:
+                except OSError as error:
                     self.fail("opening", error)
             return self._home.path if self._home is not None else None
 
@@ -156,7 +164,7 @@ class Spool:
             limit = self.options.bytes_max - self._others_bytes
             while self._bytes() + wanted > limit:
                 # The trail of custody operations gives way last.
-                for lane in sorted(self._lanes, key=lambda lane: (lane.signal == "audit", -lane.bytes())):
+                for lane in sorted(self._lanes, key=lambda lane: (lane.signal == "audit", -lane.size())):
                     items = lane.drop_oldest()
                     if items is not None:
                         self.tally.dropped(lane.signal, Reason.SPOOL_FULL, items)
@@ -166,21 +174,28 @@ class Spool:
         return True
 
     def adopt(self) -> None:
-        """Take over the folders of dead processes that hold something for our lanes; seldom, and told once if it fails."""
-        if time.monotonic() < self._adopt_at_s:
+        """Take over the folders of dead processes that hold something for our lanes; seldom, and told once if it fails.
+
+        What it reads may be much: it is done without the lock that a caller's thread needs.
+        """
+        if time.monotonic() < self._adopt_at_s or self.is_resting() or not self._adopting.acquire(blocking=False):
             return
-        self._adopt_at_s = time.monotonic() + ADOPT_EVERY_S
         try:
-            with self.lock:
-                self._others_bytes = 0
-                for path in sorted(self.options.directory.iterdir()):
-                    if path not in self._known() and _is_home(path):
-                        self._adopt_one(path)
-                self._release_empty()
+            self._adopt_at_s = time.monotonic() + ADOPT_EVERY_S
+            self._release_empty()
+            others = 0
+            for path in sorted(self.options.directory.iterdir()):
+                if path not in self._known() and _is_home(path):
+                    others += self._adopt_one(path)
+            self._others_bytes = others
+            self._serve()
+            self._release_empty()
         except FileNotFoundError:
             return  # nothing was ever spooled here
-        except (OSError, ImportError) as error:
+        except OSError as error:
             tell_once(f"looking through the spool {self.options.directory}", error)
+        finally:
+            self._adopting.release()
 
     @guarded(None)
     def set_aside(self, signal: str, body: Body) -> None:
@@ -199,43 +214,47 @@ class Spool:
 
     def flush_at_exit(self, deadline_s: float) -> None:
         """Leave nothing behind but what still waits."""
-        _ = deadline_s
         for lane in list(self._lanes):
             lane.let_go()
-        with self.lock:
+        if self._adopting.acquire(timeout=max(deadline_s - time.monotonic(), 0.0)):
             self._release_empty()
+            self._adopting.release()
+        with self.lock:
             if self._home is not None and self._home.is_empty():
                 shutil.rmtree(self._home.path, ignore_errors=True)
                 self._home.close()
                 self._home = None
 
     def _bytes(self) -> int:
-        return sum(lane.bytes() for lane in self._lanes)
+        return sum(lane.size() for lane in self._lanes)
 
     def _known(self) -> set[Path]:
         return {home.path for home in (*self._adopted, *([self._home] if self._home else []))}
 
-    def _adopt_one(self, path: Path) -> None:
-        serves = [lane for lane in self._lanes if any(path.glob(f"{lane.kind}.*"))]
-        home = _locked_home(path) if serves or not any(path.glob("*/*.segment")) else None
+    def _adopt_one(self, path: Path) -> int:
+        """Take a folder over where its process is dead and it holds something for us; else its bytes."""
+        is_ours = any(any(path.glob(f"{lane.kind}.*")) for lane in self._lanes)
+        home = _locked_home(path) if is_ours or not any(path.glob("*/*.segment")) else None
         if home is None:
-            self._others_bytes += sum(file.stat().st_size for file in path.glob("*/*.segment"))
-            return
+            return sum(file.stat().st_size for file in path.glob("*/*.segment"))
         self._adopted.append(home)
-        taken = set()
-        for lane in serves:
-            if lane.kind not in taken:
-                taken.add(lane.kind)
-                lane.adopt(home)
+        return 0
+
+    def _serve(self) -> None:
+        """Each kind of lane in a dead process's folder goes to one lane of ours."""
+        for home in self._adopted:
+            for lane in list(self._lanes):
+                if lane.kind not in home.served:
+                    home.served.add(lane.kind)
+                    lane.adopt(home)
 
     def _release_empty(self) -> None:
-        for home in list(self._adopted):
-            if home.is_empty():
-                for lane in self._lanes:
-                    lane.release(home)
-                shutil.rmtree(home.path, ignore_errors=True)
-                home.close()
-                self._adopted.remove(home)
+        for home in [home for home in self._adopted if home.is_empty()]:
+            for lane in self._lanes:
+                lane.release(home)
+            shutil.rmtree(home.path, ignore_errors=True)
+            home.close()
+            self._adopted.remove(home)
 
 
 class SpoolBacklog:
@@ -265,8 +284,11 @@ class SpoolBacklog:
         if not self._write(body):
             self._memory.put(body)
 
-    def take(self, bytes_max: int) -> list[Body]:
+    def look_around(self) -> None:
         self._spool.adopt()
+
+    def take(self, bytes_max: int) -> list[Body]:
+        self.look_around()
         for log in self._logs():
             self._from = log
             if bodies := self._sound(log, bytes_max):
@@ -281,8 +303,8 @@ class SpoolBacklog:
         places = [log.waiting() for log in self._logs()] + [self._memory.waiting()]
         return sum(items for items, _ in places), sum(size for _, size in places)
 
-    def bytes(self) -> int:
-        """On disk."""
+    def size(self) -> int:
+        """Bytes on disk."""
         return sum(log.size for log in self._logs())
 
     def drop_oldest(self) -> int | None:
@@ -298,8 +320,8 @@ class SpoolBacklog:
 
     def adopt(self, home: Home) -> None:
         """Send what lies in another's folder too."""
-        for path in home.lanes(self.kind):
-            self._adopted.append((home, SegmentLog(path, is_own=False, lost=self._lost)))
+        found = [(home, SegmentLog(path, is_own=False, lost=self._lost)) for path in home.lanes(self.kind)]
+        self._adopted = [*self._adopted, *found]
 
     def release(self, home: Home) -> None:
         """Another's folder is empty."""
@@ -413,8 +435,8 @@ def _locked_home(path: Path) -> Home | None:
 
     POSIX record locks: they end with the process that took them, and its forked children do not inherit them.
     """
-    import fcntl  # noqa: PLC0415  # absent on Windows, where the spool says so in one line
-
+    if fcntl is None:
+        raise OSError("this system has no POSIX record locks")
     if _held.get(path) == os.getpid():
         return None  # ours: a lock does not conflict with its own process's
     descriptor = os.open(path / _LOCK, os.O_RDWR | os.O_CREAT, FILE_MODE)

@@ -123,7 +123,7 @@ def test_nobody_listens():
 
 def test_after_a_fork_the_parents_channel_is_left_alone(house):
     """The child makes a channel of its own and never touches the other."""
-    receiver, sender = house
+    _, sender = house
     sender.send(body())
     parents = sender._channel
     sender.after_fork()

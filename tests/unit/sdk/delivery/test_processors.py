@@ -222,5 +222,5 @@ def test_what_a_record_exporter_does_not_take_is_counted(logging_to, fresh):
 
 
 def test_a_body_is_never_larger_than_a_collector_takes():
-    """gRPC receivers refuse messages over 4 MiB, and joined bodies stay below as well."""
+    """Receivers of gRPC refuse messages over 4 MiB, and joined bodies stay below as well."""
     assert max(backlog.BODY_BYTES_MAX, backlog.PARCEL_BYTES_MAX) < 4 * 1024 * 1024
