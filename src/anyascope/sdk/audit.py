@@ -41,22 +41,26 @@ def audit_event(
         outcome: how it came out, such as `success` or `error`.
         **fields: more, of any type; secrets are removed from all of them.
     """
-    name = identifier(action, "action")
     known_phase = phase if type(phase) is str and phase in PHASES else "event"
-    record: dict[str, Any] = {
-        **fields,
-        "event.name": f"audit.{name}.{known_phase}",
-        "audit.action": name,
-        "audit.phase": known_phase,
+    told = {
+        name: identifier(value, name)
+        for name, value in (
+            (CORRELATION_FIELD, correlation_id or current_correlation_id() or None),
+            ("audit.actor", actor),
+            ("audit.resource", resource),
+            ("audit.outcome", outcome),
+        )
+        if value is not None
     }
-    for field, value in (
-        (CORRELATION_FIELD, correlation_id or current_correlation_id() or None),
-        ("audit.actor", actor),
-        ("audit.resource", resource),
-        ("audit.outcome", outcome),
-    ):
-        if value is not None:
-            record[field] = identifier(value, field)
-    emit(_log, logging.INFO, record["event.name"], **record)
+    put_on_record(identifier(action, "action"), known_phase, {**fields, **told})
     if known_phase is not phase and known_phase != phase:
         report_misuse(f"phase must be one of {', '.join(PHASES)}, got a value of type {type(phase).__name__}")
+
+
+def put_on_record(action: str, phase: str, fields: dict[str, Any]) -> None:
+    """What `audit_event` does with arguments that are known to be sound; for the SDK itself, twice an operation."""
+    name = f"audit.{action}.{phase}"
+    fields["event.name"] = name
+    fields["audit.action"] = action
+    fields["audit.phase"] = phase
+    emit(_log, logging.INFO, name, **fields)

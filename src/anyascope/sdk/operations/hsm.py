@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from anyascope.sdk.audit import audit_event
+from anyascope.sdk.audit import put_on_record
 from anyascope.sdk.correlation import current_correlation_id
 from anyascope.sdk.logs import emit
 from anyascope.sdk.operations import measures, sources
@@ -60,19 +60,20 @@ class HsmOperation(Operation):
             correlation_id=current_correlation_id() or audit_id,
         )
         # The intent is on record before the module is asked: of a signature that nobody can account for, it is all there is.
-        self._audit("intent", None)
+        self._audit("intent", {})
         emit(log, logging.INFO, "hsm_operation_started", **known)
 
-    def _audit(self, phase: str, outcome: str | None, **more: str) -> None:
-        audit_event(
+    def _audit(self, phase: str, more: dict[str, str]) -> None:
+        put_on_record(
             AUDIT_ACTION,
-            phase=phase,
-            correlation_id=self.audit_correlation_id,
-            resource=self.key_id,
-            outcome=outcome,
-            operation=self.operation_type,
-            hsm_provider=self.provider,
-            **more,
+            phase,
+            {
+                AUDIT_ATTRIBUTE: self.audit_correlation_id,
+                "audit.resource": self.key_id,
+                "operation": self.operation_type,
+                "hsm_provider": self.provider,
+                **more,
+            },
         )
 
     def _mark(self) -> None:
@@ -80,14 +81,14 @@ class HsmOperation(Operation):
         if not self._failed:
             span.set_attribute("operation.status", SUCCESS)
             self._mark_success()
-            self._audit("outcome", SUCCESS)
+            self._audit("outcome", {"audit.outcome": SUCCESS})
             return
         message = self._known["error"] = self._error_text()
         span.set_attribute("operation.status", ERROR)
         span.set_attribute("error.message", message)
         self._mark_error(message)
-        self._known["error_type"] = self._error_type()
-        self._audit("outcome", ERROR, error=message, error_type=self._error_type())
+        error_type = self._known["error_type"] = self._error_type()
+        self._audit("outcome", {"audit.outcome": ERROR, "error": message, "error_type": error_type})
 
     def _error_type(self) -> str:
         return hsm_error_type(self._error) if isinstance(self._error, BaseException) else OTHER_ERROR

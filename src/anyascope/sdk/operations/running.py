@@ -14,7 +14,7 @@ from opentelemetry.context import Context
 from opentelemetry.trace import INVALID_SPAN, Span, Status, StatusCode, Tracer, TracerProvider
 
 from anyascope.sdk.correlation import SPAN_ATTRIBUTE, current_correlation_id
-from anyascope.sdk.guard import guarded, report_misuse
+from anyascope.sdk.guard import guarded, is_strict, report_misuse, tell_once
 from anyascope.sdk.operations import sources
 from anyascope.sdk.operations.outcomes import error_text
 from anyascope.sdk.operations.places import Place
@@ -46,6 +46,13 @@ def tracer() -> Tracer:
     return found
 
 
+def fault(what: str, error: Exception) -> None:
+    """What `guarded` does with a fault of ours, for the code that every operation runs: a call less each."""
+    if is_strict():
+        raise error
+    tell_once(what, error)
+
+
 class Operation:
     """What runs between the start and the end of one call or block.
 
@@ -73,7 +80,6 @@ class Operation:
         self._place: Place | None = None
         self._is_over = False
 
-    @guarded(None)
     def set_result(self, result: object) -> None:
         """Say what the operation gave; what a decorated function returns is its result by itself."""
         self._result = result
@@ -122,11 +128,13 @@ class Operation:
 
     # The course that all share.
 
-    @guarded(None)
     def start(self) -> None:
         """Begin; the host's function is called next."""
-        self._started_ns = sources.monotonic_ns()
-        self._begin()
+        try:
+            self._started_ns = sources.monotonic_ns()
+            self._begin()
+        except Exception as error:
+            fault("beginning an operation", error)
 
     def end(self, error: BaseException | None = None) -> None:
         """End with the result that was set, or with this error; a second time changes nothing."""
@@ -135,27 +143,28 @@ class Operation:
         if error is not None:
             self._error = error
         self._duration_ns = max(sources.monotonic_ns() - self._started_ns, 0)
-        self.resume()
+        if self._place is None:
+            self.resume()
         try:
-            # Each part by itself: where one of them has a fault, the others still tell.
-            self._guarded_mark()
-            self._guarded_measure()
-            self._guarded_tell()
+            self._leave_traces()
         finally:
             self._is_over = True
             self._close()
 
-    @guarded(None)
-    def _guarded_mark(self) -> None:
-        self._mark()
-
-    @guarded(None)
-    def _guarded_measure(self) -> None:
-        self._measure()
-
-    @guarded(None)
-    def _guarded_tell(self) -> None:
-        self._tell()
+    def _leave_traces(self) -> None:
+        """Span, metrics and log line, each by itself: where one of them has a fault, the others still tell."""
+        try:
+            self._mark()
+        except Exception as error:
+            fault("marking a span", error)
+        try:
+            self._measure()
+        except Exception as error:
+            fault("measuring an operation", error)
+        try:
+            self._tell()
+        except Exception as error:
+            fault("logging an operation", error)
 
     def _open(
         self, name: str, attributes: dict[str, Any], *, correlation_id: str = "", context: Context | None = None
@@ -179,21 +188,24 @@ class Operation:
         if self._place is None and self.span is not INVALID_SPAN:
             self._place = Place(trace.set_span_in_context(self.span), self.correlation_id)
 
-    @guarded(None)
     def pause(self) -> None:
         """Leave the context without ending."""
         place, self._place = self._place, None
         if place is not None:
-            place.leave()
+            try:
+                place.leave()
+            except Exception as error:
+                fault("leaving the context of an operation", error)
 
-    @guarded(None)
     def forget_place(self) -> None:
         """The context in which it was made current is out of reach: it was left in another task or thread."""
         self._place = None
 
-    @guarded(None)
     def _close(self) -> None:
-        self.span.end()
+        try:
+            self.span.end()
+        except Exception as error:
+            fault("ending a span", error)
         self.pause()
 
     @property
