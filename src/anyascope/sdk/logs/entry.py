@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from opentelemetry import trace
 
+from anyascope.redact.names import secrecy_of
 from anyascope.sdk.correlation import LOG_FIELD, current_correlation_id
 from anyascope.sdk.guard import text_of
 from anyascope.sdk.redaction import redact_text, redact_value
@@ -18,6 +19,11 @@ FIELDS_MAX = 128  # of one record, OpenTelemetry's default; more are left out an
 NAME_CHARS_MAX = 255  # of a field; names are written by people
 FRAMES_MAX = 100  # of a stack; 32 kB of text are kept of it in any case
 DROPPED_FIELD = "fields_dropped"
+OPEN_NAMES_MAX = 4_096  # names that say nothing of a secret and are remembered, 0.5 MB; programs have hundreds
+INTEGER_MAX = 2**63 - 1  # larger numbers may be keys
+
+_NUMBERS = frozenset((int, float, bool, type(None)))
+_open_names: set[object] = set()
 
 
 class Ids(NamedTuple):
@@ -117,8 +123,19 @@ def clean_fields(fields: Mapping[Any, Any]) -> dict[str, Any]:
         return {**clean_fields(kept), DROPPED_FIELD: len(fields) - FIELDS_MAX}
     cleaned: dict[str, Any] = {}
     for name, value in fields.items():
-        if name.__class__ is not str or len(name) > NAME_CHARS_MAX:
+        if name in _open_names:
+            # What `redact_value` would say too, without asking: most of a line's fields are numbers and short texts.
+            kind = value.__class__
+            if kind is str:
+                cleaned[name] = redact_text(value)
+                continue
+            if kind in _NUMBERS and (kind is not int or -INTEGER_MAX <= value <= INTEGER_MAX):
+                cleaned[name] = value
+                continue
+        elif name.__class__ is not str or len(name) > NAME_CHARS_MAX:
             name = redact_text(text_of(name)[:NAME_CHARS_MAX])  # noqa: PLW2901  # the same name, as one can be kept
+        elif len(_open_names) < OPEN_NAMES_MAX and not secrecy_of(name):
+            _open_names.add(name)
         cleaned[name] = redact_value(name, value)
     return cleaned
 
