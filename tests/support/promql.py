@@ -6,10 +6,10 @@ from prometheus_client import CollectorRegistry
 
 from anyascope.clock import SystemClock
 from anyascope.model.labels import Labels, labels_of
-from anyascope.model.metrics import MetricBatch, SampleBatch
 from anyascope.promql.engine import Engine
+from anyascope.promql.judge import load_samples
 from anyascope.promql.options import EngineOptions
-from anyascope.promql.script import Histogram, Load, parse_script
+from anyascope.promql.script import Load, parse_script
 from anyascope.store.memory.metrics import MemoryMetrics
 
 
@@ -22,13 +22,7 @@ async def store_of(script: str) -> MemoryMetrics:
     store = MemoryMetrics()
     for command in parse_script(script):
         assert isinstance(command, Load)
-        samples = [
-            (row.labels, index * command.step_ms, item)
-            for row in command.rows
-            for index, item in enumerate(row.items)
-            if item is not None and not isinstance(item, Histogram)
-        ]
-        await store.write_metrics(MetricBatch(samples=SampleBatch.of(samples)))
+        await load_samples(command, store)
     return store
 
 

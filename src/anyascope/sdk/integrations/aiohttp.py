@@ -87,8 +87,9 @@ def _put_header(request: Any, response: Any) -> None:
     if isinstance(exchange, Exchange):
         if HEADER not in response.headers:
             response.headers[HEADER] = exchange.correlation_id
+        if not exchange.is_complete:
+            exchange.answer(response.status)
         if response.status == 101:
-            exchange.answer(101)
             exchange.measure()  # a websocket: its handshake is measured while the connection stays
 
 

@@ -227,4 +227,12 @@ def instrument_litestar(app: Any, **options: Any) -> Any:
     """Put the middleware outside of a Litestar's own handler."""
     if not isinstance(app.asgi_handler, TelemetryMiddleware):
         app.asgi_handler = TelemetryMiddleware(app.asgi_handler, **options)
+        app.after_exception.append(_litestar_failed)
     return app
+
+
+async def _litestar_failed(error: Exception, scope: Scope) -> None:
+    """Litestar makes answers of exceptions before we see them: what it would answer with 500 is a failure."""
+    exchange = scope.get(EXCHANGE)
+    if isinstance(exchange, Exchange) and getattr(error, "status_code", 500) >= 500:
+        exchange.fail(error)

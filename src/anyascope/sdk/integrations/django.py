@@ -17,6 +17,7 @@ from typing import Any
 
 from anyascope.sdk.correlation import HEADER
 from anyascope.sdk.guard import guarded, report_misuse
+from anyascope.sdk.integrations.asgi import incoming_of as incoming_of_scope
 from anyascope.sdk.integrations.http import Exchange, HttpWatch, Incoming, http_options
 from anyascope.sdk.integrations.pages import rendered_metrics
 from anyascope.sdk.integrations.wsgi import EXCHANGE, incoming_of
@@ -133,64 +134,63 @@ def _watch_stream(exchange: Exchange, response: Any) -> None:
     response.streaming_content = _parts_later(parts, exchange) if response.is_async else _parts(parts, exchange)
 
     def closed() -> None:
-        exchange.is_disconnected = exchange.is_disconnected or not (exchange.is_complete or exchange.error)
         try:
             close()
         finally:
-            exchange.close()
+            _ended(exchange)
 
     response.close = closed
 
 
 def _parts(parts: Iterable[bytes], exchange: Exchange) -> Iterator[bytes]:
     remaining = iter(parts)
-    while True:
-        exchange.activate()
-        try:
-            part = next(remaining)
-        except StopIteration:
-            exchange.complete()
-            return
-        except BaseException as error:
-            exchange.fail(error)
-            raise
-        finally:
-            exchange.deactivate()
-        yield part
+    try:
+        while True:
+            exchange.activate()
+            try:
+                part = next(remaining)
+            except StopIteration:
+                exchange.complete()
+                return
+            except BaseException as error:
+                exchange.fail(error)
+                raise
+            finally:
+                exchange.deactivate()
+            yield part
+    finally:
+        _ended(exchange)
 
 
 async def _parts_later(parts: AsyncIterator[bytes], exchange: Exchange) -> AsyncIterator[bytes]:
     remaining = aiter(parts)
-    while True:
-        exchange.activate()
-        try:
-            part = await anext(remaining)
-        except StopAsyncIteration:
-            exchange.complete()
-            return
-        except BaseException as error:
-            exchange.fail(error)
-            raise
-        finally:
-            exchange.deactivate()
-        yield part
+    try:
+        while True:
+            exchange.activate()
+            try:
+                part = await anext(remaining)
+            except StopAsyncIteration:
+                exchange.complete()
+                return
+            except BaseException as error:
+                exchange.fail(error)
+                raise
+            finally:
+                exchange.deactivate()
+            yield part
+    finally:
+        _ended(exchange)
+
+
+def _ended(exchange: Exchange) -> None:
+    """The stream will not go on: it was read to its end, failed, or the client left."""
+    exchange.is_disconnected = exchange.is_disconnected or not (exchange.is_complete or exchange.error)
+    exchange.close()
 
 
 def _incoming(request: Any) -> Incoming:
-    incoming = incoming_of(request.META)
-    if incoming.path == request.path:
-        return incoming
-    # Under ASGI, META has no SCRIPT_NAME in front and no scheme: the request knows them.
-    return Incoming(
-        method=str(request.method),
-        path=str(request.path),
-        scheme=str(request.scheme),
-        headers=incoming.headers,
-        client=incoming.client,
-        server=incoming.server,
-        server_port=incoming.server_port,
-        protocol_version=incoming.protocol_version,
-    )
+    scope = getattr(request, "scope", None)  # of ASGI, which knows more than the environ that Django makes of it
+    return incoming_of(request.META) if scope is None else incoming_of_scope(scope)
 
 
 def _route(request: Any) -> str | None:

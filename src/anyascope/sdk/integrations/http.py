@@ -128,6 +128,7 @@ class Exchange:
         "_context",
         "_correlated",
         "_ended_ns",
+        "_is_closed",
         "_is_measured",
         "_metrics",
         "_owns_span",
@@ -153,7 +154,7 @@ class Exchange:
         self.status: int | None = None
         self.error: BaseException | None = None
         self.is_disconnected = False
-        self._is_measured = False
+        self._is_measured = self._is_closed = False
         self._ended_ns: int | None = None  # since the start
         self._token: Any = None
         self._correlated: AbstractContextManager[str] | None = None
@@ -233,6 +234,9 @@ class Exchange:
 
     def close(self) -> None:
         """All work for the request is done, that after the answer too: end the span at the time of its last byte."""
+        if self._is_closed:
+            return
+        self._is_closed = True
         self.complete()
         self._describe()
         self._end_span()
