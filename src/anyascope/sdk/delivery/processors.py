@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import copy
+import time
 from collections.abc import Callable, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from opentelemetry.context import Context
 from opentelemetry.sdk._logs import LogRecordProcessor, ReadableLogRecord, ReadWriteLogRecord
@@ -107,7 +108,8 @@ class _BatchSpans(SpanProcessor):
 
     @guarded(False)
     def force_flush(self, timeout_millis: int | None = None) -> bool:
-        return self._queue.flush(FLUSH_WITHIN_S if timeout_millis is None else timeout_millis / 1000)
+        deadline_s = _deadline_s(timeout_millis)
+        return self._queue.flush(deadline_s - time.monotonic()) and _is_sent(self.span_exporter, deadline_s)
 
     @guarded(None)
     def shutdown(self) -> None:
@@ -150,9 +152,10 @@ class _BatchLogs(LogRecordProcessor):
 
     @guarded(False)
     def force_flush(self, timeout_millis: int | None = None) -> bool:
-        within_s = FLUSH_WITHIN_S if timeout_millis is None else timeout_millis / 1000
-        is_trail_sent = self._audit.flush(within_s)
-        return self._logs.flush(within_s) and is_trail_sent
+        deadline_s = _deadline_s(timeout_millis)
+        is_trail_out = self._audit.flush(deadline_s - time.monotonic())
+        is_rest_out = self._logs.flush(deadline_s - time.monotonic())
+        return is_trail_out and is_rest_out and _is_sent(self._exporter, deadline_s)
 
     @guarded(None)
     def shutdown(self) -> None:
@@ -214,6 +217,17 @@ class _DoorLogs(LogRecordExporter):
 
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
         return self._audit_door.flush(timeout_millis / 1000) and self._door.flush(timeout_millis / 1000)
+
+
+def _deadline_s(timeout_millis: int | None) -> float:
+    return time.monotonic() + (FLUSH_WITHIN_S if timeout_millis is None else timeout_millis / 1000)
+
+
+def _is_sent(exporter: Any, deadline_s: float) -> bool:
+    """Whether the exporter has sent what it took: who flushes is about to end, or to ask the far end."""
+    flush = getattr(exporter, "force_flush", None)  # OpenTelemetry's base classes have none, or one that says nothing
+    left_ms = int(max(deadline_s - time.monotonic(), 0.0) * 1000)
+    return not callable(flush) or flush(left_ms) is not False
 
 
 def _put(door: Door, items: Sequence[T], encode: Callable[[Sequence[T]], bytes]) -> None:
