@@ -43,19 +43,19 @@ class Worker:
         self._next_ns = next_ns
         self._clock = clock
         self._bell = Bell()
-        self._is_running = False
+        self.is_running = False
         self._life = 0  # a thread of an earlier life ends as soon as it can
 
     def ring(self) -> bool:
         """Wake it, or start it; False where no thread can be started any more. One caller at a time."""
-        if not self._is_running:
+        if not self.is_running:
             thread = threading.Thread(target=self._run, args=(self._life,), name=self._name, daemon=True)
             try:
                 thread.start()
             except RuntimeError as error:  # the interpreter ends, or the system has no more
                 tell_once(f"starting the thread {self._name}", error)
                 return False
-            self._is_running = True
+            self.is_running = True
             expect_exit()
         self._bell.ring()
         return True
@@ -63,7 +63,7 @@ class Worker:
     def end(self) -> None:
         """Let the thread end once it comes back from what it is at; the next ring starts another."""
         self._life += 1
-        self._is_running = False
+        self.is_running = False
         self._bell.ring()
 
     def _run(self, life: int) -> None:
@@ -222,14 +222,16 @@ class Runner:
         return next_ns
 
     def _wake(self, name: str, step: Callable[[], bool], next_ns: Callable[[], int | None], now_ns: int) -> None:
+        """Wake a thread that has something to do; one that runs knows by itself when that is later."""
         due_ns = next_ns()
-        if due_ns is None or due_ns > now_ns:
+        if due_ns is None:
             return
         with self._starting:
             worker = self._workers.get(name)
             if worker is None:
                 worker = self._workers[name] = self._worker(name, step, next_ns)
-            worker.ring()
+            if due_ns <= now_ns or not worker.is_running:
+                worker.ring()
 
     def _lane(self, lane: Lane) -> LaneRunner:
         found = self._lanes.get(lane.name)

@@ -54,6 +54,9 @@ def post(
 
     try:
         hidden = (*url_secrets(url), *secrets, *(auth or ()))
+    except ValueError as error:
+        raise SendError(f"the address cannot be used: {error}", is_final=True) from None
+    try:
         with requests.Session() as session:
             session.headers["User-Agent"] = USER_AGENT
             with session.post(
