@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from anyascope.model.labels import METRIC_NAME, Labels
 from anyascope.promql.errors import QueryError
 from anyascope.promql.functions.over_time import quantiles
 from anyascope.promql.functions.sums import doubtful_sums
+from anyascope.promql.mixed import aggregated
 from anyascope.promql.numbers import format_float, format_general
 from anyascope.promql.syntax import Aggregate, Expression
 from anyascope.promql.values import Bools, Context, Floats, Ints, Nameless, Vector, merged, rows_of, seen
@@ -75,6 +76,8 @@ def aggregate(node: Aggregate, body: Vector, parameter: Floats | str | None, con
         return _count_values(node, body, parameter)
     if not len(body):
         return Vector((), np.empty((0, context.steps)), np.empty((0, context.steps), np.bool_))
+    if context.natives:
+        body = _known_to(node, body, context)
     if node.operator in {"topk", "bottomk", "limitk"}:
         assert isinstance(parameter, np.ndarray)
         return _choose(node, body, parameter, context)
@@ -85,6 +88,7 @@ def aggregate(node: Aggregate, body: Vector, parameter: Floats | str | None, con
     values = body.values if is_single else body.values[groups.order]
     present = body.present if is_single else body.present[groups.order]
     counts = np.add.reduceat(present, groups.begins, axis=0, dtype=np.int64)
+    found = counts > 0
     if node.operator == "quantile":
         assert isinstance(parameter, np.ndarray)
         _warn_of_quantiles(parameter, node.parameter, context)
@@ -92,11 +96,28 @@ def aggregate(node: Aggregate, body: Vector, parameter: Floats | str | None, con
     else:
         with np.errstate(all="ignore"):
             result = REDUCERS[node.operator](values, present, groups.begins, counts)
+        if node.operator in {"sum", "avg"} and context.natives:
+            result, found = aggregated(node, values, present, groups.begins, result=result, context=context)
     fading = None
     if body.fading is not None:
         fading = np.zeros(len(groups.labels), np.bool_)
         np.logical_or.at(fading, groups.rows, body.fading & body.present.any(axis=1))
-    return _without_empty(Vector(groups.labels, result, counts > 0, fading))
+    return _without_empty(Vector(groups.labels, result, found, fading))
+
+
+# What these say of a group is about floats only; histograms are left out of it.
+_OF_FLOATS = frozenset({"bottomk", "max", "min", "quantile", "stddev", "stdvar", "topk"})
+
+
+def _known_to(node: Aggregate, body: Vector, context: Context) -> Vector:
+    """The vector without the histograms that an operator does not know, which is said."""
+    if node.operator not in _OF_FLOATS:
+        return body
+    boxed = context.natives.mask(body.values) & body.present
+    if not boxed.any():
+        return body
+    context.notes.info(f"ignored histogram in {node.operator} aggregation", node.body.pos)
+    return replace(body, present=body.present & ~boxed)
 
 
 def _without_empty(vector: Vector) -> Vector:

@@ -10,9 +10,12 @@ from typing import TypeAlias
 import numpy as np
 
 from anyascope.errors import UnsupportedError
-from anyascope.model.labels import METRIC_NAME, MatchOp
+from anyascope.frames.histogram import NativeHistogram
+from anyascope.model.labels import METRIC_NAME, Labels, MatchOp
+from anyascope.promql import ranges
 from anyascope.promql.functions import histograms, labelling, maths, regression
-from anyascope.promql.functions.registry import NAME_KEEPING, OF_NATIVE_HISTOGRAMS, RANGE
+from anyascope.promql.functions import natives as native
+from anyascope.promql.functions.registry import NAME_KEEPING, OF_ONE_HISTOGRAM, RANGE
 from anyascope.promql.numbers import format_general
 from anyascope.promql.syntax import Call, Select, unwrapped
 from anyascope.promql.values import (
@@ -48,21 +51,42 @@ def over_range(node: Call, windows: Windows, scalars: Sequence[Floats], context:
         QueryError: an argument is out of bounds, or two series would be the same without their names.
         UnsupportedError: there is no such function here.
     """
-    with np.errstate(invalid="ignore", over="ignore"):
-        if node.name == "predict_linear":
-            values, present = regression.predict_linear(windows, scalars, context.times_ms)
-        elif node.name == "absent_over_time":
-            return absent_over_time(node, windows)
-        elif node.name in RANGE:
-            values, present = RANGE[node.name](windows, scalars)
-        else:
-            raise UnsupportedError(f"the function {node.name} is not evaluated")
+    if node.name == "absent_over_time":
+        return absent_over_time(node, windows)
+    touched = _touched(windows, context)
+    handler = ranges.HANDLERS.get(node.name)
+    if touched is None or node.name in ranges.ANY_KIND:
+        values, present = _by_kernel(node, windows, scalars, context)
+    elif handler is None:
+        values, present = _by_kernel(node, ranges.without_histograms(windows, context, node.pos), scalars, context)
+    else:
+        floats = replace(windows, stop=np.where(touched, windows.first, windows.stop))
+        answer = _by_kernel(node, floats, scalars, context)
+        pos = unwrapped(node.arguments[0]).pos
+        values, present = ranges.fill(handler, windows, touched, answer, context=context, pos=pos)
     vector = Vector(windows.labels, values, present, windows.fading, windows.is_one_metric)
     if node.name == "quantile_over_time" and present.any():
         warn_of_quantile(node, 0, scalars[0], context)
     if node.name in {"rate", "increase"}:
         _note_no_counter(node, vector, context)
     return vector if node.name in NAME_KEEPING else context.renamed(vector)
+
+
+def _touched(windows: Windows, context: Context) -> Bools | None:
+    """Which windows hold a histogram; None where none does."""
+    if not context.natives:
+        return None
+    touched = ranges.with_histograms(windows, context)
+    return touched if touched.any() else None
+
+
+def _by_kernel(node: Call, windows: Windows, scalars: Sequence[Floats], context: Context) -> tuple[Floats, Bools]:
+    with np.errstate(invalid="ignore", over="ignore"):
+        if node.name == "predict_linear":
+            return regression.predict_linear(windows, scalars, context.times_ms)
+        if node.name in RANGE:
+            return RANGE[node.name](windows, scalars)
+    raise UnsupportedError(f"the function {node.name} is not evaluated")
 
 
 def absent_over_time(node: Call, windows: Windows) -> Vector:
@@ -110,8 +134,8 @@ def call(node: Call, arguments: Sequence[Value], context: Context) -> Value:
         return _simple(maths.SIMPLE[node.name], _vector(arguments[0]), context)
     if node.name in maths.CALENDAR:
         return _calendar(node, arguments, context)
-    if node.name in OF_NATIVE_HISTOGRAMS:
-        return rows_of(_vector(arguments[0]), np.empty(0, np.int64))
+    if node.name in OF_ONE_HISTOGRAM:
+        return _of_histograms(OF_ONE_HISTOGRAM[node.name], _vector(arguments[0]), context)
     handler = HANDLERS.get(node.name)
     if handler is None:
         raise UnsupportedError(f"the function {node.name} is not evaluated")
@@ -133,8 +157,25 @@ def _texts(values: Sequence[Value]) -> list[str]:
 
 
 def _simple(change: Callable[[Floats], Floats], vector: Vector, context: Context) -> Vector:
+    """A function of floats; it makes nothing of histograms."""
     with np.errstate(all="ignore"):
-        return context.renamed(elementwise(vector, change))
+        return context.renamed(elementwise(_floats_of(vector, context), change))
+
+
+def _floats_of(vector: Vector, context: Context) -> Vector:
+    """The vector without histograms."""
+    if not context.natives:
+        return vector
+    return replace(vector, present=vector.present & ~context.natives.mask(vector.values))
+
+
+def _of_histograms(read: Callable[[NativeHistogram], float], vector: Vector, context: Context) -> Vector:
+    """A number read off each histogram; floats are left out."""
+    present = context.natives.mask(vector.values) & vector.present
+    values = np.zeros(present.shape)
+    values[present] = [read(histogram) for histogram in context.natives.taken(vector.values[present])]
+    kept = seen(present, 1)
+    return context.renamed(rows_of(replace(vector, values=values, present=present), kept))
 
 
 def _calendar(node: Call, arguments: Sequence[Value], context: Context) -> Vector:
@@ -192,7 +233,7 @@ def _vector_of(_node: Call, arguments: Sequence[Value], _context: Context) -> Va
 
 
 def _scalar_of(_node: Call, arguments: Sequence[Value], context: Context) -> Value:
-    vector = _vector(arguments[0])
+    vector = _floats_of(_vector(arguments[0]), context)
     if not len(vector):
         return Scalars(np.full(context.steps, np.nan))
     alone = np.count_nonzero(vector.present, axis=0) == 1
@@ -206,7 +247,7 @@ def _absent_of(node: Call, arguments: Sequence[Value], context: Context) -> Valu
 
 
 def _clamp(_node: Call, arguments: Sequence[Value], context: Context) -> Value:
-    vector = _vector(arguments[0])
+    vector = _floats_of(_vector(arguments[0]), context)
     low, high = _scalars(arguments[1]), _scalars(arguments[2])
     clamped = replace(
         vector,
@@ -234,7 +275,8 @@ def _round(_node: Call, arguments: Sequence[Value], context: Context) -> Value:
 def _timestamp(_node: Call, arguments: Sequence[Value], context: Context) -> Value:
     # Of anything but a selector the samples are made at the step itself.
     times = context.times_ms / MS_PER_S
-    return _simple(lambda values: np.broadcast_to(times, values.shape), _vector(arguments[0]), context)
+    vector = _vector(arguments[0])
+    return context.renamed(elementwise(vector, lambda values: np.broadcast_to(times, values.shape)))
 
 
 def _label_replace(_node: Call, arguments: Sequence[Value], _context: Context) -> Value:
@@ -256,30 +298,102 @@ def _sort(node: Call, arguments: Sequence[Value], context: Context) -> Value:
         return vector
     if node.name.startswith("sort_by_label"):
         return labelling.sorted_by_label(vector, _texts(arguments[1:]), is_descending=is_descending)
-    return labelling.sorted_by_value(vector, is_descending=is_descending)
+    floats = _floats_of(vector, context)
+    return labelling.sorted_by_value(rows_of(floats, seen(floats.present, 1)), is_descending=is_descending)
 
 
 def _histogram_quantile(node: Call, arguments: Sequence[Value], context: Context) -> Value:
-    wanted, vector = _scalars(arguments[0]), _vector(arguments[1])
+    wanted = _scalars(arguments[0])
+    pos = node.arguments[1].pos
+    natives, vector = _parted(_vector(arguments[1]), context, pos)
     warn_of_quantile(node, 0, wanted, context)
     parts = []
-    for alike in histograms.histograms_of(vector, context, node.arguments[1].pos):
+    for alike in histograms.histograms_of(vector, context, pos):
         values, forced = histograms.quantiles_of(alike, alike.columns(wanted))
         for row in np.flatnonzero(forced.reshape(len(alike.labels), -1).any(axis=1)).tolist():
-            name = label_of(alike.labels[row], METRIC_NAME) if context.is_name_removal_delayed else ""
-            ending = f' for metric name "{name}"' if name else ""
-            context.notes.info(MONOTONICITY + ending, node.arguments[1].pos)
+            context.notes.info(MONOTONICITY + _named(alike.labels[row], context), pos)
         parts.append(alike.vector(values))
-    return context.renamed(_together(parts, context))
+
+    def read(histogram: NativeHistogram, step: int, labels: Labels) -> float:
+        found = native.quantile(histogram, float(wanted[step]))
+        if math.isnan(histogram.sum) and histogram.count and 0 <= wanted[step] <= 1:
+            outcome = "result is NaN" if math.isnan(found) else "result is skewed higher"
+            message = f"input to histogram_quantile has NaN observations, {outcome}"
+            context.notes.info(message + _named(labels, context), pos)
+        return found
+
+    return _histogram_answer(parts, natives, read, context)
 
 
 def _histogram_fraction(node: Call, arguments: Sequence[Value], context: Context) -> Value:
-    lower, upper, vector = _scalars(arguments[0]), _scalars(arguments[1]), _vector(arguments[2])
+    lower, upper = _scalars(arguments[0]), _scalars(arguments[1])
+    pos = node.arguments[2].pos
+    natives, vector = _parted(_vector(arguments[2]), context, pos)
     parts = [
         alike.vector(histograms.fractions_of(alike, alike.columns(lower), alike.columns(upper)))
-        for alike in histograms.histograms_of(vector, context, node.arguments[2].pos)
+        for alike in histograms.histograms_of(vector, context, pos)
     ]
-    return context.renamed(_together(parts, context))
+
+    def read(histogram: NativeHistogram, step: int, labels: Labels) -> float:
+        found = native.share(histogram, float(lower[step]), float(upper[step]))
+        if math.isnan(histogram.sum) and not math.isnan(found):
+            message = "input to histogram_fraction has NaN observations, which are excluded from all fractions"
+            context.notes.info(message + _named(labels, context), pos)
+        return found
+
+    return _histogram_answer(parts, natives, read, context)
+
+
+def _named(labels: Labels, context: Context) -> str:
+    """The end of a note that names the metric, which is known where names are dropped at the end only."""
+    name = label_of(labels, METRIC_NAME) if context.is_name_removal_delayed else ""
+    return f' for metric name "{name}"' if name else ""
+
+
+def _parted(vector: Vector, context: Context, pos: int) -> tuple[Vector, Vector]:
+    """The native histograms of a vector, and the series with classic buckets; not those of which there are both."""
+    boxed = context.natives.mask(vector.values) & vector.present
+    if not boxed.any():
+        return rows_of(vector, np.zeros(len(vector), np.bool_)), vector
+    natives = rows_of(replace(vector, present=boxed), seen(boxed, 1))
+    floats = vector.present & ~boxed
+    classic = rows_of(replace(vector, present=floats), seen(floats, 1))
+    return _without_doubles(natives, classic, context, pos)
+
+
+def _without_doubles(natives: Vector, classic: Vector, context: Context, pos: int) -> tuple[Vector, Vector]:
+    """Both without the histograms that are there in both forms, which is said: nobody knows which one is meant."""
+    rows = {labels: row for row, labels in enumerate(natives.labels)}
+    kept, floats = natives.present.copy(), classic.present.copy()
+    for row, labels in enumerate(classic.labels):
+        other = rows.get(tuple(pair for pair in labels if pair[0] != histograms.BUCKET_LABEL))
+        if other is None:
+            continue
+        double = natives.present[other] & classic.present[row]
+        if double.any():
+            message = "vector contains a mix of classic and native histograms"
+            context.notes.warn(message + _named(labels, context), pos)
+            kept[other] &= ~double
+            floats[row] &= ~double
+    return (
+        rows_of(replace(natives, present=kept), seen(kept, 1)),
+        rows_of(replace(classic, present=floats), seen(floats, 1)),
+    )
+
+
+def _histogram_answer(
+    parts: Sequence[Vector],
+    natives: Vector,
+    read: Callable[[NativeHistogram, int, Labels], float],
+    context: Context,
+) -> Vector:
+    if not len(natives):
+        return context.renamed(_together(parts, context))
+    values = np.zeros(natives.present.shape)
+    for row, step in np.argwhere(natives.present).tolist():
+        histogram = context.natives.at(float(natives.values[row, step]))
+        values[row, step] = read(histogram, step, natives.labels[row])
+    return context.renamed(_together([*parts, replace(natives, values=values)], context))
 
 
 def _together(parts: Sequence[Vector], context: Context) -> Vector:

@@ -19,6 +19,7 @@ from anyascope.errors import AnyascopeError, InvalidInputError
 from anyascope.frames.samples import SampleFrame
 from anyascope.frames.steps import StepFrame
 from anyascope.model.labels import Labels
+from anyascope.promql.boxes import NativeTable
 from anyascope.promql.errors import QueryTimeoutError
 from anyascope.promql.evaluate import evaluate, is_range, range_samples
 from anyascope.promql.fetch import fetch, spans
@@ -211,7 +212,8 @@ class Engine:
             )
         )
         began_ns = self._clock.monotonic_ns()
-        frames = await fetch(self._reader, wanted, limits) if wanted else []
+        natives = NativeTable()
+        frames = await fetch(self._reader, wanted, limits, natives) if wanted else []
         fetched_ns = self._clock.monotonic_ns()
         step_ms = steps.step_ms or 1
         times_ms = np.arange(steps.start_ms, steps.end_ms + 1, step_ms, dtype=np.int64)
@@ -227,6 +229,7 @@ class Engine:
             samples_max=limits.samples_max,
             deadline_s=deadline_s,
             notes=Notes(),
+            natives=natives,
         )
         distinct = {id(frame): frame for frame in frames}.values()
         samples = sum(len(frame.values) for frame in distinct)
@@ -260,6 +263,7 @@ def _judge(plan: Query, context: Context) -> QueryResult:
         text,
         _placed(plan.text, context.notes.warnings),
         _placed(plan.text, context.notes.infos),
+        natives=context.natives,
     )
 
 

@@ -13,6 +13,8 @@ from anyascope.promql.aggregate import aggregate
 from anyascope.promql.calls import call, over_range
 from anyascope.promql.fetch import anchored, subquery_grid
 from anyascope.promql.match import set_operation, vector_operation
+from anyascope.promql.mixed import operate
+from anyascope.promql.natives import scaled
 from anyascope.promql.operators import compute
 from anyascope.promql.syntax import (
     SET_OPERATORS,
@@ -38,7 +40,6 @@ from anyascope.promql.values import (
     Vector,
     Windows,
     Words,
-    elementwise,
     too_many_samples,
 )
 from anyascope.promql.windows import newest, starts, stops, without_stale
@@ -47,6 +48,15 @@ CELLS_AT_ONCE_MAX = (
     1_000_000  # series times steps of a range function: some 8 MB columns, which stay near the processor
 )
 MS_PER_S = 1000.0
+
+# A selector below these gives histograms as a reader that compares neighbours sees them; below the others it does not.
+READS_TOTALS_ALONE = frozenset({"histogram_avg", "histogram_count", "histogram_sum"})
+READS_HISTOGRAMS = READS_TOTALS_ALONE | {
+    "histogram_fraction",
+    "histogram_quantile",
+    "histogram_stddev",
+    "histogram_stdvar",
+}
 
 
 def evaluate(node: Expression, context: Context) -> Value:  # noqa: PLR0911 — one return a kind of node
@@ -111,6 +121,8 @@ def select(node: Select, context: Context) -> Vector:
     context.check(len(frame))
     chosen, present = newest(frame, _right_edges(node, context), context.lookback_ms)
     values = frame.values[chosen] if len(frame.values) else np.zeros(chosen.shape)
+    if context.tells_resets:
+        values = context.natives.telling(values)
     return Vector(frame.labels, values, present, is_one_metric=_names_one_metric(node))
 
 
@@ -118,7 +130,12 @@ def _negated(value: Value, context: Context) -> Value:
     if isinstance(value, Scalars):
         return Scalars(-value.values)
     assert isinstance(value, Vector)
-    return context.renamed(elementwise(value, np.negative))
+    boxed = context.natives.mask(value.values)
+    values = np.negative(value.values)
+    if boxed.any():
+        values[boxed] = value.values[boxed]
+        values = context.natives.changed(values, boxed & value.present, lambda each: scaled(each, -1.0))
+    return context.renamed(replace(value, values=values))
 
 
 def _aggregated(node: Aggregate, context: Context) -> Vector:
@@ -154,16 +171,18 @@ def _combined(node: Binary, left: Value, right: Value, context: Context) -> Valu
 
 
 def _with_scalar(node: Binary, vector: Vector, context: Context, *, left: Floats, right: Floats) -> Vector:
-    values, holds = compute(node.operator, left, right)
+    values, holds, present = operate(node, left, right, present=vector.present, context=context)
     if holds is None:
-        return context.renamed(replace(vector, values=values))
+        return context.renamed(replace(vector, values=values, present=present))
     if node.returns_bool:
-        return context.renamed(replace(vector, values=holds.astype(np.float64)))
+        return context.renamed(replace(vector, values=holds.astype(np.float64), present=present))
     # What remains of a comparison is the vector's element, on whichever side it stands.
-    return replace(vector, present=vector.present & holds)
+    return replace(vector, present=present & holds)
 
 
 def _called(node: Call, context: Context) -> Value:
+    if node.name in READS_HISTOGRAMS and context.natives:
+        context = replace(context, tells_resets=node.name in READS_TOTALS_ALONE)
     arguments = [unwrapped(argument) for argument in node.arguments]
     ranged = next((n for n, argument in enumerate(arguments) if is_range(argument)), None)
     if ranged is not None:
@@ -231,6 +250,8 @@ def _ranged(node: Expression, context: Context) -> _Source:
     right_ms = _right_edges(node, context)
     if isinstance(node, Select):
         frame = without_stale(context.frames[node.slot])
+        if context.tells_resets:
+            frame = replace(frame, values=context.natives.telling(frame.values))
         return _Source(frame, right_ms, node.range_ms, None, is_one_metric=_names_one_metric(node))
     pinned = anchored(node.anchor, context.edges)
     first, last = int(context.times_ms[0]), int(context.times_ms[-1])
@@ -242,8 +263,9 @@ def _ranged(node: Expression, context: Context) -> _Source:
     times_ms = np.arange(begin, end + 1, step)
     if not len(times_ms):
         return _Source(SampleFrame.empty(), right_ms, node.range_ms, None, is_one_metric=True)
-    body = evaluate(node.body, context.at_steps(times_ms, step))
+    body = evaluate(node.body, replace(context.at_steps(times_ms, step), tells_resets=False))
     assert isinstance(body, Vector)
+    body = replace(body, values=context.natives.without_hints(body.values, body.present))
     return _Source(body.to_samples(times_ms), right_ms, node.range_ms, body.fading, is_one_metric=body.is_one_metric)
 
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from anyascope.frames.samples import SampleFrame
 from anyascope.model.labels import Matcher
+from anyascope.promql.boxes import NativeTable, with_histograms
 from anyascope.promql.options import QueryLimits
 from anyascope.promql.syntax import Anchor, Edge, Expression, Once, Select, Subquery, children
 from anyascope.store.api.metrics import MetricReader, Selection
+
+NEIGHBOUR_REACH_MS = 300_000  # as far as a query looks back: what is older is no neighbour
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +91,10 @@ def joined(wanted: Sequence[Span]) -> list[list[Span]]:
     return groups
 
 
-async def fetch(reader: MetricReader, wanted: Sequence[Span], limits: QueryLimits) -> list[SampleFrame]:
-    """The samples of every selector, by slot.
+async def fetch(
+    reader: MetricReader, wanted: Sequence[Span], limits: QueryLimits, natives: NativeTable
+) -> list[SampleFrame]:
+    """The samples of every selector, by slot; native histograms go into the table, and their boxes into the frames.
 
     Raises:
         LimitExceededError: a selector matches more series, or has more samples, than the limits allow.
@@ -107,11 +112,19 @@ async def fetch(reader: MetricReader, wanted: Sequence[Span], limits: QueryLimit
     ]
     if len(selections) == 1:
         # The usual case, spared the cost of a task: rules ask this way many times a second.
-        read = [await reader.select(selections[0])]
+        read = [await _read(reader, selections[0], natives)]
     else:
-        read = await asyncio.gather(*(reader.select(selection) for selection in selections))
+        read = await asyncio.gather(*(_read(reader, selection, natives) for selection in selections))
     frames = [SampleFrame.empty()] * (1 + max((span.slot for span in wanted), default=-1))
     for group, frame in zip(groups, read, strict=True):
         for span in group:
             frames[span.slot] = frame
     return frames
+
+
+async def _read(reader: MetricReader, selection: Selection, natives: NativeTable) -> SampleFrame:
+    frame = await reader.select(selection)
+    # Whether a histogram follows a reset is told by the one before it, which may lie before the stretch.
+    earlier = replace(selection, start_ms=selection.start_ms - NEIGHBOUR_REACH_MS)
+    histograms = await reader.select_histograms(earlier)
+    return with_histograms(frame, histograms, natives, start_ms=selection.start_ms)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import TypeAlias, assert_never
@@ -12,11 +12,15 @@ from typing import TypeAlias, assert_never
 import numpy as np
 
 from anyascope.errors import AnyascopeError, UnsupportedError
-from anyascope.model.labels import Labels
-from anyascope.model.metrics import MetricBatch, SampleBatch, is_stale
+from anyascope.frames.histogram import SCHEMA_CUSTOM, NativeHistogram
+from anyascope.model.labels import METRIC_NAME, Labels, labels_of
+from anyascope.model.metrics import HistogramSample, MetricBatch, SampleBatch, is_stale
 from anyascope.promql.engine import Engine
+from anyascope.promql.functions.histograms import parse_bound
+from anyascope.promql.natives import compacted
 from anyascope.promql.result import QueryResult, ResultKind
-from anyascope.promql.script import Case, Clear, Command, Expectation, Histogram, Load, Row
+from anyascope.promql.script import Case, Clear, Command, Expectation, HintedHistogram, Item, Load, Row
+from anyascope.promql.values import label_of
 from anyascope.store.api.metrics import MetricWriter
 
 TOLERANCE = 1e-6  # relative, as Prometheus' own runner has it
@@ -57,7 +61,7 @@ async def run_script(commands: Sequence[Command], make: Makes) -> list[Verdict]:
                     engine.close()
                     writer, engine = make()
                 case Load():
-                    await _load(command, writer)
+                    await load_samples(command, writer)
                 case Case():
                     verdicts.append(await _judge(command, engine))
                 case _ as never:
@@ -67,15 +71,53 @@ async def run_script(commands: Sequence[Command], make: Makes) -> list[Verdict]:
     return verdicts
 
 
-async def _load(load: Load, writer: MetricWriter) -> None:
+async def load_samples(load: Load, writer: MetricWriter) -> None:
+    """Write what a script loads."""
     last_of = {row.labels: row for row in load.rows}
-    samples = [
+    items = [
         (labels, index * load.step_ms, item)
         for labels, row in last_of.items()
         for index, item in enumerate(row.items)
-        if item is not None and not isinstance(item, Histogram)
+        if item is not None
     ]
-    await writer.write_metrics(MetricBatch(samples=SampleBatch.of(samples)))
+    samples = [(labels, at, item) for labels, at, item in items if isinstance(item, float)]
+    found = [item.sample(labels, at) for labels, at, item in items if isinstance(item, NativeHistogram)]
+    if load.has_custom_twins:
+        found.extend(custom_twins(samples))
+    await writer.write_metrics(MetricBatch(samples=SampleBatch.of(samples), histograms=tuple(found)))
+
+
+def custom_twins(samples: Sequence[tuple[Labels, int, float]]) -> Iterator[HistogramSample]:
+    """A native histogram with custom buckets for each classic one, at each time."""
+    groups: dict[tuple[Labels, int], dict[str, dict[float, float]]] = {}
+    for labels, at, value in samples:
+        name = label_of(labels, METRIC_NAME)
+        ending = next((each for each in ("_bucket", "_count", "_sum") if name.endswith(each)), None)
+        if ending is None:
+            continue
+        kept = {key: text for key, text in labels if key not in {"le", METRIC_NAME}}
+        bound = parse_bound(label_of(labels, "le")) if ending == "_bucket" else 0.0
+        parts = groups.setdefault((labels_of({**kept, METRIC_NAME: name.removesuffix(ending)}), at), {})
+        if bound is not None:
+            parts.setdefault(ending, {})[bound] = value
+    for (labels, at), parts in groups.items():
+        yield _custom_twin(parts).sample(labels, at)
+
+
+def _custom_twin(parts: Mapping[str, Mapping[float, float]]) -> NativeHistogram:
+    buckets = dict(sorted(parts.get("_bucket", {}).items()))
+    highest = max(buckets.values(), default=0.0)
+    count = parts.get("_count", {}).get(0.0, buckets.get(math.inf, highest))
+    buckets.setdefault(math.inf, count)
+    cumulative = list(buckets.values())
+    counts = [now - before for now, before in zip(cumulative, [0.0, *cumulative[:-1]], strict=True)]
+    return NativeHistogram(
+        schema=SCHEMA_CUSTOM,
+        count=count,
+        sum=parts.get("_sum", {}).get(0.0, 0.0),
+        positive={index: each for index, each in enumerate(counts) if each},
+        custom_bounds=tuple(bound for bound in buckets if bound != math.inf),
+    )
 
 
 async def _judge(case: Case, engine: Engine) -> Verdict:
@@ -91,8 +133,6 @@ async def _judge(case: Case, engine: Engine) -> Verdict:
         return _verdict(case, reason)
     if case.fails:
         return _verdict(case, "the query succeeded")
-    if any(row.has_histogram for row in case.rows):
-        return Verdict(case.line, case.query, Outcome.UNSUPPORTED, "native histograms are not evaluated")
     reason = _wrong_notes(case, result) or _wrong_value(case, result) or await _wrong_as_range(case, engine)
     return _verdict(case, reason)
 
@@ -142,10 +182,15 @@ def _wrong_value(case: Case, result: QueryResult) -> str:
         return _wrong_matrix(case.rows, result, case.matrix_steps[0], case.matrix_steps[2])
     if result.kind is not ResultKind.VECTOR:
         return f"expected a vector, got a {result.kind.value}"
-    return _wrong_vector(case, list(result.pairs()))
+    return _wrong_vector(case, [(labels, _read(result, value)) for labels, value in result.pairs()])
 
 
-def _wrong_vector(case: Case, found: list[tuple[Labels, float]]) -> str:
+def _read(result: QueryResult, value: float) -> Item:
+    """A value of the answer, a histogram where it stands for one."""
+    return result.natives.at(value) if result.natives.mask(np.array([value]))[0] else value
+
+
+def _wrong_vector(case: Case, found: list[tuple[Labels, Item]]) -> str:
     expected = [(row.labels, row.items[0]) for row in case.rows]
     if case.is_ordered and [labels for labels, _ in found] != [labels for labels, _ in expected]:
         return f"wrong order: {found}"
@@ -155,7 +200,7 @@ def _wrong_vector(case: Case, found: list[tuple[Labels, float]]) -> str:
     if set(answers) != {labels for labels, _ in expected}:
         return f"wrong series: {found}"
     for labels, item in expected:
-        if not isinstance(item, float) or not same(item, answers[labels]):
+        if not is_same(item, answers[labels]):
             return f"{labels}: expected {item}, got {answers[labels]}"
     return ""
 
@@ -178,8 +223,9 @@ def _wrong_matrix(rows: Sequence[Row], result: QueryResult, start_ms: int, step_
         if times != [time_ms for time_ms, _ in wanted]:
             return f"{each}: expected samples at {[time_ms for time_ms, _ in wanted]}, got {times}"
         for (time_ms, item), value in zip(wanted, values, strict=True):
-            if not isinstance(item, float) or not same(item, value):
-                return f"{each} at {time_ms}: expected {item}, got {value}"
+            answer = _read(result, value)
+            if not is_same(item, answer):
+                return f"{each} at {time_ms}: expected {item}, got {answer}"
     return ""
 
 
@@ -189,14 +235,40 @@ async def _wrong_as_range(case: Case, engine: Engine) -> str:
     if not is_plain or case.scalar is not None or _EDGES.search(case.query):
         return ""
     result = await engine.range(case.query, case.start_ms - RANGE_STEP_MS, case.start_ms + RANGE_STEP_MS, RANGE_STEP_MS)
-    found: list[tuple[Labels, float]] = []
+    found: list[tuple[Labels, Item]] = []
     bounds = result.frame.offsets.tolist()
     for row, labels in enumerate(result.frame.labels):
         part = slice(bounds[row], bounds[row + 1])
         at = np.flatnonzero(result.frame.times_ms[part] == case.start_ms)
-        found.extend((labels, float(result.frame.values[part][index])) for index in at)
+        found.extend((labels, _read(result, float(result.frame.values[part][index]))) for index in at)
     reason = _wrong_vector(case, found)
     return f"as a range: {reason}" if reason else ""
+
+
+def is_same(expected: Item, found: Item) -> bool:
+    """Whether a value is the expected one: of the same kind, and the same but for rounding."""
+    match expected, found:
+        case float(), float():
+            return same(expected, found)
+        case NativeHistogram(), NativeHistogram():
+            return _is_same_histogram(
+                compacted(expected), compacted(found), has_hint=isinstance(expected, HintedHistogram)
+            )
+    return expected is found
+
+
+def _is_same_histogram(expected: NativeHistogram, found: NativeHistogram, *, has_hint: bool) -> bool:
+    if has_hint and expected.hint is not found.hint:
+        return False
+    layouts = [
+        (each.schema, each.zero_threshold, each.custom_bounds, tuple(each.positive), tuple(each.negative))
+        for each in (expected, found)
+    ]
+    numbers = [
+        (each.count, each.sum, each.zero_count, *each.positive.values(), *each.negative.values())
+        for each in (expected, found)
+    ]
+    return layouts[0] == layouts[1] and all(map(same, *numbers))
 
 
 def same(expected: float, found: float) -> bool:

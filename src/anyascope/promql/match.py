@@ -9,7 +9,8 @@ import numpy as np
 
 from anyascope.model.labels import METRIC_NAME, Labels
 from anyascope.promql.errors import QueryError
-from anyascope.promql.operators import ARITHMETIC, compute
+from anyascope.promql.mixed import operate
+from anyascope.promql.operators import ARITHMETIC
 from anyascope.promql.syntax import Binary, Cardinality, Matching
 from anyascope.promql.values import (
     RESERVED,
@@ -135,7 +136,8 @@ def vector_operation(node: Binary, left: Vector, right: Vector, context: Context
     context.check(len(many_index))
     present = many.present[many_index] & one.present[one_index]
     operands = (many.values[many_index], one.values[one_index])
-    values, keep = compute(node.operator, *(operands[::-1] if is_swapped else operands))
+    first, second = operands[::-1] if is_swapped else operands
+    values, keep, present = operate(node, first, second, present=present, context=context)
     if node.returns_bool:
         assert keep is not None
         values, keep = keep.astype(np.float64), None

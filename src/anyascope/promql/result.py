@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 
 from anyascope.frames.samples import SampleFrame
 from anyascope.model.labels import Labels
+from anyascope.promql.boxes import NativeTable
 
 
 class ResultKind(Enum):
@@ -47,6 +48,7 @@ class QueryResult:
         time_ms: the time of an instant query; the end of a range query.
         warnings, infos: annotations, each once, with their place in the query.
         stats: what it took.
+        natives: the native histograms that cells of the frame may stand for.
     """
 
     kind: ResultKind
@@ -56,6 +58,7 @@ class QueryResult:
     warnings: tuple[str, ...] = ()
     infos: tuple[str, ...] = ()
     stats: QueryStats = QueryStats()
+    natives: NativeTable = field(default_factory=NativeTable)
 
     def __len__(self) -> int:
         return len(self.frame)

@@ -3,26 +3,29 @@
 The format is the one of Prometheus' own engine tests (`promql/promqltest`, version 3.14): commands `clear`,
 `load <step>` with series in the expanding notation (`0+10x5`), `eval instant at <time> <query>` and
 `eval range from <time> to <time> step <step> <query>` with `expect` lines and the series that are expected.
-Native histograms in a script are read over: what needs them is told as unsupported.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 from anyascope.errors import InvalidInputError
+from anyascope.frames.histogram import NativeHistogram, ResetHint
 from anyascope.model.labels import METRIC_NAME, Labels, labels_of
 from anyascope.model.metrics import STALE_NAN
 from anyascope.promql.lexer import unquoted
+from anyascope.promql.natives import MixedSchemasError, added, compacted, subtracted
 from anyascope.wire.durations import parse_duration_ms
 
 EXPANSION_MAX = 1_000_000  # samples that one item may stand for
 
 _NUMBER = r"(?:[+-]?(?:inf|nan|(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?))"
 _ITEM = re.compile(rf"({_NUMBER})(?:([+-])({_NUMBER}))?(?:x(\d+))?", re.IGNORECASE)
+_HISTOGRAMS = re.compile(r"\{\{([^}]*)\}\}(?:([+-])\{\{([^}]*)\}\})?(?:x(\d+))?")
+_PART = re.compile(r"\s*([a-z_]+):(\[[^\]]*\]|\S+)")
 _SCALAR = re.compile(rf"[+-]?0x[0-9a-f]+|{_NUMBER}", re.IGNORECASE)
 _INSTANT = re.compile(r"(?:eval_(fail|warn|ordered|info)|eval)\s+instant\s+(?:at\s+(.+?))?\s+(.+)")
 _RANGE = re.compile(r"(?:eval_(fail|warn|info)|eval)\s+range\s+from\s+(.+)\s+to\s+(.+)\s+step\s+(.+?)\s+(.+)")
@@ -30,12 +33,13 @@ _EXPECT = re.compile(r"expect\s+(ordered|fail|warn|no_warn|info|no_info)(?:\s+(r
 _EXPECT_RANGE = re.compile(r"expect\s+range\s+vector\s+from\s+(.+)\s+to\s+(.+)\s+step\s+(.+)")
 
 
-class Histogram:
-    """A native histogram of a script; there is only one, as nothing is known of it but its place."""
+class HintedHistogram(NativeHistogram):
+    """A histogram whose reset hint is spelled out: it is expected, not only given by default."""
+
+    __slots__ = ()
 
 
-HISTOGRAM = Histogram()
-Item: TypeAlias = float | Histogram | None
+Item: TypeAlias = float | NativeHistogram | None
 """A value of a series: a number, a native histogram, or nothing at that step."""
 
 
@@ -45,10 +49,6 @@ class Row:
 
     labels: Labels
     items: tuple[Item, ...]
-
-    @property
-    def has_histogram(self) -> bool:
-        return any(isinstance(item, Histogram) for item in self.items)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +60,15 @@ class Clear:
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """Add samples: the value `i` of each row at `i * step_ms`."""
+    """Add samples: the value `i` of each row at `i * step_ms`.
+
+    `has_custom_twins` asks for a native histogram with custom buckets beside each classic one.
+    """
 
     line: int
     step_ms: int
     rows: tuple[Row, ...]
+    has_custom_twins: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +160,7 @@ class _Reader:
             raise InvalidInputError(f"expected `load <step>`, got {line!r}")
         # Start timestamps, which stand above the samples that they belong to, are not kept.
         rows = [parse_row(row) for row in self._block() if not row.split()[0].endswith("@st")]
-        return Load(number, _duration_ms(words[1]), tuple(rows))
+        return Load(number, _duration_ms(words[1]), tuple(rows), words[0] == "load_with_nhcb")
 
     def _case(self, line: str) -> Case:
         case, old = _case_of(line, self._next)
@@ -276,15 +280,91 @@ def _items(text: str) -> list[Item]:
         if text[pos].isspace():
             pos += 1
             continue
-        histogram = re.compile(r"\{\{[^}]*\}\}(?:[+-]\{\{[^}]*\}\})?(?:x(\d+))?").match(text, pos)
+        histogram = _HISTOGRAMS.match(text, pos)
         if histogram is not None:
-            items.extend([HISTOGRAM] * _times(histogram.group(1)))
+            items.extend(_expanded_histograms(histogram))
             pos = histogram.end()
             continue
         word = text[pos:].split(maxsplit=1)[0]
         items.extend(_expanded(word))
         pos += len(word)
     return items
+
+
+def _expanded_histograms(found: re.Match[str]) -> Iterator[NativeHistogram]:
+    """The histograms that an item such as `{{a}}+{{b}}x2` stands for, each the one before plus or minus the second."""
+    histogram = parse_histogram(found[1])
+    step = parse_histogram(found[3]) if found[2] else None
+    yield histogram
+    for _ in range(_times(found[4]) - 1):
+        if step is not None:
+            try:
+                combined = added(histogram, step) if found[2] == "+" else subtracted(histogram, step)
+            except MixedSchemasError as error:
+                raise InvalidInputError(f"{found[0]}: histograms with buckets of different kinds") from error
+            histogram = replace(compacted(combined.histogram), hint=histogram.hint)
+        yield histogram
+
+
+def parse_histogram(text: str) -> NativeHistogram:
+    """The histogram of `schema:0 count:4 sum:5 buckets:[1 2 1]`, all parts optional and in any order.
+
+    Raises:
+        InvalidInputError: a part is unknown or no number.
+    """
+    known: dict[str, str] = {}
+    pos = 0
+    while text[pos:].strip():
+        found = _PART.match(text, pos)
+        if found is None:
+            raise InvalidInputError(f"not a part of a histogram: {text[pos:]!r}")
+        known[found[1]] = found[2]
+        pos = found.end()
+    unknown = known.keys() - _HISTOGRAM_PARTS
+    if unknown:
+        raise InvalidInputError(f"not parts of a histogram: {sorted(unknown)}")
+    try:
+        return _histogram_of(known)
+    except ValueError as error:
+        raise InvalidInputError(f"not a histogram: {{{{{text}}}}} ({error})") from error
+
+
+_HISTOGRAM_PARTS = frozenset(
+    {
+        "buckets",
+        "count",
+        "counter_reset_hint",
+        "custom_values",
+        "n_buckets",
+        "n_offset",
+        "offset",
+        "schema",
+        "sum",
+        "z_bucket",
+        "z_bucket_w",
+    }
+)
+
+
+def _histogram_of(known: Mapping[str, str]) -> NativeHistogram:
+    def numbers(name: str) -> list[float]:
+        return [float(word) for word in known.get(name, "[]").strip("[]").split()]
+
+    def buckets(name: str, offset: str) -> dict[int, float]:
+        return dict(enumerate(numbers(name), int(known.get(offset, "0"))))
+
+    make = HintedHistogram if "counter_reset_hint" in known else NativeHistogram
+    return make(
+        schema=int(known.get("schema", "0")),
+        count=float(known.get("count", "0")),
+        sum=float(known.get("sum", "0")),
+        zero_threshold=float(known.get("z_bucket_w", "0")),
+        zero_count=float(known.get("z_bucket", "0")),
+        positive=buckets("buckets", "offset"),
+        negative=buckets("n_buckets", "n_offset"),
+        custom_bounds=tuple(numbers("custom_values")),
+        hint=ResetHint(known.get("counter_reset_hint", "unknown")),
+    )
 
 
 def _times(count: str | None) -> int:

@@ -14,6 +14,7 @@ from anyascope.errors import LimitExceededError
 from anyascope.frames.samples import SampleFrame
 from anyascope.frames.steps import StepFrame
 from anyascope.model.labels import METRIC_NAME, Labels
+from anyascope.promql.boxes import NativeTable
 from anyascope.promql.errors import QueryError, QueryTimeoutError
 
 Floats: TypeAlias = NDArray[np.float64]
@@ -150,6 +151,8 @@ class Context:
         frames: what was fetched for each selector, by slot.
         samples_max: values that a result may hold.
         deadline_s: on the clock of `time.monotonic`.
+        natives: the native histograms that cells of values may stand for.
+        tells_resets: whether selectors give histograms as a reader of counts and sums alone sees them.
     """
 
     times_ms: Ints
@@ -163,6 +166,8 @@ class Context:
     samples_max: int
     deadline_s: float
     notes: Notes
+    natives: NativeTable = field(default_factory=NativeTable)
+    tells_resets: bool = False
 
     @property
     def steps(self) -> int:

@@ -54,7 +54,7 @@ class Moment:
 
 
 async def query_vector(engine: Evaluator, expr: str, time_ms: int) -> list[tuple[Labels, float]]:
-    """The elements of a vector; a scalar is one without labels.
+    """The elements of a vector that are floats; a scalar is one without labels.
 
     Raises:
         AnyascopeError: the query failed, or gives neither vector nor scalar.
@@ -62,7 +62,10 @@ async def query_vector(engine: Evaluator, expr: str, time_ms: int) -> list[tuple
     result = await engine.instant(expr, time_ms)
     if result.kind not in (ResultKind.VECTOR, ResultKind.SCALAR):
         raise InvalidInputError("rule result is not a vector or scalar")
-    return list(result.pairs())
+    if not result.natives:
+        return list(result.pairs())
+    boxed = result.natives.mask(result.frame.values).tolist()
+    return [pair for pair, is_boxed in zip(result.pairs(), boxed, strict=True) if not is_boxed]
 
 
 async def record(rule: RecordingRule, engine: Evaluator, moment: Moment, *, limit: int) -> list[Sample]:

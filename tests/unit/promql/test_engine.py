@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+from collections.abc import Sequence
 
 import pytest
 from prometheus_client import CollectorRegistry
@@ -11,6 +12,7 @@ from prometheus_client import CollectorRegistry
 from anyascope.clock import SystemClock
 from anyascope.errors import InvalidInputError, LimitExceededError, UnsupportedError
 from anyascope.frames.samples import SampleFrame
+from anyascope.model.metrics import HistogramSample
 from anyascope.promql.engine import Engine
 from anyascope.promql.errors import QueryError, QuerySyntaxError, QueryTimeoutError
 from anyascope.promql.options import EngineOptions, QueryLimits
@@ -37,6 +39,9 @@ class Recording(MemoryMetrics):
     async def select(self, selection: Selection) -> SampleFrame:
         self.asked.append(selection)
         return await self._store.select(selection)
+
+    async def select_histograms(self, selection: Selection) -> Sequence[HistogramSample]:
+        return await self._store.select_histograms(selection)
 
 
 class Slow(MemoryMetrics):

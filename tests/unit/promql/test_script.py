@@ -7,10 +7,11 @@ import math
 import pytest
 
 from anyascope.errors import InvalidInputError
+from anyascope.frames.histogram import NativeHistogram
 from anyascope.model.metrics import STALE_NAN
 from anyascope.promql.engine import Engine
 from anyascope.promql.judge import Outcome, Verdict, run_script, same
-from anyascope.promql.script import HISTOGRAM, Case, Clear, Load, parse_row, parse_script
+from anyascope.promql.script import Case, Clear, Load, parse_row, parse_script
 from anyascope.store.memory.metrics import MemoryMetrics
 from support.promql import engine_over
 
@@ -35,7 +36,14 @@ async def judged(script: str) -> list[Verdict]:
         ("_x2 1", (None, None, 1)),
         ("Inf -Inf", (math.inf, -math.inf)),
         ("", ()),
-        ("{{schema:0 count:1}} {{}}x1", (HISTOGRAM, HISTOGRAM, HISTOGRAM)),
+        ("{{schema:0 count:1}} {{}}x1", (NativeHistogram(count=1.0), NativeHistogram(), NativeHistogram())),
+        (
+            "{{count:1 buckets:[1] offset:2}}+{{count:2 buckets:[2]}}x1",
+            (
+                NativeHistogram(count=1.0, positive={2: 1.0}),
+                NativeHistogram(count=3.0, positive={0: 2.0, 2: 1.0}),
+            ),
+        ),
     ],
 )
 def test_values_are_expanded(text: str, items: tuple[object, ...]) -> None:

@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from anyascope.api.prometheus.answers import TRUNCATED
+from anyascope.frames.histogram import NativeHistogram
 from anyascope.frames.samples import SampleFrame
 from anyascope.model.labels import Labels
 from anyascope.promql.numbers import format_float
@@ -56,6 +57,8 @@ def encode_result(result: QueryResult, *, with_stats: bool = False, limit: int =
 
 
 def _value(result: QueryResult, frame: SampleFrame) -> bytes:
+    if result.natives and result.natives.mask(frame.values).any():
+        return _with_histograms(result, frame)
     at = format_time(result.time_ms)
     match result.kind:
         case ResultKind.STRING:
@@ -75,6 +78,47 @@ def _value(result: QueryResult, frame: SampleFrame) -> bytes:
                 for labels, values in zip(frame.labels, _columns(frame), strict=True)
             )
             return f"[{','.join(rows)}]".encode("utf-8", "replace")
+
+
+def _with_histograms(result: QueryResult, frame: SampleFrame) -> bytes:
+    """A vector or matrix some of whose values are native histograms."""
+    rows = []
+    for row, labels in enumerate(frame.labels):
+        part = slice(int(frame.offsets[row]), int(frame.offsets[row + 1]))
+        boxed = result.natives.mask(frame.values[part]).tolist()
+        floats, histograms = [], []
+        for time_ms, value, is_boxed in zip(
+            frame.times_ms[part].tolist(), frame.values[part].tolist(), boxed, strict=True
+        ):
+            if is_boxed:
+                histograms.append(f"[{format_time(time_ms)},{encode_histogram(result.natives.at(value))}]")
+            else:
+                floats.append(f'[{format_time(time_ms)},"{format_float(value)}"]')
+        rows.append(_row(labels, floats, histograms, is_matrix=result.kind is ResultKind.MATRIX))
+    return f"[{','.join(rows)}]".encode("utf-8", "replace")
+
+
+def _row(labels: Labels, floats: Sequence[str], histograms: Sequence[str], *, is_matrix: bool) -> str:
+    members = [f'"metric":{_metric(labels)}']
+    for name, values in (("value", floats), ("histogram", histograms)):
+        if values:
+            members.append(f'"{name}s":[{",".join(values)}]' if is_matrix else f'"{name}":{values[0]}')
+    return f"{{{','.join(members)}}}"
+
+
+def encode_histogram(histogram: NativeHistogram) -> str:
+    """A native histogram as Prometheus answers it: populated buckets with 0 open below, 1 open above, 2 open, 3 closed."""
+    buckets = [
+        f'[{_BOUNDARIES[bucket.has_lower, bucket.has_upper]},"{format_float(bucket.lower)}",'
+        f'"{format_float(bucket.upper)}","{format_float(bucket.count)}"]'
+        for bucket in histogram.buckets()
+        if bucket.count
+    ]
+    tail = f',"buckets":[{",".join(buckets)}]' if buckets else ""
+    return f'{{"count":"{format_float(histogram.count)}","sum":"{format_float(histogram.sum)}"{tail}}}'
+
+
+_BOUNDARIES = {(False, True): 0, (True, False): 1, (False, False): 2, (True, True): 3}
 
 
 def _metric(labels: Labels) -> str:

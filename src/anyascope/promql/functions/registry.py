@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
-from anyascope.promql.functions import counters, over_time, regression
+from anyascope.frames.histogram import NativeHistogram
+from anyascope.promql.functions import counters, natives, over_time, regression
 from anyascope.promql.values import Bools, Floats, Windows
 
 Kernel: TypeAlias = Callable[[Windows, Sequence[Floats]], tuple[Floats, Bools]]
@@ -42,7 +43,11 @@ RANGE: dict[str, Kernel] = {
 # These act like an offset: what they give is a sample as it was stored.
 NAME_KEEPING = frozenset({"last_over_time", "first_over_time"})
 
-# Of native histograms; of floats they make nothing.
-OF_NATIVE_HISTOGRAMS = frozenset(
-    {"histogram_avg", "histogram_count", "histogram_stddev", "histogram_stdvar", "histogram_sum"}
-)
+# Of one native histogram; of floats they make nothing.
+OF_ONE_HISTOGRAM: dict[str, Callable[[NativeHistogram], float]] = {
+    "histogram_avg": natives.average,
+    "histogram_count": lambda histogram: histogram.count,
+    "histogram_stddev": lambda histogram: natives.variance(histogram) ** 0.5,
+    "histogram_stdvar": natives.variance,
+    "histogram_sum": lambda histogram: histogram.sum,
+}

@@ -64,6 +64,7 @@ class ChdbMetrics:
         self._book = SeriesBook(engine, self._index, clock=clock)
         self._hot = HotWindow(start_ms=self._now_ms() - self._window_ms, samples_max=options.samples_max)
         self._metadata: dict[str, MetricMetadata] = {}
+        self._with_histograms: set[int] = set()  # ids of series that have native histograms: most queries meet none
         self._tokens = Tokens()
         Gauge("anyascope_store_series", "Series in the label index.", registry=registry).set_function(
             lambda: len(self._index)
@@ -95,6 +96,8 @@ class ChdbMetrics:
             self._metadata[row["metric"]] = MetricMetadata(
                 row["metric"], MetricType(row["kind"]), help=row["help_text"], unit=row["unit_text"]
             )
+        table = await self._engine.ask("histograms_series")
+        self._with_histograms.update(table["series_id"].to_pylist())
         lost = await self._warm()
         return [f"{lost} series have samples but no labels, and cannot be found"] if lost else []
 
@@ -169,8 +172,9 @@ class ChdbMetrics:
 
     async def _write_histograms(self, histograms: Sequence[HistogramSample], refs: Refs, *, token: str) -> None:
         if histograms:
-            block = histogram_block(self._index.ids(refs), histograms)
-            await self._engine.insert("histograms", block, rows=len(histograms), token=token)
+            ids = self._index.ids(refs)
+            await self._engine.insert("histograms", histogram_block(ids, histograms), rows=len(histograms), token=token)
+            self._with_histograms.update(ids.tolist())
 
     async def _write_exemplars(self, exemplars: Sequence[Exemplar], refs: Refs, *, token: str) -> None:
         if exemplars:
@@ -232,10 +236,17 @@ class ChdbMetrics:
         return table
 
     async def select_histograms(self, selection: Selection) -> Sequence[HistogramSample]:
-        refs = self._matching(selection)
-        if not len(refs):
+        if not self._with_histograms:
             return []
-        labels = dict(zip(self._index.ids(refs).tolist(), map(self._index.labels, refs.tolist()), strict=True))
+        refs = self._matching(selection)
+        ids = self._index.ids(refs).tolist()
+        labels = {
+            number: self._index.labels(ref)
+            for number, ref in zip(ids, refs.tolist(), strict=True)
+            if number in self._with_histograms
+        }
+        if not labels:
+            return []
         table = await self._engine.ask(
             "histograms_select",
             {

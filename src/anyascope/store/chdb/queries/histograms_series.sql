@@ -1,0 +1,2 @@
+-- The series that have native histograms.
+SELECT DISTINCT series_id FROM histograms
