@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import Any
 
 import structlog
-from figures import quantile, show
 from opentelemetry import trace
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
@@ -33,6 +32,7 @@ from anyascope.sdk.metrics import AnyaMetrics
 from anyascope.sdk.operations import BitcoinTransactionData, trace_bitcoin_operation, trace_hsm_operation
 from anyascope.sdk.tracing.processors import ServiceProcessor
 from anyascope.sdk.tracing.sampling import ServiceSampler
+from figures import quantile, show
 
 CALLS = 1_000  # a round
 ROUNDS = 31
@@ -43,7 +43,7 @@ DATA = BitcoinTransactionData(TXID, 50_000, 12.5)
 class Nowhere(SpanExporter):
     """Takes every batch and does nothing: what is measured is the caller's thread."""
 
-    def export(self, spans):
+    def export(self, _spans):
         return SpanExportResult.SUCCESS
 
     def shutdown(self):
@@ -66,7 +66,7 @@ def service_provider() -> TracerProvider:
 
 
 def with_trace_ids(_logger: Any, _method: str, event: dict[str, Any]) -> dict[str, Any]:
-    """structlog's own recipe."""
+    """Structlog's own recipe."""
     context = trace.get_current_span().get_span_context()
     if context.is_valid:
         event["trace_id"] = format(context.trace_id, "032x")
@@ -100,7 +100,10 @@ class ByHand:
         self.balance = Gauge("balance", "b", ["wallet_id", "wallet_type"], registry=registry)
         self.hsm_total = Counter("hsm", "t", ["operation_type", "provider", "status"], registry=registry)
         self.hsm_duration = Histogram(
-            "hsm_duration", "d", ["operation_type", "provider"], buckets=(0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1),
+            "hsm_duration",
+            "d",
+            ["operation_type", "provider"],
+            buckets=(0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1),
             registry=registry,
         )
 

@@ -6,7 +6,7 @@ import logging
 from typing import Any
 
 from anyascope.sdk.correlation import current_correlation_id
-from anyascope.sdk.guard import guarded, report_misuse
+from anyascope.sdk.guard import guarded, quoted, report_misuse
 from anyascope.sdk.logs import emit
 from anyascope.sdk.values import identifier
 
@@ -54,7 +54,7 @@ def audit_event(
     }
     put_on_record(identifier(action, "action"), known_phase, {**fields, **told})
     if known_phase is not phase and known_phase != phase:
-        report_misuse(f"phase must be one of {', '.join(PHASES)}, got a value of type {type(phase).__name__}")
+        report_misuse(f"phase must be one of {', '.join(PHASES)}, got {quoted(phase)}")
 
 
 def put_on_record(action: str, phase: str, fields: dict[str, Any]) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 from opentelemetry import trace
 
 from anyascope.sdk.authentication import note_failed_authentication
-from anyascope.sdk.guard import guarded, report_misuse
+from anyascope.sdk.guard import guarded, quoted, report_misuse
 from anyascope.sdk.logs import emit
 from anyascope.sdk.metrics import AnyaMetrics, bounded_label, trace_exemplar
 from anyascope.sdk.values import IDENTIFIER_CHARS_MAX, UNKNOWN, attribute, bounded, identifier
@@ -157,7 +157,7 @@ def _severity(value: object) -> str:
     word = _SEVERITY_ALIASES.get(said := _word_of(value), said)
     if word in SEVERITIES:
         return word
-    report_misuse(f"severity must be one of {', '.join(SEVERITIES)}, got a value of type {type(value).__name__}")
+    report_misuse(f"severity must be one of {', '.join(SEVERITIES)}, got {quoted(value)}")
     return UNKNOWN
 
 

@@ -12,7 +12,7 @@ import traceback
 import uuid
 from collections.abc import Mapping, Sequence
 
-from anyascope.sdk.guard import report_misuse
+from anyascope.sdk.guard import quoted, report_misuse
 from anyascope.sdk.redaction import redact_text, redact_value
 
 IDENTIFIER_CHARS_MAX = 256  # a descriptor's checksum, an ARN or a PKCS#11 URI fit; a document does not
@@ -67,7 +67,7 @@ def _named(value: object, what: str) -> str:
     except Exception:  # noqa: BLE001  # the host's own object, whose methods may raise anything
         text = None
     if text is None:
-        report_misuse(f"{what} must be a text, got {_shown(value)}")
+        report_misuse(f"{what} must be a text, got {quoted(value)}")
         return UNKNOWN if value is None else printed(value)
     return text
 
@@ -85,11 +85,6 @@ def _name_in(value: object) -> str | None:
     return None
 
 
-def _shown(value: object) -> str:
-    """A value in a message of ours: its type says enough, its content may be a secret."""
-    return "nothing" if value is None else f"a value of type {type(value).__name__}"
-
-
 def sats(value: object, what: str) -> int | None:
     """An amount in sats, 0 to 21 million bitcoins; None, and misuse, where it cannot be one."""
     if value is None:
@@ -97,7 +92,7 @@ def sats(value: object, what: str) -> int | None:
     # By type, not by `isinstance`: a subclass's comparison is the host's code. A bool is no amount.
     if type(value) is int and 0 <= value <= SATS_MAX:
         return value
-    report_misuse(f"{what} must be a whole number of sats from 0 to {SATS_MAX}, got {_shown(value)}")
+    report_misuse(f"{what} must be a whole number of sats from 0 to {SATS_MAX}, got {quoted(value)}")
     return None
 
 
@@ -111,7 +106,7 @@ def rate(value: object, what: str) -> float | None:
         found = math.nan
     if math.isfinite(found) and found >= 0:
         return found
-    report_misuse(f"{what} must be a number of sats a virtual byte, got {_shown(value)}")
+    report_misuse(f"{what} must be a number of sats a virtual byte, got {quoted(value)}")
     return None
 
 

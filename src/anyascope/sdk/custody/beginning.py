@@ -25,7 +25,7 @@ from anyascope.sdk.custody.state import (
     read,
     word_of,
 )
-from anyascope.sdk.guard import guarded, report_misuse
+from anyascope.sdk.guard import guarded, quoted, report_misuse
 from anyascope.sdk.logs import emit
 from anyascope.sdk.operations import sources
 from anyascope.sdk.operations.running import tracer
@@ -182,7 +182,7 @@ def _wanted(value: object) -> int:
         return 0
     if type(value) is int and 0 < value <= CONFIRMATIONS_MAX:
         return value
-    report_misuse(f"confirmations_wanted must be a whole number from 1, got a value of type {type(value).__name__}")
+    report_misuse(f"confirmations_wanted must be a whole number from 1, got {quoted(value)}")
     return 0
 
 

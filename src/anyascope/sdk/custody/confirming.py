@@ -9,7 +9,7 @@ from opentelemetry.trace import Status, StatusCode
 
 from anyascope.sdk.custody.course import CONFIRMATION, Course, log
 from anyascope.sdk.custody.state import CONFIRMATIONS_MAX, HEIGHT_MAX, State, block_hash_of
-from anyascope.sdk.guard import report_misuse
+from anyascope.sdk.guard import quoted, report_misuse
 from anyascope.sdk.logs import emit
 from anyascope.sdk.operations.running import SUCCESS
 
@@ -24,7 +24,9 @@ def confirm(
     height = None if block_height is None else _whole(block_height, "block_height", 0, HEIGHT_MAX)
     hash_ = block_hash_of(block_hash)
     if block_hash is not None and not hash_:
-        report_misuse(f"block_hash must be hex digits, got a value of type {type(block_hash).__name__}")
+        report_misuse(f"block_hash must be hex digits, got {quoted(block_hash)}")
+    if hash_ and hash_ == operation.state.block_hash and 0 < number < operation.confirmations:
+        return  # the same block holds it: this node only lags behind the one that was asked before
     former, state = operation.note_confirmations(number, height, hash_)
     if former is state:
         return
@@ -38,7 +40,7 @@ def confirm(
 def _whole(value: object, what: str, least: int, most: int) -> int | None:
     if type(value) is int and least <= value <= most:
         return value
-    report_misuse(f"{what} must be a whole number from {least} to {most}, got a value of type {type(value).__name__}")
+    report_misuse(f"{what} must be a whole number from {least} to {most}, got {quoted(value)}")
     return None
 
 

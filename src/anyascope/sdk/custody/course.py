@@ -17,7 +17,7 @@ from anyascope.sdk.audit import audit_event
 from anyascope.sdk.correlation import SPAN_ATTRIBUTE
 from anyascope.sdk.custody import measures
 from anyascope.sdk.custody.state import NS_PER_MS, State, written
-from anyascope.sdk.guard import guarded, report_misuse
+from anyascope.sdk.guard import guarded, quoted, report_misuse
 from anyascope.sdk.logs import emit
 from anyascope.sdk.operations import sources
 from anyascope.sdk.operations.outcomes import error_text, transaction_id_in
@@ -91,7 +91,7 @@ class Course:
         """Note the transaction's id, in any form in which an operation may give it; later spans and the context carry it."""
         txid = transaction_id_in(transaction)
         if txid is None:
-            report_misuse(f"a transaction has an id, got a value of type {type(transaction).__name__}")
+            report_misuse(f"a transaction has an id, got {quoted(transaction)}")
             return
         self.change(txid=txid)
 
@@ -107,7 +107,7 @@ class Course:
             actor: who ended it, for the audit.
         """
         if type(outcome) is not str or outcome not in OUTCOMES:
-            report_misuse(f"outcome must be one of {', '.join(OUTCOMES)}, got a value of type {type(outcome).__name__}")
+            report_misuse(f"outcome must be one of {', '.join(OUTCOMES)}, got {quoted(outcome)}")
             outcome = ERROR
         with self._lock:
             former = self._state.outcome

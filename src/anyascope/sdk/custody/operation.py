@@ -64,7 +64,8 @@ class CustodyOperation(Course):
         """Note how many confirmations the transaction has now; the same ones again change nothing.
 
         With fewer than before, or another block, confirmations were lost: that is told, and an operation that had ended
-        is open again. With as many as it was begun with (`confirmations_wanted`) the operation ends with success.
+        is open again (fewer in the same block are a node that lags behind). With as many as it was begun with
+        (`confirmations_wanted`) the operation ends with success.
 
         Args:
             confirmations: as the node says: 0 in the memory pool, negative in conflict with the chain.

@@ -122,11 +122,12 @@ def read(text: object) -> State:
     Raises:
         UnreadableError: it is none, or what it must hold is missing or out of bounds.
     """
-    if not isinstance(text, str):
+    if not issubclass(type(text), str):
         raise UnreadableError(f"a context is a text, got a value of type {type(text).__name__}")
-    if len(text) > CONTEXT_CHARS_MAX:
-        raise UnreadableError(f"a context has at most {CONTEXT_CHARS_MAX} characters, got {len(text)}")
-    version, *parts = str.__str__(text).strip().split(";")
+    plain = str.__str__(text)
+    if len(plain) > CONTEXT_CHARS_MAX:
+        raise UnreadableError(f"a context has at most {CONTEXT_CHARS_MAX} characters, got {len(plain)}")
+    version, *parts = plain.strip().split(";")
     if version != _VERSION:
         raise UnreadableError(f"a context begins with {_VERSION}, got another text")
     fields: dict[str, str] = {}

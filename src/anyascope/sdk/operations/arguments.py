@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from anyascope.sdk.guard import report_misuse, tell_once
+from anyascope.sdk.guard import quoted, report_misuse, tell_once
 from anyascope.sdk.operations.types import BitcoinTransactionData
 from anyascope.sdk.values import UNKNOWN, bounded, identifier, rate, sats
 
@@ -61,7 +61,7 @@ def transaction_of(data: object) -> BitcoinTransactionData | None:
         tell_once("reading transaction_data", error)
         return None
     if txid is None and amount is None and fee is None and type(data) is not BitcoinTransactionData:
-        report_misuse(f"transaction_data must be BitcoinTransactionData, got a value of type {type(data).__name__}")
+        report_misuse(f"transaction_data must be BitcoinTransactionData, got {quoted(data)}")
         return None
     return BitcoinTransactionData(
         txid=_txid(txid), amount_sats=sats(amount, "amount_sats"), fee_rate_sat_per_vb=rate(fee, "fee_rate_sat_per_vb")

@@ -8,7 +8,7 @@ import socket
 from collections.abc import Mapping
 from typing import Any
 
-from anyascope.sdk.guard import report_misuse
+from anyascope.sdk.guard import quoted, report_misuse
 from anyascope.sdk.logs import emit
 from anyascope.sdk.operations import measures
 from anyascope.sdk.operations.arguments import Arguments, Given, Name
@@ -57,9 +57,7 @@ def _status(value: object) -> HealthStatus:
         return HealthStatus.UNHEALTHY
     known = _WORDS.get(str.__str__(value).lower()) if isinstance(value, str) else None
     if known is None:
-        report_misuse(
-            f"a health check must give a status, a bool or nothing, got a value of type {type(value).__name__}"
-        )
+        report_misuse(f"a health check must give a status, a bool or nothing, got {quoted(value)}")
         return HealthStatus.HEALTHY
     return known
 

@@ -133,7 +133,7 @@ class Operation:
         try:
             self._started_ns = sources.monotonic_ns()
             self._begin()
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001  # ours, never the host's
             fault("beginning an operation", error)
 
     def end(self, error: BaseException | None = None) -> None:
@@ -155,15 +155,15 @@ class Operation:
         """Span, metrics and log line, each by itself: where one of them has a fault, the others still tell."""
         try:
             self._mark()
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001  # ours, never the host's
             fault("marking a span", error)
         try:
             self._measure()
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001  # ours, never the host's
             fault("measuring an operation", error)
         try:
             self._tell()
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001  # ours, never the host's
             fault("logging an operation", error)
 
     def _open(
@@ -194,7 +194,7 @@ class Operation:
         if place is not None:
             try:
                 place.leave()
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001  # ours, never the host's
                 fault("leaving the context of an operation", error)
 
     def forget_place(self) -> None:
@@ -204,7 +204,7 @@ class Operation:
     def _close(self) -> None:
         try:
             self.span.end()
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001  # ours, never the host's
             fault("ending a span", error)
         self.pause()
 
