@@ -21,6 +21,7 @@ BENCHES = (
     "idle",
     "kill_rounds",
     "host_compare",
+    "sdk_tracing",
 )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, MutableSequence
-from itertools import islice
+from itertools import chain, islice
 from typing import Any
 
 from opentelemetry.propagators.textmap import Getter
@@ -13,6 +13,7 @@ _WSGI_PREFIX = "HTTP_"
 _WSGI_MARK = "REQUEST_METHOD"  # PEP 3333: in each environment, and the name of no header
 
 Fields = dict[str, list[str]]
+_TEXT_ALONE = frozenset((str,))
 
 
 class FieldsGetter(Getter[Fields]):
@@ -50,6 +51,8 @@ def write_fields(carrier: Any, fields: Mapping[str, str]) -> Any:
     """
     if carrier is None:
         return dict(fields)
+    if type(carrier) is dict and set(map(type, chain(carrier, carrier.values()))) <= _TEXT_ALONE:
+        return _write_texts(carrier, fields)
     if isinstance(carrier, tuple):
         return tuple(_write_pairs(list(carrier), fields, empty=("", "")))
     if isinstance(carrier, MutableSequence):
@@ -59,6 +62,17 @@ def write_fields(carrier: Any, fields: Mapping[str, str]) -> Any:
     if not hasattr(carrier, "__setitem__"):
         raise TypeError(f"a carrier must be a mapping or a list of pairs, got a {type(carrier).__name__}")
     return _write_mapping(carrier, fields)
+
+
+def _write_texts(carrier: dict[str, str], fields: Mapping[str, str]) -> dict[str, str]:
+    """What most carriers are, without a question for each of their parts."""
+    if _WSGI_MARK in carrier:
+        _write_mapping(carrier, fields)
+        return carrier
+    for name in [name for name in carrier if name.lower() in fields]:
+        del carrier[name]
+    carrier.update(fields)
+    return carrier
 
 
 def _write_mapping(carrier: Any, fields: Mapping[str, str]) -> Any:

@@ -7,6 +7,7 @@ out is counted on the span, as always.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -52,7 +53,8 @@ def protect(span: Span) -> None:
     attributes: Any = getattr(span, "_attributes", None)
     if type(attributes) is BoundedAttributes:
         # The same object with another way to make room: copying it would clean every value a second time.
-        attributes.__class__ = _ServiceAttributes
+        with contextlib.suppress(TypeError):  # a version whose attributes are laid out in another way keeps its own
+            attributes.__class__ = _ServiceAttributes
 
 
 class _ServiceAttributes(BoundedAttributes):

@@ -27,15 +27,19 @@ class ServiceProcessor(CorrelationProcessor):
     """Our whole part in a tracer provider; where spans go can be exchanged while they flow.
 
     A provider's processors can be added to but not removed, so this one is added once and holds the one that counts.
+
+    Args:
+        is_correlating: whether spans get their correlation id here; our own provider's sampler gives it sooner and cheaper.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, is_correlating: bool = True) -> None:
+        self._is_correlating = is_correlating
         self._next: SpanProcessor | None = None
 
-    @guarded(None)
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:
         protect(span)
-        super().on_start(span, parent_context)
+        if self._is_correlating:
+            super().on_start(span, parent_context)
 
     @guarded(None)
     def on_end(self, span: ReadableSpan) -> None:

@@ -59,7 +59,7 @@ def inject(carrier: C, context: Context | None = None) -> C:
     try:
         fields: dict[str, str] = {}
         _configured().inject(fields, context=context)
-        correlation_id = correlation_id_of(context) or current_correlation_id()
+        correlation_id = (correlation_id_of(context) if context is not None else "") or current_correlation_id()
         if correlation_id:
             fields[HEADER] = correlation_id
         result: C = write_fields(carrier, {name.lower(): value for name, value in fields.items()})

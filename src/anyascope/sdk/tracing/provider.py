@@ -40,7 +40,7 @@ class ServiceTracerProvider(TracerProvider):
     def __init__(self, settings: TracingSettings) -> None:
         self._limits = SpanLimits(max_events=settings.max_events, max_span_attributes=settings.max_attributes)
         self.service_sampler = ServiceSampler(settings.sample_ratio, limits=self._limits)
-        self.road = ServiceProcessor()
+        self.road = ServiceProcessor(is_correlating=False)
         self._handed_out: weakref.WeakSet[Tracer] = weakref.WeakSet()
         self._settings = settings
         super().__init__(resource=_resource(settings), sampler=self.service_sampler, span_limits=self._limits)

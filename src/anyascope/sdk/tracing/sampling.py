@@ -14,6 +14,7 @@ from opentelemetry.trace import Link, SpanKind
 from opentelemetry.trace.span import TraceState
 from opentelemetry.util.types import Attributes
 
+from anyascope.sdk.correlation import SPAN_ATTRIBUTE, current_correlation_id
 from anyascope.sdk.guard import guarded, tell_once
 from anyascope.sdk.tracing.limits import ours_last
 
@@ -75,19 +76,24 @@ class ServiceSampler(Sampler):
             is_kept = not has_parent and trace_id & _LOW_64_BITS < self._bound
             if not is_kept and otel_context.get_value(_KEEP_KEY, parent_context) is None:
                 return SamplingResult(Decision.DROP, None, state)
-        return SamplingResult(Decision.RECORD_AND_SAMPLE, self._within_limits(attributes), state)
+        return SamplingResult(Decision.RECORD_AND_SAMPLE, self._completed(attributes), state)
 
     def get_description(self) -> str:
         return f"AnyascopeParentBased{{ratio={self.ratio}}}"
 
-    def _within_limits(self, attributes: Attributes) -> Attributes:
-        most = self._limits.max_span_attributes if self._limits is not None else None
-        if not attributes or most is None or len(attributes) <= most:
-            return attributes
+    def _completed(self, attributes: Attributes) -> Attributes:
+        """The attributes with the correlation id, in such an order that ours are not pushed out."""
         try:
+            correlation_id = current_correlation_id()
+            if correlation_id:
+                # Here rather than on the started span: one assignment instead of a lock and a second cleaning.
+                attributes = {SPAN_ATTRIBUTE: correlation_id, **(attributes or {})}
+            most = self._limits.max_span_attributes if self._limits is not None else None
+            if not attributes or most is None or len(attributes) <= most:
+                return attributes
             return ours_last(attributes, most)
-        except Exception as error:  # noqa: BLE001  # ours, never the host's
-            tell_once("ordering the attributes of a span", error)
+        except Exception as error:  # noqa: BLE001  # attributes of the host's that are no mapping: OpenTelemetry's to tell
+            tell_once("completing the attributes of a span", error)
             return attributes
 
 
