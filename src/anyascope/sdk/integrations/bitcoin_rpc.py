@@ -189,7 +189,8 @@ def _describe_error(operation: Operation, method: str, parameters: Arguments, er
     if any(quoted in said for quoted in _texts(parameters)):
         said = ""
     number = "" if code is None else f" ({code})"
-    operation.fail(f"{method}: {label}{number}{': ' if said else ''}{said}")
+    # The method comes last: `walletpassphrase: …` would be read as a passphrase, and taken out.
+    operation.fail(f"{label}{number} in {method}{': ' if said else ''}{said}")
 
 
 def _texts(value: Any, deep: int = 0) -> Iterable[str]:

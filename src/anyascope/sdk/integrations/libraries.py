@@ -41,6 +41,8 @@ _LIBRARIES: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "requests": ("requests", "requests", ("RequestsInstrumentor",)),
     "sqlalchemy": ("sqlalchemy", "sqlalchemy", ("SQLAlchemyInstrumentor",)),
 }
+# Their instrumentation refuses versions newer than it knows of, with which our tests see it work: SQLAlchemy 2.1.
+_TESTED_BEYOND = frozenset(("sqlalchemy",))
 
 
 class CorrelationPropagator(TextMapPropagator):
@@ -72,7 +74,8 @@ def instrument_clients(*names: str, tracer_provider: TracerProvider | None = Non
 
     Args:
         names: of `aiohttp`, `celery`, `grpc`, `httpx`, `redis`, `requests`, `sqlalchemy`; none for all that are installed.
-        tracer_provider: the process's own by default.
+        tracer_provider: the process's own by default; OpenTelemetry's instrumentation of synchronous gRPC channels always
+            takes that one.
 
     A library that is named but not installed, or whose instrumentation is missing, is one log line that says what to install.
     """
@@ -106,7 +109,7 @@ def _instrument_library(name: str, tracer_provider: TracerProvider | None = None
     instrumentors = [getattr(module, kind)() for kind in classes]
     for instrumentor in instrumentors:
         if not instrumentor.is_instrumented_by_opentelemetry:
-            instrumentor.instrument(tracer_provider=tracer_provider)
+            instrumentor.instrument(tracer_provider=tracer_provider, skip_dep_check=name in _TESTED_BEYOND)
     done = all(instrumentor.is_instrumented_by_opentelemetry for instrumentor in instrumentors)
     if not done:
         report_misuse(
@@ -199,9 +202,9 @@ def instrument_channel(channel: Any, *, tracer_provider: TracerProvider | None =
     if module is None or _is_of(channel, _HOME):
         return channel
     carry_correlation()
-    return importlib.import_module("grpc").intercept_channel(
-        channel, module.client_interceptor(tracer_provider=tracer_provider)
-    )
+    # OpenTelemetry's interceptors are none of gRPC's own: they come with their own way to put them on.
+    extension = importlib.import_module(f"{_HOME}.grpc.grpcext")
+    return extension.intercept_channel(channel, module.client_interceptor(tracer_provider=tracer_provider))
 
 
 def _listeners(session: Any) -> list[Any]:
