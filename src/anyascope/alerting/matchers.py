@@ -6,12 +6,14 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 import re2
 
 from anyascope.errors import InvalidInputError
 from anyascope.model.labels import Matcher, MatchOp
+
+T = TypeVar("T")
 
 LabelTest: TypeAlias = Callable[[Mapping[str, str]], bool]
 """Whether a label set (as a mapping) is selected."""
@@ -33,19 +35,7 @@ def parse_matchers(text: str) -> tuple[Matcher, ...]:
     Raises:
         InvalidInputError: neither syntax can read it, or a regular expression is broken.
     """
-    classic_error: InvalidInputError | None = None
-    classic: tuple[Matcher, ...] = ()
-    try:
-        classic = parse_classic(text)
-    except InvalidInputError as error:
-        classic_error = error
-    try:
-        modern = parse_utf8(text)
-    except InvalidInputError:
-        if classic_error is not None:
-            raise classic_error from None
-        return classic
-    return modern if classic_error is not None else classic
+    return _either(text, parse_classic, parse_utf8)
 
 
 def parse_matcher(text: str) -> Matcher:
@@ -57,19 +47,18 @@ def parse_matcher(text: str) -> Matcher:
     _check_length(text)
     if text.startswith("{") or text.endswith("}"):
         raise InvalidInputError(f"unexpected open or close brace: {text}")
-    classic_error: InvalidInputError | None = None
-    classic: Matcher | None = None
+    return _either(text, _parse_classic_one, parse_utf8_single)
+
+
+def _either(text: str, classic: Callable[[str], T], modern: Callable[[str], T]) -> T:
+    """What the classic syntax makes of it; the newer one's where the classic one cannot read it."""
     try:
-        classic = _parse_classic_one(text)
+        return classic(text)
     except InvalidInputError as error:
-        classic_error = error
-    try:
-        modern = parse_utf8_single(text)
-    except InvalidInputError:
-        if classic is None:
-            raise classic_error or InvalidInputError(f"bad matcher format: {text}") from None
-        return classic
-    return modern if classic is None else classic
+        try:
+            return modern(text)
+        except InvalidInputError:
+            raise error from None
 
 
 def check_matcher(matcher: Matcher) -> Matcher:

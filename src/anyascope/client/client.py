@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import http
-import ipaddress
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
@@ -26,6 +25,7 @@ from anyascope.errors import (
     UnsupportedError,
 )
 from anyascope.model.secret import Secret
+from anyascope.wire.hosts import is_loopback
 from anyascope.wire.own_api import (
     AlertsView,
     FieldsView,
@@ -94,7 +94,7 @@ class Client:
             timeout=httpx.Timeout(TIMEOUT_S, connect=CONNECT_TIMEOUT_S),
             transport=transport,
             # A proxy of the environment cannot reach this machine's own loopback.
-            trust_env=not _is_loopback(self.server),
+            trust_env=not is_loopback(_host(self.server)),
         )
 
     def __enter__(self) -> Self:
@@ -264,7 +264,7 @@ class Client:
 
     def _explain(self, error: httpx.HTTPError) -> UnavailableError:
         if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout):
-            advice = "start it with `anyascope up`" if _is_loopback(self.server) else "is the address right?"
+            advice = "start it with `anyascope up`" if is_loopback(_host(self.server)) else "is the address right?"
             if "CERTIFICATE" in str(error).upper():
                 advice = f"its certificate is not trusted here ({error}); name its authority in SSL_CERT_FILE"
             return NoServerError(f"no server answers at {self.server}: {advice}", retry_after_s=RETRY_AFTER_S)
@@ -355,11 +355,5 @@ def _checked_token(token: Secret) -> str:
     return text
 
 
-def _is_loopback(server: str) -> bool:
-    host = urlsplit(server).hostname or ""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+def _host(server: str) -> str:
+    return urlsplit(server).hostname or ""

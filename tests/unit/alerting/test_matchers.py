@@ -10,6 +10,7 @@ from anyascope.alerting.matchers import (
     compile_matchers,
     format_matchers,
     parse_classic,
+    parse_matcher,
     parse_matchers,
     parse_utf8,
     parse_utf8_single,
@@ -84,3 +85,23 @@ def test_is_written_sorted_and_escaped():
     """The written form sorts by name and escapes what would end the quotes."""
     found = (Matcher("b", MatchOp.REGEX, 'x"\n'), Matcher("a b", MatchOp.EQUAL, "\\"))
     assert format_matchers(found) == '{"a b"="\\\\",b=~"x\\"\\n"}'
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("a=b", Matcher("a", MatchOp.EQUAL, "b")),
+        ("a=b,c=d", Matcher("a", MatchOp.EQUAL, "b,c=d")),
+        ('"a b"=~"x.*"', Matcher("a b", MatchOp.REGEX, "x.*")),
+    ],
+)
+def test_one_matcher(text, found):
+    """A single matcher, where a comma is no end; as the API's filters have it."""
+    assert parse_matcher(text) == found
+
+
+@pytest.mark.parametrize("text", ["", "{a=b}", "a", "a=~(", '"a'])
+def test_what_is_no_single_matcher_is_refused(text):
+    """Braces, nothing, and broken ones."""
+    with pytest.raises(InvalidInputError):
+        parse_matcher(text)

@@ -71,7 +71,7 @@ async def test_logs_in(tmp_path):
 
 async def test_a_password_is_not_sent_in_the_clear(monkeypatch, tmp_path):
     """Without TLS, to another machine, the password stays here."""
-    monkeypatch.setattr("anyascope.notify.channels.email._is_loopback", lambda host: False)
+    monkeypatch.setattr("anyascope.notify.channels.email.is_loopback", lambda host: False)
     with mail_sink(tmp_path / "o", "--auth", "user:right") as sink:
         outcome = await attempt(sink.port, auth_username="user", auth_password=Secret("right"))
         assert sink.records() == []

@@ -8,7 +8,6 @@ from __future__ import annotations
 import base64
 import contextlib
 import hashlib
-import ipaddress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email import policy
@@ -27,6 +26,7 @@ from anyascope.notify.channel import Outcome
 from anyascope.notify.templates import Templates
 from anyascope.semconv.alerts import severity_of
 from anyascope.wire.gotemplate import TemplateError
+from anyascope.wire.hosts import is_loopback
 from anyascope.wire.notices.answers import shown
 from anyascope.wire.notices.email import email_html, email_text
 from anyascope.wire.tls import tls_context
@@ -174,7 +174,7 @@ class EmailChannel:
                 await client.starttls(tls_context=context, server_hostname=options.tls.server_name or host)
                 await client.ehlo()
                 is_secure = True
-            await self._login(client, is_secure=is_secure or _is_loopback(host))
+            await self._login(client, is_secure=is_secure or is_loopback(host))
             return await _transact(client, message, recipients)
         finally:
             with contextlib.suppress(aiosmtplib.SMTPException, OSError):
@@ -241,12 +241,3 @@ def _words(error: Exception) -> str:
     if isinstance(error, aiosmtplib.SMTPResponseException):
         return f"{error.code} {error.message}"
     return str(error) if isinstance(error, _RefusedError | InvalidInputError) else f"{type(error).__name__}: {error}"
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

@@ -6,7 +6,6 @@ Source: RFC 5321, RFC 3207, RFC 5322 (threading), RFC 3834 (automatic messages).
 from __future__ import annotations
 
 import contextlib
-import ipaddress
 import re
 import time
 from collections.abc import Iterable
@@ -21,6 +20,7 @@ from anyascope.sdk.alerting.channels.http import TIMEOUT_S
 from anyascope.sdk.alerting.notice import FIRST_TURN, notification_of
 from anyascope.sdk.alerting.texts import text_of
 from anyascope.sdk.guard import report_misuse
+from anyascope.wire.hosts import is_loopback
 from anyascope.wire.notices.answers import shown
 
 if TYPE_CHECKING:
@@ -173,7 +173,7 @@ class EmailChannel(Channel):
                 client.starttls(context=self._context())
                 client.ehlo()
                 is_secure = True
-            self._login(client, is_secure=is_secure or _is_loopback(self._host))
+            self._login(client, is_secure=is_secure or is_loopback(self._host))
             return _transact(client, message, recipients)
         finally:
             with contextlib.suppress(Exception):
@@ -266,12 +266,3 @@ def _known_port(value: object) -> int:
         return value
     report_misuse(f"port must be 0 to {PORT_MAX}, got {text_of(value, chars_max=100)}")
     return 0
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
