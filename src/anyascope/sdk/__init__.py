@@ -54,6 +54,8 @@ if TYPE_CHECKING:
     from anyascope.sdk.delivery import delivery_stats, use_spool
     from anyascope.sdk.integrations import instrument, instrument_clients
     from anyascope.sdk.integrations.asgi import TelemetryMiddleware
+    from anyascope.sdk.integrations.bitcoin_rpc import bitcoin_error, instrument_bitcoin_rpc
+    from anyascope.sdk.integrations.pkcs11 import instrument_pkcs11
     from anyascope.sdk.logs import emit, initialize_logs, set_level
     from anyascope.sdk.metrics import (
         AnyaMetrics,
@@ -133,6 +135,7 @@ _HOMES = {
     "alerting": "",
     "audit": "",
     "audit_event": "audit",
+    "bitcoin_error": "integrations.bitcoin_rpc",
     "carry": "tracing",
     "context_snapshot": "tracing",
     "continued": "tracing",
@@ -148,8 +151,10 @@ _HOMES = {
     "initialize_tracing": "tracing",
     "inject": "tracing",
     "instrument": "integrations",
+    "instrument_bitcoin_rpc": "integrations.bitcoin_rpc",
     "instrument_clients": "integrations",
     "instrument_executor": "tracing",
+    "instrument_pkcs11": "integrations.pkcs11",
     "instrument_threading": "tracing",
     "integrations": "",
     "keep_traces": "tracing",
@@ -214,6 +219,7 @@ __all__ = [
     "alerting",
     "audit",
     "audit_event",
+    "bitcoin_error",
     "carry",
     "context_snapshot",
     "continued",
@@ -232,8 +238,10 @@ __all__ = [
     "initialize_tracing",
     "inject",
     "instrument",
+    "instrument_bitcoin_rpc",
     "instrument_clients",
     "instrument_executor",
+    "instrument_pkcs11",
     "instrument_threading",
     "integrations",
     "keep_traces",

@@ -14,6 +14,8 @@ from anyascope.sdk.logs import emit
 from anyascope.sdk.metrics import AnyaMetrics, bounded_label, trace_exemplar
 from anyascope.sdk.values import IDENTIFIER_CHARS_MAX, UNKNOWN, attribute, bounded, identifier
 
+__all__ = ["SEVERITIES", "security_event", "session_ended", "session_started"]
+
 SEVERITIES = {
     "critical": logging.CRITICAL,
     "high": logging.ERROR,

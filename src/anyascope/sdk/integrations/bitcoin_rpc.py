@@ -60,14 +60,16 @@ def instrument_bitcoin_rpc(client: T, wallet_id: str | None = None, *, skip: Ite
         wallet_id: the operator's name for the wallet; by default that of the client's address (`…/wallet/<name>`), or `node`.
         skip: methods that are called without a trace, such as one that is asked every second.
     """
-    if client is None or isinstance(client, str | bytes | int | float | type):
-        report_misuse(f"instrument_bitcoin_rpc() wants a client of a node, got a {type(client).__name__}")
+    if is_proxy(client):
         return client
     try:
+        if not _is_client(client):
+            report_misuse(f"instrument_bitcoin_rpc() wants a client of a node, got a {type(client).__name__}")
+            return client
         known = _Node(
-            wallet_id=wallet_id if wallet_id is not None else _wallet_of(client),
-            skip=frozenset((skip,) if isinstance(skip, str) else skip),
-            in_sats=(type(client).__module__, type(client).__name__) == ("bitcoin.rpc", "Proxy"),
+            wallet_id=_wallet_id(wallet_id) or _wallet_of(client),
+            skip=_methods(skip),
+            in_sats=(str(type(client).__module__), type(client).__name__) == ("bitcoin.rpc", "Proxy"),
         )
         proxy: T = proxy_of(RpcProxy, client, known)
     except Exception as error:
@@ -87,6 +89,31 @@ def bitcoin_error(error: BaseException) -> BitcoinError:
     code = rpc_errors.error_code(error)
     kind = rpc_errors.bitcoin_error_kind(code)
     return kind(type(error).__name__ if code is None else f"{rpc_errors.error_label(code)} ({code})")
+
+
+def _is_client(client: object) -> bool:
+    """Whether a node can be asked through it: it makes attributes up, can be called by a method's name, or has methods."""
+    if client is None or isinstance(client, str | bytes | int | float | complex | list | tuple | dict | set | type):
+        return False
+    kind = type(client)
+    if "__call__" in dir(kind) or any("__getattr__" in vars(one) for one in kind.__mro__):
+        return True
+    return not (rpc_methods.KNOWN | _CALLERS).isdisjoint(dir(kind))
+
+
+def _wallet_id(given: object) -> str:
+    if given is None or isinstance(given, str):
+        return given or ""
+    report_misuse(f"wallet_id must be a name, got a {type(given).__name__}")
+    return ""
+
+
+def _methods(given: object) -> frozenset[str]:
+    named = (given,) if isinstance(given, str) else given
+    if isinstance(named, tuple | list | set | frozenset) and all(isinstance(name, str) for name in named):
+        return frozenset(named)
+    report_misuse(f"skip must be names of methods, got a {type(given).__name__}")
+    return frozenset()
 
 
 class RpcProxy(Proxy):

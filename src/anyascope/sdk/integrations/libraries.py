@@ -79,9 +79,11 @@ def instrument_clients(*names: str, tracer_provider: TracerProvider | None = Non
 
     A library that is named but not installed, or whose instrumentation is missing, is one log line that says what to install.
     """
-    for unknown in (name for name in names if name not in _LIBRARIES):
-        report_misuse(f"instrument_clients() does not know {unknown!r}; it knows {', '.join(_LIBRARIES)}")
-    wanted = [name for name in _LIBRARIES if name in names or (not names and _is_installed(_LIBRARIES[name][0]))]
+    given: tuple[object, ...] = names
+    known = [name for name in given if isinstance(name, str) and name in _LIBRARIES]
+    if len(known) < len(names):
+        report_misuse(f"instrument_clients() knows {', '.join(_LIBRARIES)}, and was given something else too")
+    wanted = [name for name in _LIBRARIES if name in known or (not names and _is_installed(_LIBRARIES[name][0]))]
     done = tuple(name for name in wanted if _instrument_library(name, tracer_provider))
     if done:
         carry_correlation()

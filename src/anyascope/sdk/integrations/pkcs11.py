@@ -109,7 +109,7 @@ def _provider(given: Any) -> str:
 
 def _in_place(thing: Any, place: _Place) -> Any:
     """The thing instrumented, where it is one of python-pkcs11's; otherwise as it is."""
-    kinds = {kind.__name__ for kind in type(thing).__mro__ if kind.__module__.startswith("pkcs11")}
+    kinds = {kind.__name__ for kind in type(thing).__mro__ if str(kind.__module__).startswith("pkcs11")}
     if not kinds or is_proxy(thing):
         return thing
     if "Token" in kinds:
@@ -256,7 +256,7 @@ def return_code(error: BaseException) -> str:
 
     Source: PKCS#11 3.1, section 5.1; python-pkcs11 names its exceptions by them.
     """
-    known = next((kind for kind in type(error).__mro__ if kind.__module__.startswith("pkcs11")), None)
+    known = next((kind for kind in type(error).__mro__ if str(kind.__module__).startswith("pkcs11")), None)
     if known is None or known.__name__ in _NO_CODE:
         return ""
     name = hsm_error_type(error).upper()

@@ -66,6 +66,8 @@ def instrument(thing: T, **options: Any) -> T:
                 f"instrument() does not know a {type(thing).__module__}.{type(thing).__qualname__}; it knows {_KNOWN}"
             )
             return thing
+        if not _fits(way, thing, options):
+            return thing
         instrumented: T = way(thing, **options)
     except Exception as error:
         if is_strict():
@@ -75,11 +77,20 @@ def instrument(thing: T, **options: Any) -> T:
     return instrumented
 
 
+def _fits(way: Callable[..., Any], thing: object, options: dict[str, Any]) -> bool:
+    try:
+        inspect.signature(way).bind(thing, **options)
+    except TypeError as error:
+        report_misuse(f"instrument() of a {type(thing).__qualname__}: {error}")
+        return False
+    return True
+
+
 def _way_for(thing: Any) -> Callable[..., Any] | None:
     if isinstance(thing, type):
         return None
     for kind in type(thing).__mro__:
-        found = _WAYS.get((kind.__module__, kind.__name__))
+        found = _WAYS.get((str(kind.__module__), kind.__name__))
         if found is not None:
             way: Callable[..., Any] = getattr(importlib.import_module(f"{_ROOM}.{found[0]}"), found[1])
             return way
