@@ -27,9 +27,12 @@ def find_prometheus() -> Path | None:
 class RealPrometheus:
     """Runs the program on a port of the system's choice until the block ends."""
 
-    def __init__(self, program: Path, folder: Path) -> None:
+    def __init__(self, program: Path, folder: Path, *, settings: str = "", arguments: tuple[str, ...] = ()) -> None:
         self._program = program
         self._folder = folder
+        # Samples of the last days are taken, whatever came before them.
+        self._settings = settings or "storage: {tsdb: {out_of_order_time_window: 30d}}\n"
+        self._arguments = arguments
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self._port = probe.getsockname()[1]
@@ -37,8 +40,7 @@ class RealPrometheus:
 
     def __enter__(self) -> Self:
         settings = self._folder / "prometheus.yml"
-        # Samples of the last days are taken, whatever came before them.
-        settings.write_text("storage: {tsdb: {out_of_order_time_window: 30d}}\n")
+        settings.write_text(self._settings)
         self._log = (self._folder / "prometheus.log").open("wb")
         self._process = subprocess.Popen(
             [
@@ -47,6 +49,7 @@ class RealPrometheus:
                 f"--storage.tsdb.path={self._folder / 'tsdb'}",
                 f"--web.listen-address=127.0.0.1:{self._port}",
                 "--web.enable-remote-write-receiver",
+                *self._arguments,
             ],
             stdout=self._log,
             stderr=subprocess.STDOUT,

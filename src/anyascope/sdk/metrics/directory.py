@@ -14,6 +14,8 @@ from prometheus_client.mmap_dict import MmapedDict
 DIRECTORY_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 ASK_EVERY_S = 0.002  # while another process holds the lock, which it does for a millisecond
 FILE_MODE = 0o600
+FILES_LOCK = "files"  # held while files are read together, moved, or set against each other
+LOCK_WITHIN_S = 1.0  # a reading or an archiving takes milliseconds
 
 _open_locks: set[int] = set()
 

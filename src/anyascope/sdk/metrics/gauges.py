@@ -13,7 +13,7 @@ from typing import Any
 from prometheus_client import Gauge
 from prometheus_client.mmap_dict import mmap_key
 
-from anyascope.sdk.metrics.directory import directory, entries, held
+from anyascope.sdk.metrics.directory import FILES_LOCK, directory, entries, held
 
 SET_WITHIN_S = 0.05  # a process that is stopped while it sets a gauge holds the others up no longer
 
@@ -56,7 +56,7 @@ class SharedGauge(Gauge):
         if folder is None:
             self._value.set(float(value))
             return
-        with held(folder, "gauges", within_s=SET_WITHIN_S):
+        with held(folder, FILES_LOCK, within_s=SET_WITHIN_S):
             self._value.set(float(value) - self._of_others(folder))
 
     def _of_others(self, folder: Path) -> float:

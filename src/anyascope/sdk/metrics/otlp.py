@@ -17,15 +17,15 @@ from opentelemetry.sdk.resources import Resource
 from prometheus_client.metrics_core import Metric
 from prometheus_client.samples import Exemplar, Sample
 
-from anyascope import __version__
 from anyascope.clock import NS_PER_S
 from anyascope.sdk.guard import tell_once
 from anyascope.sdk.metrics.attributes import any_value, pairs
+from anyascope.sdk.metrics.collisions import names_instances, without_collisions
 from anyascope.sdk.metrics.native import fill_point
+from anyascope.sdk.resource import INSTANCE_ATTRIBUTE
 
 POINTS_MAX = 500  # of one metric in one body; a family with more is continued in another
 BODY_BYTES_MAX = 1024 * 1024  # a body is closed once it is larger; receivers take 4 MB and more
-SCOPE_NAME = "anyascope.sdk.metrics"
 _STRUCTURE = frozenset(("le", "quantile"))  # labels that say which part of a point a sample is
 
 _Labels = tuple[tuple[str, str], ...]
@@ -54,8 +54,17 @@ def encode_families(families: Iterable[Metric], resource: Resource, moment: Mome
     """
     listed = list(families)
     attributes = {**resource.attributes, **_target_labels(listed)}
+    named = [family for family in listed if names_instances(family)]
+    rest = [without_collisions(family) for family in listed if not (_is_target(family) or names_instances(family))]
+    yield from _bodies(rest, attributes, moment)
+    if named:
+        shared = {name: value for name, value in attributes.items() if name != INSTANCE_ATTRIBUTE}
+        yield from _bodies([without_collisions(family, keeps="instance") for family in named], shared, moment)
+
+
+def _bodies(families: Sequence[Metric], attributes: Mapping[str, Any], moment: Moment) -> Iterator[tuple[bytes, int]]:
     request, size, points = _request(attributes), 0, 0
-    for metric, count in _metrics(listed, moment):
+    for metric, count in _metrics(families, moment):
         request.resource_metrics[0].scope_metrics[0].metrics.append(metric)
         size, points = size + metric.ByteSize(), points + count
         if size >= BODY_BYTES_MAX:
@@ -69,8 +78,7 @@ def _request(attributes: Mapping[str, Any]) -> ExportMetricsServiceRequest:
     request = ExportMetricsServiceRequest()
     target = request.resource_metrics.add()
     target.resource.attributes.extend(KeyValue(key=key, value=any_value(value)) for key, value in attributes.items())
-    scope = target.scope_metrics.add().scope
-    scope.name, scope.version = SCOPE_NAME, __version__
+    target.scope_metrics.add()  # without a name, which receivers would make labels of: a scrape has none
     return request
 
 
@@ -86,8 +94,6 @@ def _is_target(family: Metric) -> bool:
 def _metrics(families: Iterable[Metric], moment: Moment) -> Iterator[tuple[pb.Metric, int]]:
     """Each metric in pieces of at most `POINTS_MAX` points, and how many points it has."""
     for family in families:
-        if _is_target(family):
-            continue
         try:
             encoded = list(_encoded(family, moment))
         except Exception as error:  # noqa: BLE001  # a collector of the host's that gives what is no metric

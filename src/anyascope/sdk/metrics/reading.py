@@ -15,7 +15,8 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 
 from anyascope.sdk.guard import tell_once
-from anyascope.sdk.metrics.directory import directory, stored
+from anyascope.sdk.metrics.archive import finish
+from anyascope.sdk.metrics.directory import FILES_LOCK, LOCK_WITHIN_S, directory, held, stored
 from anyascope.sdk.metrics.registries import collectors_of
 
 READ_TRIES_MAX = 5  # of a folder in which files come and go while they are read
@@ -51,6 +52,13 @@ def read_apart(registry: CollectorRegistry) -> list[Metric]:
 
 def read_folder(folder: Path) -> list[Metric]:
     """The families of all processes that write into this folder, those that ended included."""
+    with held(folder, FILES_LOCK, within_s=LOCK_WITHIN_S) as is_alone:
+        if is_alone:
+            finish(folder)
+        return _read_files(folder)
+
+
+def _read_files(folder: Path) -> list[Metric]:
     for _ in range(READ_TRIES_MAX):
         files = _files(folder)
         try:
