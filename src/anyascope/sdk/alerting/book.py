@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 from collections import OrderedDict, deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -109,6 +110,7 @@ class Book:
         self._by_fingerprint: dict[str, Held] = {}
         self._by_number: dict[int, Held] = {}
         self._aliases: OrderedDict[str, str] = OrderedDict()
+        self._times: list[tuple[int, int]] = []  # a heap of when which episode is due; some are out of date
         self._last_number = 0
 
     def __iter__(self) -> Iterator[Held]:
@@ -167,22 +169,32 @@ class Book:
         self._by_number[held.number] = held
         self._by_id[held.alert.id] = held
         self._by_fingerprint[held.fingerprint] = held
+        self._schedule(held)
+
+    def _schedule(self, held: Held) -> None:
+        next_ns = held.ladder.next_ns()
+        if next_ns is not None:
+            heapq.heappush(self._times, (next_ns, held.number))
 
     def due(self, now: Moment) -> list[tuple[Held, Turn]]:
         """The turns that are to be taken now; each is given once."""
         found: list[tuple[Held, Turn]] = []
-        for held in self._by_number.values():
-            if held.is_climbing:
-                turns = held.ladder.due(now.steady_ns)
-                if turns:
-                    held.ladder = held.ladder.climbed(now.steady_ns)
-                    found.extend((held, turn) for turn in turns)
+        while (next_ns := self.next_ns()) is not None and next_ns <= now.steady_ns:
+            held = self._by_number[heapq.heappop(self._times)[1]]
+            found.extend((held, turn) for turn in held.ladder.due(now.steady_ns))
+            held.ladder = held.ladder.climbed(now.steady_ns)
+            self._schedule(held)
         return found
 
     def next_ns(self) -> int | None:
         """When the next turn is due, on the steady clock."""
-        times = (held.ladder.next_ns() for held in self._by_number.values() if held.is_climbing)
-        return min((time_ns for time_ns in times if time_ns is not None), default=None)
+        while self._times:
+            at_ns, number = self._times[0]
+            held = self._by_number.get(number)
+            if held is not None and held.is_climbing and held.ladder.next_ns() == at_ns:
+                return at_ns
+            heapq.heappop(self._times)  # answered, or forgotten
+        return None
 
     def acknowledge(self, held: Held, by: str, now: Moment) -> bool:
         """Whether this stops the escalation: not where it is over, or somebody answered before."""
