@@ -10,6 +10,8 @@ from anyascope.sdk.guard import guarded, quoted, report_misuse
 from anyascope.sdk.logs import emit
 from anyascope.sdk.values import identifier
 
+__all__ = ["audit_event"]
+
 PHASES = ("intent", "outcome", "event")
 CORRELATION_FIELD = "audit.correlation_id"
 

@@ -422,7 +422,7 @@ def test_another_process_goes_on_with_what_was_stored(recorder: Recorder, tmp_pa
     back = resume_custody_operation(done.stdout.strip())
     assert back.trace_id == resume_custody_operation(stored).trace_id
     assert back.correlation_id == resume_custody_operation(stored).correlation_id
-    assert back.state.stage == "signing"
+    assert back.stage == "signing"
 
 
 async def test_it_works_in_asynchronous_code(recorder: Recorder) -> None:

@@ -13,7 +13,7 @@ from opentelemetry.trace import Link, NonRecordingSpan, Span, SpanContext, Statu
 
 from anyascope.sdk.correlation import SPAN_ATTRIBUTE, current_correlation_id
 from anyascope.sdk.custody import measures
-from anyascope.sdk.custody.course import SPAN_NAME, STARTED, log
+from anyascope.sdk.custody.course import SPAN_NAME, STARTED, Course, log
 from anyascope.sdk.custody.operation import CustodyOperation
 from anyascope.sdk.custody.state import (
     CONFIRMATIONS_MAX,
@@ -63,9 +63,9 @@ def custody_operation(
         own_trace: begin a trace, and a correlation id, of its own, linked to the current one: for each of a batch.
         **attributes: more for the root span, of any type.
     """
-    operation = CustodyOperation(_blank())
+    course = Course(_blank())
     _begin(
-        operation,
+        course,
         kind,
         own_trace=own_trace,
         correlation_id=correlation_id,
@@ -78,7 +78,7 @@ def custody_operation(
         actor=actor,
         attributes=attributes,
     )
-    return operation
+    return CustodyOperation(course)
 
 
 def resume_custody_operation(context: str) -> CustodyOperation:
@@ -88,7 +88,7 @@ def resume_custody_operation(context: str) -> CustodyOperation:
     record all the same.
     """
     try:
-        return CustodyOperation(read(context))
+        return CustodyOperation(Course(read(context)))
     except UnreadableError as error:
         report_misuse(f"a custody operation cannot be resumed: {error}")
     return custody_operation("unknown")
@@ -109,7 +109,7 @@ def _blank() -> State:
 
 @guarded(None)
 def _begin(
-    operation: CustodyOperation,
+    course: Course,
     kind: str,
     *,
     own_trace: bool,
@@ -118,9 +118,9 @@ def _begin(
     actor: str | None,
     attributes: dict[str, object],
 ) -> None:
-    state = operation.change(
+    state = course.change(
         kind=word_of(identifier(kind, "kind")),
-        correlation_id=_joining(correlation_id, own_trace=own_trace) or operation.correlation_id,
+        correlation_id=_joining(correlation_id, own_trace=own_trace) or course.correlation_id,
         wallet_id=_carried(known["wallet_id"], "wallet_id"),
         reference=_carried(known["reference"], "reference"),
         wanted=_wanted(known["confirmations_wanted"]),
@@ -128,7 +128,7 @@ def _begin(
     )
     amount = sats(known["amount_sats"], "amount_sats")
     said: dict[str, Any] = {name: attribute(name, value) for name, value in attributes.items()}
-    said |= operation.attributes()
+    said |= course.attributes()
     if amount is not None:
         said["amount_sats"] = amount
     if state.wanted:
@@ -139,11 +139,11 @@ def _begin(
     span.set_status(Status(StatusCode.OK))
     made = span.get_span_context()
     if made.is_valid:
-        operation.change(trace_id=made.trace_id, span_id=made.span_id)
-    with operation.here():
+        course.change(trace_id=made.trace_id, span_id=made.span_id)
+    with course.here():
         measures.count(state.kind, STARTED)
-        emit(log, logging.INFO, "custody_operation_started", **operation.fields(), amount_sats=amount)
-        operation.audit(state.kind, "intent", outcome=None, actor=actor, amount_sats=amount)
+        emit(log, logging.INFO, "custody_operation_started", **course.fields(), amount_sats=amount)
+        course.audit(state.kind, "intent", outcome=None, actor=actor, amount_sats=amount)
     span.end()
 
 

@@ -25,7 +25,7 @@ def confirm(
     hash_ = block_hash_of(block_hash)
     if block_hash is not None and not hash_:
         report_misuse(f"block_hash must be hex digits, got {quoted(block_hash)}")
-    if hash_ and hash_ == operation.state.block_hash and 0 < number < operation.confirmations:
+    if hash_ and hash_ == operation.state.block_hash and 0 < number < operation.state.confirmations:
         return  # the same block holds it: this node only lags behind the one that was asked before
     former, state = operation.note_confirmations(number, height, hash_)
     if former is state:

@@ -16,14 +16,12 @@ from opentelemetry.trace import NonRecordingSpan, Span, SpanContext, Status, Sta
 from anyascope.sdk.audit import audit_event
 from anyascope.sdk.correlation import SPAN_ATTRIBUTE
 from anyascope.sdk.custody import measures
-from anyascope.sdk.custody.state import NS_PER_MS, State, written
-from anyascope.sdk.guard import guarded, quoted, report_misuse
+from anyascope.sdk.custody.state import NS_PER_MS, State
+from anyascope.sdk.guard import report_misuse
 from anyascope.sdk.logs import emit
 from anyascope.sdk.operations import sources
-from anyascope.sdk.operations.outcomes import error_text, transaction_id_in
 from anyascope.sdk.operations.places import Place
 from anyascope.sdk.operations.running import ERROR, SUCCESS, tracer
-from anyascope.sdk.values import MESSAGE_CHARS_MAX, bounded, printed
 
 SPAN_NAME = "custody_operation"
 STARTED = "started"
@@ -52,78 +50,30 @@ class Course:
         self._lock = threading.RLock()
 
     @property
-    def context(self) -> str:
-        """What another process needs to go on, as one line of at most 512 characters; store it after every change."""
-        return written(self._state)
-
-    @property
-    def correlation_id(self) -> str:
-        """What joins its spans, logs, exemplars, alerts and audit entries."""
-        return self._state.correlation_id
-
-    @property
-    def trace_id(self) -> str:
-        """32 lower-case hex digits."""
-        return f"{self._state.trace_id:032x}"
+    def state(self) -> State:
+        """As it stands now."""
+        return self._state
 
     @property
     def kind(self) -> str:
-        """What it is, such as `withdrawal`."""
+        """What it is."""
         return self._state.kind
 
     @property
-    def confirmations(self) -> int:
-        """That were seen; 0 before the first."""
-        return self._state.confirmations
+    def correlation_id(self) -> str:
+        """What joins everything that belongs to it."""
+        return self._state.correlation_id
 
-    @property
-    def outcome(self) -> str | None:
-        """How it ended; None while it is open."""
-        return self._state.outcome or None
-
-    def __repr__(self) -> str:
-        return (
-            f"<{type(self).__name__} {self.kind} {self.outcome or 'open'} trace={self.trace_id} {self.correlation_id}>"
-        )
-
-    @guarded(None)
-    def set_transaction(self, transaction: object) -> None:
-        """Note the transaction's id, in any form in which an operation may give it; later spans and the context carry it."""
-        txid = transaction_id_in(transaction)
-        if txid is None:
-            report_misuse(f"a transaction has an id, got {quoted(transaction)}")
-            return
-        self.change(txid=txid)
-
-    @guarded(None)
-    def finish(
-        self, outcome: str = SUCCESS, *, error: BaseException | str | None = None, actor: str | None = None
-    ) -> None:
-        """End it; a second time changes nothing.
-
-        Args:
-            outcome: one of `OUTCOMES`.
-            error: why, where it did not succeed.
-            actor: who ended it, for the audit.
-        """
-        if type(outcome) is not str or outcome not in OUTCOMES:
-            report_misuse(f"outcome must be one of {', '.join(OUTCOMES)}, got {quoted(outcome)}")
-            outcome = ERROR
+    def finish(self, outcome: str, *, error: str = "", actor: str | None = None) -> None:
+        """End it with one of `OUTCOMES`; a second time changes nothing."""
         with self._lock:
             former = self._state.outcome
             if not former:
                 self.change(outcome=outcome)
         if not former:
-            self._tell_end(outcome, _text_of(error), actor)
+            self._tell_end(outcome, error, actor)
         elif former != outcome:
             report_misuse(f"a custody operation that ended with {former} cannot end with {outcome}")
-
-    # For steps and confirmations.
-
-    @property
-    def state(self) -> State:
-        """As it stands now."""
-        return self._state
 
     def change(self, **fields: Any) -> State:
         """Put these fields in the place of the former ones."""
@@ -265,9 +215,3 @@ class Here:
 
     def __exit__(self, *_error: object) -> None:
         self._place.leave()
-
-
-def _text_of(error: BaseException | str | None) -> str:
-    if error is None:
-        return ""
-    return error_text(error) if isinstance(error, BaseException) else bounded(printed(error), MESSAGE_CHARS_MAX)

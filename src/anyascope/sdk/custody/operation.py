@@ -10,24 +10,64 @@ from opentelemetry import trace
 
 from anyascope.sdk.correlation import SPAN_ATTRIBUTE
 from anyascope.sdk.custody.confirming import confirm
-from anyascope.sdk.custody.course import Course, log
-from anyascope.sdk.custody.state import State
+from anyascope.sdk.custody.course import OUTCOMES, Course, log
+from anyascope.sdk.custody.state import written
 from anyascope.sdk.custody.steps import CustodySteps
-from anyascope.sdk.guard import guarded
+from anyascope.sdk.guard import guarded, quoted, report_misuse
 from anyascope.sdk.logs import emit
-from anyascope.sdk.operations.outcomes import error_text
+from anyascope.sdk.operations.outcomes import error_text, transaction_id_in
 from anyascope.sdk.operations.places import Entries, Place
+from anyascope.sdk.operations.running import ERROR, SUCCESS
+from anyascope.sdk.values import MESSAGE_CHARS_MAX, bounded, printed
 
 
-class CustodyOperation(Course):
+class CustodyOperation:
     """A custody operation; made by `custody_operation` and `resume_custody_operation`.
 
     As a context manager it makes its trace and correlation id current, any number of times; leaving it ends nothing.
     """
 
-    def __init__(self, state: State) -> None:
-        super().__init__(state)
+    def __init__(self, course: Course) -> None:
+        self._course = course
         self._entries: Entries[Place] = Entries()
+
+    @property
+    def context(self) -> str:
+        """What another process needs to go on, as one line of at most 512 characters; store it after every change."""
+        return written(self._course.state)
+
+    @property
+    def correlation_id(self) -> str:
+        """What joins its spans, logs, exemplars, alerts and audit entries."""
+        return self._course.correlation_id
+
+    @property
+    def trace_id(self) -> str:
+        """32 lower-case hex digits."""
+        return f"{self._course.state.trace_id:032x}"
+
+    @property
+    def kind(self) -> str:
+        """What it is, such as `withdrawal`."""
+        return self._course.kind
+
+    @property
+    def confirmations(self) -> int:
+        """That were seen; 0 before the first, negative in conflict with the chain."""
+        return self._course.state.confirmations
+
+    @property
+    def stage(self) -> str | None:
+        """The last one that ended well; None before the first."""
+        return self._course.state.stage or None
+
+    @property
+    def outcome(self) -> str | None:
+        """How it ended; None while it is open."""
+        return self._course.state.outcome or None
+
+    def __repr__(self) -> str:
+        return f"<CustodyOperation {self.kind} {self.outcome or 'open'} trace={self.trace_id} {self.correlation_id}>"
 
     def __enter__(self) -> Self:
         self._enter()
@@ -57,7 +97,7 @@ class CustodyOperation(Course):
             actor: who does it, for the audit.
             **attributes: of the span, of any type.
         """
-        return CustodySteps(self, stage, actor, attributes)
+        return CustodySteps(self._course, stage, actor, attributes)
 
     @guarded(None)
     def confirmed(self, confirmations: int, *, block_height: int | None = None, block_hash: str | None = None) -> None:
@@ -72,16 +112,41 @@ class CustodyOperation(Course):
             block_height: of the block that holds it.
             block_hash: of that block; with it a reorganisation is seen even where the number grew.
         """
-        confirm(self, confirmations, block_height=block_height, block_hash=block_hash)
+        confirm(self._course, confirmations, block_height=block_height, block_hash=block_hash)
+
+    @guarded(None)
+    def set_transaction(self, transaction: object) -> None:
+        """Note the transaction's id, in any form in which an operation may give it; later spans and the context carry it."""
+        txid = transaction_id_in(transaction)
+        if txid is None:
+            report_misuse(f"a transaction has an id, got {quoted(transaction)}")
+            return
+        self._course.change(txid=txid)
+
+    @guarded(None)
+    def finish(
+        self, outcome: str = SUCCESS, *, error: BaseException | str | None = None, actor: str | None = None
+    ) -> None:
+        """End it; a second time changes nothing.
+
+        Args:
+            outcome: one of `OUTCOMES`.
+            error: why, where it did not succeed.
+            actor: who ended it, for the audit.
+        """
+        if type(outcome) is not str or outcome not in OUTCOMES:
+            report_misuse(f"outcome must be one of {', '.join(OUTCOMES)}, got {quoted(outcome)}")
+            outcome = ERROR
+        self._course.finish(outcome, error=_text_of(error), actor=actor)
 
     @guarded(None)
     def _enter(self) -> None:
         outer = trace.get_current_span()
-        context = self.around()
-        if outer.is_recording() and outer.get_span_context().trace_id != self._state.trace_id:
+        context = self._course.around()
+        if outer.is_recording() and outer.get_span_context().trace_id != self._course.state.trace_id:
             # A worker's or a request's own trace points to the money's; the money's does not hang on it.
-            outer.add_link(self.root(), {SPAN_ATTRIBUTE: self._state.correlation_id})
-        self._entries.enter(Place(context, self._state.correlation_id))
+            outer.add_link(self._course.root(), {SPAN_ATTRIBUTE: self._course.correlation_id})
+        self._entries.enter(Place(context, self._course.correlation_id))
 
     @guarded(None)
     def _leave(self) -> None:
@@ -95,8 +160,14 @@ class CustodyOperation(Course):
             log,
             logging.WARNING,
             "custody_operation_interrupted",
-            **self.fields(),
+            **self._course.fields(),
             error=error_text(error),
             error_type=type(error).__name__,
-            stage=self._state.stage,
+            stage=self._course.state.stage,
         )
+
+
+def _text_of(error: BaseException | str | None) -> str:
+    if error is None:
+        return ""
+    return error_text(error) if isinstance(error, BaseException) else bounded(printed(error), MESSAGE_CHARS_MAX)

@@ -33,7 +33,7 @@ class Given:
     def __init__(self, value: object, what: str) -> None:
         self._what = what
         self._ask = value if type(value) is not str and callable(value) else None
-        self._value = UNKNOWN if self._ask else identifier(value, what)
+        self._value = identifier(value, what) if self._ask is None else UNKNOWN
 
     def name(self, arguments: Arguments) -> str:
         """The name for a call with these arguments, bounded and without secrets."""
