@@ -26,9 +26,7 @@ _RUN = re.compile(rf"{_B58}{{{RUN_CHARS_MIN},}}+")
 _FOLDED_RUN = re.compile(rf"{_B58}(?:{FOLD}?+{_B58}){{{RUN_CHARS_MIN - 1},}}+")
 _FOLDS = re.compile(FOLD)
 # How the version byte shows in the first two characters: Bitcoin, its test networks, Litecoin, Dogecoin; `6P` is BIP 38.
-_HEADS = re.compile(
-    r"(?=(?P<u>5[HJK]|9[1-3]|6[u-w]|6[J-L])|(?P<c>K[w-z]|L[1-5]|c[M-W]|T[3-9A-B]|Q[N-X])|(?P<b>6P))"
-)
+_HEADS = re.compile(r"(?=(?P<u>5[HJK]|9[1-3]|6[u-w]|6[J-L])|(?P<c>K[w-z]|L[1-5]|c[M-W]|T[3-9A-B]|Q[N-X])|(?P<b>6P))")
 HEADS_IN_RUN = re.compile(
     f"5[HJK]{_B58}{{49}}|9[1-3]{_B58}{{49}}|6(?:[u-wJ-L]{_B58}{{49}}|P{_B58}{{56}})|K[w-z]{_B58}{{50}}|L[1-5]{_B58}{{50}}|"
     f"c[M-W]{_B58}{{50}}|T[3-9AB]{_B58}{{50}}|Q[N-X]{_B58}{{50}}".encode()
@@ -36,7 +34,10 @@ HEADS_IN_RUN = re.compile(
 _SIZES = {"u": WIF_CHARS[0], "c": WIF_CHARS[1], "b": BIP38_CHARS}
 _VERSIONS = frozenset((0x80, 0xEF, 0xB0, 0x9E))  # the same networks' version bytes
 _BIP38_PREFIXES = (b"\x01\x42", b"\x01\x43")
-_MINI = re.compile(rf"(?<![A-Za-z0-9])S(?:{_B58}{{21}}|{_B58}{{25}}|{_B58}{{29}})(?![A-Za-z0-9])")
+_MINI_SHAPE = rf"S(?<![A-Za-z0-9]S)(?:{_B58}{{21}}|{_B58}{{25}}|{_B58}{{29}})(?![A-Za-z0-9])"
+_MINI = re.compile(_MINI_SHAPE)
+MINI_IN_RUN = re.compile(_MINI_SHAPE.encode())
+_CAPITALS_MIN = 4  # of a key without digits; a name in camel case has fewer
 
 
 def decode_check(text: str) -> bytes | None:
@@ -73,13 +74,14 @@ def find_private_keys(text: str) -> Iterator[Span]:
 def find_mini_keys(text: str) -> Iterator[Span]:
     """Where mini private keys stand: a word on its own whose digest with a question mark begins with a zero byte.
 
-    One word in 256 of the right length and first letter does; one without digits is taken for a name.
+    One word in 256 of the right length and first letter does; one with neither digits nor many capitals is taken for a name.
 
     Source: Bitcoin wiki, "Mini private key format".
     """
     for found in _MINI.finditer(text):
         key = found.group()
-        if any(map(str.isdigit, key)) and sha256(f"{key}?".encode()).digest()[0] == 0:
+        is_random = any(map(str.isdigit, key)) or sum(map(str.isupper, key)) >= _CAPITALS_MIN
+        if is_random and sha256(f"{key}?".encode()).digest()[0] == 0:
             yield Span(found.start(), found.end(), "mini_key")
 
 
@@ -120,4 +122,3 @@ def _is_key(text: str) -> bool:
     if len(text) == BIP38_CHARS:
         return payload.startswith(_BIP38_PREFIXES)
     return len(payload) in (33, 34) and payload[0] in _VERSIONS
-

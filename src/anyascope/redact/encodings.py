@@ -10,22 +10,25 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 RUN_CHARS_MIN = 11  # `pin=1234` in base 64, without padding
-ALIGNED_CHARS_MIN = 24  # from here on a run may begin in the middle of a group of four, behind a name that it is glued to
+ALIGNED_CHARS_MIN = (
+    24  # from here on a run may begin in the middle of a group of four, behind a name that it is glued to
+)
 HEX_CHARS_MIN = 16  # `pin=1234` in hexadecimal
 BINARY_CHARS_MIN = 46  # a rune, the shortest secret that is no text once it is decoded
+HEX_TEXT_BYTES = 5  # at the head of a run that say that it may be text; of 50 hashes one begins so
+HEX_FOREIGN_CHARS_MIN = 72  # of text in other scripts; longer than a hash, which is decoded in vain
 STRETCH_BYTES_MIN = 8  # of printable characters in a row; chance gives that once in 3,000 runs
 
 _RUN = re.compile(rf"[A-Za-z0-9+/_-]{{{RUN_CHARS_MIN},}}+={{0,2}}")
 _FOLDED_RUN = re.compile(r"[A-Za-z0-9+/_-]{56,80}(?:\r?\n[ \t]{0,16}[A-Za-z0-9+/_-]{1,80}){1,10000}+={0,2}")
-_HEX_RUN = re.compile(rf"(?:[0-9a-fA-F]{{2}}){{{HEX_CHARS_MIN // 2},}}+")
+_HEX_RUN = re.compile(rf"[0-9a-fA-F]{{{HEX_CHARS_MIN},}}+")
 _BREAKS = re.compile(r"[\r\n][ \t\r\n]*")
 # Base 64 of printable ASCII: of three bytes none has its highest bit set, and each is a blank or more, or a line's end.
 QUADS = r"(?:[CDI-Za-f][A-HQ-Xg-nw-z0-3][ABEFIJMNQRUVYZcdghklopstwx014589][A-Za-z0-9+/_-])"
 _QUADS = re.compile(f"{QUADS}{{2}}".encode())
 _QUADS_ANYWHERE = re.compile(f"{QUADS}{{4}}".encode())
 HEX_TEXT = r"(?:[2-7][0-9a-fA-F]|0[9adAD])"
-# Whether a run of hexadecimal digits says something in ASCII, from its first or its second digit on, or is a key in DER.
-may_be_hex_text = re.compile(f"[0-9a-fA-F]?{HEX_TEXT}{{{HEX_CHARS_MIN // 2}}}|30(?:[1-7].|81..|82....)0201".encode()).match
+_HEX_SAYS = re.compile(f"[0-9a-fA-F]?{HEX_TEXT}{{{HEX_TEXT_BYTES}}}|30(?:[1-7].|81..|82....)0201".encode())
 _STRETCH = re.compile(rb"[\t\n\r\x20-\x7e]{%d,}+" % STRETCH_BYTES_MIN)
 _TO_STANDARD = bytes.maketrans(b"-_", b"+/")
 
@@ -44,6 +47,7 @@ _ESCAPE = re.compile(
     r"\\u[0-9a-fA-F]{4}(?:\\u[dD][c-fC-F][0-9a-fA-F]{2})?|\\x[0-9a-fA-F]{2}|\\[nrtbf\"'\\/`]|(?:%[0-9a-fA-F]{2})+|"
     r"&(?:quot|apos|amp|lt|gt|nbsp|#\d{1,6}|#x[0-9a-fA-F]{1,5});"
 )
+_FORM_ESCAPE = re.compile(rf"{_ESCAPE.pattern}|\+")
 _PLAIN_ESCAPES = {"n": "\n", "r": "\r", "t": "\t", "b": "\b", "f": "\f"}
 ESCAPE_SCAN = r"%[0-9a-fA-F]{2}|\\[ux/nrt\\]|&(?:quot|amp|lt|gt|apos|#)"
 
@@ -71,6 +75,19 @@ def may_be_encoded(run: bytes) -> bool:
     return _QUADS_ANYWHERE.search(run) is not None or (size >= BINARY_CHARS_MIN and _may_be_binary(run))
 
 
+def may_be_hex_text(run: bytes) -> bool:
+    """Whether a run of hexadecimal digits says something, or is a key in DER."""
+    if len(run) < HEX_CHARS_MIN:
+        return False
+    if _HEX_SAYS.match(run) is not None:
+        return True
+    return (
+        len(run) >= HEX_FOREIGN_CHARS_MIN
+        and b"-" not in run
+        and _utf8(bytes.fromhex(run[: len(run) & ~1].decode())) is not None
+    )
+
+
 def _may_be_binary(run: bytes) -> bool:
     """Keys in DER, macaroons, runes, and texts that are not in ASCII."""
     if run[0] == 77 or run.startswith((b"AgE", b"MDA")) or run[RUNE_MARK_AT] == 57:
@@ -93,10 +110,7 @@ def find_runs(text: str) -> Iterator[Run]:
         if may_be_encoded(run.rstrip("=").encode()):
             yield _read(found.start(), found.end(), run)
     for found in _HEX_RUN.finditer(text):
-        raw = bytes.fromhex(found.group())
-        texts = tuple(_stretches(raw))
-        if texts or _is_key(raw):
-            yield Run(found.start(), found.end(), texts, _is_key(raw))
+        yield from _read_hex(found.start(), found.end(), found.group())
 
 
 def _read(start: int, end: int, run: str) -> Run:
@@ -107,6 +121,16 @@ def _read(start: int, end: int, run: str) -> Run:
         whole = _utf8(raw)
         texts.update(dict.fromkeys([whole] if whole is not None else _stretches(raw)))
     return Run(start, end, tuple(texts), _is_key(_decoded(bare)))
+
+
+def _read_hex(start: int, end: int, run: str) -> Iterator[Run]:
+    odd = len(run) % 2
+    texts: dict[str, None] = {}
+    for raw in (bytes.fromhex(run[: len(run) - odd]), *([bytes.fromhex(run[1:])] if odd else ())):
+        whole = _utf8(raw)
+        texts.update(dict.fromkeys([whole] if whole is not None else _stretches(raw)))
+        if texts or _is_key(raw):
+            yield Run(start, end, tuple(texts), _is_key(raw))
 
 
 def _decoded(run: bytes) -> bytes:
@@ -144,12 +168,12 @@ def _is_key(raw: bytes) -> bool:
 class Unescaped:
     """A text with one layer of its escapes undone, and where each of its characters stood."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, escape: re.Pattern[str]) -> None:
         pieces: list[str] = []
         self._here: list[int] = [0]  # where pieces begin in the text without escapes
         self._there: list[tuple[int, int]] = []  # where they began and ended in the text with them
         after = length = 0
-        for found in _ESCAPE.finditer(text):
+        for found in escape.finditer(text):
             for piece, start, end in (
                 (text[after : found.start()], after, found.start()),
                 (_said(found.group()), found.start(), found.end()),
@@ -178,14 +202,20 @@ class Unescaped:
         return at_there, at_there + 1
 
 
-def unescape(text: str) -> Unescaped | None:
-    """The text with a layer of escapes of JSON, URLs and HTML undone; None where it has none."""
-    if "\\" not in text and "%" not in text and "&" not in text:
-        return None
-    return Unescaped(text) if _ESCAPE.search(text) is not None else None
+def unescape(text: str) -> Iterator[Unescaped]:
+    """The text with a layer of escapes of JSON, URLs and HTML undone, if it has any.
+
+    A plus is a blank in forms and itself in base 64: where it may be either, both readings come.
+    """
+    if _ESCAPE.search(text) is not None:
+        yield Unescaped(text, _ESCAPE)
+        if "+" in text and "%" in text:
+            yield Unescaped(text, _FORM_ESCAPE)
 
 
 def _said(escape: str) -> str:
+    if escape == "+":
+        return " "
     if escape[0] == "%":
         return bytes.fromhex(escape.replace("%", "")).decode("utf-8", "replace")
     if escape[0] == "&":

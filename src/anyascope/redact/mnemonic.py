@@ -21,7 +21,9 @@ from anyascope.redact.words import LANGUAGES, all_words, folded, latin_words, nu
 
 SIZES = (12, 15, 18, 21, 24)  # words of a phrase
 WORDS_MIN = SIZES[0]
-PROSE_WORDS_MAX = 30  # nobody speaks more words of one list in a row; checking all windows of a longer run takes too long
+PROSE_WORDS_MAX = (
+    30  # nobody speaks more words of one list in a row; checking all windows of a longer run takes too long
+)
 SEPARATOR_CHARS_MAX = 24  # between two words: quotes, commas, numbering, a line break with indentation
 TELLING_CHARS_MAX = 64  # between a telling word and the phrase that it tells of
 STRANGE_WORDS_SHARE = 6  # in a telling place one word of six may be in no list
@@ -31,11 +33,46 @@ _PROBE_EVERY = 4  # of twelve words in a row three are probed, whatever the firs
 _PROBED = b"\1" * (WORDS_MIN // _PROBE_EVERY)
 
 _TELLING = re.compile(
-    r"seed|mnemonic|recover|back[ -]?up|phrase|words|bip[ _-]?(?:0?39|32|44|84)|secret|passwor[dt]|passphrase|xprv", re.IGNORECASE
+    r"seed|mnemonic|recover|back[ -]?up|phrase|words|bip[ _-]?(?:0?39|32|44|84)|secret|passwor[dt]|passphrase|xprv",
+    re.IGNORECASE,
+)
+# Just before the phrase, so that even a phrase with strange words in it must be meant.
+_ANNOUNCED = re.compile(
+    r"(?:(?:(?:seed|recovery|backup|mnemonic|secret)[ _-]?(?:recovery[ _-]?)?(?:phrases?|words|sentence)|mnemonics?|bip[ _-]?39|"
+    r"brainwallet)[\"'`\\]{0,8}(?:[ \t]{1,3}(?:is|are|was|were))?|seed[\"'`\\]{0,8}(?=[ \t]?[:=]|[ \t]{1,3}(?:is|was)\b)(?:[ \t]{1,3}(?:is|was))?)"
+    r"[^\w]{0,12}(?:\d{1,2}\W{1,3})?$",
+    re.IGNORECASE,
 )
 _TELLING_WORDS = frozenset(
     b"seed seeds mnemonic mnemonics phrase phrases recovery backup words seedphrase seedwords walletseed hdseed "
     b"mnemonicphrase mnemonicwords recoveryphrase recoverywords backupwords backupphrase secretrecoveryphrase".split()
+)
+# What a word of the lists may have become by a typing error, and what surely is a word of a sentence.
+_MISSPELT_CHARS_MIN, _MISSPELT_CHARS_MAX = 3, 10
+_NEVER_MISSPELT = frozenset(
+    [
+        "the",
+        "and",
+        "for",
+        "our",
+        "are",
+        "was",
+        "were",
+        "has",
+        "had",
+        "not",
+        "but",
+        "from",
+        "with",
+        "which",
+        "every",
+        "his",
+        "her",
+        "its",
+        "who",
+        "been",
+        "than",
+    ]
 )
 _STOP = re.compile(r"[,;.!?](?!\d)")
 _CRC32C_POLYNOMIAL = 0x82F63B78  # CRC-32C, reflected
@@ -131,6 +168,10 @@ def _is_told(text: str, start: int) -> bool:
     return _TELLING.search(text, max(start - TELLING_CHARS_MAX, 0), start) is not None
 
 
+def _is_announced(text: str, start: int) -> bool:
+    return _ANNOUNCED.search(text[max(start - TELLING_CHARS_MAX, 0) : start]) is not None
+
+
 def _is_prose(text: str, run: Sequence[_Token]) -> bool:
     """Whether the words read as a sentence: a capital at the head of small letters, or punctuation here and there."""
     head, *others = (text[token.start : token.end] for token in run)
@@ -144,7 +185,7 @@ def _told_phrases(text: str, tokens: list[_Token], numbers: dict[str, int]) -> I
     """Phrases with typing errors: after a telling word, eleven words or more of which hardly any is strange."""
     end = 0
     for at, token in enumerate(tokens):
-        if token.start < end or token.word not in numbers or not _is_told(text, token.start):
+        if token.start < end or not _is_announced(text, token.start):
             continue
         last = _last_of_told(tokens, at, numbers)
         if last - at + 1 >= WORDS_MIN - 1:
@@ -162,6 +203,8 @@ def _last_of_told(tokens: list[_Token], first: int, numbers: dict[str, int]) -> 
             last = at
             continue
         strange += 1
+        if not _MISSPELT_CHARS_MIN <= len(tokens[at].word) <= _MISSPELT_CHARS_MAX or tokens[at].word in _NEVER_MISSPELT:
+            break
         if at - last > 1 or strange * STRANGE_WORDS_SHARE > max(at - first + 1, WORDS_MIN):
             break
     return last

@@ -16,11 +16,30 @@ _ENDINGS = (
     *("password", "passwd", "pwd", "passphrase", "passcode", "passwort", "pin", "pincode", "pin_code", "secret"),
     *("secret_key", "secret_id", "api_key", "apikey", "private_key", "privatekey", "privkey", "priv_key", "xpriv"),
     *("xprv", "yprv", "zprv", "tprv", "wif", "wif_key"),
-    *("mnemonic", "mnemonics", "seed_phrase", "seed_words", "seedwords", "seedphrase", "recovery_phrase", "backup_phrase"),
+    *(
+        "mnemonic",
+        "mnemonics",
+        "seed_phrase",
+        "seed_words",
+        "seedwords",
+        "seedphrase",
+        "recovery_phrase",
+        "backup_phrase",
+    ),
     *("recovery_words", "backup_words", "mnemonic_words", "mnemonic_phrase", "wallet_seed", "hd_seed", "master_seed"),
     *("authorization", "cookie", "macaroon", "credential", "credentials", "access_key", "accesskey", "account_key"),
     *("otp", "totp", "mfa_code", "otp_code", "rpcauth", "rune", "nsec", "unlock_code", "brainwallet", "key_material"),
-    *("user_pass", "db_pass", "rpc_pass", "smtp_pass", "http_pass", "admin_pass", "seed_hex", "seed_bytes", "bip39_seed"),
+    *(
+        "user_pass",
+        "db_pass",
+        "rpc_pass",
+        "smtp_pass",
+        "http_pass",
+        "admin_pass",
+        "seed_hex",
+        "seed_bytes",
+        "bip39_seed",
+    ),
 )
 # Words long enough to be known at the end of others that they are written together with: `rpcpassword`, `userpin`.
 _GLUED = re.compile(
@@ -40,19 +59,57 @@ _HARMLESS = frozenset(
         *("", "null", "none", "nil", "undefined", "true", "false", "yes", "no", "on", "off", "empty", "set", "unset"),
         *("required", "missing", "invalid", "incorrect", "wrong", "expired", "rejected", "accepted", "ok", "failed"),
         *("changed", "updated", "not", "is", "was", "for", "must", "cannot", "has", "locked", "<secret>", "[filtered]"),
-        *("correct", "unknown", "disabled", "enabled", "denied", "granted", "verified", "unverified", "rotated", "found"),
+        *(
+            "correct",
+            "unknown",
+            "disabled",
+            "enabled",
+            "denied",
+            "granted",
+            "verified",
+            "unverified",
+            "rotated",
+            "found",
+        ),
         *("blocked", "prompt", "prompted", "requested", "entered", "cached", "loaded", "stored", "default", "optional"),
         *("length", "policy", "file", "env", "n/a", "na", "present", "absent", "forbidden", "valid", "checked", "sent"),
-        *("too", "cleared", "created", "deleted", "reset", "removed", "revoked", "ignored", "success", "failure", "error"),
-        *("str", "string", "bytes", "int", "optional[str]", "any", "type", "len", "hidden", "redacted", "masked", "..."),
+        *(
+            "too",
+            "cleared",
+            "created",
+            "deleted",
+            "reset",
+            "removed",
+            "revoked",
+            "ignored",
+            "success",
+            "failure",
+            "error",
+        ),
+        *(
+            "str",
+            "string",
+            "bytes",
+            "int",
+            "optional[str]",
+            "any",
+            "type",
+            "len",
+            "hidden",
+            "redacted",
+            "masked",
+            "...",
+        ),
     )
 )
 _MARKS = re.compile(r"<(?:redacted:[a-z0-9_-]+|secret|cut|cut:\d+)>")
 _MASKED = re.compile(
     r"[*•.#_-]+|x{3,}|\[(?:redacted|filtered|secret|hidden|masked|removed)\]|<[a-z_ -]{1,24}>|"
-    r"\$\{[^}]{0,64}\}|\$[a-z_][a-z0-9_]*|%\([a-z_]+\)s|%s|\{[a-z_]*\}|\{\{[^}]{0,64}\}\}|secretstr\('\*+'\)",
+    r"\$\{[^}]{0,64}\}|%\([a-z_]+\)s|%s|\{[a-z_]*\}|\{\{[^}]{0,64}\}\}|secretstr\('\*+'\)",
     re.IGNORECASE,
 )
+
+_VARIABLE = re.compile(r"\$[A-Z_][A-Z0-9_]*")
 
 _HOST = re.compile(r"[a-z0-9-]+(?:\.[a-z0-9-]+)*\.[a-z]{2,}\.?(?::\d{1,5})?", re.IGNORECASE)
 
@@ -92,8 +149,8 @@ def without_marks(value: str) -> str:
 
 def is_harmless(value: str) -> bool:
     """Whether a value under a secret name says nothing: a status word, or something that was masked already."""
-    plain = without_marks(value).strip(" \t\r\n\"'\\,;.:!").lower()
-    return plain in _HARMLESS or _MASKED.fullmatch(plain) is not None
+    plain = without_marks(value).strip(" \t\r\n\"'\\,;.:!")
+    return plain.lower() in _HARMLESS or _MASKED.fullmatch(plain) is not None or _VARIABLE.fullmatch(plain) is not None
 
 
 def looks_like_token(value: str) -> bool:

@@ -18,12 +18,21 @@ from anyascope.redact.scans import by_letter
 from anyascope.redact.spans import Span
 
 _GLUE = r"[_.-]?"
-_SPACED = r"[ _.-]?"
-_PHRASES = tuple(f"{what}{_SPACED}{of}" for what in ("seed", "recovery", "backup", "mnemonic") for of in ("phrase", "words"))
+_SPACED = r"[ _.+-]?"
+_PHRASES = tuple(
+    f"{what}{_SPACED}{of}" for what in ("seed", "recovery", "backup", "mnemonic") for of in ("phrase", "words")
+)
 # What names end with; what stands before (`db_`, `hsm.user`) does not matter.
 _PASSWORDS = (
     *("password", "passwd", "passphrase", "passcode", "passwort", "mysql_pwd", "brainwallet", "rpcauth", "mnemonics?"),
-    *(rf"secret(?:{_GLUE}(?:access)?{_GLUE}key|_id)?", f"privkey{_GLUE}", "xpriv", "key_material", "macaroon", "credentials?"),
+    *(
+        rf"secret(?:{_GLUE}(?:access)?{_GLUE}key|_id)?",
+        f"privkey{_GLUE}",
+        "xpriv",
+        "key_material",
+        "macaroon",
+        "credentials?",
+    ),
     *(f"{what}{_GLUE}key" for what in ("api", "access", "account", "private", "priv")),
     *(f"{what}{_GLUE}seed" for what in ("hd", "wallet", "master")),
     *("seed_hex", "seed_bytes", *_PHRASES),
@@ -48,7 +57,7 @@ def _names(anywhere: tuple[str, ...], alone: tuple[str, ...] = ()) -> str:
 
 _TAIL = rf"(?:{_GLUE}(?:\d|value|hex|b64|base64|new|old|confirm|again|plain|raw))?"
 _QUOTE = r"(?:\\{1,15}[\"'`]|[\"'`]|%22|%27|&quot;|&#3[49];)"
-_EQUALS = r"(?:[ \t]{0,3}(?:=>|:=|==|->|[:=]|%3[ad])[ \t]{0,3}(?:[bruf](?=[\"']))?)"
+_EQUALS = r"(?:[ \t+]{0,3}(?:=>|:=|==|->|[:=]|%3[ad])[ \t+]{0,3}(?:[bruf](?=[\"']))?)"
 _LISTED = rf"(?:{_QUOTE}[ \t]{{0,3}},[ \t]{{0,3}}[bruf]?(?={_QUOTE}))"  # ("password", "…")
 _NAME_END = rf"{_TAIL}(?:{_LISTED}|(?P<mark>{_QUOTE})?{_EQUALS})"
 _QUOTED = (
@@ -75,20 +84,23 @@ _PHRASE_PAIR = _on(
     rf"(?P<value>{_WORD}(?:[ \t]{{1,2}}{_WORD}(?![=:]))*+)"
 )
 _TOKEN_PAIR = _on(rf"(?:{_TOKEN_NAMES}){_NAME_END}{_VALUE}")
-_HEADER_PAIR = _on(rf"(?:{_names(_HEADERS)}){_NAME_END}(?P<value>{_QUOTED}|[^\r\n\"'\\]++)")
+_HEADER_VALUE = rf"{_NAME_END}(?P<value>{_QUOTED}|[^\r\n\"'\\]++)"
+_AUTHORIZATION = _on(f"authorization{_HEADER_VALUE}")
+_COOKIE = _on(f"cookie{_HEADER_VALUE}")
+_A_COOKIE = re.compile(r"[\w.%-]{1,128}=\S")
 _PIN_PAIR = _on(
     rf"(?:{_names(_PINS)})(?:{_SPACED}code)?{_TAIL}(?:{_LISTED}|(?P<mark>{_QUOTE})?(?P<equals>{_EQUALS}))(?P<open>{_QUOTE})?"
     r"(?P<value>[^\s\"'`&;<>\\,)\]}%]{4,64}+)"
 )
-_SAID = r"(?:(?:is|was|to|of|entered|used|set to|changed to)[ \t:=]{1,3})?"
+_SAID = r"(?:(?:is|was|to|of|entered|used|set to|changed to)[ \t+:=]{1,3})?"
 _PIN_SAID = _on(
-    rf"(?:{_names(('pin', 'otp'))})(?:{_SPACED}(?:code|number|value))?[ \t]{{1,3}}{_SAID}(?P<value>\d{{4,12}}(?![\w.:/-]))"
+    rf"(?:{_names(('pin', 'otp'))})(?:{_SPACED}(?:code|number|value))?[ \t+]{{1,3}}{_SAID}(?P<value>\d{{4,12}}(?![\w.:/-]))"
 )
 _PASS = _names(("password", "passphrase", "passwd", "passcode"))
 _PASSWORD_QUOTED = _on(rf"(?:{_PASS}|identified by)[ \t]{{1,3}}(?:(?:is|was|to)[ \t]{{1,3}})?{_IN_QUOTES}")
 _PASSWORD_SAID = _on(rf"(?:{_PASS})[ \t]{{1,3}}(?:is|was|to)[ \t]{{1,3}}(?P<value>[^\s\"']{{6,128}}+)")
 _FLAG_HEAD = r"-(?<![\w-]-)-?[\w.-]{0,40}?"
-_FLAG_VALUE = rf"{_TAIL}[ \t]{{1,4}}(?!-){_VALUE}"
+_FLAG_VALUE = rf"{_TAIL}[ \t+]{{1,4}}(?!-){_VALUE}"
 _FLAG = _on(rf"{_FLAG_HEAD}(?:{_PASSWORD_NAMES}|{_names(_PINS, ('pass',))}){_FLAG_VALUE}")
 _TOKEN_FLAG = _on(rf"{_FLAG_HEAD}(?:{_TOKEN_NAMES}){_FLAG_VALUE}")
 _ELEMENT_END = rf"{_TAIL}(?:[ \t][^<>]{{0,200}})?>(?P<value>[^<]{{1,4096}}+)</"
@@ -120,7 +132,25 @@ _URL = _on(
     r"://[^/?#\s@:\[\"'<>]{0,128}:(?!\d{1,5}(?:[/?#\s\"',;)\]}<>\\]|$))(?P<value>[^\s\"'<>\\/][^\s\"'<>\\]{0,255})@"
 )
 _SCHEMES = frozenset(
-    "bearer basic digest negotiate ntlm token apikey api-key macaroon lsat l402 rune signature hawk oauth key ssws".split()
+    [
+        "bearer",
+        "basic",
+        "digest",
+        "negotiate",
+        "ntlm",
+        "token",
+        "apikey",
+        "api-key",
+        "macaroon",
+        "lsat",
+        "l402",
+        "rune",
+        "signature",
+        "hawk",
+        "oauth",
+        "key",
+        "ssws",
+    ]
 )
 
 # --- hexadecimal keys beside a word that says what they are -------------------------------------------------------------
@@ -130,7 +160,13 @@ _HEX_SAYS = (
     *(f"{what}{_SPACED}key" for what in ("private", "priv", "signing", "spend", "blinding", "master")),
     *(f"{what}{_SPACED}seed" for what in ("hd", "wallet", "root", "master")),
     *(rf"secret(?:{_SPACED}(?:key|exponent|scalar))?", f"master{_SPACED}secret", f"key{_SPACED}material"),
-    *("entropy", "secexp", "slip77", r"s(?<!\ws)eed", *(rf"{what[0]}(?<!\w{what[0]}){what[1:]} ?[:=]" for what in ("wif", "sk", "prv", "priv"))),
+    *(
+        "entropy",
+        "secexp",
+        "slip77",
+        r"s(?<!\ws)eed",
+        *(rf"{what[0]}(?<!\w{what[0]}){what[1:]} ?[:=]" for what in ("wif", "sk", "prv", "priv")),
+    ),
 )
 # Between the two: nothing that says that a hash, an id or a public key is meant.
 _HEX_OTHER = (
@@ -145,17 +181,32 @@ _PUBLIC_KEY = re.compile(r"0[23][0-9a-f]{64}|04[0-9a-f]{128}")
 
 # --- the scans ----------------------------------------------------------------------------------------------------------
 
-_ENDED = rf"{_TAIL}(?:{_QUOTE}?[ \t]{{0,3}}(?:[:=]|->|%3[ad])|{_QUOTE}[ \t]{{0,3}},[ \t]{{0,3}}[bruf]?{_QUOTE})"
+_ENDED = rf"{_TAIL}(?:{_QUOTE}?[ \t+]{{0,3}}(?:[:=]|->|%3[ad])|{_QUOTE}[ \t]{{0,3}},[ \t]{{0,3}}[bruf]?{_QUOTE})"
 _ALL_NAMES = tuple(dict.fromkeys((*_PASSWORDS, *_PASSWORDS_ALONE, *_TOKENS, *_TOKENS_ALONE, *_HEADERS, *_PINS, "pass")))
 _ENDS: tuple[tuple[tuple[str, ...], str], ...] = (
     (_ALL_NAMES, _ENDED),
-    (("pin", "otp"), rf"{_SPACED}(?:code|number|value)?[ \t]{{1,3}}(?:[a-z]{{2,7}}(?: to)?[ \t:=]{{1,3}})?[0-9]{{4}}"),
+    (
+        ("pin", "otp"),
+        rf"{_SPACED}(?:code|number|value)?[ \t+]{{1,3}}(?:[a-z]{{2,7}}(?: to)?[ \t+:=]{{1,3}})?[0-9]{{4}}",
+    ),
     (("pin", "otp", "totp"), rf"{_SPACED}code{_ENDED}"),
     (("password", "passphrase", "passwd", "passcode", "identified by"), r"[ \t]{1,3}(?:(?:is|was|to)[ \t]|[\"'])"),
     (("cku_(?:user|so|context)", r"walletpassphrase(?:change)?[ \t(,]", r"encryptwallet[^a-z]"), ""),
     (("bearer", "basic"), r"(?:[ \t+]|%20){1,4}[a-z0-9+/_.~-]{4}"),
     (
-        ("priv", "signing", "spend", "blinding", "master", "seed", "secret", "entropy", "secexp", "slip77", "key.?material"),
+        (
+            "priv",
+            "signing",
+            "spend",
+            "blinding",
+            "master",
+            "seed",
+            "secret",
+            "entropy",
+            "secexp",
+            "slip77",
+            "key.?material",
+        ),
         rf"[^\n\x00]{{0,{HEX_GAP_CHARS_MAX + 20}}}[0-9a-f]{{64}}",
     ),
     (("wif", "sk", "prv"), rf" ?[:=][^\n\x00]{{0,{HEX_GAP_CHARS_MAX}}}[0-9a-f]{{64}}"),
@@ -170,11 +221,11 @@ def _with_ends(names: tuple[str, ...], end: str) -> Iterator[str]:
 
 
 NAME_SCAN = by_letter(chain.from_iterable(_with_ends(names, end) for names, end in _ENDS))
-FLAG_SCAN = rf"-[a-z0-9_.-]{{0,40}}(?:{'|'.join(_ALL_NAMES)}){_TAIL}[ \t]{{1,4}}[^- \t]"
+FLAG_SCAN = rf"-[a-z0-9_.-]{{0,40}}(?:{'|'.join(_ALL_NAMES)}){_TAIL}[ \t+]{{1,4}}[^- \t]"
 ELEMENT_SCAN = rf"<[a-z0-9_:.-]{{0,60}}(?:{'|'.join(_ALL_NAMES)}){_TAIL}(?:[ \t][^<>]{{0,200}})?>"
 JWK_SCAN = r"\"d\\{0,15}\"\s{0,3}:"
 URL_SCAN = r"://[^/?#\s@:\[\x00\"'<>]{0,128}:[^/\s@\x00]"
-SCAN = "|".join((NAME_SCAN, FLAG_SCAN, ELEMENT_SCAN, JWK_SCAN))
+SCAN = f"{NAME_SCAN}|{FLAG_SCAN}|{ELEMENT_SCAN}|{JWK_SCAN}"
 _BY_NAME, _BY_FLAG, _BY_ELEMENT, _BY_HEX = (_on(scan) for scan in (NAME_SCAN, FLAG_SCAN, ELEMENT_SCAN, "[0-9a-f]{64}"))
 
 _TRAILING = ",.)]}:"
@@ -183,13 +234,17 @@ _QUOTE_MARKS = "\"'`\\"
 
 # What stands before a separator, without quotes, blanks, digits and the marks inside names, ends in one of these.
 _NAME_BYTES = bytes(byte | 32 if 65 <= byte <= 90 else byte if 97 <= byte <= 122 else 32 for byte in range(256))
-_NOT_IN_NAMES = b"\"'`\\ \t_.-0123456789"
+_NOT_IN_NAMES = b"\"'`\\ \t+_.-0123456789"
 _LAST_CHARS = 4
 _LAST = frozenset(
     b"word sswd rase code wort auth nics onic cret ekey ikey skey tkey vkey gkey rkey dkey priv rial oon roon tial ials seed "
     b"dhex yhex chex ords xprv yprv zprv tprv rune nsec pass oken ropy arer okie alue keyb wordb base gain firm lain yraw dnew "
     b"dold nnew nold enew eold".split()
-) | {before + name for name in (b"pin", b"otp", b"pwd", b"wif", b"jwt") for before in (b"", *map(bytes, zip(range(97, 123))))}
+) | {
+    before + name
+    for name in (b"pin", b"otp", b"pwd", b"wif", b"jwt")
+    for before in (b"", *map(bytes, zip(range(97, 123))))
+}
 # Words that something may stand behind without any separator.
 _SPOKEN = frozenset(
     b"pin otp password passphrase passwd passcode identified bearer basic cku walletpassphrase walletpassphrasechange "
@@ -215,13 +270,17 @@ def may_hold_pair(text: str, data: bytes, tokens: list[bytes]) -> bool:
         and _SPOKEN.isdisjoint(tokens)
         and (_SPOKEN_BEFORE_HEX.isdisjoint(tokens) or _BY_HEX.search(text) is None)
     ):
-        return (" -" in text or text.startswith("-")) and _BY_FLAG.search(text.lower()) is not None
+        return _has_flags(text) and _BY_FLAG.search(text.lower()) is not None
     low = text.lower()
     if _BY_NAME.search(low) is not None:
         return True
-    if (" -" in low or low.startswith("-")) and _BY_FLAG.search(low) is not None:
+    if _has_flags(low) and _BY_FLAG.search(low) is not None:
         return True
     return ("</" in low and _BY_ELEMENT.search(low) is not None) or "kty" in low
+
+
+def _has_flags(text: str) -> bool:
+    return "--" in text or " -" in text or text.startswith("-")
 
 
 def find_pairs(text: str, low: str) -> Iterator[Span]:
@@ -234,7 +293,7 @@ def find_pairs(text: str, low: str) -> Iterator[Span]:
     for pattern, kind, is_secret in _PAIRS:
         yield from _values(pattern, text, low, kind=kind, is_secret=is_secret)
     yield from _pins(text, low)
-    if " -" in low or low.startswith("-"):
+    if _has_flags(low):
         yield from _values(_FLAG, text, low, kind="password", is_secret=_is_password)
         yield from _values(_TOKEN_FLAG, text, low, kind="token", is_secret=looks_like_token)
     if "</" in low:
@@ -303,7 +362,9 @@ def _names_pin(text: str, at: int) -> bool:
     before = text[at - 1 : at]
     if not before.isalpha():
         return True
-    return (before.islower() and text[at].isupper()) or text[max(at - 4, 0) : at].lower().endswith(("user", "so", "hsm"))
+    return (before.islower() and text[at].isupper()) or text[max(at - 4, 0) : at].lower().endswith(
+        ("user", "so", "hsm")
+    )
 
 
 def _is_pin(value: str, *, is_given: bool) -> bool:
@@ -331,11 +392,11 @@ def _is_phrase(value: str) -> bool:
     return not is_harmless(value) and not is_harmless(value.partition(" ")[0])
 
 
-def _is_header(value: str) -> bool:
+def _is_authorization(value: str) -> bool:
     scheme, _, rest = value.strip().partition(" ")
     if scheme.lower() in _SCHEMES or scheme.upper().startswith("AWS4"):
         return _is_credentials(scheme.lower(), rest.strip())
-    return "=" in value or (not rest and len(scheme) >= 8 and is_mixed(scheme) and not is_harmless(value))
+    return not rest and len(scheme) >= 8 and is_mixed(scheme) and not is_harmless(value)
 
 
 def _is_credentials(scheme: str, rest: str) -> bool:
@@ -361,7 +422,8 @@ _PAIRS: tuple[tuple[re.Pattern[str], str, Callable[[str], bool]], ...] = (
     (_PASSWORD_PAIR, "password", _is_password),
     (_PHRASE_PAIR, "password", _is_phrase),
     (_TOKEN_PAIR, "token", looks_like_token),
-    (_HEADER_PAIR, "header", _is_header),
+    (_AUTHORIZATION, "header", _is_authorization),
+    (_COOKIE, "header", lambda value: _A_COOKIE.match(value.strip()) is not None),
     (_PASSWORD_QUOTED, "password", _is_password),
     (_PASSWORD_SAID, "password", _is_said),
     (_LOGIN, "pin", _is_password),

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from anyascope.redact.base58 import ALPHABET, FOLD
+from anyascope.redact.base58 import ALPHABET, FOLD, decode_check
 from anyascope.redact.scans import by_letter
 from anyascope.redact.spans import Span
 
@@ -26,11 +26,15 @@ _PUTTY = re.compile(r"(?<=Private-Lines: )\d{1,4}(?:[\r\n]{1,2}[A-Za-z0-9+/=]{1,
 
 _XPRV_HEADS = (*(f"{letter}prv" for letter in "xyztuvYZUV"), "Ltpv", "Mtpv", "ttpv", "dgpv")
 _XPRV_HEAD = f"(?:{'|'.join(_XPRV_HEADS)})"
-# Nothing else begins so: one with a wrong checksum is a private key with a typing error. 111 characters in all.
+# At the head of a run nothing else begins so: one with a wrong checksum is a private key with a typing error. Within a run,
+# where one public key in 10,000 holds such letters by chance, the checksum decides.
+XPRV_CHARS = 111
 _XPRV = re.compile(rf"{_XPRV_HEAD}(?:{FOLD}?+{_B58}){{40,107}}+")
 
 # From the head of a run on: looking for a dot behind each `eyJ` of a long run would take for ever. Glued to a name it may be,
 # with a header of the usual length.
+_FOLDS = re.compile(FOLD)
+
 _JWT_HEAD = r"eyJ(?:(?<![A-Za-z0-9_-]eyJ)[A-Za-z0-9_-]{8,}+|[A-Za-z0-9_-]{8,512}+)\.[A-Za-z0-9_-]{8}"
 _JWT = re.compile(_JWT_HEAD + r"[A-Za-z0-9_-]*+(?:\.[A-Za-z0-9_-]*+){0,3}")
 
@@ -47,7 +51,10 @@ API_KEYS = (
     *(f"{head}[0-9A-Z]{{16}}" for head in ("AKIA", "ASIA")),
     *(f"gh{kind}_[A-Za-z0-9]{{36}}" for kind in "pousr"),
     r"github_pat_[A-Za-z0-9_]{22}",
-    *(f"gl{kind}-[A-Za-z0-9_-]{{20}}" for kind in ("pat", "ptt", "dt", "rt", "cbt", "soat", "agent", "ft", "imt", "oas")),
+    *(
+        f"gl{kind}-[A-Za-z0-9_-]{{20}}"
+        for kind in ("pat", "ptt", "dt", "rt", "cbt", "soat", "agent", "ft", "imt", "oas")
+    ),
     *(r"xox[abceoprs]-[A-Za-z0-9-]{10}", r"xapp-[A-Za-z0-9-]{10}", r"xwfp-[A-Za-z0-9-]{10}"),
     *(r"sk_(?:live|test)_[A-Za-z0-9]{16}", r"rk_(?:live|test)_[A-Za-z0-9]{16}", r"whsec_[A-Za-z0-9+/]{16}"),
     *(r"AIza[0-9A-Za-z_-]{35}", r"ya29\.[A-Za-z0-9_-]{20}", r"GOCSPX-[A-Za-z0-9_-]{24}"),
@@ -76,7 +83,7 @@ MACAROON_HEAD = b"0201"
 _XPRV_SCAN = rf"{_XPRV_HEAD}(?:{FOLD}?{_B58}){{40}}"
 _MACAROON_SCAN = rf"(?i:{_MACAROON_HEX})[0-9a-fA-F]{{40}}"
 _JWT_SCAN = r"eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8}"
-SCAN = "|".join((_PEM_HEAD, _PUTTY_HEAD, _XPRV_SCAN, _JWT_SCAN, _API_KEY_HEAD, _TELEGRAM, _MACAROON_SCAN, _MACAROON_64_HEAD))
+SCAN = f"{_PEM_HEAD}|{_PUTTY_HEAD}|{_XPRV_SCAN}|{_JWT_SCAN}|{_API_KEY_HEAD}|{_TELEGRAM}|{_MACAROON_SCAN}|{_MACAROON_64_HEAD}"
 # The same for one run of letters, digits, `+`, `/`, `-`, `_` and `.`; what holds no such run or more than one is left out.
 RUN_SCAN = by_letter(
     (
@@ -93,12 +100,23 @@ def may_be_folded(text: str) -> bool:
 
 def find_shapes(text: str) -> Iterator[Span]:
     """Where secrets of a known form stand."""
+    for found in _XPRV.finditer(text):
+        if _is_xprv(text, found):
+            yield Span(found.start(), found.end(), "xprv")
     for kind, pattern in _FORMS:
         for found in pattern.finditer(text):
             yield Span(found.start(), found.end(), kind)
 
 
+def _is_xprv(text: str, found: re.Match[str]) -> bool:
+    before = text[found.start() - 1 : found.start()]
+    if not (before.isascii() and before.isalnum()):
+        return True
+    key = _FOLDS.sub("", found.group())
+    return len(key) == XPRV_CHARS and decode_check(key) is not None
+
+
 _FORMS = (
-    *(("pem", _PEM), ("pem", _PUTTY), ("xprv", _XPRV), ("jwt", _JWT), ("api_key", _API_KEY)),
+    *(("pem", _PEM), ("pem", _PUTTY), ("jwt", _JWT), ("api_key", _API_KEY)),
     *(("macaroon", _MACAROON), ("macaroon", _MACAROON_64)),
 )

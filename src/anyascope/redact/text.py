@@ -21,7 +21,20 @@ OVERLAP_CHARS = 4_096  # beyond a cut that are looked at, so that no half of a s
 PASSES_MAX = 3  # after which a text is taken as clean; what one pass takes out shows another secret hardly ever
 
 KINDS = (
-    *("pem", "xprv", "wif", "mini_key", "mnemonic", "macaroon", "hex_key", "jwk", "jwt", "api_key", "bearer", "basic_auth"),
+    *(
+        "pem",
+        "xprv",
+        "wif",
+        "mini_key",
+        "mnemonic",
+        "macaroon",
+        "hex_key",
+        "jwk",
+        "jwt",
+        "api_key",
+        "bearer",
+        "basic_auth",
+    ),
     *("url_password", "password", "pin", "token", "header", "encoded", "name"),
 )
 
@@ -30,7 +43,6 @@ _BASE_58_BYTES = bytes(49 if byte in base58.ALPHABET.encode() else 32 for byte i
 _BASE_58_RUN = b"1" * base58.RUN_CHARS_MIN
 _FOLDS = re.compile(base58.FOLD.encode())
 _HEX_AND_DASH = b"0123456789abcdefABCDEF-."
-_MINI_SIZES = frozenset(base58.MINI_CHARS)
 _RUN_MIN = encodings.RUN_CHARS_MIN
 _SHAPE_MIN = shapes.RUN_CHARS_MIN
 _URLS = re.compile(pairs.URL_SCAN)
@@ -117,7 +129,7 @@ def _hints(runs: list[bytes]) -> int:
     for run in runs:
         size = len(run)
         if not run.translate(None, _HEX_AND_DASH):
-            if encodings.may_be_hex_text(run) is not None:
+            if encodings.may_be_hex_text(run):
                 hints |= _ENCODED
             if size >= shapes.MACAROON_CHARS_MIN and shapes.MACAROON_HEAD in run:
                 hints |= _SHAPE
@@ -133,7 +145,7 @@ def _hints_of_long(run: bytes, size: int) -> int:
     hints = 0
     if _SHAPE_IN_RUN(run) is not None or (size >= shapes.MACAROON_CHARS_MIN and shapes.MACAROON_HEAD in run):
         hints = _SHAPE
-    if size in _MINI_SIZES and run[0] == 83:
+    if b"S" in run and base58.MINI_IN_RUN.search(run) is not None:
         hints |= _MINI
     if size >= base58.RUN_CHARS_MIN and base58.HEADS_IN_RUN.search(run) is not None:
         hints |= _BASE_58
@@ -157,8 +169,7 @@ def _in_encoded(text: str, layer: int) -> Iterator[Span]:
 
 
 def _in_escapes(text: str, layer: int) -> Iterator[Span]:
-    unescaped = encodings.unescape(text)
-    if unescaped is not None:
+    for unescaped in encodings.unescape(text):
         for span in find(unescaped.text, layer + 1):
             start, end = unescaped.place(span.start, span.end)
             yield Span(start, end, span.kind)

@@ -13,16 +13,18 @@ from anyascope.redact.text import clean, mark
 
 DEPTH_MAX = 32  # of structured values; what lies deeper is replaced whole
 NODES_MAX = 10_000  # values inside one value: 30 ms; a list that holds itself twice would never end
-WORDS_MIN = 12  # texts in a list that may be a phrase: BIP 39's shortest
+WORDS_MIN, WORDS_MAX = 12, 64  # texts in a list that may be a phrase, from BIP 39's shortest on
+WORD_CHARS_MAX = 16  # of such a text; BIP 39's longest word has 10, and there may be its number before it
 INTEGER_BITS_MAX = 4_096  # RSA's common largest; Python refuses to print more than 14,000
 
 CUT = "<cut>"  # stands where a value has more parts than are looked at
 _PAIR_PARTS = 2
 
 Note = Callable[[str], None]
+Clean = Callable[[str], tuple[str, tuple[str, ...]]]
 
 
-def clean_value(name: str, value: object, note: Note, *, chars_max: int | None = None) -> Any:
+def clean_value(name: str, value: object, note: Note, *, clean: Clean = clean) -> Any:
     """What of a value may be kept: the same value, or its likeness without secrets.
 
     Args:
@@ -30,20 +32,20 @@ def clean_value(name: str, value: object, note: Note, *, chars_max: int | None =
         value: anything. Numbers, texts, bytes, lists, tuples, sets and mappings keep their kind; dataclasses become
             mappings of their fields; everything else becomes its text, and an exception its type and message.
         note: told the kind of each secret.
-        chars_max: of a text or of bytes; what lies beyond is cut off and marked. None: no limit.
+        clean: what takes secrets out of one text and tells their kinds.
 
     Raises:
         Nothing of its own, and nothing that the value's own methods raise.
     """
-    return _Walk(note, chars_max).value(name, value, 0)
+    return _Walk(note, clean).value(name, value, 0)
 
 
 class _Walk:
     """One look at one value; counts how many values it has seen inside."""
 
-    def __init__(self, note: Note, chars_max: int | None) -> None:
+    def __init__(self, note: Note, clean: Clean) -> None:
         self._note = note
-        self._chars_max = chars_max
+        self._clean = clean
         self._left = NODES_MAX
 
     def value(self, name: str, value: object, depth: int) -> Any:
@@ -66,23 +68,20 @@ class _Walk:
         if isinstance(value, bytes | bytearray | memoryview):
             return self._bytes(name, bytes(value))
         if isinstance(value, BaseException):
-            return self._text(f"{_type_of(value)}: {_printed(value)}")
-        if depth >= DEPTH_MAX:
-            return self._marked("name")
-        if dataclasses.is_dataclass(value) and not isinstance(value, type):
-            fields = {field.name: getattr(value, field.name, None) for field in dataclasses.fields(value)}
-            return self._mapping(name, fields, depth)
+            return self._text(f"{_type_of(value)}: {printed(value)}")
+        if _is_structured(value):
+            return self._structured(name, value, depth) if depth < DEPTH_MAX else self._marked("name")
+        return self._scalar(name, int(value) if isinstance(value, int) else printed(value))
+
+    def _structured(self, name: str, value: Any, depth: int) -> Any:
         if isinstance(value, Mapping):
             return self._mapping(name, value, depth)
-        if isinstance(value, tuple) and hasattr(value, "_asdict"):
-            return self._mapping(name, dict(zip(value._fields, value, strict=False)), depth)
-        if isinstance(value, list | tuple):
-            return self._sequence(name, value, depth)
         if isinstance(value, AbstractSet):
             return self._set(name, value, depth)
-        if isinstance(value, int):
-            return self._scalar(name, int(value))
-        return self._scalar(name, _printed(value))
+        fields = _fields_of(value)
+        if fields:
+            return self._mapping(name, {field: getattr(value, field, None) for field in fields}, depth)
+        return self._sequence(name, value, depth)
 
     def _scalar(self, name: str, value: object) -> Any:
         secrecy = secrecy_of(name) if name else ""
@@ -101,7 +100,7 @@ class _Walk:
         return secrecy != "token"
 
     def _text(self, text: str) -> str:
-        cleaned, kinds = clean(text, self._chars_max)
+        cleaned, kinds = self._clean(text)
         for kind in kinds:
             self._note(kind)
         return cleaned
@@ -154,10 +153,10 @@ class _Walk:
         return name if is_name and secrecy_of(name) else ""
 
     def _is_phrase(self, values: Iterable[object]) -> bool:
-        words = [value for value in islice(values, NODES_MAX) if isinstance(value, str)]
-        if len(words) < WORDS_MIN:
-            return False
-        return "mnemonic" in clean(" ".join(words), self._chars_max)[1]
+        words = [
+            value for value in islice(values, WORDS_MAX) if value.__class__ is str and len(value) <= WORD_CHARS_MAX
+        ]
+        return len(words) >= WORDS_MIN and "mnemonic" in self._clean(" ".join(words))[1]
 
     def _set(self, name: str, values: AbstractSet[Any], depth: int) -> Any:
         cleaned = self._sequence(name, list(values), depth)
@@ -176,6 +175,20 @@ def type_like(values: Sequence[Any], cleaned: list[Any]) -> Any:
     return tuple(cleaned) if isinstance(values, tuple) else cleaned
 
 
+def _is_structured(value: object) -> bool:
+    return isinstance(value, Mapping | list | tuple | AbstractSet) or (
+        dataclasses.is_dataclass(value) and not isinstance(value, type)
+    )
+
+
+def _fields_of(value: object) -> tuple[str, ...]:
+    """The names of the fields of a dataclass or of a named tuple."""
+    if isinstance(value, tuple):
+        names = getattr(value, "_fields", ())
+        return names if len(names) == len(value) else ()
+    return tuple(field.name for field in dataclasses.fields(value)) if dataclasses.is_dataclass(value) else ()
+
+
 def _is_plain(key: object) -> bool:
     return key is None or isinstance(key, bool | int | float)
 
@@ -183,14 +196,15 @@ def _is_plain(key: object) -> bool:
 def _name_of(key: object) -> str:
     if isinstance(key, bytes):
         return key.decode("utf-8", "replace")
-    return str.__str__(key) if isinstance(key, str) else _printed(key)
+    return str.__str__(key) if isinstance(key, str) else printed(key)
 
 
 def _type_of(value: object) -> str:
     return type(value).__name__
 
 
-def _printed(value: object) -> str:
+def printed(value: object) -> str:
+    """The value's text, whatever its own methods do."""
     try:
         text = str(value)
         return text if text.__class__ is str else str.__str__(text)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import pkgutil
 import re
 import unicodedata
 from functools import cache
-from importlib import resources
 
 LATIN = ("english", "spanish", "french", "italian", "portuguese", "czech", "turkish")
 OTHERS = ("japanese", "korean", "chinese_simplified", "chinese_traditional", "russian")
@@ -22,13 +22,17 @@ def folded(word: str) -> str:
     """The word in the form that all its spellings share: lower case, letters apart from their accents, accents gone."""
     if word.isascii():
         return word.lower()
-    return _MARKS.sub("", unicodedata.normalize("NFKD", word.lower())).replace("ı", "i")
+    return _MARKS.sub("", unicodedata.normalize("NFKD", word.lower())).replace(
+        "\u0131", "i"
+    )  # the Turkish i without its dot
 
 
 @cache
 def word_list(language: str) -> tuple[str, ...]:
     """The 2048 words of a language as its list has them, in their order."""
-    return tuple(resources.files("anyascope.redact").joinpath("words", f"{language}.txt").read_text("utf-8").split())
+    raw = pkgutil.get_data("anyascope.redact", f"words/{language}.txt")
+    assert raw is not None  # the lists are part of the package
+    return tuple(raw.decode().split())
 
 
 @cache

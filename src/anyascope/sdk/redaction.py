@@ -7,20 +7,18 @@ exports them, before the spool and the wire: `redacting(exporter)`.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from anyascope.redact.names import secrecy_of
 from anyascope.redact.text import clean
-from anyascope.redact.values import clean_value
+from anyascope.redact.values import clean_value, printed
 from anyascope.sdk.guard import guarded
 
 if TYPE_CHECKING:
-    from opentelemetry.sdk.trace import ReadableSpan
     from prometheus_client import CollectorRegistry
     from prometheus_client.core import CounterMetricFamily
 
-VALUE_CHARS_MAX = 32_768  # of one text that are looked at, 2 ms of the caller's time; what lies beyond is cut off and marked
+VALUE_CHARS_MAX = 32_768  # of a text that are looked at, some 2 ms; what lies beyond is cut off and marked
 KNOWN_CLEAN_MAX = 4_096  # short texts without secrets that are remembered, 0.5 MB: names, routes, wallet ids
 KNOWN_CHARS_MAX = 64  # of such a text
 
@@ -57,15 +55,10 @@ def redact_text(text: str) -> str:
     with the number of characters that are missing. Anything but a text becomes its text first.
     """
     if text.__class__ is not str:
-        return str(clean_value("", text, _counts.note, chars_max=VALUE_CHARS_MAX))
-    if text in _known_clean:
-        return text
-    cleaned, kinds = clean(text, VALUE_CHARS_MAX)
-    if kinds:
-        for kind in kinds:
-            _counts.note(kind)
-    elif len(text) <= KNOWN_CHARS_MAX:
-        _remember(text)
+        text = printed(text)
+    cleaned, kinds = _clean(text)
+    for kind in kinds:
+        _counts.note(kind)
     return cleaned
 
 
@@ -78,9 +71,16 @@ def redact_value(name: str, value: object) -> Any:
         value: anything. Numbers, texts, bytes, lists, tuples, sets and mappings keep their kind, dataclasses become
             mappings of their fields, exceptions and everything else their text.
     """
-    if value.__class__ is str and value in _known_clean and not secrecy_of(str(name)):
-        return value
-    return clean_value(name if isinstance(name, str) else str(name), value, _counts.note, chars_max=VALUE_CHARS_MAX)
+    return clean_value(name if name.__class__ is str else printed(name), value, _counts.note, clean=_clean)
+
+
+def _clean(text: str) -> tuple[str, tuple[str, ...]]:
+    if text in _known_clean:
+        return text, ()
+    cleaned, kinds = clean(text, VALUE_CHARS_MAX)
+    if not kinds and len(text) <= KNOWN_CHARS_MAX:
+        _remember(text)
+    return cleaned, kinds
 
 
 def redacted_counts() -> dict[str, int]:
@@ -121,21 +121,9 @@ def redacting(exporter: _E) -> _E:
     """An exporter of spans or of log records that sees everything without secrets.
 
     Works on the thread that exports. Whatever else the exporter has (`shutdown`, `force_flush`, its own attributes) is
-    passed on. The spans of the host are not changed: others may read them too.
+    passed on. The host's own spans and records are not changed: others may read them too. A span or record that cannot be
+    looked at is left out, with one log line.
     """
-    return _Redacting(exporter)  # type: ignore[return-value]  # it answers to everything that the exporter does
+    from anyascope.sdk.redaction_export import Redacting  # noqa: PLC0415  # whoever exports has loaded what it needs
 
-
-class _Redacting:
-    def __init__(self, exporter: Any) -> None:
-        self._exporter = exporter
-
-    def export(self, batch: Sequence[Any], *args: Any, **kwargs: Any) -> Any:
-        return self._exporter.export([_cleaned(item) for item in batch], *args, **kwargs)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._exporter, name)
-
-
-def _cleaned(item: Any) -> Any:
-    return item
+    return Redacting(exporter)  # type: ignore[return-value]  # it answers to everything that the exporter does
