@@ -32,12 +32,13 @@ class TelemetryMiddleware:
 
     Args:
         app: the application inside.
+        watch: one that is shared with another middleware of the same application; made of `options` by default.
         options: as of `anyascope.sdk.instrument`.
     """
 
-    def __init__(self, app: Application, **options: Any) -> None:
+    def __init__(self, app: Application, *, watch: HttpWatch | None = None, **options: Any) -> None:
         self.app = app
-        self._watch = HttpWatch(http_options(**options))
+        self._watch = watch or HttpWatch(http_options(**options))
         self._page: Application | None = None
         self._is_placed = False
 
@@ -97,9 +98,7 @@ class TelemetryMiddleware:
         while outer is not None and outer is not self and seen < STACK_MAX:
             outer, seen = getattr(outer, "app", None), seen + 1
         if outer is self and stack is not self:
-            around = TelemetryMiddleware(stack)
-            around._watch, around._is_placed = self._watch, True
-            app.middleware_stack = around
+            app.middleware_stack = TelemetryMiddleware(stack, watch=self._watch)
 
     def _route_finder(self, scope: Scope) -> Callable[[], object]:
         template = self._watch.options.template
@@ -211,13 +210,13 @@ def instrument_starlette(app: Any, **options: Any) -> Any:
     """Put the middleware outside of all of a Starlette's or FastAPI's own, so that its error pages carry the id too."""
     if getattr(app, _MARK, False):
         return app
-    build = app.build_middleware_stack
+    build, watch = app.build_middleware_stack, HttpWatch(http_options(**options))
 
     def build_watched() -> Application:
-        return TelemetryMiddleware(build(), **options)
+        return TelemetryMiddleware(build(), watch=watch)
 
     if app.middleware_stack is not None:  # it has served already
-        app.middleware_stack = TelemetryMiddleware(app.middleware_stack, **options)
+        app.middleware_stack = TelemetryMiddleware(app.middleware_stack, watch=watch)
     app.build_middleware_stack = build_watched
     setattr(app, _MARK, True)
     return app

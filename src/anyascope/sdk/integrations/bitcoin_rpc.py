@@ -93,24 +93,24 @@ def bitcoin_error(error: BaseException) -> BitcoinError:
 
 def _is_client(client: object) -> bool:
     """Whether a node can be asked through it: it makes attributes up, can be called by a method's name, or has methods."""
-    if client is None or isinstance(client, str | bytes | int | float | complex | list | tuple | dict | set | type):
+    kind = type(client)  # `isinstance` would ask the object itself, which may raise
+    if client is None or issubclass(kind, str | bytes | int | float | complex | list | tuple | dict | set | type):
         return False
-    kind = type(client)
     if "__call__" in dir(kind) or any("__getattr__" in vars(one) for one in kind.__mro__):
         return True
     return not (rpc_methods.KNOWN | _CALLERS).isdisjoint(dir(kind))
 
 
 def _wallet_id(given: object) -> str:
-    if given is None or isinstance(given, str):
-        return given or ""
+    if given is None or issubclass(type(given), str):
+        return str(given or "")
     report_misuse(f"wallet_id must be a name, got a {type(given).__name__}")
     return ""
 
 
 def _methods(given: object) -> frozenset[str]:
-    named = (given,) if isinstance(given, str) else given
-    if isinstance(named, tuple | list | set | frozenset) and all(isinstance(name, str) for name in named):
+    named: Any = (given,) if issubclass(type(given), str) else given
+    if issubclass(type(named), tuple | list | set | frozenset) and all(issubclass(type(name), str) for name in named):
         return frozenset(named)
     report_misuse(f"skip must be names of methods, got a {type(given).__name__}")
     return frozenset()

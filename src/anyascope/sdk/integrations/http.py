@@ -16,7 +16,7 @@ from typing import Any
 from opentelemetry import context as otel_context
 from opentelemetry import propagate, trace
 from opentelemetry.context import Context
-from opentelemetry.trace import INVALID_SPAN_CONTEXT, NonRecordingSpan, Span, SpanContext, SpanKind, Status, StatusCode
+from opentelemetry.trace import NonRecordingSpan, Span, SpanContext, SpanKind, Status, StatusCode
 from prometheus_client import CollectorRegistry
 
 from anyascope.clock import NS_PER_S, Clock, SystemClock
@@ -250,8 +250,10 @@ class Exchange:
             return current, False, otel_context.get_current()
         outside = current.get_span_context().is_valid
         parent = otel_context.get_current() if outside else propagate.extract(self.incoming.headers)
-        if not outside and self._watch.is_left_out(self.incoming.path):
-            parent = trace.set_span_in_context(unsampled(trace.get_current_span(parent).get_span_context()), parent)
+        if not trace.get_current_span(parent).get_span_context().is_valid and self._watch.is_left_out(
+            self.incoming.path
+        ):
+            parent = trace.set_span_in_context(unsampled(), parent)
         span = self._watch.tracer.start_span(
             method_of(self.incoming.method),
             context=parent,
@@ -391,13 +393,10 @@ def is_foreign_server_span(span: Span) -> bool:
     return not _SERVER_OF_HTTP.isdisjoint(getattr(span, "attributes", None) or ())
 
 
-def unsampled(caller: SpanContext) -> Span:
-    """A parent whose children are not kept: of the caller's trace where there is one, else of a new one."""
+def unsampled() -> Span:
+    """A parent, of a new trace, whose children are not kept."""
     generate = random.SystemRandom().getrandbits
-    ours = caller if caller.is_valid else INVALID_SPAN_CONTEXT
-    return NonRecordingSpan(
-        SpanContext(ours.trace_id or generate(128) | 1, ours.span_id or generate(64) | 1, is_remote=False)
-    )
+    return NonRecordingSpan(SpanContext(generate(128) | 1, generate(64) | 1, is_remote=False))
 
 
 def trace_exemplar_of(span: Span) -> dict[str, str] | None:

@@ -80,7 +80,7 @@ def instrument_clients(*names: str, tracer_provider: TracerProvider | None = Non
     A library that is named but not installed, or whose instrumentation is missing, is one log line that says what to install.
     """
     given: tuple[object, ...] = names
-    known = [name for name in given if isinstance(name, str) and name in _LIBRARIES]
+    known = [name for name in _LIBRARIES if any(type(one) is str and one == name for one in given)]
     if len(known) < len(names):
         report_misuse(f"instrument_clients() knows {', '.join(_LIBRARIES)}, and was given something else too")
     wanted = [name for name in _LIBRARIES if name in known or (not names and _is_installed(_LIBRARIES[name][0]))]

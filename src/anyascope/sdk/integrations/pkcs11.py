@@ -101,8 +101,8 @@ def instrument_pkcs11(thing: T, provider: str = PROVIDER) -> T:
 
 
 def _provider(given: Any) -> str:
-    if isinstance(given, str) and given:
-        return given
+    if issubclass(type(given), str) and given:  # `isinstance` would ask the object itself, which may raise
+        return str(given)
     report_misuse(f"provider must be a name, got a {type(given).__name__}")
     return PROVIDER
 

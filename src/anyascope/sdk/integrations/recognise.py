@@ -87,7 +87,7 @@ def _fits(way: Callable[..., Any], thing: object, options: dict[str, Any]) -> bo
 
 
 def _way_for(thing: Any) -> Callable[..., Any] | None:
-    if isinstance(thing, type):
+    if issubclass(type(thing), type):  # `isinstance` would ask the object itself, which may raise
         return None
     for kind in type(thing).__mro__:
         found = _WAYS.get((str(kind.__module__), kind.__name__))
