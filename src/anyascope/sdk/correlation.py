@@ -9,7 +9,7 @@ from types import TracebackType
 
 from opentelemetry import context as otel_context
 
-from anyascope.sdk.guard import guarded, quoted, report_misuse
+from anyascope.sdk.guard import as_text, guarded, quoted, report_misuse
 
 HEADER = "x-correlation-id"
 SPAN_ATTRIBUTE = "anya.correlation_id"
@@ -77,10 +77,11 @@ def _of_message() -> str:
 
 @guarded("")
 def _chosen(given: object) -> str:
-    if given is not None and not isinstance(given, str):
+    text = as_text(given)
+    if given is not None and text is None:
         report_misuse(f"a correlation id is a text, got {quoted(given)}; a new one is used")
-    elif given and _is_sound(given):
-        return str.__str__(given)
+    elif text and _is_sound(text):
+        return text
     return str(uuid.uuid4())
 
 

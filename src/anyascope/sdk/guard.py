@@ -140,12 +140,37 @@ def guarded(default: D) -> Callable[[Callable[P, R]], Callable[P, R | D]]:
 def quoted(value: object) -> str:
     """A value as a message may show it: short, and whatever it is."""
     try:
-        plain = isinstance(value, str | int | float | bytes | type(None))
-        text = repr(value[:QUOTED_CHARS_MAX] if isinstance(value, str | bytes) else value) if plain else ""
+        plain = as_text(value)
+        if plain is not None:
+            text = repr(plain[:QUOTED_CHARS_MAX])
+        elif value.__class__ is bytes:
+            text = repr(value[:QUOTED_CHARS_MAX])
+        else:
+            text = repr(value) if value is None or value.__class__ in (int, float, bool) else ""
     except Exception:  # noqa: BLE001  # a subclass of the host's; also an int with too many digits
         text = ""
     text = text or f"a value of type {type(value).__name__}"
     return text if len(text) <= QUOTED_CHARS_MAX else f"{text[:QUOTED_CHARS_MAX]}…"
+
+
+def as_text(value: object) -> str | None:
+    """A text as a plain one, whatever its class does; None where it is none."""
+    try:
+        return str.__str__(value) if isinstance(value, str) else None
+    except Exception:  # noqa: BLE001  # an object of the host's that hides even its class
+        return None
+
+
+def as_number(value: object) -> int | float | None:
+    """A number that is neither True nor False as a plain one, whatever its class does; None where it is none."""
+    try:
+        if isinstance(value, bool):
+            return None
+        if isinstance(value, int):
+            return int.__int__(value)
+        return float.__float__(value) if isinstance(value, float) else None
+    except Exception:  # noqa: BLE001  # as above
+        return None
 
 
 def text_of(value: object) -> str:

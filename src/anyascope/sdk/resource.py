@@ -7,6 +7,8 @@ import uuid
 
 from opentelemetry.sdk.resources import Resource
 
+from anyascope.sdk.options import DEFAULT_ENVIRONMENT, DEFAULT_SERVICE, checked_text
+
 INSTANCE_ATTRIBUTE = "service.instance.id"
 
 _instance: tuple[int, str] = (0, "")
@@ -18,8 +20,10 @@ def service_resource(service_name: str, *, environment: str, version: str) -> Re
     The environment stands under its current name and under the older `service.environment`. Each process is an instance of
     its own: after a fork this gives another `service.instance.id`.
     """
+    environment = checked_text("environment", environment, DEFAULT_ENVIRONMENT)
+    version = checked_text("version", version, "", may_be_empty=True)
     attributes = {
-        "service.name": service_name,
+        "service.name": checked_text("service_name", service_name, DEFAULT_SERVICE),
         "deployment.environment.name": environment,
         "service.environment": environment,
     }

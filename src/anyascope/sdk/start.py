@@ -11,8 +11,16 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypedDict, Unpack
 
-from anyascope.sdk.guard import guarded, note_once, quoted, report_misuse
-from anyascope.sdk.options import checked_flag, checked_headers, checked_number, checked_optional, checked_text
+from anyascope.sdk.guard import as_text, guarded, note_once, quoted, report_misuse
+from anyascope.sdk.options import (
+    DEFAULT_ENVIRONMENT,
+    DEFAULT_SERVICE,
+    checked_flag,
+    checked_headers,
+    checked_number,
+    checked_optional,
+    checked_text,
+)
 
 if TYPE_CHECKING:
     from opentelemetry.sdk._logs import LoggerProvider
@@ -21,8 +29,6 @@ if TYPE_CHECKING:
     from anyascope.sdk.metrics.push import MetricsPush
 
 FLUSH_WITHIN_S = 5.0  # of a flush that names no bound
-DEFAULT_SERVICE = "unknown_service"  # OpenTelemetry's word
-DEFAULT_ENVIRONMENT = "production"
 _OTEL_PROTOCOLS = {"grpc": "otlp_grpc", "http/protobuf": "otlp_http"}  # OpenTelemetry's names of ours
 
 
@@ -301,29 +307,30 @@ def _checked_far_end(endpoint: object, protocol: object) -> tuple[str, str]:
     """Endpoint and protocol; an endpoint that cannot be meant is none, after one report for all signals."""
     from anyascope.sdk.exporters import OFF, Protocol, parse_protocol, target_of  # noqa: PLC0415  # loads the delivery
 
-    chosen = _OTEL_PROTOCOLS.get(protocol, protocol) if isinstance(protocol, str) else protocol
+    named, address = as_text(protocol), as_text(endpoint)
     try:
-        known = parse_protocol("otlp_http" if chosen is None else chosen)
-        if endpoint is not None and not isinstance(endpoint, str):
+        known = parse_protocol("otlp_http" if protocol is None else _OTEL_PROTOCOLS.get(named or "", named))
+        if endpoint is not None and address is None:
             raise TypeError(f"endpoint must be a text, got {quoted(endpoint)}")  # noqa: TRY301  # reported as any other
-        if isinstance(endpoint, str) and endpoint.strip().lower() == OFF:
+        if address is not None and address.strip().lower() == OFF:
             return OFF, known.value
-        target_of("traces", protocol=known, endpoint=endpoint)
+        target_of("traces", protocol=known, endpoint=address)
     except (TypeError, ValueError) as error:
         report_misuse(f"{error}; nothing is sent")
         return OFF, Protocol.OTLP_HTTP.value
     if known is Protocol.OTLP_GRPC and importlib.util.find_spec("grpc") is None:
         report_misuse("protocol otlp_grpc needs gRPC: pip install 'anyascope[grpc]'; nothing is sent")
         return OFF, known.value
-    return endpoint or "", known.value
+    return address or "", known.value
 
 
 def _checked_ratio(ratio: object) -> Any:
     """A number from the environment as one; everything else is looked at by `initialize_tracing`."""
-    if not isinstance(ratio, str):
+    text = as_text(ratio)
+    if text is None:
         return ratio
     try:
-        number = float(ratio)
+        number = float(text)
     except ValueError:
         number = math.nan
     if 0 <= number <= 1:
@@ -333,10 +340,13 @@ def _checked_ratio(ratio: object) -> Any:
 
 
 def _checked_folder(folder: object) -> str:
-    if folder is None or isinstance(folder, str | os.PathLike):
-        return os.fspath(folder) if folder is not None else ""
-    report_misuse(f"spool must be a folder's path, got {quoted(folder)}; telemetry waits in memory")
-    return ""
+    if folder is None:
+        return ""
+    try:
+        return str.__str__(os.fspath(folder))  # type: ignore[call-overload]  # what it cannot take it refuses
+    except Exception:  # noqa: BLE001  # no path, or one of the host's that raises
+        report_misuse(f"spool must be a folder's path, got {quoted(folder)}; telemetry waits in memory")
+        return ""
 
 
 def _checked_options(options: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:
@@ -373,7 +383,11 @@ def _milliseconds(variable: str, default_s: float) -> float:
 
 @guarded(None)
 def _stop(part: Any) -> None:
-    part.shutdown()
+    shutdown = getattr(part, "shutdown", None)
+    if shutdown is None:
+        report_misuse(f"Telemetry is made by init(), got one with {quoted(part)}")
+    else:
+        shutdown()
 
 
 def _forget(telemetry: Telemetry) -> None:

@@ -8,8 +8,9 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from anyascope.sdk.guard import is_strict, quoted, report_misuse, tell_once
+from anyascope.sdk.guard import as_number, is_strict, quoted, report_misuse, tell_once
 from anyascope.sdk.logs.entry import Entry, clean_event, clean_fields, current_ids, fault_of
+from anyascope.sdk.logs.levels import LEVEL_MAX
 from anyascope.sdk.logs.outlet import Outlet, installed
 
 NESTED_MAX = (
@@ -104,15 +105,19 @@ def is_event_name(text: Any) -> bool:
 
 
 def _checked_logger(logger: object) -> logging.Logger:
-    if isinstance(logger, logging.Logger):
-        return logger
+    try:
+        if isinstance(logger, logging.Logger):
+            return logger
+    except Exception as error:  # noqa: BLE001  # an object of the host's that hides even its class
+        tell_once("looking at a logger", error)
     report_misuse(f"emit() wants a logger, got {quoted(logger)}")
     return logging.getLogger("anyascope")
 
 
 def _checked_level(level: object) -> int:
-    if isinstance(level, int):
-        return level
+    number = as_number(level)
+    if isinstance(number, int) and 0 <= number <= LEVEL_MAX:
+        return number
     report_misuse(f"emit() wants a level, got {quoted(level)}; INFO is used")
     return logging.INFO
 

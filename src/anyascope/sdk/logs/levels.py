@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from anyascope.sdk.guard import guarded, quoted, report_misuse
+from anyascope.sdk.guard import as_number, as_text, guarded, quoted, report_misuse
 
 DEFAULT_LEVEL = logging.INFO
 LEVEL_MAX = 1_000  # far above CRITICAL's 50: a level that silences everything
@@ -22,11 +22,11 @@ def set_level(level: str | int | None, logger: str | None = None) -> None:
             follow its parent again.
         logger: name of the logger, with all below it; by default all.
     """
-    name: object = logger
-    if name is not None and not isinstance(name, str):
-        report_misuse(f"a logger's name is a text, got {quoted(name)}")
+    name = as_text(logger)
+    if logger is not None and name is None:
+        report_misuse(f"a logger's name is a text, got {quoted(logger)}")
         return
-    chosen = logging.getLogger(logger) if logger else logging.getLogger()
+    chosen = logging.getLogger(name) if name else logging.getLogger()
     number = (DEFAULT_LEVEL if chosen is logging.root else logging.NOTSET) if level is None else parse_level(level)
     if number is not None:
         chosen.setLevel(number)
@@ -34,10 +34,11 @@ def set_level(level: str | int | None, logger: str | None = None) -> None:
 
 def parse_level(level: object) -> int | None:
     """The number of a level; None, with a report, where it is none."""
-    if isinstance(level, int) and not isinstance(level, bool) and 0 <= level <= LEVEL_MAX:
-        return int(level)
-    if isinstance(level, str):
-        text = level.strip().upper()
+    number = as_number(level)
+    if isinstance(number, int) and 0 <= number <= LEVEL_MAX:
+        return number
+    text = (as_text(level) or "").strip().upper()
+    if text:
         known = logging.getLevelNamesMapping().get(text)
         if known is not None:
             return known

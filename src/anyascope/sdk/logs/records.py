@@ -6,11 +6,12 @@ import json
 import logging
 import threading
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from opentelemetry import context as otel_context
 
-from anyascope.sdk.guard import is_strict, tell_once
+from anyascope.sdk.guard import guarded, is_strict, quoted, report_misuse, tell_once
 from anyascope.sdk.logs.emitting import (
     EVENT_NAME_FIELD,
     FIELDS_ATTRIBUTE,
@@ -20,6 +21,7 @@ from anyascope.sdk.logs.emitting import (
 from anyascope.sdk.logs.entry import Entry, Ids, clean_event, clean_fields, current_ids, fault_of
 from anyascope.sdk.logs.line import NS_PER_US, LineFormat
 from anyascope.sdk.logs.outlet import Outlet
+from anyascope.sdk.options import DEFAULT_ENVIRONMENT, DEFAULT_SERVICE, checked_text
 
 IDS_ATTRIBUTE = "_anyascope_ids"  # of a record: the ids that held where it was made, whichever thread handles it
 US_PER_S = 1_000_000
@@ -33,8 +35,13 @@ _OUR_THREADS = ("anyascope-", "OtelBatch", "OtelPeriodic")
 _SUPPRESSED = "suppress_instrumentation"
 
 
-def caller_fields(record: logging.LogRecord) -> dict[str, Any]:
+@guarded(MappingProxyType({}))
+def caller_fields(record: logging.LogRecord) -> Mapping[str, Any]:
     """What the caller gave with `extra=`, as structlog's keywords or to `emit`."""
+    asked: object = record
+    if not isinstance(asked, logging.LogRecord):
+        report_misuse(f"caller_fields wants a record of logging, got {quoted(asked)}")
+        return {}
     given = record.__dict__.get(FIELDS_ATTRIBUTE)
     if given is not None:
         return dict(given)
@@ -110,9 +117,17 @@ class JsonFormatter(logging.Formatter):
 
     def __init__(self, *, service_name: str, environment: str = "production") -> None:
         super().__init__()
-        self._format = LineFormat(service=service_name, environment=environment)
+        self._format = LineFormat(
+            service=checked_text("service_name", service_name, DEFAULT_SERVICE),
+            environment=checked_text("environment", environment, DEFAULT_ENVIRONMENT),
+        )
 
+    @guarded("")
     def format(self, record: logging.LogRecord) -> str:
+        given: object = record
+        if not isinstance(given, logging.LogRecord):
+            report_misuse(f"JsonFormatter.format wants a record of logging, got {quoted(given)}")
+            return ""
         return self._format.line(entry_of_record(record))
 
 
@@ -140,7 +155,7 @@ class RecordFactory:
 
 def _said(record: logging.LogRecord) -> tuple[object, dict[str, Any]]:
     """What happened and the caller's fields, also where structlog has made them one thing before."""
-    fields = caller_fields(record)
+    fields = dict(caller_fields(record))
     message = record.msg
     if isinstance(message, Mapping) and not record.args and "event" in message:
         return _of_mapping(message, fields)

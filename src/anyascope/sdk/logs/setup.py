@@ -16,7 +16,7 @@ from opentelemetry.sdk._logs import LoggerProvider
 
 from anyascope.sdk.delivery import Target, Transport, batch_log_processor, door_log_exporter, open_door
 from anyascope.sdk.exporters import OFF, Protocol, parse_protocol, target_of
-from anyascope.sdk.guard import guarded, note_once, quoted, report_misuse
+from anyascope.sdk.guard import as_text, guarded, note_once, quoted, report_misuse, tell_once
 from anyascope.sdk.logs import outlet as outlets
 from anyascope.sdk.logs.export import EntryExport, EntryExporter, Road
 from anyascope.sdk.logs.levels import keep_audit_levels, parse_level
@@ -270,24 +270,26 @@ def shutdown_logs() -> None:
 def checked_mode(mode: object) -> LogMode:
     """What to do about logs; a wrong name is reported and means lines."""
     known = {one.value: one for one in LogMode}
-    if isinstance(mode, str) and mode in known:
-        return known[mode]
+    found = known.get(as_text(mode) or "")
+    if found is not None:
+        return found
     report_misuse(f"logs are one of {', '.join(known)}, got {quoted(mode)}; json is used")
     return LogMode.JSON
 
 
 def log_target(*, protocol: object, endpoint: object, **how: Any) -> Target | None:
     """Where records go; None for nowhere, with a report where that was not meant."""
-    if endpoint is None or (isinstance(endpoint, str) and endpoint.strip().lower() == OFF) or _is_disabled():
+    address = as_text(endpoint)
+    if endpoint is None or (address is not None and address.strip().lower() == OFF) or _is_disabled():
         return None
     try:
         chosen = parse_protocol(protocol)
         if chosen is Protocol.JAEGER_THRIFT_HTTP:
             note_once("Jaeger takes traces only: logs and metrics are not sent there")
             return None
-        if not isinstance(endpoint, str):
+        if address is None:
             raise TypeError(f"endpoint must be a text, got {quoted(endpoint)}")  # noqa: TRY301  # told below as any other
-        return target_of("logs", protocol=chosen, endpoint=endpoint, **how)
+        return target_of("logs", protocol=chosen, endpoint=address, **how)
     except (TypeError, ValueError) as error:
         report_misuse(f"{error}; no logs are sent")
         return None
@@ -337,8 +339,11 @@ def _is_console(handler: logging.Handler) -> bool:
 
 
 def _checked_stream(stream: Any) -> IO[str] | None:
-    if stream is None or (callable(getattr(stream, "write", None)) and callable(getattr(stream, "flush", None))):
-        return stream  # type: ignore[no-any-return]  # it has what is asked of one
+    try:
+        if stream is None or (callable(getattr(stream, "write", None)) and callable(getattr(stream, "flush", None))):
+            return stream  # type: ignore[no-any-return]  # it has what is asked of one
+    except Exception as error:  # noqa: BLE001  # an object of the host's that hides what it has
+        tell_once("looking at a stream", error)
     report_misuse(f"stream must be an open text file, got {quoted(stream)}; standard output is used")
     return None
 

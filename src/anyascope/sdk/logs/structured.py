@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable, Mapping, MutableMapping
 from typing import Any
 
 import structlog
 from structlog.contextvars import merge_contextvars
 
-from anyascope.sdk.guard import is_strict, tell_once, text_of
+from anyascope.sdk.guard import as_number, as_text, is_strict, quoted, report_misuse, tell_once, text_of
 from anyascope.sdk.logs.emitting import entry_of, nested, write
 from anyascope.sdk.logs.entry import id_fields
 from anyascope.sdk.logs.outlet import installed
@@ -52,8 +52,8 @@ class ServiceLogger(structlog.BoundLoggerBase):
 
     def log(self, level: int, event: Any = None, *args: Any, **fields: Any) -> None:
         """Write an event of this level, a number of `logging`."""
-        given: Any = level
-        number = given if isinstance(given, int) else _LEVELS.get(text_of(given).lower(), logging.INFO)
+        given = as_number(level)
+        number = given if isinstance(given, int) else _LEVELS.get(text_of(level).lower(), logging.INFO)
         _say(self, number, _METHODS.get(number, "info"), event, args, fields)
 
     async def alog(self, level: int, event: Any = None, *args: Any, **fields: Any) -> None:
@@ -146,11 +146,15 @@ def service_processor(logger: Any, method: str, event: MutableMapping[str, Any])
         outlet = installed()
         if outlet is None:
             return event
-        fields = dict(event)
+        given: object = event
+        if not isinstance(given, Mapping):
+            report_misuse(f"service_processor stands before the renderer and wants its mapping, got {quoted(given)}")
+            return event
+        fields = dict(given)
         said = fields.pop("event", "")
         name = str(fields.get("logger") or getattr(logger, "name", "") or _UNNAMED)
         own = {key: value for key, value in fields.items() if key not in ("timestamp", "level", "logger")}
-        entry = entry_of(name, _LEVELS.get(method, logging.INFO), said, own)
+        entry = entry_of(name, _LEVELS.get(as_text(method) or "", logging.INFO), said, own)
         if outlet.export is not None:
             export = outlet.export
             nested(lambda: export.put(entry))
