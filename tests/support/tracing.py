@@ -18,18 +18,19 @@ from anyascope.sdk.tracing import provider as ours
 @contextlib.contextmanager
 def untouched_globals() -> Iterator[None]:
     """No tracer provider is set inside, and what was set outside is there again afterwards."""
-    before = (trace._TRACER_PROVIDER, trace._TRACER_PROVIDER_SET_ONCE, ours._installed)
+    before = (trace._TRACER_PROVIDER, trace._TRACER_PROVIDER_SET_ONCE)
     textmap = propagate.get_global_textmap()
-    trace._TRACER_PROVIDER, trace._TRACER_PROVIDER_SET_ONCE, ours._installed = None, Once(), None
+    trace._TRACER_PROVIDER, trace._TRACER_PROVIDER_SET_ONCE = None, Once()
     try:
         yield
     finally:
-        made = ours._installed
-        trace._TRACER_PROVIDER, trace._TRACER_PROVIDER_SET_ONCE, ours._installed = before
+        made = trace._TRACER_PROVIDER
+        trace._TRACER_PROVIDER, trace._TRACER_PROVIDER_SET_ONCE = before
         propagate.set_global_textmap(textmap)
-        if made is not None:
-            made.end()
-            made.provider.shutdown()
+        installation = ours._installations.pop(made, None) if made is not None else None
+        if installation is not None:
+            installation.end()
+            installation.road.shutdown()
 
 
 @dataclass

@@ -8,7 +8,7 @@ from enum import Enum
 from urllib.parse import urlsplit
 
 from anyascope.sdk.delivery import Format, Target, Transport
-from anyascope.sdk.guard import quoted
+from anyascope.sdk.guard import as_text, quoted
 
 EXPORT_TIMEOUT_S = 5  # a black-holed server holds the background thread no longer, and never the host
 DEFAULT_ENDPOINT = "http://127.0.0.1:4318"
@@ -40,8 +40,9 @@ def parse_protocol(name: object) -> Protocol:
         ValueError: it is not one; the message lists all.
     """
     known = {protocol.value: protocol for protocol in Protocol}
-    if isinstance(name, str) and name in known:
-        return known[name]
+    text = as_text(name)
+    if text is not None and text in known:
+        return known[text]
     raise ValueError(f"protocol must be one of {', '.join(known)}, got {quoted(name)}")
 
 

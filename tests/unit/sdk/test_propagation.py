@@ -22,6 +22,7 @@ from werkzeug.datastructures import Headers as WerkzeugHeaders
 
 from anyascope.sdk.correlation import correlation, current_correlation_id
 from anyascope.sdk.guard import MisuseError, forget_told, strict
+from anyascope.sdk.integrations.libraries import carry_correlation
 from anyascope.sdk.tracing import (
     context_snapshot,
     continued,
@@ -288,6 +289,16 @@ def test_without_request_b3_is_neither_written_nor_read(in_trace):
     """W3C is the default."""
     assert "b3" not in inject({})
     assert ids(extract({"b3": f"{B3_TRACE}-{B3_SPAN}-1"})) == (0, 0, False)
+
+
+def test_a_choice_of_propagators_keeps_the_correlation_id_in_instrumented_clients():
+    """Whichever of the two is asked for first."""
+    carry_correlation()
+    use_propagators(("b3",))
+    carrier: dict[str, str] = {}
+    with correlation("order-7"):
+        propagate.inject(carrier)
+    assert carrier == {"x-correlation-id": "order-7"}
 
 
 def test_an_unknown_propagator_is_reported_and_the_others_are_used(in_trace, caplog):

@@ -21,6 +21,7 @@ from opentelemetry.trace import NoOpTracerProvider
 
 from anyascope.sdk.correlation import correlation
 from anyascope.sdk.guard import MisuseError, forget_told, strict
+from anyascope.sdk.testing import capture
 from anyascope.sdk.tracing import current_sample_ratio, initialize_tracing, set_sample_ratio
 from support.components import REPOSITORY
 from support.tracing import Recorder, untouched_globals
@@ -175,6 +176,22 @@ def test_a_provider_that_takes_nothing_is_left_and_said(caplog):
     assert "takes no span processor" in caplog.text
 
 
+def test_what_is_set_up_while_a_test_captures_changes_nothing_behind_it():
+    """The provider of before is not given our part twice, and sends what it sent."""
+    host = Recorder()
+    trace.set_tracer_provider(host.provider)
+    initialized()
+    with capture():
+        initialized()
+        with trace.get_tracer("t").start_as_current_span("captured"):
+            pass
+    initialized()
+    with trace.get_tracer("t").start_as_current_span("s"):
+        pass
+    assert list(host.spans) == ["s"]
+    assert len(host.provider._active_span_processor._span_processors) == 2
+
+
 # --- the environment --------------------------------------------------------------------------------------------------
 
 
@@ -288,7 +305,37 @@ def test_the_smallest_limits_hold(most):
 
 # --- wrong use --------------------------------------------------------------------------------------------------------
 
-ODD = [None, 7, 1.5, float("nan"), True, b"bytes", "", "x" * 100_000, "\udc80", [], {}, object(), type, 10**400, -1]
+
+class Hostile(str):
+    """A text whose every method raises."""
+
+    __slots__ = ()
+
+    def _raise(self, *_: object) -> Any:
+        raise RuntimeError("hostile")
+
+    __hash__ = __eq__ = __str__ = __repr__ = __bool__ = __len__ = __iter__ = __getitem__ = _raise  # type: ignore[assignment]
+    strip = lower = split = encode = _raise  # type: ignore[assignment]
+
+
+ODD = [
+    Hostile("x"),
+    None,
+    7,
+    1.5,
+    float("nan"),
+    True,
+    b"bytes",
+    "",
+    "x" * 100_000,
+    "\udc80",
+    [],
+    {},
+    object(),
+    type,
+    10**400,
+    -1,
+]
 
 
 @pytest.mark.parametrize("odd", ODD, ids=range(len(ODD)))

@@ -18,8 +18,9 @@ from opentelemetry.context import Context
 from opentelemetry.propagators.textmap import TextMapPropagator
 
 from anyascope.sdk.correlation import CONTEXT_KEY, HEADER, correlation, current_correlation_id
-from anyascope.sdk.guard import guarded, report_misuse, tell_once
+from anyascope.sdk.guard import guarded, quoted, report_misuse, tell_once
 from anyascope.sdk.tracing.carriers import FieldsGetter, read_fields, write_fields
+from anyascope.sdk.tracing.settings import checked_propagators
 
 C = TypeVar("C")
 
@@ -42,8 +43,13 @@ def use_propagators(names: Sequence[str]) -> None:
     from opentelemetry.propagate import set_global_textmap  # noqa: PLC0415  # raises where OTEL_PROPAGATORS is wrong
     from opentelemetry.propagators.composite import CompositePropagator  # noqa: PLC0415
 
-    found = [propagator for name in names if (propagator := _propagator(name)) is not None]
-    set_global_textmap(CompositePropagator(found))
+    wanted = checked_propagators(names)
+    if wanted is None:
+        return
+    found = [propagator for name in wanted if (propagator := _propagator(name)) is not None]
+    # Whoever lets OpenTelemetry's instrumentations carry the correlation id (`instrument_clients`) goes on doing so.
+    carrying = [one for one in getattr(_configured(), "_propagators", ()) if one.fields == {HEADER}]
+    set_global_textmap(CompositePropagator([*found, *carrying]))
 
 
 def inject(carrier: C, context: Context | None = None) -> C:
@@ -56,10 +62,11 @@ def inject(carrier: C, context: Context | None = None) -> C:
 
     Anything else is reported and given back as it is.
     """
+    known = _checked_context("inject", context)
     try:
         fields: dict[str, str] = {}
-        _configured().inject(fields, context=context)
-        correlation_id = (correlation_id_of(context) if context is not None else "") or current_correlation_id()
+        _configured().inject(fields, context=known)
+        correlation_id = (correlation_id_of(known) if known is not None else "") or current_correlation_id()
         if correlation_id:
             fields[HEADER] = correlation_id
         result: C = write_fields(carrier, {name.lower(): value for name, value in fields.items()})
@@ -79,7 +86,7 @@ def extract(carrier: object, context: Context | None = None) -> Context:
         carrier: as of `inject`; names are found in any case, `HTTP_TRACEPARENT` too.
         context: what the result is based on.
     """
-    base = context if isinstance(context, Context) else Context()
+    base = _checked_context("extract", context) or Context()
     try:
         fields = read_fields(carrier)
         found = _configured().extract(fields, context=base, getter=_getter)
@@ -93,10 +100,19 @@ def extract(carrier: object, context: Context | None = None) -> Context:
     return otel_context.set_value(CONTEXT_KEY, correlation_id, found) if correlation_id else found
 
 
+def _checked_context(what: str, context: object) -> Context | None:
+    """`context` where it is one of OpenTelemetry's, or None."""
+    if context is None or isinstance(context, Context):
+        return context
+    report_misuse(f"{what} wants a context of OpenTelemetry's, got {quoted(context)}; it is ignored")
+    return None
+
+
 @guarded("")
 def correlation_id_of(context: Context | None) -> str:
     """The correlation id that `extract` found; empty where there was none. It may be anything that a caller sent."""
-    found = otel_context.get_value(CONTEXT_KEY, context) if context is not None else None
+    known = _checked_context("correlation_id_of", context)
+    found = known.get(CONTEXT_KEY) if known is not None else None
     return found if isinstance(found, str) else ""
 
 
@@ -228,7 +244,7 @@ _OWN: dict[str, Callable[[], TextMapPropagator]] = {"tracecontext": _tracecontex
 
 def _propagator(name: str) -> TextMapPropagator | None:
     """A propagator by its name; None, after a report, where there is none."""
-    wanted = name.strip().lower()
+    wanted = name.lower()
     if wanted in _OWN:
         return _OWN[wanted]()
     installed = importlib.metadata.entry_points(group="opentelemetry_propagator", name=wanted)

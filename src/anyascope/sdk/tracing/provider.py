@@ -57,6 +57,8 @@ class ServiceTracerProvider(TracerProvider):
 
     def adopt(self, settings: TracingSettings) -> None:
         """Go on with these settings; spans that are open keep what they began with."""
+        if settings is self._settings:
+            return
         self._limits.max_events = settings.max_events
         self._limits.max_span_attributes = settings.max_attributes
         self.service_sampler.keep(settings.sample_ratio)
@@ -75,11 +77,20 @@ class ServiceTracerProvider(TracerProvider):
 
 
 class _Installation:
-    """What this process has set up; a host's own provider has our road and nothing else of ours."""
+    """Our part in one tracer provider.
 
-    def __init__(self, provider: TracerProvider, road: ServiceProcessor) -> None:
-        self.provider = provider
+    Args:
+        road: what its spans pass.
+        sampler: ours; None in a host's own provider, whose sampler stays.
+        apart: the provider to use where the process's takes nothing of ours.
+    """
+
+    def __init__(
+        self, road: ServiceProcessor, sampler: ServiceSampler | None, *, apart: ServiceTracerProvider | None = None
+    ) -> None:
         self.road = road
+        self.apart = apart
+        self._sampler = sampler
         self._levels = LevelControl()
         self._remote: RemoteControl | None = None
 
@@ -98,14 +109,14 @@ class _Installation:
             self._remote.start()
 
     def _heed(self, asked: RemoteSettings) -> None:
-        if isinstance(self.provider, ServiceTracerProvider):
-            self.provider.service_sampler.heed(asked.sample_ratio)
+        if self._sampler is not None:
+            self._sampler.heed(asked.sample_ratio)
         self._levels.heed(asked.log_level)
 
 
 _providers: weakref.WeakSet[ServiceTracerProvider] = weakref.WeakSet()
+_installations: weakref.WeakKeyDictionary[trace.TracerProvider, _Installation] = weakref.WeakKeyDictionary()
 _lock = threading.RLock()
-_installed: _Installation | None = None
 
 
 @guarded(None)
@@ -154,9 +165,7 @@ def initialize_tracing(
     if settings.propagators is not None:
         use_propagators(settings.propagators)
     if not settings.is_global:
-        provider = ServiceTracerProvider(settings)
-        provider.road.lead_to(_way_out(settings))
-        return provider
+        return _apart(settings)
     return _install(settings)
 
 
@@ -171,40 +180,52 @@ def set_sample_ratio(ratio: float) -> None:
 @guarded(SAMPLE_RATIO)
 def current_sample_ratio() -> float:
     """The share of new traces that are kept; 1 before `initialize_tracing`."""
-    with _lock:
-        provider = _installed.provider if _installed is not None else None
+    provider = trace.get_tracer_provider()
     return provider.service_sampler.ratio if isinstance(provider, ServiceTracerProvider) else SAMPLE_RATIO
 
 
 def _install(settings: TracingSettings) -> TracerProvider:
-    global _installed  # noqa: PLW0603  # a process has one tracer provider
     with _lock:
-        existing = trace.get_tracer_provider()
-        if _installed is None or _installed.provider is not existing:
-            _installed = _first(existing, settings)
-        elif isinstance(existing, ServiceTracerProvider):
-            existing.adopt(settings)
-        former = _installed.road.lead_to(_way_out(settings))
-        _installed.ask_server(settings)
-        provider = _installed.provider
+        existing = _processs_provider(settings)
+        installation = _installations.get(existing)
+        if installation is None:
+            installation = _installations[existing] = _first(existing, settings)
+        provider = installation.apart or existing
+        if isinstance(provider, ServiceTracerProvider):
+            provider.adopt(settings)
+        former = installation.road.lead_to(_way_out(settings))
+        installation.ask_server(settings)
     _retire(former)
+    return provider  # type: ignore[return-value]  # a host's has all that we and callers ask of one
+
+
+def _apart(settings: TracingSettings) -> TracerProvider:
+    provider = ServiceTracerProvider(settings)
+    installation = _installations[provider] = _Installation(provider.road, provider.service_sampler)
+    installation.road.lead_to(_way_out(settings))
+    installation.ask_server(settings)
     return provider
 
 
+def _processs_provider(settings: TracingSettings) -> trace.TracerProvider:
+    """The process's tracer provider; ours from now on where nobody has set one."""
+    if isinstance(trace.get_tracer_provider(), ProxyTracerProvider):
+        trace.set_tracer_provider(ServiceTracerProvider(settings))
+    return trace.get_tracer_provider()
+
+
 def _first(existing: trace.TracerProvider, settings: TracingSettings) -> _Installation:
-    if isinstance(existing, ProxyTracerProvider):  # nobody has set one
-        provider = ServiceTracerProvider(settings)
-        trace.set_tracer_provider(provider)
-        return _Installation(provider, provider.road)
+    if isinstance(existing, ServiceTracerProvider):
+        return _Installation(existing.road, existing.service_sampler)
     road = ServiceProcessor()
     add = getattr(existing, "add_span_processor", None)
-    if add is None:
-        what = f"the host's tracer provider ({type(existing).__name__}) takes no span processor: its spans are not ours to send"
-        tell_once(what, RuntimeError("a provider apart is used"))
-        own = ServiceTracerProvider(settings)
-        return _Installation(own, own.road)
-    add(road)
-    return _Installation(existing, road)  # type: ignore[arg-type]  # it has all that we and callers ask of one
+    if add is not None:
+        add(road)
+        return _Installation(road, None)
+    what = f"the host's tracer provider ({type(existing).__name__}) takes no span processor: its spans are not ours to send"
+    tell_once(what, RuntimeError("a provider apart is used"))
+    own = ServiceTracerProvider(settings)
+    return _Installation(own.road, own.service_sampler, apart=own)
 
 
 def _way_out(settings: TracingSettings) -> SpanProcessor | None:

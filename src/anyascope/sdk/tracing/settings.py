@@ -8,7 +8,7 @@ from typing import TypedDict
 
 from anyascope.sdk.delivery import Target
 from anyascope.sdk.exporters import OFF, parse_protocol, target_of
-from anyascope.sdk.guard import quoted, report_misuse
+from anyascope.sdk.guard import as_number, as_text, quoted, report_misuse
 from anyascope.sdk.options import checked_flag, checked_headers, checked_optional, checked_text
 from anyascope.sdk.tracing.remote import RemoteOptions, remote_options
 
@@ -100,7 +100,7 @@ def checked_settings(
         sample_ratio=checked_ratio(sample_ratio),
         max_events=checked_count("max_events_per_span", max_events, EVENTS_MAX),
         max_attributes=checked_count("max_attributes_per_span", max_attributes, ATTRIBUTES_MAX),
-        propagators=_checked_propagators(options.get("propagators")),
+        propagators=checked_propagators(options.get("propagators")),
         remote=_checked_remote(options, target=target, service=service),
         is_global=checked_flag("set_global", options.get("set_global", True), default=True),
     )
@@ -108,11 +108,12 @@ def checked_settings(
 
 def checked_ratio(value: object, default: float = SAMPLE_RATIO) -> float:
     """`value` where it is a number from 0 to 1; the nearer bound where it is beyond them."""
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
-        if 0 <= value <= 1:
-            return float(value)
-        if value < 0 or value > 1:  # not so NaN
-            nearest = 0.0 if value < 0 else 1.0
+    number = as_number(value)
+    if number is not None:
+        if 0 <= number <= 1:
+            return float(number)
+        if number < 0 or number > 1:  # not so NaN
+            nearest = 0.0 if number < 0 else 1.0
             report_misuse(f"sample_ratio must be from 0 to 1, got {quoted(value)}; {nearest} is used")
             return nearest
     report_misuse(f"sample_ratio must be a number from 0 to 1, got {quoted(value)}; {default} is used")
@@ -121,28 +122,36 @@ def checked_ratio(value: object, default: float = SAMPLE_RATIO) -> float:
 
 def checked_count(name: str, value: object, default: int) -> int:
     """`value` where it is a whole number from 0 to `COUNT_MAX`."""
-    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= COUNT_MAX:
-        return value
+    number = as_number(value)
+    if isinstance(number, int) and 0 <= number <= COUNT_MAX:
+        return number
     report_misuse(f"{name} must be a whole number from 0 to {COUNT_MAX}, got {quoted(value)}; {default} is used")
     return default
 
 
-def _checked_propagators(value: object) -> tuple[str, ...] | None:
+def checked_propagators(value: object) -> tuple[str, ...] | None:
+    """Names, given as a sequence or in one text with commas; None for None and for what is neither."""
     if value is None:
         return None
-    if isinstance(value, str):
-        return tuple(name for name in value.split(",") if name.strip())
-    if isinstance(value, Sequence) and all(isinstance(name, str) for name in value):
-        return tuple(value)
+    text = as_text(value)
+    names: Sequence[object] = ()
+    if text is not None:
+        names = text.split(",")
+    elif isinstance(value, (list, tuple)):
+        names = tuple(value)
+    found = tuple(name.strip() for name in map(as_text, names) if name is not None and name.strip())
+    if found and len(found) == len(names):
+        return found
     report_misuse(f'propagators must be names such as ("tracecontext", "baggage"), got {quoted(value)}; it is ignored')
     return None
 
 
 def _checked_target(protocol: object, endpoint: object, options: TracingOptions) -> Target | None:
     """Where spans go; None, after a report, where that cannot be known: nothing is guessed, nothing is sent."""
-    if isinstance(endpoint, str) and endpoint.strip().lower() == OFF:
+    address = as_text(endpoint)
+    if address is not None and address.strip().lower() == OFF:
         return None
-    if endpoint is not None and not isinstance(endpoint, str):
+    if endpoint is not None and address is None:
         report_misuse(f"endpoint must be a text, got {quoted(endpoint)}; no spans are sent")
         return None
     files = {name: checked_optional(name, options.get(name)) for name in ("ca_file", "cert_file", "key_file")}
@@ -150,7 +159,7 @@ def _checked_target(protocol: object, endpoint: object, options: TracingOptions)
     headers = checked_headers(options.get("headers"))
     try:
         return target_of(
-            "traces", protocol=parse_protocol(protocol), endpoint=endpoint, token=token, headers=headers, **files
+            "traces", protocol=parse_protocol(protocol), endpoint=address, token=token, headers=headers, **files
         )
     except ValueError as error:
         report_misuse(f"{error}; no spans are sent")
