@@ -11,7 +11,7 @@ import socketserver
 import threading
 import time
 import wsgiref.simple_server
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -368,7 +368,7 @@ def aiohttp_app(static: Path) -> Any:  # noqa: C901  # a service's handlers
     return app
 
 
-def django_settings() -> None:
+def django_settings(middlewares: Sequence[str] = ("django.middleware.common.CommonMiddleware",)) -> None:
     """Django is configured once a process; its handlers take the middlewares that hold when they are made."""
     from django.conf import settings
 
@@ -377,7 +377,7 @@ def django_settings() -> None:
             ROOT_URLCONF="support.django_urls",
             SECRET_KEY="a test's",
             ALLOWED_HOSTS=["*"],
-            MIDDLEWARE=["django.middleware.common.CommonMiddleware"],
+            MIDDLEWARE=list(middlewares),
             DEBUG=False,
             LOGGING_CONFIG=None,
             USE_TZ=True,
