@@ -1,170 +1,224 @@
-"""A small custody service: withdrawals pass a policy, are signed and broadcast, and every step is seen.
+"""The custody service: withdrawals pass a policy and perhaps a person, are signed and broadcast, and every step is seen.
 
-Real here: HTTP, the signature (ECDSA over secp256k1), the telemetry. Stand-ins: the key lies in memory instead of an HSM,
-and the broadcast ends in a list instead of a Bitcoin node.
+The steps wrap the real functions with the SDK's helpers: `custody_operation` makes one trace of everything that happens to
+a withdrawal, over processes and hours; `trace_hsm_operation` and `trace_bitcoin_operation` measure, log and account for the
+two that must not fail silently.
 """
 
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import time
-import uuid
-from dataclasses import dataclass, field
-from enum import Enum
-from random import Random
+import hmac
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import structlog
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
-from fastapi import FastAPI, HTTPException
-from opentelemetry import trace
-from opentelemetry.trace import Status, StatusCode
-from prometheus_client import Counter, Gauge, Histogram
-from pydantic import BaseModel, Field
+from book import CONFIRMATIONS_FINAL, Book, Part, State, Withdrawal
+from faults import Faults
+from node import Draft, Node, NodeError
+from signer import Signer, SignerError
 
-from anyascope.sdk import TelemetryMiddleware, metrics_app
+from anyascope.sdk import (
+    AlertBuilders,
+    AlertManager,
+    BitcoinTransactionData,
+    CustodyOperation,
+    OperationFailed,
+    TransactionFailed,
+    custody_operation,
+    resume_custody_operation,
+    security_event,
+    trace_bitcoin_operation,
+    trace_hsm_operation,
+)
 
 log = structlog.get_logger("custody")
-tracer = trace.get_tracer("custody")
 
+APPROVAL_ABOVE_SAT = 10_000_000  # a second person looks at what is larger
 AMOUNT_SAT_MAX = 2_100_000_000_000_000  # all bitcoin that will ever be
-WALLETS = {"hot-1": 50_000_000, "hot-2": 20_000_000, "cold-1": 900_000_000}
-
-signatures = Counter(
-    "anya_hsm_operations_total",
-    "HSM operations by type, provider and outcome.",
-    ["operation_type", "provider", "status"],
-)
-transactions = Counter(
-    "anya_bitcoin_transactions_total",
-    "Bitcoin operations by type, outcome and wallet.",
-    ["operation_type", "status", "wallet_id"],
-)
-signing_time = Histogram(
-    "anya_hsm_operation_duration_seconds",
-    "Time of an HSM operation.",
-    ["operation_type", "provider"],
-    buckets=(0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0),
-)
-balance = Gauge("anya_bitcoin_wallet_balance_sats", "Balance of a wallet.", ["wallet_id", "wallet_type"])
 
 
-class Part(Enum):
-    """What can be made to fail."""
-
-    POLICY = "policy"
-    SIGNER = "signer"
-    BROADCAST = "broadcast"
+class RefusedError(Exception):
+    """The policy says no; the message is for the customer."""
 
 
-class Failure(BaseModel):
-    """How a part misbehaves: which share of its calls fails, and how much slower all of them are."""
-
-    part: Part
-    ratio: float = Field(default=1.0, ge=0.0, le=1.0)
-    delay_s: float = Field(default=0.0, ge=0.0, le=30.0)
+class UnknownError(LookupError):
+    """There is no such wallet or withdrawal."""
 
 
-class Withdrawal(BaseModel):
-    """What a client asks for."""
-
-    wallet_id: str
-    amount_sat: int = Field(gt=0, le=AMOUNT_SAT_MAX)
+class NotNowError(Exception):
+    """The withdrawal is not at the point for this."""
 
 
-@dataclass
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the service is made with.
+
+    Attributes:
+        wallets: wallet id -> the id of its key in the signer.
+        approver_token: what a second person shows.
+    """
+
+    wallets: Mapping[str, str]
+    approver_token: str
+
+
 class Custody:
-    """The service's state."""
+    """The service's work, apart from HTTP."""
 
-    random: Random
-    balances: dict[str, int] = field(default_factory=lambda: dict(WALLETS))
-    failures: dict[Part, Failure] = field(default_factory=dict)
-    broadcasts: list[str] = field(default_factory=list)
-    key: ec.EllipticCurvePrivateKey = field(default_factory=lambda: ec.generate_private_key(ec.SECP256K1()))
+    def __init__(
+        self,
+        options: Options,
+        *,
+        node: Node,
+        signer: Signer,
+        book: Book,
+        alerts: AlertManager,
+        faults: Faults,
+    ) -> None:
+        self._options = options
+        self._faults = faults
+        self._alerts = alerts
+        self.node = node
+        self.signer = signer
+        self.book = book
 
-    async def misbehave(self, part: Part) -> None:
-        """Wait and fail as somebody asked this part to."""
-        failure = self.failures.get(part)
-        if failure is None:
-            return
-        await asyncio.sleep(failure.delay_s)
-        if self.random.random() < failure.ratio:
-            raise RuntimeError(f"{part.value} failed on demand")
+    async def start(self, *, resumes: bool = True) -> None:
+        """Open the wallets, and go on with what a crash interrupted where `resumes` says so."""
+        for wallet_id, key_id in self._options.wallets.items():
+            key = await asyncio.to_thread(self.signer.public_key, key_id)
+            await self.node.open_wallet(wallet_id, key)
+        for withdrawal in self.book.withdrawals(State.SIGNED) if resumes else ():
+            with resume_custody_operation(withdrawal.context) as operation:
+                log.warning("withdrawal_taken_up_again", withdrawal_id=withdrawal.id)
+                await self._broadcast(withdrawal, operation)
 
-    async def withdraw(self, request: Withdrawal) -> str:
-        """Carry one withdrawal out and give its transaction id."""
-        held = self.balances.get(request.wallet_id)
-        if held is None:
-            raise HTTPException(404, f"there is no wallet {request.wallet_id}")
-        if held < request.amount_sat:
-            raise HTTPException(
-                409, f"wallet {request.wallet_id} holds {held} sat, {request.amount_sat} were asked for"
+    @property
+    def wallets(self) -> Sequence[str]:
+        """The ids of the wallets."""
+        return tuple(self._options.wallets)
+
+    async def balance_sat(self, wallet_id: str) -> int:
+        """Confirmed money of a wallet.
+
+        Raises:
+            UnknownError: there is no such wallet.
+        """
+        self._known(wallet_id)
+        return await self.node.balance_sat(wallet_id)
+
+    async def request(self, *, wallet_id: str, address: str, amount_sat: int) -> Withdrawal:
+        """Take a withdrawal in, and carry it out where the policy wants no second person.
+
+        Raises:
+            UnknownError, RefusedError: nothing was sent.
+            TransactionFailed, OperationFailed: it could not be carried out.
+        """
+        self._known(wallet_id)
+        with custody_operation(
+            "withdrawal",
+            wallet_id=wallet_id,
+            amount_sats=amount_sat,
+            actor="customer",
+            confirmations_wanted=CONFIRMATIONS_FINAL,
+        ) as operation:
+            withdrawal = self.book.add_withdrawal(
+                wallet_id=wallet_id, address=address, amount_sat=amount_sat, context=operation.context
             )
-        await self._step(Part.POLICY, "check_policy")
-        signature = await self._sign(f"{request.wallet_id}:{request.amount_sat}:{uuid.uuid4()}".encode())
-        await self._step(Part.BROADCAST, "broadcast")
-        txid = hashlib.sha256(hashlib.sha256(signature).digest()).hexdigest()
-        self.broadcasts.append(txid)
-        self.balances[request.wallet_id] = held - request.amount_sat
-        balance.labels(request.wallet_id, "main").set(self.balances[request.wallet_id])
-        return txid
-
-    async def _step(self, part: Part, name: str) -> None:
-        with tracer.start_as_current_span(name):
-            await self.misbehave(part)
-
-    async def _sign(self, message: bytes) -> bytes:
-        started_s = time.perf_counter()
-        with tracer.start_as_current_span("hsm_operation") as span:
-            span.set_attribute("hsm_provider", "memory")
+            log.info("withdrawal_requested", withdrawal_id=withdrawal.id, wallet_id=wallet_id, amount_sat=amount_sat)
             try:
-                await self.misbehave(Part.SIGNER)
-                signature = self.key.sign(message, ec.ECDSA(hashes.SHA256()))
-            except Exception as error:
-                signatures.labels("sign", "memory", "error").inc()
-                span.set_status(Status(StatusCode.ERROR, str(error)))
-                log.error("signing_failed", key_id="withdrawals", error=str(error))  # noqa: TRY400  # the span has the trace
+                with operation.step("policy"):
+                    await self._check_policy(withdrawal)
+            except RefusedError as error:
+                self.book.change(withdrawal.id, state=State.REFUSED, reason=str(error))
+                operation.finish("refused", error=error)
                 raise
-            signatures.labels("sign", "memory", "success").inc()
-            signing_time.labels("sign", "memory").observe(time.perf_counter() - started_s)
-            return signature
+            if amount_sat > APPROVAL_ABOVE_SAT:
+                return self.book.change(withdrawal.id, state=State.AWAITS_APPROVAL, context=operation.context)
+            return await self._carry_out(withdrawal, operation)
 
+    async def approve(self, withdrawal_id: str, *, token: str) -> Withdrawal:
+        """A second person agrees.
 
-def create_app(custody: Custody) -> FastAPI:
-    """The service's HTTP API."""
-    app = FastAPI(title="custody example", telemetry={"tracing": False})  # the middleware traces
-    app.add_middleware(TelemetryMiddleware)
-    app.mount("/metrics", metrics_app())
-    for wallet_id, held in custody.balances.items():
-        balance.labels(wallet_id, "main").set(held)
+        Raises:
+            PermissionError: the token is wrong.
+            UnknownError, NotNowError: nothing waits for approval here.
+            TransactionFailed, OperationFailed: it could not be carried out.
+        """
+        withdrawal = self.book.withdrawal(withdrawal_id)
+        if withdrawal is None:
+            raise UnknownError(f"there is no withdrawal {withdrawal_id}")
+        if not hmac.compare_digest(token.encode(), self._options.approver_token.encode()):
+            security_event("approval_denied", "high", "custody-api", withdrawal_id=withdrawal_id)
+            raise PermissionError("the approver's token is wrong")
+        if withdrawal.state is not State.AWAITS_APPROVAL:
+            raise NotNowError(f"withdrawal {withdrawal_id} is {withdrawal.state.value}, not awaiting approval")
+        with resume_custody_operation(withdrawal.context) as operation:
+            with operation.step("approval", actor="approver"):
+                log.info("withdrawal_approved", withdrawal_id=withdrawal_id)
+            return await self._carry_out(withdrawal, operation)
 
-    @app.get("/wallets/{wallet_id}")
-    async def wallet(wallet_id: str) -> dict[str, int | str]:
-        if wallet_id not in custody.balances:
-            raise HTTPException(404, f"there is no wallet {wallet_id}")
-        return {"wallet_id": wallet_id, "balance_sat": custody.balances[wallet_id]}
+    def _known(self, wallet_id: str) -> str:
+        key_id = self._options.wallets.get(wallet_id)
+        if key_id is None:
+            raise UnknownError(f"there is no wallet {wallet_id}")
+        return key_id
 
-    @app.post("/withdrawals", status_code=201)
-    async def withdraw(request: Withdrawal) -> dict[str, str]:
+    async def _check_policy(self, withdrawal: Withdrawal) -> None:
+        delay_s, fails = self._faults.delay_and_fate(Part.POLICY)
+        await asyncio.sleep(delay_s)
+        if fails:
+            raise RefusedError("the policy refuses (ordered)")
+        held_sat = await self.node.balance_sat(withdrawal.wallet_id)
+        if held_sat < withdrawal.amount_sat:
+            raise RefusedError(
+                f"wallet {withdrawal.wallet_id} holds {held_sat} sat, {withdrawal.amount_sat} were asked for"
+            )
+
+    async def _carry_out(self, withdrawal: Withdrawal, operation: CustodyOperation) -> Withdrawal:
+        """Sign, then send; what is signed is written down first, so that a crash never signs twice."""
         try:
-            txid = await custody.withdraw(request)
-        except RuntimeError as error:
-            transactions.labels("send", "error", request.wallet_id).inc()
-            raise HTTPException(503, str(error)) from error
-        transactions.labels("send", "success", request.wallet_id).inc()
-        log.info("withdrawal_broadcast", wallet_id=request.wallet_id, amount_sat=request.amount_sat, txid=txid)
-        return {"txid": txid}
+            with operation.step("signing"):
+                withdrawal = await self._sign(withdrawal)
+            with operation.step("broadcast"):
+                return await self._broadcast(withdrawal, operation)
+        except (TransactionFailed, OperationFailed) as error:
+            if withdrawal.state is not State.SIGNED:  # a signed one is sent again at the next start
+                self.book.change(withdrawal.id, state=State.FAILED, reason=str(error))
+                operation.finish("error", error=error)
+            raise
 
-    @app.put("/failures")
-    async def fail(failure: Failure) -> Failure:
-        custody.failures[failure.part] = failure
-        log.warning("failure_ordered", part=failure.part.value, ratio=failure.ratio, delay_s=failure.delay_s)
-        return failure
+    async def _sign(self, withdrawal: Withdrawal) -> Withdrawal:
+        draft = await self._draft(withdrawal)
+        key_id = self._options.wallets[withdrawal.wallet_id]
+        signatures = [await asyncio.to_thread(self._sign_digest, key_id, digest) for digest in draft.digests]
+        signed = await self.node.complete(withdrawal.wallet_id, draft, signatures)
+        return self.book.change(withdrawal.id, state=State.SIGNED, signed=signed)
 
-    @app.delete("/failures", status_code=204)
-    async def recover() -> None:
-        custody.failures.clear()
-        log.info("failures_cleared")
+    async def _draft(self, withdrawal: Withdrawal) -> Draft:
+        try:
+            return await self.node.draft(
+                withdrawal.wallet_id, address=withdrawal.address, amount_sat=withdrawal.amount_sat
+            )
+        except NodeError as error:
+            raise TransactionFailed(str(error)) from error
 
-    return app
+    def _sign_digest(self, key_id: str, digest: bytes) -> bytes:
+        try:
+            with trace_hsm_operation("sign", key_id, self.signer.provider):
+                return self.signer.sign(key_id, digest)
+        except SignerError as error:
+            self._alerts.send_alert(AlertBuilders.hsm_operation_failed("sign", self.signer.provider, str(error)))
+            raise OperationFailed(str(error)) from error
+
+    async def _broadcast(self, withdrawal: Withdrawal, operation: CustodyOperation) -> Withdrawal:
+        data = BitcoinTransactionData(amount_sats=withdrawal.amount_sat)
+        async with trace_bitcoin_operation("send", withdrawal.wallet_id, data) as sending:
+            try:
+                txid = await self.node.broadcast(withdrawal.signed)
+            except NodeError as error:
+                raise TransactionFailed(str(error)) from error
+            sending.set_result(txid)
+        operation.set_transaction(txid)
+        log.info("withdrawal_broadcast", withdrawal_id=withdrawal.id, txid=txid)
+        return self.book.change(withdrawal.id, state=State.BROADCAST, txid=txid, context=operation.context)
