@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import math
 import time
 import uuid
 from collections.abc import Mapping
@@ -13,9 +12,9 @@ from typing import TypeVar
 
 from anyascope.clock import NS_PER_S
 from anyascope.model.alerts import AlertCategory, AlertSeverity
-from anyascope.sdk.alerting.texts import text_of, wanted_pairs, wanted_text
+from anyascope.sdk.alerting.texts import finite, is_a, text_of, wanted_pairs, wanted_text
 from anyascope.sdk.correlation import current_correlation_id
-from anyascope.sdk.guard import report_misuse
+from anyascope.sdk.guard import as_text, report_misuse
 from anyascope.semconv.alerts import CATEGORY_DEFAULT, SEVERITY_DEFAULT
 
 M = TypeVar("M", bound=Enum)
@@ -131,27 +130,27 @@ def _pairs(value: object, name: str) -> dict[str, str]:
 
 
 def _pair(key: object, value: object, kind: str) -> dict[str, str]:
-    if not isinstance(key, str) or not key:
+    name = as_text(key)
+    if not name:
         report_misuse(f"a {kind}'s name must be a text that is not empty, got {type(key).__name__}")
         return {}
-    return {text_of(key, chars_max=VALUE_CHARS_MAX): text_of(value, chars_max=VALUE_CHARS_MAX)}
+    return {text_of(name, chars_max=VALUE_CHARS_MAX): text_of(value, chars_max=VALUE_CHARS_MAX)}
 
 
 def _member(value: object, kind: type[M], default: M, *, name: str) -> M:
-    if isinstance(value, kind):
+    if is_a(value, kind):
         return value
     try:
-        return kind(value.strip().lower() if isinstance(value, str) else value)
-    except (ValueError, TypeError):
+        return kind((as_text(value) or "").strip().lower())
+    except ValueError:
         known = ", ".join(str(member.value) for member in kind)
         report_misuse(f"{name} must be one of {known}, got {text_of(value, chars_max=100)!r}")
         return default
 
 
 def _unix_seconds(value: object) -> int:
-    if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
-        seconds = int(value)
-        if 0 <= seconds <= TIMESTAMP_MAX:
-            return seconds
+    seconds = finite(value, default=-1.0)
+    if 0 <= seconds <= TIMESTAMP_MAX:
+        return int(seconds)
     report_misuse(f"timestamp must be Unix seconds, got {text_of(value, chars_max=100)!r}")
     return int(time.time())

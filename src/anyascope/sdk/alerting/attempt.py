@@ -14,6 +14,7 @@ from anyascope.sdk.alerting.alert import Alert
 from anyascope.sdk.alerting.channel import NotificationChannel, SendError, turn
 from anyascope.sdk.alerting.status import SendOutcome
 from anyascope.sdk.alerting.texts import finite, text_of
+from anyascope.sdk.guard import as_text
 from anyascope.sdk.redaction import redact_text
 from anyascope.wire.notices.answers import DETAIL_CHARS_MAX, shown
 
@@ -54,7 +55,7 @@ def name_of(channel: object) -> str:
         name = name() if callable(name) else name
     except Exception:  # noqa: BLE001  # somebody's channel
         return ""
-    return text_of(name, chars_max=NAME_CHARS_MAX) if isinstance(name, str) else ""
+    return text_of(as_text(name) or "", chars_max=NAME_CHARS_MAX)
 
 
 def supports(channel: NotificationChannel, severity: AlertSeverity) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from anyascope.model.alerts import AlertCategory, AlertSeverity
 from anyascope.sdk.alerting.alert import Alert
 from anyascope.sdk.alerting.texts import text_of
-from anyascope.sdk.guard import report_misuse
+from anyascope.sdk.guard import as_number, report_misuse
 
 _CHARS_MAX = 1_024  # of an argument, as of a label
 
@@ -74,10 +74,11 @@ def _text(value: object) -> str:
 
 def _fixed(value: object, name: str, *, scale: int = 1) -> str:
     """The number with two decimals; what is no number stands as it is."""
-    if isinstance(value, int | float):
+    number = as_number(value)
+    if number is not None:
         try:
-            return f"{value * scale:.2f}"
+            return f"{number * scale:.2f}"
         except (OverflowError, ValueError):
-            pass  # an integer too large for two decimals
+            return _text(value)  # an integer too large for two decimals
     report_misuse(f"{name} must be a number, got {type(value).__name__}")
     return _text(value)

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from random import Random
-from typing import cast
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 from prometheus_client import CollectorRegistry
@@ -23,17 +23,18 @@ from anyascope.sdk.alerting.forward import Forwarder, addresses
 from anyascope.sdk.alerting.policy import EscalationPolicy
 from anyascope.sdk.alerting.runner import Runner
 from anyascope.sdk.alerting.status import AlertStatus
-from anyascope.sdk.alerting.texts import finite, text_of
+from anyascope.sdk.alerting.texts import finite, is_a, items_of, text_of, wanted_text
 from anyascope.sdk.correlation import current_correlation_id
 from anyascope.sdk.delivery.http import HttpSender
 from anyascope.sdk.delivery.process import enrol, exit_remaining_s
 from anyascope.sdk.delivery.target import Format, Target
-from anyascope.sdk.guard import guarded, report_misuse, tell_once
+from anyascope.sdk.guard import as_text, guarded, report_misuse, tell_once
 from anyascope.sdk.metrics import trace_exemplar
 from anyascope.sdk.redaction import redact_text, redact_value
 
 TARGETS_MAX = 10  # Alertmanagers of one cluster; people run two or three
 CHANNELS_MAX = 50
+POLICIES_MAX = 200
 BY_CHARS_MAX = 200  # who answered
 FLUSH_WITHIN_S = 5.0
 FLUSH_WITHIN_S_MAX = 3_600.0
@@ -76,7 +77,7 @@ class AlertManager:
         clock: Clock | None = None,
         is_driven: bool = False,
     ) -> None:
-        chosen = SystemClock() if clock is None else clock
+        chosen = _clock(clock) or SystemClock()
         random = Random()  # noqa: S311  # spreads retries, guards nothing
         self._desk = Desk(
             clock=chosen,
@@ -86,9 +87,9 @@ class AlertManager:
             random=random,
         )
         self._runner = Runner(self._desk, clock=chosen, is_driven=is_driven is True)
-        for channel in _items(channels, "channels"):
+        for channel in items_of(channels, name="channels", most=CHANNELS_MAX):
             self.add_channel(cast("NotificationChannel", channel))
-        for policy in _items(policies, "policies"):
+        for policy in items_of(policies, name="policies", most=POLICIES_MAX):
             self.add_policy(cast("EscalationPolicy", policy))
         enrol(self)
         if state_file is not None:
@@ -118,8 +119,10 @@ class AlertManager:
         if not _is_alert(alert, "send_alert"):
             return ""
         clean = redacted(alert)
-        identity = self._desk.take(clean, exemplar=trace_exemplar())
-        self._runner.nudge()
+        try:
+            identity = self._desk.take(clean, exemplar=trace_exemplar())
+        finally:
+            self._runner.nudge()
         if not self._desk.knows_policy(clean.escalation_policy):
             report_misuse(f"there is no escalation policy {clean.escalation_policy!r}: see add_policy")
         return identity
@@ -135,7 +138,7 @@ class AlertManager:
         Returns:
             Whether it was held and nobody had answered yet.
         """
-        done = _is_known(alert, "acknowledge") and self._desk.acknowledge(alert, _one_line(by))
+        done = self._desk.acknowledge(_wanted(alert, "acknowledge"), _one_line(by))
         self._runner.nudge()
         return done
 
@@ -146,14 +149,14 @@ class AlertManager:
         Returns:
             Whether it was held and not over yet.
         """
-        done = _is_known(alert, "resolve") and self._desk.resolve(alert)
+        done = self._desk.resolve(_wanted(alert, "resolve"))
         self._runner.nudge()
         return done
 
     @guarded(None)
     def status(self, alert: str | Alert) -> AlertStatus | None:
         """Where an alert stands; None where it is not held, or no longer."""
-        return self._desk.status(alert) if _is_known(alert, "status") else None
+        return self._desk.status(_wanted(alert, "status"))
 
     @guarded(())
     def statuses(self) -> tuple[AlertStatus, ...]:
@@ -189,7 +192,7 @@ class AlertManager:
         self._desk.add_channel(name, cast("NotificationChannel", channel))
 
     def _add_policy(self, policy: object) -> None:
-        if not isinstance(policy, EscalationPolicy) or not policy.name:
+        if not is_a(policy, EscalationPolicy) or not policy.name:
             report_misuse(f"a policy must be an EscalationPolicy with a name, got {type(policy).__name__}")
             return
         self._desk.add_policy(policy)
@@ -229,54 +232,58 @@ def _clean(texts: Mapping[str, str]) -> dict[str, str]:
 
 
 def _is_alert(value: object, where: str) -> bool:
-    if isinstance(value, Alert):
+    if is_a(value, Alert):
         return True
     report_misuse(f"{where} wants an Alert, got {type(value).__name__}")
     return False
 
 
-def _is_known(value: object, where: str) -> bool:
-    if isinstance(value, str | Alert):
-        return True
-    report_misuse(f"{where} wants an alert or its id, got {type(value).__name__}")
-    return False
+def _wanted(value: object, where: str) -> str | Alert:
+    """An alert or its id; an id that nothing has, where it is neither."""
+    if is_a(value, Alert):
+        return value
+    identity = as_text(value)
+    if identity is None:
+        report_misuse(f"{where} wants an alert or its id, got {type(value).__name__}")
+    return identity or ""
 
 
 def _one_line(value: object) -> str:
-    if not isinstance(value, str):
-        report_misuse(f"by must be a text, got {type(value).__name__}")
-    return redact_text(" ".join(text_of(value, chars_max=BY_CHARS_MAX).split()))
-
-
-@guarded(())
-def _items(value: object, name: str) -> tuple[object, ...]:
-    try:
-        return tuple(value)[:CHANNELS_MAX]  # type: ignore[arg-type]  # whatever the host passed
-    except TypeError:
-        report_misuse(f"{name} must be several, got {type(value).__name__}")
-        return ()
+    return redact_text(" ".join(wanted_text(value, name="by", chars_max=BY_CHARS_MAX).split()))
 
 
 @guarded(None)
-def _path(value: object) -> Path | None:
+def _clock(value: object) -> Clock | None:
     if value is None:
         return None
-    if isinstance(value, str | os.PathLike) and value:
-        return Path(value)
+    if all(callable(getattr(value, name, None)) for name in ("now_ns", "monotonic_ns")):
+        return cast("Clock", value)
+    report_misuse(f"clock must be a Clock, got {type(value).__name__}")
+    return None
+
+
+@guarded(None)
+def _path(value: Any) -> Path | None:
+    if value is None:
+        return None
+    text = as_text(os.fspath(value) if issubclass(type(value), os.PathLike) else value)
+    if text:
+        return Path(text)
     report_misuse(f"state_file must be a path, got {type(value).__name__}")
     return None
 
 
 @guarded(())
 def _forwarders(urls: object, *, token: object, generator_url: object, random: Random) -> tuple[Forwarder, ...]:
-    given = [urls] if isinstance(urls, str) else _items(urls, "forward_to")
-    sound = [url for url in given if isinstance(url, str) and _is_address(url)]
+    one = as_text(urls)
+    given = items_of(urls, name="forward_to", most=TARGETS_MAX) if one is None else [one]
+    sound = [url for url in map(as_text, given) if url is not None and _is_address(url)]
     if len(sound) < len(given):
         report_misuse("forward_to must be addresses such as http://127.0.0.1:9470; the others are left out")
-    secret = token if isinstance(token, str) and token else os.environ.get("ANYASCOPE_TOKEN", "")
+    secret = as_text(token) or os.environ.get("ANYASCOPE_TOKEN", "")
     headers = {"authorization": f"Bearer {secret}"} if secret else {}
-    link = text_of(generator_url, chars_max=1_024) if isinstance(generator_url, str) else ""
-    targets = [Target(url, headers=headers, format=Format.JSON) for url in addresses(sound[:TARGETS_MAX])]
+    link = text_of(as_text(generator_url) or "", chars_max=1_024)
+    targets = [Target(url, headers=headers, format=Format.JSON) for url in addresses(sound)]
     return tuple(Forwarder(target.far_end, HttpSender(target), generator_url=link, random=random) for target in targets)
 
 

@@ -10,8 +10,8 @@ from types import MappingProxyType
 from typing import Final
 
 from anyascope.clock import NS_PER_S
-from anyascope.sdk.alerting.texts import text_of, wanted_text
-from anyascope.sdk.guard import report_misuse
+from anyascope.sdk.alerting.texts import is_a, items_of, text_of, wanted_text
+from anyascope.sdk.guard import as_number, as_text, report_misuse
 
 NAME_CHARS_MAX = 200
 LEVELS_MAX = 20  # of a policy; people know theirs by heart
@@ -78,10 +78,11 @@ def nanoseconds(duration: timedelta) -> int:
 def _duration(value: object, *, name: str, least: timedelta) -> timedelta | None:
     """The duration within its bounds; None, with a word on it, where it is none."""
     try:
-        if isinstance(value, timedelta):
+        number = as_number(value)
+        if is_a(value, timedelta):
             found = value
-        elif isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
-            found = timedelta(seconds=value)
+        elif number is not None and math.isfinite(number):
+            found = timedelta(seconds=number)
         else:
             report_misuse(f"{name} must be a timedelta or seconds, got {text_of(value, chars_max=100)!r}")
             return None
@@ -94,31 +95,14 @@ def _duration(value: object, *, name: str, least: timedelta) -> timedelta | None
 
 
 def _channels(value: object) -> tuple[str, ...]:
-    names = (value,) if isinstance(value, str) else value
-    found = [name for name in _items(names, "channels") if isinstance(name, str) and name]
-    if len(found) > CHANNELS_MAX:
-        report_misuse(f"a level has more than {CHANNELS_MAX} channels, the first ones are kept")
-    return tuple(dict.fromkeys(text_of(name, chars_max=NAME_CHARS_MAX) for name in found[:CHANNELS_MAX]))
+    names = items_of(value, name="channels", most=CHANNELS_MAX) if as_text(value) is None else [value]
+    found = (text_of(name, chars_max=NAME_CHARS_MAX) for name in map(as_text, names) if name)
+    return tuple(dict.fromkeys(found))
 
 
 def _levels(value: object) -> tuple[EscalationLevel, ...]:
-    found = [level for level in _items(value, "levels") if isinstance(level, EscalationLevel)]
-    if len(found) > LEVELS_MAX:
-        report_misuse(f"a policy has more than {LEVELS_MAX} levels, the first ones are kept")
-    return tuple(found[:LEVELS_MAX])
-
-
-def _items(value: object, name: str) -> list[object]:
-    """What is in it; what else than an iterable of a bounded length it is, is told as misuse."""
-    found: list[object] = []
-    try:
-        for item in value:  # type: ignore[attr-defined]  # whatever the host passed
-            found.append(item)
-            if len(found) > max(LEVELS_MAX, CHANNELS_MAX):
-                break
-    except Exception as error:  # noqa: BLE001  # no iterable, or one that breaks
-        report_misuse(f"{name} cannot be read: {text_of(error, chars_max=200)}")
-    return found
+    found = items_of(value, name="levels", most=LEVELS_MAX)
+    return tuple(level for level in found if is_a(level, EscalationLevel))
 
 
 DEFAULT_POLICIES: Final[Mapping[str, EscalationPolicy]] = MappingProxyType(

@@ -95,7 +95,7 @@ def test_severity_and_category_may_be_their_values():
         ({"timestamp": -1}, "timestamp must be Unix seconds"),
         ({"escalation_policy": None}, "escalation_policy must be a text"),
         ({"id": b"x"}, "id must be a text"),
-        ({"labels": {str(n): "" for n in range(65)}}, "labels has 65 entries"),
+        ({"labels": {str(n): "" for n in range(65)}}, "labels has more than 64 entries"),
     ],
 )
 def test_odd_arguments_make_an_alert_all_the_same(caplog, odd, what):
@@ -119,7 +119,7 @@ def test_texts_are_bounded_and_can_be_written():
     alert = Alert("x" * 1_000_000, "y" * 1_000_000, AlertSeverity.LOW, AlertCategory.DATA, "\ud800")
     assert (len(alert.title), len(alert.description)) == (300, 10_000)
     assert alert.source_component == "?"
-    assert alert.with_label("a", Unprintable()).labels == {"a": "(unprintable)"}
+    assert alert.with_label("a", Unprintable()).labels == {"a": "(Unprintable that cannot be printed)"}
 
 
 def test_what_is_measured_makes_no_other_alert():

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 
 from anyascope.model.alerts import AlertSeverity
 from anyascope.sdk.alerting.channels.http import TIMEOUT_S
-from anyascope.sdk.alerting.texts import text_of, wanted_text
-from anyascope.sdk.guard import report_misuse
+from anyascope.sdk.alerting.texts import finite, is_a, items_of, text_of, wanted_text
+from anyascope.sdk.guard import as_text, report_misuse
 
 TEXT_CHARS_MAX = 4_096  # of an address, a name or a token; the longest in use have some hundred
 TIMEOUT_S_MAX = 30.0  # an attempt that takes longer holds up the channel's other alerts
@@ -29,7 +28,7 @@ class Channel:
 
     def supports_severity(self, severity: AlertSeverity) -> bool:
         """Whether alerts of this severity are told here."""
-        return severity in self._severities
+        return is_a(severity, AlertSeverity) and severity in self._severities
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self._name!r}>"  # never its address, which may be a token
@@ -42,29 +41,22 @@ def given(value: object, name: str) -> str:
 
 def given_list(value: object, name: str, *, most: int) -> list[str]:
     """One text, or several, as a list without repeats."""
-    if isinstance(value, str):
-        return [given(value, name)] if value.strip() else []
-    try:
-        found = [given(item, name) for item in list(value)]  # type: ignore[call-overload]  # whatever the host passed
-    except TypeError:
-        report_misuse(f"{name} must be a text or several, got {type(value).__name__}")
-        return []
-    if len(found) > most:
-        report_misuse(f"{name} has {len(found)} entries, the first {most} are kept")
-    return list(dict.fromkeys(filter(None, found[:most])))
+    items = items_of(value, name=name, most=most) if as_text(value) is None else (value,)
+    return list(dict.fromkeys(filter(None, (given(item, name) for item in items))))
 
 
 def _severities(value: object) -> frozenset[AlertSeverity]:
-    try:
-        found = frozenset(AlertSeverity(item) for item in value)  # type: ignore[attr-defined]  # as above
-    except (TypeError, ValueError):
-        report_misuse(f"severities must be several of AlertSeverity, got {text_of(value, chars_max=100)}")
-        return EVERY_SEVERITY
-    return found
+    found = items_of(value, name="severities", most=len(EVERY_SEVERITY))
+    named = [item if is_a(item, AlertSeverity) else as_text(item) for item in found]
+    known = frozenset(severity for severity in AlertSeverity if severity in named or severity.value in named)
+    if len(known) < len(found):
+        report_misuse(f"severities must be several of AlertSeverity, got {text_of(found, chars_max=100)}")
+    return known or EVERY_SEVERITY
 
 
 def _timeout_s(value: object) -> float:
-    if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value) and value > 0:
-        return min(float(value), TIMEOUT_S_MAX)
+    seconds = finite(value, default=0.0)
+    if seconds > 0:
+        return min(seconds, TIMEOUT_S_MAX)
     report_misuse(f"timeout_s must be above 0, got {text_of(value, chars_max=100)}")
     return TIMEOUT_S

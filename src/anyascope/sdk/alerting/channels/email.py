@@ -19,7 +19,7 @@ from anyascope.sdk.alerting.channels.base import EVERY_SEVERITY, Channel, given,
 from anyascope.sdk.alerting.channels.http import TIMEOUT_S
 from anyascope.sdk.alerting.notice import FIRST_TURN, notification_of
 from anyascope.sdk.alerting.texts import text_of
-from anyascope.sdk.guard import report_misuse
+from anyascope.sdk.guard import as_number, as_text, report_misuse
 from anyascope.wire.hosts import is_loopback
 from anyascope.wire.notices.answers import shown
 
@@ -255,14 +255,16 @@ def _is_final(error: smtplib.SMTPResponseException) -> bool:
 
 
 def _known_security(value: object) -> str:
-    if isinstance(value, str) and value in DEFAULT_PORTS:
-        return value
+    text = as_text(value)
+    if text in DEFAULT_PORTS:
+        return text
     report_misuse(f"security must be one of {', '.join(DEFAULT_PORTS)}, got {type(value).__name__}")
     return "starttls"
 
 
 def _known_port(value: object) -> int:
-    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= PORT_MAX:
-        return value
+    number = as_number(value)
+    if isinstance(number, int) and 0 <= number <= PORT_MAX:
+        return number
     report_misuse(f"port must be 0 to {PORT_MAX}, got {text_of(value, chars_max=100)}")
     return 0

@@ -16,7 +16,9 @@ from anyascope.sdk.alerting.alert import Alert
 from anyascope.sdk.alerting.channel import Parts, SendError, send_id
 from anyascope.sdk.alerting.channels.base import Channel, given, given_list
 from anyascope.sdk.alerting.channels.http import TIMEOUT_S, post
-from anyascope.sdk.guard import report_misuse
+from anyascope.sdk.alerting.texts import text_of
+from anyascope.sdk.guard import as_text, quoted, report_misuse
+from anyascope.wire.notices.answers import DETAIL_CHARS_MAX
 
 NUMBERS_MAX = 10  # of one channel; they are called one after another
 SPOKEN_CHARS_MAX = 500  # half a minute of speech
@@ -106,6 +108,8 @@ class PhoneChannel(Channel):
                 faults.append(error)
                 if error.is_final:
                     self._parts.through(send, number)
+            except Exception as error:  # noqa: BLE001  # somebody's gateway; the next attempt may go better
+                faults.append(SendError(f"{type(error).__name__}: {text_of(error, chars_max=DETAIL_CHARS_MAX)}"))
             else:
                 self._parts.through(send, number)
         waiting = [fault for fault in faults if not fault.is_final]
@@ -126,9 +130,10 @@ class TwilioGateway:
         self._sid = given(account_sid, "account_sid")
         self._token = given(auth_token, "auth_token")
         self._sender = given(sender, "sender")
-        if mode not in ("call", "sms"):
-            report_misuse(f"mode must be call or sms, got {mode!r:.100}")
-        self._is_call = mode != "sms"
+        chosen = as_text(mode)
+        if chosen not in ("call", "sms"):
+            report_misuse(f"mode must be call or sms, got {quoted(mode)}")
+        self._is_call = chosen != "sms"
         self._url = given(url, "url").rstrip("/")
 
     def reach(self, number: str, alert: Alert, *, timeout_s: float) -> None:
