@@ -120,10 +120,11 @@ class Courier:
         self._lanes = [other for other in self._lanes if other is not lane]
         self._bell.ring()
 
-    def nudge(self) -> None:
-        """Something waits; never waits itself."""
+    def nudge(self, lane: Lane | None = None) -> None:
+        """Something waits, in this lane; never waits itself. While the lane must rest its thread is left asleep."""
         self._thread.ensure()
-        self._bell.ring()
+        if lane is None or max(self._outage.not_before_s, lane.patience.not_before_s) <= self._now_s():
+            self._bell.ring()
 
     def flush(self, within_s: float = FLUSH_WITHIN_S) -> bool:
         """Whether everything was sent within `within_s`; our own back-offs are cut short once."""

@@ -60,7 +60,7 @@ class Door:
             self._tally.dropped(self.signal, Reason.SHUTDOWN if self._is_closed else Reason.TOO_LARGE, items)
             return False
         self._lane.backlog.put(Body(body, items))
-        self._courier.nudge()
+        self._courier.nudge(self._lane)
         return True
 
     @guarded(False)

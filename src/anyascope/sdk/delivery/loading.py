@@ -12,14 +12,6 @@ import importlib
 from anyascope.sdk.guard import tell_once
 
 SENDING = ("encodings.idna", "stringprep", "anyascope.redact.text")
-SPANS = (
-    "opentelemetry.exporter.otlp.proto.common.trace_encoder",
-    "opentelemetry.proto.collector.trace.v1.trace_service_pb2",
-)
-LOGS = (
-    "opentelemetry.exporter.otlp.proto.common._log_encoder",
-    "opentelemetry.proto.collector.trace.v1.trace_service_pb2",
-)
 
 
 def preload(*modules: str) -> None:

@@ -16,7 +16,6 @@ from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
 from anyascope.sdk.delivery.backlog import BODY_BYTES_MAX
 from anyascope.sdk.delivery.doors import Door, tally, watch
-from anyascope.sdk.delivery.loading import LOGS, SPANS, preload
 from anyascope.sdk.delivery.queue import FLUSH_WITHIN_S, BatchQueue
 from anyascope.sdk.delivery.tally import Reason
 from anyascope.sdk.guard import guarded, tell_once
@@ -63,28 +62,17 @@ def door_span_exporter(door: Door, encode: Callable[[Sequence[ReadableSpan]], by
         encode: spans to a body; OTLP by default.
     """
     if encode is None:
-        preload(*SPANS)
-    return _DoorSpans(door, encode or encode_otlp_spans)
+        from anyascope.sdk.delivery.encoding import encode_otlp_spans  # noqa: PLC0415  # protobuf is heavy
+
+        encode = encode_otlp_spans
+    return _DoorSpans(door, encode)
 
 
 def door_log_exporter(door: Door, audit: Door | None = None) -> LogRecordExporter:
     """Encodes records as OTLP and puts them through a door; those of `AUDIT_SCOPES` through `audit`, where one is given."""
-    preload(*LOGS)
-    return _DoorLogs(door, audit or door)
+    from anyascope.sdk.delivery.encoding import encode_otlp_logs  # noqa: PLC0415  # protobuf is heavy
 
-
-def encode_otlp_spans(spans: Sequence[ReadableSpan]) -> bytes:
-    """An OTLP request of these spans."""
-    from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans  # noqa: PLC0415  # protobuf is heavy
-
-    return bytes(encode_spans(spans).SerializePartialToString())
-
-
-def encode_otlp_logs(records: Sequence[ReadableLogRecord]) -> bytes:
-    """An OTLP request of these records."""
-    from opentelemetry.exporter.otlp.proto.common._log_encoder import encode_logs  # noqa: PLC0415  # protobuf is heavy; its one home
-
-    return bytes(encode_logs(records).SerializePartialToString())
+    return _DoorLogs(door, audit or door, encode_otlp_logs)
 
 
 def is_audit(record: ReadableLogRecord | ReadWriteLogRecord) -> bool:
@@ -196,9 +184,10 @@ class _DoorSpans(SpanExporter):
 
 
 class _DoorLogs(LogRecordExporter):
-    def __init__(self, door: Door, audit: Door) -> None:
+    def __init__(self, door: Door, audit: Door, encode: Callable[[Sequence[ReadableLogRecord]], bytes]) -> None:
         self._door = door
         self._audit_door = audit
+        self._encode = encode
 
     @property
     def is_durable(self) -> bool:
@@ -207,8 +196,8 @@ class _DoorLogs(LogRecordExporter):
     def export(self, batch: Sequence[ReadableLogRecord]) -> LogRecordExportResult:
         trail = [record for record in batch if is_audit(record)]
         rest = [record for record in batch if not is_audit(record)] if trail else batch
-        _put(self._audit_door, trail, encode_otlp_logs)
-        _put(self._door, rest, encode_otlp_logs)
+        _put(self._audit_door, trail, self._encode)
+        _put(self._door, rest, self._encode)
         return LogRecordExportResult.SUCCESS
 
     def shutdown(self) -> None:

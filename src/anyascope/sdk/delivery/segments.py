@@ -6,6 +6,7 @@ import contextlib
 import os
 import struct
 import threading
+import time
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -14,6 +15,9 @@ from pathlib import Path
 from anyascope.sdk.delivery.frames import Frame, read_frame
 
 SEGMENT_BYTES = 1024 * 1024  # what is dropped at once when the spool is full, and read at once when it is sent
+LOOK_EVERY_S = (
+    0.5  # how soon it is noticed that somebody deleted the file; what was written meanwhile is lost, and counted
+)
 FILE_MODE = 0o600  # telemetry is the service's own business, also after redaction
 DIRECTORY_MODE = 0o700
 
@@ -53,6 +57,7 @@ class SegmentLog:
         self._cursor_fd = -1
         self._number, self._offset = 0, 0  # the cursor: everything before it was sent
         self._newest = 0
+        self._look_at_s = 0.0
         self._read: tuple[int, int, bytes] = (-1, 0, b"")  # segment, offset of the first byte, bytes
         self._taken: list[tuple[int, Frame]] = []
         if is_own:
@@ -161,7 +166,7 @@ class SegmentLog:
         """The segment that grows; a new one where there is none, it is full, or somebody deleted it."""
         segment = self._segments.get(self._newest)
         if self._fd >= 0:
-            is_there = os.fstat(self._fd).st_nlink > 0
+            is_there = self._is_there()
             if is_there and segment is not None and segment.size < SEGMENT_BYTES:
                 return segment
             self.close() if not is_there else self._seal()
@@ -172,6 +177,14 @@ class SegmentLog:
             self._newest += 1
             segment = self._segments[self._newest] = Segment(self._newest)
         return segment
+
+    def _is_there(self) -> bool:
+        """Whether the file that grows has still a name; looked at now and then, since each append would pay for it."""
+        now_s = time.monotonic()
+        if now_s < self._look_at_s:
+            return True
+        self._look_at_s = now_s + LOOK_EVERY_S
+        return os.fstat(self._fd).st_nlink > 0
 
     def _seal(self) -> None:
         if self._fd >= 0:

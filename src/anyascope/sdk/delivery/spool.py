@@ -267,6 +267,7 @@ class SpoolBacklog:
         self._spool = spool
         self._memory = MemoryBacklog(signal=signal, tally=spool.tally)
         self._own: SegmentLog | None = None
+        self._own_home: Path | None = None
         self._adopted: list[tuple[Home, SegmentLog]] = []
         self.after_fork()
 
@@ -387,10 +388,11 @@ class SpoolBacklog:
 
     def _log(self, home: Path) -> SegmentLog:
         with self._opening:
-            if self._own is None or self._own.directory.parent != home:
+            if self._own is None or self._own_home is not home:
                 if self._own is not None:
                     self._lost(self._own.forget())
                 self._own = SegmentLog(home / self.name, is_own=True, lost=self._lost)
+                self._own_home = home
             return self._own
 
     def _lost(self, items: int) -> None:

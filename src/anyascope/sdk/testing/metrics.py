@@ -13,7 +13,7 @@ from anyascope.sdk.testing.records import CapturedSample
 _OF_THE_PROCESS = ("python_", "process_")
 _GROWING = frozenset(("counter", "histogram", "summary"))
 
-Place = tuple[str, tuple[tuple[str, str], ...]]  # name and labels of a sample
+Place = tuple[int, str, tuple[tuple[str, str], ...]]  # which registry, name and labels of a sample
 
 
 class CapturedMetrics:
@@ -44,21 +44,25 @@ class CapturedMetrics:
         if self._frozen is not None:
             return self._frozen
         judged = []
-        for (name, labels), value, is_growing in self._read():
-            before = self._before.get((name, labels))
+        for place, value, is_growing in self._read():
+            before = self._before.get(place)
             is_changed = value != before if before is not None else not is_growing or value > 0
-            judged.append(
-                (CapturedSample(name, dict(labels), value - (before or 0.0) if is_growing else value), is_changed)
-            )
+            _, name, labels = place
+            shown = value - (before or 0.0) if is_growing else value
+            judged.append((CapturedSample(name, dict(labels), shown), is_changed))
         return judged
 
     def _read(self) -> Iterator[tuple[Place, float, bool]]:
-        for registry in self._registries:
-            for family in registry.collect():
+        """Each registry's samples; a family that an earlier one has too is that one's."""
+        known: set[str] = set()
+        for number, registry in enumerate(self._registries):
+            families = [family for family in registry.collect() if family.name not in known]
+            known.update(family.name for family in families)
+            for family in families:
                 for sample in family.samples:
                     if not sample.name.endswith("_created"):
                         labels = tuple(sorted(sample.labels.items()))
-                        yield (sample.name, labels), sample.value, family.type in _GROWING
+                        yield (number, sample.name, labels), sample.value, family.type in _GROWING
 
 
 @contextmanager
