@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 # Special methods are looked up on the class: a proxy's class gets those that the real one has, and no others.
@@ -73,6 +74,16 @@ class Proxy:
     def __hash__(self) -> int:
         return hash(self._anya_real)
 
+    def __copy__(self) -> Any:
+        return proxy_of(_kind_of(self), copy.copy(self._anya_real), self._anya_seen)
+
+    def __deepcopy__(self, known: dict[int, Any]) -> Any:
+        return proxy_of(_kind_of(self), copy.deepcopy(self._anya_real, known), self._anya_seen)
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        # What is sent to another process is the real object: that process has its own telemetry.
+        return self._anya_real.__reduce_ex__(protocol)
+
     @property
     def __class__(self) -> type:
         return type(self._anya_real)
@@ -101,6 +112,11 @@ def unwrapped(value: Any) -> Any:
     if type(value) is dict and any(is_proxy(item) for item in value.values()):
         return {name: unwrapped(item) for name, item in value.items()}
     return value
+
+
+def _kind_of(proxy: Proxy) -> type[Proxy]:
+    """The kind that a proxy's own class was made from."""
+    return type(proxy).__mro__[1]
 
 
 def _class_for(kind: type[Proxy], real: type) -> type:
@@ -152,6 +168,3 @@ def _call(self: Any, *args: Any, **kwargs: Any) -> Any:
 def is_asynchronous(function: Callable[..., Any]) -> bool:
     """Whether calling it gives a coroutine."""
     return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(getattr(function, "__call__", None))  # noqa: B004  # an object with an asynchronous call
-
-
-Seen = Mapping[str, Any]
