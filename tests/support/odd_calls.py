@@ -25,6 +25,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from anyascope.clock import SystemClock
 from anyascope.sdk.guard import MisuseError, strict
 from support.odd_values import OddError, odd_values, random_values
 
@@ -148,7 +149,7 @@ class Walk:
             said = ", ".join(f"{one.name}={label}" for one, (label, _) in zip(parameters, drawn, strict=True))
             self.call(where, function, parameters, arguments, said)
 
-    def call(
+    def call(  # noqa: PLR0917  # called in two places beside this one
         self,
         where: str,
         function: Callable[..., Any],
@@ -328,6 +329,7 @@ SOUND_BY_TYPE: dict[str, Callable[[], Any]] = {
     "Target": _target,
     "Alert": _alert,
     "LogRecord": lambda: logging.makeLogRecord({"name": "odd", "msg": "x"}),
+    "Clock": SystemClock,
     "Executor": lambda: None,
     "Callable": lambda: lambda *_args, **_kwargs: None,
     "Mapping": dict,
@@ -359,16 +361,18 @@ def shown(error: BaseException) -> str:
         return "(unprintable)"
 
 
+def tell(report: dict[str, Any]) -> None:
+    """The report to whoever started this process."""
+    sys.__stdout__.write(f"{json.dumps(report)}\n")
+    sys.__stdout__.flush()
+
+
 @contextlib.contextmanager
 def watched(what: str) -> Iterator[None]:
     """Say which call stands still, and end the process: nobody else can."""
 
     def give_up() -> None:
-        print(
-            json.dumps({"calls": 0, "failures": [f"{what} stands still"], "not_made": []}),
-            file=sys.__stdout__,
-            flush=True,
-        )
+        tell({"calls": 0, "failures": [f"{what} stands still"], "not_made": []})
         os._exit(0)
 
     timer = threading.Timer(STALL_S, give_up)
@@ -389,7 +393,7 @@ def main() -> None:
     with strict() if is_strict else contextlib.nullcontext(), contextlib.redirect_stdout(io.StringIO()):
         walk.try_module()
     report = {"calls": walk.calls, "failures": walk.failures, "not_made": sorted(set(walk.not_made))}
-    print(json.dumps(report, ensure_ascii=True), flush=True)
+    tell(report)
     os._exit(0)  # threads of what was set up with odd values must not hold the test up
 
 

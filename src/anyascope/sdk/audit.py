@@ -44,10 +44,13 @@ def audit_event(
         **fields: more, of any type; secrets are removed from all of them.
     """
     known_phase = phase if type(phase) is str and phase in PHASES else "event"
+    given: object = correlation_id
+    is_given = given is not None and (type(given) is not str or given != "")
+    joined = given if is_given else current_correlation_id() or None
     told = {
         name: identifier(value, name)
         for name, value in (
-            (CORRELATION_FIELD, correlation_id or current_correlation_id() or None),
+            (CORRELATION_FIELD, joined),
             ("audit.actor", actor),
             ("audit.resource", resource),
             ("audit.outcome", outcome),

@@ -49,16 +49,17 @@ def printed(value: object) -> str:
 
 
 def identifier(value: object, what: str) -> str:
-    """A name that the caller gave: operation type, wallet, key, provider.
+    """A name that the caller gave, in one line: operation type, wallet, key, provider.
 
     Texts, numbers, UUIDs, members of an enumeration, and bytes as hex digits (a PKCS#11 `CKA_ID`). Anything else, and nothing
-    at all, is misuse: its text stands in its place, or `unknown`.
+    at all, is misuse: `unknown` stands in its place.
     """
     text = value if type(value) is str else _named(value, what)
     if not text:
         report_misuse(f"{what} must be a text, got an empty one")
         return UNKNOWN
-    return bounded(text, IDENTIFIER_CHARS_MAX)
+    safe = bounded(text, IDENTIFIER_CHARS_MAX)
+    return safe if safe.isprintable() else "".join(sign if sign.isprintable() else " " for sign in safe)
 
 
 def _named(value: object, what: str) -> str:
@@ -68,7 +69,7 @@ def _named(value: object, what: str) -> str:
         text = None
     if text is None:
         report_misuse(f"{what} must be a text, got {quoted(value)}")
-        return UNKNOWN if value is None else printed(value)
+        return UNKNOWN
     return text
 
 

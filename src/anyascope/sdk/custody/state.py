@@ -22,7 +22,8 @@ HEIGHT_MAX = 100_000_000
 NS_PER_MS = 1_000_000
 _MS_MAX = 253_402_300_800_000  # the year 10000
 _VERSION = "anya1"
-_SAFE = "!$&'()*+,-./:<=>?@[]^_`{|}~"  # printable, and no separator of ours
+_SAFE = "+,-./:=@_~"  # beside letters and digits: what no database, header, shell or JSON text has to escape
+_SAFE_IN_PAIR = _SAFE.replace(":", "")
 _TRACEPARENT = re.compile(r"00-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})")
 _WORD = re.compile(r"[a-z0-9][a-z0-9_.-]{0,31}")
 _HEX = re.compile(r"[0-9a-fA-F]{1,64}")
@@ -104,7 +105,7 @@ def _welcome(state: State) -> Iterator[str]:
         if text:
             yield f"{key}={_encoded(text)}"
     for name, value in state.baggage.items():
-        yield f"B={_encoded(name)}:{_encoded(value, safe=_SAFE.replace(':', ''))}"
+        yield f"B={_encoded(name, _SAFE_IN_PAIR)}:{_encoded(value, _SAFE_IN_PAIR)}"
 
 
 def _encoded(text: str, safe: str = _SAFE) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from anyascope.sdk.guard import quoted, report_misuse, tell_once
+from anyascope.sdk.operations.outcomes import TXID_CHARS_MAX
 from anyascope.sdk.operations.types import BitcoinTransactionData
 from anyascope.sdk.values import UNKNOWN, bounded, identifier, rate, sats
 
@@ -73,6 +74,6 @@ def _field(data: object, name: str) -> object:
 
 
 def _txid(value: object) -> str | None:
-    if value is None or value == "":
+    if value is None or (type(value) is str and not value):
         return None
-    return bounded(identifier(value, "txid"), 128)
+    return bounded(identifier(value, "txid"), TXID_CHARS_MAX)
