@@ -22,7 +22,7 @@ from anyascope.sdk.alerting.memoir import entry_of, gone_of, held_of
 from anyascope.sdk.alerting.policy import DEFAULT_POLICIES, EscalationPolicy
 from anyascope.sdk.alerting.status import AlertStatus, SendOutcome, SendRecord
 from anyascope.sdk.delivery.answer import Answer
-from anyascope.sdk.guard import tell_once
+from anyascope.sdk.guard import note_once, tell_once
 
 TIDY_S = 60  # how often what is over is looked for, and a clock that was set is noticed
 
@@ -309,8 +309,8 @@ class Desk:
         # Outside of the lock: a log handler of the host may wait, or send an alert of its own.
         for held, record in records:
             if record.outcome is SendOutcome.NO_CHANNEL:
-                fault = LookupError(f"there is no channel {record.channel!r}: see add_channel")
-                tell_once(f"alerts of the policy {held.ladder.policy.name!r}", fault)
+                where = f"alerts of the policy {held.ladder.policy.name!r}"
+                note_once(f"{where}: there is no channel {record.channel!r}: see add_channel")
             self._accounts.attempted(held, record)
 
     def _tidy(self, now: Moment) -> None:
