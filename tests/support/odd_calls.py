@@ -65,6 +65,12 @@ def _door() -> Any:
     return open_door("logs", Target("http://127.0.0.1:9/v1/logs"))
 
 
+def _timer() -> Any:
+    from anyascope.sdk.metrics import MetricsTimer
+
+    return MetricsTimer.bitcoin_operation("send", "w1")
+
+
 # What our functions hand out: nobody else makes one, so their constructors are ours, and an instance comes from there.
 HANDED_OUT: dict[str, Callable[[], Any]] = {
     "BitcoinOperation": _operation("trace_bitcoin_operation"),
@@ -73,6 +79,7 @@ HANDED_OUT: dict[str, Callable[[], Any]] = {
     "Door": _door,
     "HealthCheck": _operation("trace_health_check"),
     "HsmOperation": _operation("trace_hsm_operation"),
+    "MetricsTimer": _timer,
     "Operation": _operation("trace_bitcoin_operation"),
 }
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import decimal
 import enum
 import fractions
@@ -170,8 +170,8 @@ def odd_values() -> list[tuple[str, Any]]:
         ("decimal nan", decimal.Decimal("sNaN")),
         ("decimal", decimal.Decimal("1e999999")),
         ("fraction", fractions.Fraction(1, 3)),
-        ("naive time", datetime.datetime(1, 1, 1)),  # noqa: DTZ001  # odd on purpose
-        ("timedelta", datetime.timedelta.max),
+        ("naive time", dt.datetime(1, 1, 1)),  # noqa: DTZ001  # odd on purpose
+        ("timedelta", dt.timedelta.max),
         ("uuid", uuid.UUID(int=0)),
         ("path", Path("/nonexistent/\ud800")),
         ("enum", Colour.RED),
