@@ -13,13 +13,14 @@ from urllib.parse import parse_qs
 
 from prometheus_client import REGISTRY, values
 
+from support.prefork import AMOUNT_SATS
+
 from anyascope.sdk.metrics import AnyaMetrics, BitcoinMetricsCollector, metrics_wsgi_app
 from anyascope.sdk.metrics.push import push_metrics
 
 PUSH_EVERY_S = 0.25
 HOLD_S = 0.004
 REQUESTS_MAX = 100_000
-AMOUNT_SATS = 10
 WALLET = "hot"
 
 metrics = AnyaMetrics.init(label_limits={"wallet_id": REQUESTS_MAX})

@@ -16,13 +16,13 @@ from anyascope.sdk.metrics.registry import AnyaMetrics, bounded_label
 from anyascope.sdk.metrics.timer import MetricsTimer
 
 if TYPE_CHECKING:
-    from anyascope.sdk.metrics.push import MetricsPush, push_metrics
+    from anyascope.sdk.metrics.push import MetricsPush as MetricsPush
+    from anyascope.sdk.metrics.push import push_metrics
 
 __all__ = [
     "AnyaMetrics",
     "BitcoinMetricsCollector",
     "HsmMetricsCollector",
-    "MetricsPush",
     "MetricsTimer",
     "SystemMetricsCollector",
     "bounded_label",

@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, ArrayValue, KeyValue
 
 from anyascope.sdk.redaction import redact_text
 
+PAIRS_REMEMBERED = 16_384  # names and values of labels, 10 MB; a service with 10,000 series has about as many
+
 
 def pairs(labels: Mapping[str, str]) -> list[KeyValue]:
     """Labels as attributes."""
-    return [KeyValue(key=key, value=AnyValue(string_value=_sendable(value))) for key, value in labels.items()]
+    return [_pair(name, value) for name, value in labels.items()]
+
+
+@lru_cache(maxsize=PAIRS_REMEMBERED)
+def _pair(name: str, value: str) -> KeyValue:
+    """One label; whoever adds it to a message copies it."""
+    return KeyValue(key=name, value=AnyValue(string_value=_sendable(value)))
 
 
 def any_value(value: object) -> AnyValue:

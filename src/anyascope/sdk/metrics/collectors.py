@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from anyascope.sdk.guard import guarded, report_misuse
+from anyascope.sdk.guard import guarded
 from anyascope.sdk.metrics.exemplars import chosen_exemplar
 from anyascope.sdk.metrics.quantities import checked_amount, checked_count, checked_number, checked_share
-from anyascope.sdk.metrics.registry import AnyaMetrics
+from anyascope.sdk.metrics.registry import AnyaMetrics, sound_metrics
 
 SUCCESS = "success"
 ERROR = "error"
@@ -22,7 +22,7 @@ class _Collector:
     """Records into the given metrics, or into those of the process as they are at each call."""
 
     def __init__(self, metrics: AnyaMetrics | None = None) -> None:
-        self._own = _sound(metrics)
+        self._own = sound_metrics(metrics)
 
     @property
     def metrics(self) -> AnyaMetrics:
@@ -152,7 +152,7 @@ class SystemMetricsCollector(_Collector):
         """Set the health of a component's instance: True or False, or a score from 0 (down) to 1 (healthy)."""
         metrics = self.metrics
         bounded = metrics.label_guard.bounded
-        score = float(healthy) if isinstance(healthy, bool) else checked_share("healthy", healthy)
+        score = float(healthy) if type(healthy) is bool else checked_share("healthy", healthy)
         if score is not None:
             metrics.component_health.labels(bounded("component", component), bounded("instance", instance)).set(score)
 
@@ -161,10 +161,3 @@ class SystemMetricsCollector(_Collector):
         """Set the health of the whole, 0 to 1; what lies outside is reported, and the nearer bound is set."""
         if (share := checked_share("score", score)) is not None:
             self.metrics.system_health_score.set(share)
-
-
-def _sound(metrics: object) -> AnyaMetrics | None:
-    if metrics is None or isinstance(metrics, AnyaMetrics):
-        return metrics
-    report_misuse(f"metrics must be AnyaMetrics, got a {type(metrics).__name__}; the process's own are used")
-    return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 
 from opentelemetry import trace
@@ -25,6 +26,10 @@ def trace_exemplar(correlation_id: str | None = None) -> dict[str, str] | None:
         None outside of a sampled trace, and in multiprocess mode, whose files have no room for exemplars. A correlation id
         with which the exemplar would be longer than OpenMetrics allows is left out.
     """
+    return _of_current_trace(correlation_id)
+
+
+def _of_current_trace(correlation_id: str | None = None) -> dict[str, str] | None:
     if not carries_exemplars():
         return None
     context = trace.get_current_span().get_span_context()
@@ -40,11 +45,13 @@ def trace_exemplar(correlation_id: str | None = None) -> dict[str, str] | None:
 def chosen_exemplar(given: Mapping[str, str] | None) -> dict[str, str] | None:
     """The exemplar that a caller gave, where it is one; the current trace's where none was given."""
     if given is None:
-        return trace_exemplar()
-    listed: object = given
-    if isinstance(listed, Mapping) and all(_is_label(name, value) for name, value in listed.items()):
-        labels: dict[str, str] = dict(listed)
-        if sum(len(name) + len(value) for name, value in labels.items()) <= EXEMPLAR_CHARS_MAX:
+        return _of_current_trace()
+    with contextlib.suppress(Exception):  # a mapping of the host's that refuses
+        labels = dict(given)
+        if (
+            all(_is_label(name, value) for name, value in labels.items())
+            and sum(len(name) + len(value) for name, value in labels.items()) <= EXEMPLAR_CHARS_MAX
+        ):
             return labels
     report_misuse(
         f"an exemplar must map names to texts, together at most {EXEMPLAR_CHARS_MAX} characters; it is left out"
@@ -58,4 +65,4 @@ def carries_exemplars() -> bool:
 
 
 def _is_label(name: object, value: object) -> bool:
-    return isinstance(name, str) and name.isascii() and name.isidentifier() and isinstance(value, str)
+    return type(name) is str and name.isascii() and name.isidentifier() and type(value) is str

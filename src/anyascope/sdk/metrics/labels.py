@@ -10,6 +10,7 @@ import hashlib
 import threading
 from collections.abc import Callable, Mapping
 from enum import Enum
+from typing import cast
 
 from anyascope.sdk.guard import report_misuse
 from anyascope.sdk.redaction import redact_text
@@ -50,12 +51,10 @@ class LabelGuard:
 
     def bounded(self, name: str, value: object) -> str:
         """The value as a label's, at most `VALUE_CHARS_MAX` characters; `other` beyond the label's limit."""
-        if value.__class__ is str:
-            try:
-                return self._known[name][value]
-            except KeyError:
-                pass
-        return self._meet(name, label_text(value))
+        try:
+            return self._known[name][value]  # type: ignore[index]  # what is no text is not found
+        except Exception:  # noqa: BLE001  # not known yet; or of a type whose own methods refuse
+            return self._meet(_sound_name(name), label_text(value))
 
     def _meet(self, name: str, text: str) -> str:
         key = shortened(text)  # what is remembered has a bound too
@@ -80,11 +79,14 @@ class LabelGuard:
 def label_text(value: object) -> str:
     """The text of any value, in characters that can be sent; an enumeration's is its value's."""
     try:
-        if isinstance(value, Enum):
-            value = value.value
+        if issubclass(type(value), Enum):
+            value = cast("Enum", value).value
         if type(value).__str__ is object.__str__ and type(value).__repr__ is object.__repr__:
             return type(value).__name__  # else its address would be a value of its own
-        text = value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+        if issubclass(type(value), bytes):
+            text = bytes.decode(cast("bytes", value), "utf-8", "replace")
+        else:
+            text = str.__str__(cast("str", value)) if issubclass(type(value), str) else str(value)
         # A lone surrogate would make the whole page unreadable; a subclass of `str` might compare as it likes.
         return str.encode(text, "utf-8", "replace").decode("utf-8")
     except Exception:  # noqa: BLE001  # the host's own `__str__`
@@ -92,6 +94,13 @@ def label_text(value: object) -> str:
             f"a {type(value).__name__} has no text and cannot be a label: {UNPRINTABLE!r} stands in its place"
         )
         return UNPRINTABLE
+
+
+def _sound_name(name: object) -> str:
+    if type(name) is str:
+        return name
+    report_misuse(f"a label's name must be a text, got a {type(name).__name__}")
+    return label_text(name)
 
 
 def shortened(text: str) -> str:
@@ -105,14 +114,15 @@ def shortened(text: str) -> str:
 def _sound(limits: object) -> dict[str, int]:
     if limits is None:
         return {}
-    if not isinstance(limits, Mapping):
-        report_misuse(f"label_limits must map label names to numbers, got a {type(limits).__name__}; it is ignored")
-        return {}
-    sound = {name: limit for name, limit in limits.items() if _is_limit(name, limit)}
-    if len(sound) < len(limits):
-        report_misuse(f"label_limits must be whole numbers from 1 to {LIMIT_MAX}: {len(limits) - len(sound)} left out")
+    try:
+        given = dict(limits.items()) if issubclass(type(limits), Mapping) else None  # type: ignore[attr-defined]  # a mapping has
+        sound = {name: limit for name, limit in (given or {}).items() if _is_limit(name, limit)}
+    except Exception:  # noqa: BLE001  # a mapping of the host's that refuses
+        given, sound = None, {}
+    if given is None or len(sound) < len(given):
+        report_misuse(f"label_limits must map label names to whole numbers from 1 to {LIMIT_MAX}; others are left out")
     return sound
 
 
 def _is_limit(name: object, limit: object) -> bool:
-    return isinstance(name, str) and isinstance(limit, int) and not isinstance(limit, bool) and 1 <= limit <= LIMIT_MAX
+    return type(name) is str and type(limit) is int and 1 <= limit <= LIMIT_MAX

@@ -28,7 +28,7 @@ POINTS_MAX = 500  # of one metric in one body; a family with more is continued i
 BODY_BYTES_MAX = 1024 * 1024  # a body is closed once it is larger; receivers take 4 MB and more
 _STRUCTURE = frozenset(("le", "quantile"))  # labels that say which part of a point a sample is
 
-_Labels = tuple[tuple[str, str], ...]
+_Labels = frozenset[tuple[str, str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,7 +206,7 @@ def _histogram(family: Metric, samples: Sequence[Sample], moment: Moment) -> pb.
     for labels, parts in _by_point(samples).items():
         bounds, steps, count = _buckets(parts)
         point = metric.histogram.data_points.add(
-            attributes=pairs(dict(labels)),
+            attributes=_attributes(parts[0]),
             start_time_unix_nano=starts.get(labels, moment.start_ns),
             time_unix_nano=_time_ns(parts[0], moment),
             count=count,
@@ -255,7 +255,7 @@ def _summary(family: Metric, samples: Sequence[Sample], moment: Moment) -> pb.Me
     starts = _starts(samples, moment)
     for labels, parts in _by_point(samples).items():
         point = metric.summary.data_points.add(
-            attributes=pairs(dict(labels)),
+            attributes=_attributes(parts[0]),
             start_time_unix_nano=starts.get(labels, moment.start_ns),
             time_unix_nano=_time_ns(parts[0], moment),
         )
@@ -279,7 +279,14 @@ def _by_point(samples: Iterable[Sample]) -> dict[_Labels, list[Sample]]:
 
 def _own(sample: Sample) -> _Labels:
     """The labels that tell points apart."""
-    return tuple(sorted(pair for pair in sample.labels.items() if pair[0] not in _STRUCTURE))
+    labels = sample.labels
+    if _STRUCTURE.isdisjoint(labels):
+        return frozenset(labels.items())
+    return frozenset(pair for pair in labels.items() if pair[0] not in _STRUCTURE)
+
+
+def _attributes(sample: Sample) -> list[KeyValue]:
+    return pairs({name: value for name, value in sample.labels.items() if name not in _STRUCTURE})
 
 
 def _starts(samples: Iterable[Sample], moment: Moment) -> dict[_Labels, int]:

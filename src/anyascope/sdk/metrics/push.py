@@ -24,17 +24,20 @@ from anyascope.sdk.delivery.bell import Bell
 from anyascope.sdk.delivery.process import enrol
 from anyascope.sdk.delivery.thread import LazyThread
 from anyascope.sdk.exporters import OFF, Protocol, parse_protocol, target_of
-from anyascope.sdk.guard import guarded, report_misuse
+from anyascope.sdk.guard import guarded, quoted, report_misuse
 from anyascope.sdk.metrics.directory import directory
 from anyascope.sdk.metrics.forks import renew_locks
 from anyascope.sdk.metrics.otlp import Moment, encode_families
 from anyascope.sdk.metrics.quantities import checked_number
 from anyascope.sdk.metrics.reading import read_apart, read_folder, read_own
-from anyascope.sdk.metrics.registries import sound_registry
+from anyascope.sdk.metrics.registries import is_a, sound_registry
 from anyascope.sdk.metrics.since import Birth, birth_of, since
 from anyascope.sdk.metrics.turns import Turns
+from anyascope.sdk.options import checked_headers, checked_optional, checked_text
 from anyascope.sdk.resource import INSTANCE_ATTRIBUTE, instance_id, service_resource
 
+DEFAULT_SERVICE = "anya-core"
+DEFAULT_ENVIRONMENT = "production"
 PUSH_EVERY_S = 5.0  # live enough for a page, an eighth of what a scrape every second would cost
 EVERY_S_MIN = 0.1  # a push reads and encodes everything
 EVERY_S_MAX = 86_400.0  # a push a day; more is a mistake of units
@@ -187,8 +190,8 @@ def push_metrics(  # noqa: PLR0913  # what can be said about it; all but one by 
     *,
     registry: CollectorRegistry | None = None,
     resource: Resource | None = None,
-    service_name: str = "anya-core",
-    environment: str = "production",
+    service_name: str = DEFAULT_SERVICE,
+    environment: str = DEFAULT_ENVIRONMENT,
     version: str = "",
     protocol: str = "otlp_http",
     token: str = "",
@@ -213,7 +216,11 @@ def push_metrics(  # noqa: PLR0913  # what can be said about it; all but one by 
         ca_file, cert_file, key_file: for TLS.
         every_s: seconds between two pushes, 0.1 to 86,400.
     """
-    if (isinstance(endpoint, str) and endpoint.strip().lower() == OFF) or _is_disabled():
+    where: object = endpoint
+    if where is not None and not is_a(where, str):
+        report_misuse(f"endpoint must be a text, got {quoted(where)}; metrics are not pushed")
+        return None
+    if _is_disabled() or (endpoint or "").strip().lower() == OFF:
         return None
     try:
         chosen = parse_protocol(protocol)
@@ -223,17 +230,21 @@ def push_metrics(  # noqa: PLR0913  # what can be said about it; all but one by 
             "metrics",
             protocol=chosen,
             endpoint=endpoint,
-            token=token,
-            headers=headers,
-            ca_file=ca_file,
-            cert_file=cert_file,
-            key_file=key_file,
+            token=checked_optional("token", token),
+            headers=checked_headers(headers),
+            ca_file=checked_optional("ca_file", ca_file),
+            cert_file=checked_optional("cert_file", cert_file),
+            key_file=checked_optional("key_file", key_file),
         )
-    except (ValueError, TypeError, AttributeError) as error:
+    except ValueError as error:
         report_misuse(f"{error}; metrics are not pushed")
         return None
-    if not isinstance(resource, Resource):
-        resource = service_resource(service_name, environment=environment, version=version)
+    if resource is None or not is_a(resource, Resource):
+        resource = service_resource(
+            checked_text("service_name", service_name, DEFAULT_SERVICE),
+            environment=checked_text("environment", environment, DEFAULT_ENVIRONMENT),
+            version=checked_text("version", version, "", may_be_empty=True),
+        )
     push = MetricsPush(registry, target, resource=resource, every_s=every_s)
     push.start()
     return push

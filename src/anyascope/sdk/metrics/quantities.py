@@ -14,6 +14,10 @@ DURATION_S_MAX = 10 * 366 * 86_400.0  # ten years; what is longer is a time of d
 
 def checked_number(what: str, value: object, *, least: float = -math.inf, most: float = math.inf) -> float | None:
     """The value where it is a finite number from `least` to `most`."""
+    if (
+        type(value) is float and least <= value <= most and value - value == 0.0
+    ):  # the usual case, at a tenth of the cost
+        return value
     number = _float_of(value)
     if number is None or not math.isfinite(number) or not least <= number <= most:
         report_misuse(f"{what} must be {_range_text('a number', least, most)}, got {quoted(value)}; it is not recorded")
@@ -34,7 +38,9 @@ def checked_count(what: str, value: object, *, most: int = 2**53) -> int | None:
 
 def checked_amount(what: str, value: object) -> int | None:
     """The value where it is an amount in satoshis: a whole number, never a float, from 0 to `AMOUNT_SATS_MAX`."""
-    number = None if isinstance(value, float) else _int_of(value)
+    if type(value) is int and 0 <= value <= AMOUNT_SATS_MAX:
+        return value
+    number = None if issubclass(type(value), float) else _int_of(value)
     if number is None or not 0 <= number <= AMOUNT_SATS_MAX:
         wanted = _range_text("a whole number of satoshis", 0, AMOUNT_SATS_MAX)
         report_misuse(f"{what} must be {wanted}, got {quoted(value)}; it is not recorded")
@@ -53,29 +59,22 @@ def checked_share(what: str, value: object) -> float | None:
 
 
 def _float_of(value: object) -> float | None:
-    if value.__class__ is float or value.__class__ is int:
-        try:
-            return float(value)
-        except OverflowError:
-            return None
-    if isinstance(value, bool | str | bytes | bytearray):
+    if issubclass(type(value), bool | str | bytes | bytearray):
         return None
     try:
         return float(value)  # type: ignore[arg-type]  # Decimal, Fraction, numpy's and other people's numbers
-    except Exception:  # noqa: BLE001  # the host's own `__float__`
+    except Exception:  # noqa: BLE001  # no number, one that is too large, or the host's own `__float__`
         return None
 
 
 def _int_of(value: object) -> int | None:
-    if value.__class__ is int:
-        return value
-    if isinstance(value, bool):
-        return None
-    if isinstance(value, float):
-        return int(value) if value.is_integer() else None
     try:
-        return operator.index(value)  # type: ignore[arg-type]  # numpy's integers; raises for what is none
-    except Exception:  # noqa: BLE001  # the host's own `__index__`
+        if issubclass(type(value), bool):
+            return None
+        if issubclass(type(value), float):
+            return int(value) if value.is_integer() else None  # type: ignore[call-overload, attr-defined]  # it is a `float`
+        return int(operator.index(value))  # type: ignore[arg-type]  # numpy's integers; raises for what is none
+    except Exception:  # noqa: BLE001  # no number, or the host's own `__index__`
         return None
 
 

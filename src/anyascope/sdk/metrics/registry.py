@@ -8,7 +8,7 @@ import threading
 import weakref
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram
 
@@ -17,8 +17,8 @@ from anyascope.sdk.metrics.catalogue import OWN_SPECS, SPECS, Kind, Spec
 from anyascope.sdk.metrics.directory import directory, forget_locks
 from anyascope.sdk.metrics.forks import renew_locks
 from anyascope.sdk.metrics.gauges import LatestGauge, SharedGauge
-from anyascope.sdk.metrics.labels import OTHER, LabelGuard
-from anyascope.sdk.metrics.registries import sound_registry
+from anyascope.sdk.metrics.labels import LabelGuard
+from anyascope.sdk.metrics.registries import is_a, sound_registry
 from anyascope.sdk.metrics.silent import SilentMetric
 
 
@@ -97,11 +97,20 @@ class AnyaMetrics:
     @classmethod
     def swap_global(cls, metrics: AnyaMetrics | None) -> AnyaMetrics | None:
         """Make these the process's own and give the former ones; for tests, which put them back."""
+        chosen = sound_metrics(metrics)
         with AnyaMetrics._lock:
-            former, AnyaMetrics._global = AnyaMetrics._global, metrics
+            former, AnyaMetrics._global = AnyaMetrics._global, chosen
             return former
 
-    def bounded_label(self, name: str, value: object) -> str:
+    def sound_metrics(value: object) -> AnyaMetrics | None:
+    """The metrics that are meant; None for None, and for what is none."""
+    if value is None or is_a(value, AnyaMetrics):
+        return cast("AnyaMetrics | None", value)
+    report_misuse(f"metrics must be AnyaMetrics, got a {type(value).__name__}; the process's own are used")
+    return None
+
+
+def bounded_label(self, name: str, value: object) -> str:
         """Any value as a label's: see `bounded_label`."""
         return self.label_guard.bounded(name, value)
 
@@ -110,17 +119,21 @@ class AnyaMetrics:
         self.label_values_capped_total.labels(label).inc()
 
 
+def sound_metrics(value: object) -> AnyaMetrics | None:
+    """The metrics that are meant; None for None, and for what is none."""
+    if value is None or is_a(value, AnyaMetrics):
+        return cast("AnyaMetrics | None", value)
+    report_misuse(f"metrics must be AnyaMetrics, got a {type(value).__name__}; the process's own are used")
+    return None
+
+
 def bounded_label(name: str, value: object) -> str:
     """Any value as the value of this label in the process's own metrics.
 
     Texts are cut to 128 characters and freed of secrets; beyond the label's number of distinct values (`AnyaMetrics`) the
     value is `other`, and `anya_label_values_capped_total{label}` counts it. Never raises; thread-safe.
     """
-    try:
-        return AnyaMetrics.global_().label_guard.bounded(name, value)
-    except TypeError:  # the one thing that a look-up can raise: the name has no hash
-        report_misuse(f"a label's name must be a text, got a {type(name).__name__}")
-        return OTHER
+    return AnyaMetrics.global_().label_guard.bounded(name, value)
 
 
 _by_registry: weakref.WeakKeyDictionary[CollectorRegistry, AnyaMetrics] = weakref.WeakKeyDictionary()

@@ -116,7 +116,7 @@ class MetricsTimer:
 def _sound_clock(clock: Clock | None) -> Clock:
     if clock is None:
         return _SYSTEM_CLOCK
-    if callable(getattr(clock, "monotonic_ns", None)):
+    if callable(getattr(type(clock), "monotonic_ns", None)):
         return clock
     report_misuse(f"clock must tell monotonic_ns(), got a {type(clock).__name__}; the machine's is used")
     return _SYSTEM_CLOCK
