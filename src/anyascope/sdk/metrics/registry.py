@@ -102,15 +102,7 @@ class AnyaMetrics:
             former, AnyaMetrics._global = AnyaMetrics._global, chosen
             return former
 
-    def sound_metrics(value: object) -> AnyaMetrics | None:
-    """The metrics that are meant; None for None, and for what is none."""
-    if value is None or is_a(value, AnyaMetrics):
-        return cast("AnyaMetrics | None", value)
-    report_misuse(f"metrics must be AnyaMetrics, got a {type(value).__name__}; the process's own are used")
-    return None
-
-
-def bounded_label(self, name: str, value: object) -> str:
+    def bounded_label(self, name: str, value: object) -> str:
         """Any value as a label's: see `bounded_label`."""
         return self.label_guard.bounded(name, value)
 
