@@ -33,7 +33,7 @@ def read_fields(carrier: object) -> Fields:
         TypeError: it is no carrier.
     """
     fields: Fields = {}
-    for name, value in islice(_pairs(carrier), PAIRS_MAX):
+    for name, value in _pairs(carrier):
         key = _name_of(name)
         if key:
             fields.setdefault(key, []).extend(_texts_of(value))
@@ -102,7 +102,7 @@ def _pairs(carrier: object) -> Iterator[tuple[object, object]]:
     source = items() if callable(items) else carrier
     if isinstance(source, (str, bytes)) or not isinstance(source, Iterable):
         raise TypeError(f"a carrier must be a mapping or a list of pairs, got a {type(carrier).__name__}")
-    for pair in source:
+    for pair in islice(source, PAIRS_MAX):
         if _is_pair(pair):
             yield pair[0], pair[1]
 

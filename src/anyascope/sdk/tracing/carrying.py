@@ -16,7 +16,8 @@ from opentelemetry import context as otel_context
 from opentelemetry.context import Context
 
 from anyascope.sdk.correlation import current_correlation_id
-from anyascope.sdk.guard import guarded, report_misuse
+from anyascope.sdk.guard import guarded, quoted, report_misuse
+from anyascope.sdk.options import checked_flag, checked_number
 from anyascope.sdk.tracing.propagation import Active, read_snapshot, snapshot_of
 from anyascope.sdk.tracing.stepping import stepped, stepping_async
 
@@ -65,16 +66,17 @@ def carry(function: F) -> F:
     generator's context does not leak to who steps it. What cannot be called is reported and given back.
     """
     if not _is_callable(function):
-        report_misuse(f"carry wants a function, got a {type(function).__name__}")
+        report_misuse(f"carry wants a function, got {quoted(function)}")
         return function
     return cast("F", _carried(function, otel_context.get_current(), current_correlation_id()))
 
 
 def _carried(function: Callable[..., Any], context: Context, correlation_id: str) -> Callable[..., Any]:
-    if inspect.iscoroutinefunction(function):
-        return _carried_coroutine(function, context, correlation_id)
-    if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
-        return _carried_generator(function, context, correlation_id)
+    with contextlib.suppress(Exception):  # a callable of the host's that hides even its class is called as it is
+        if inspect.iscoroutinefunction(function):
+            return _carried_coroutine(function, context, correlation_id)
+        if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+            return _carried_generator(function, context, correlation_id)
     return Carried(function, context, correlation_id)
 
 
@@ -116,8 +118,8 @@ class ContextExecutor(Executor):
     """
 
     def __init__(self, executor: Executor) -> None:
-        if not hasattr(executor, "submit"):
-            report_misuse(f"ContextExecutor wants an executor, got a {type(executor).__name__}; one thread is used")
+        if _submit_of(executor) is None:
+            report_misuse(f"ContextExecutor wants an executor, got {quoted(executor)}; one thread is used")
             executor = ThreadPoolExecutor(1, thread_name_prefix="anyascope-executor")
         self._executor = executor
 
@@ -127,21 +129,34 @@ class ContextExecutor(Executor):
     def map(
         self, function: Callable[..., R], *iterables: Iterable[Any], timeout: float | None = None, chunksize: int = 1
     ) -> Iterator[R]:
+        if timeout is not None:
+            timeout = checked_number("timeout", timeout, threading.TIMEOUT_MAX, above=-1.0)
         return self._executor.map(_for_pool(function), *iterables, timeout=timeout, chunksize=chunksize)
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: FBT001, FBT002  # Executor's own
-        self._executor.shutdown(wait=wait, cancel_futures=cancel_futures)
+        self._executor.shutdown(
+            wait=checked_flag("wait", wait, default=True),
+            cancel_futures=checked_flag("cancel_futures", cancel_futures, default=False),
+        )
 
 
 def instrument_executor(executor: E) -> E:
     """The same executor, whose work goes on in the trace of who submits it; for `loop.set_default_executor` and the like."""
-    submit = getattr(executor, "submit", None)
-    if not callable(submit):
-        report_misuse(f"instrument_executor wants an executor, got a {type(executor).__name__}")
+    submit = _submit_of(executor)
+    if submit is None:
+        report_misuse(f"instrument_executor wants an executor, got {quoted(executor)}")
         return executor
     if not getattr(submit, "carries_context", False):
         _replace_submit(executor, submit)
     return executor
+
+
+def _submit_of(executor: object) -> Callable[..., Any] | None:
+    try:
+        submit = getattr(executor, "submit", None)
+    except Exception:  # noqa: BLE001  # an object of the host's that refuses to be asked
+        return None
+    return submit if callable(submit) else None
 
 
 @guarded(None)
@@ -156,7 +171,7 @@ def _replace_submit(executor: Any, submit: Callable[..., Any]) -> None:
 
 def _for_pool(function: Callable[..., Any]) -> Callable[..., Any]:
     """`carry`, but for what a pool will refuse in its own words, and what carries its own."""
-    if isinstance(function, Carried) or not _is_callable(function):
+    if type(function) is Carried or not _is_callable(function):
         return function
     return Carried(function, otel_context.get_current(), current_correlation_id())
 

@@ -5,6 +5,7 @@ Source: W3C Trace Context; W3C Baggage; openzipkin/b3-propagation.
 
 from __future__ import annotations
 
+import contextlib
 import importlib.metadata
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -18,7 +19,7 @@ from opentelemetry.context import Context
 from opentelemetry.propagators.textmap import TextMapPropagator
 
 from anyascope.sdk.correlation import CONTEXT_KEY, HEADER, correlation, current_correlation_id
-from anyascope.sdk.guard import guarded, quoted, report_misuse, tell_once
+from anyascope.sdk.guard import as_text, guarded, quoted, report_misuse, tell_once, text_of
 from anyascope.sdk.tracing.carriers import FieldsGetter, read_fields, write_fields
 from anyascope.sdk.tracing.settings import checked_propagators
 
@@ -102,8 +103,9 @@ def extract(carrier: object, context: Context | None = None) -> Context:
 
 def _checked_context(what: str, context: object) -> Context | None:
     """`context` where it is one of OpenTelemetry's, or None."""
-    if context is None or isinstance(context, Context):
-        return context
+    with contextlib.suppress(Exception):  # an object of the host's that hides even its class
+        if context is None or isinstance(context, Context):
+            return context
     report_misuse(f"{what} wants a context of OpenTelemetry's, got {quoted(context)}; it is ignored")
     return None
 
@@ -183,23 +185,29 @@ def resume(snapshot: str | bytes | None) -> Active:
 
     None and "" change nothing: a message from before the SDK. So does what is no snapshot, after a report.
     """
-    if snapshot is None or snapshot in ("", b""):
-        return Active(None, "")
     try:
-        return Active(*read_snapshot(snapshot))
-    except (ValueError, TypeError, RecursionError) as error:
-        report_misuse(f"resume wants what context_snapshot gave, got something else: {error}")
+        text = "" if snapshot is None else _as_line(snapshot)
+        return Active(*read_snapshot(text)) if text else Active(None, "")
+    except Exception as error:  # noqa: BLE001  # whatever stands in a message, or an object of the host's
+        report_misuse(f"resume wants what context_snapshot gave, got {quoted(snapshot)} ({text_of(error)[:100]})")
         return Active(None, "")
 
 
-def read_snapshot(snapshot: str | bytes) -> tuple[Context, str]:
+def _as_line(snapshot: object) -> str:
+    text = as_text(snapshot)
+    if text is not None:
+        return text
+    if isinstance(snapshot, (bytes, bytearray, memoryview)):
+        return bytes(snapshot).decode()
+    raise TypeError(f"a {type(snapshot).__name__}")
+
+
+def read_snapshot(snapshot: str) -> tuple[Context, str]:
     """The context and the correlation id of a snapshot.
 
     Raises:
-        ValueError, TypeError: it is none.
+        ValueError, RecursionError: it is none.
     """
-    if not isinstance(snapshot, (str, bytes)):
-        raise TypeError(f"a {type(snapshot).__name__}")
     if len(snapshot) > SNAPSHOT_CHARS_MAX:
         raise ValueError(f"{len(snapshot)} characters")
     document = json.loads(snapshot)
