@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from hashlib import sha256
+from itertools import chain
 
 from anyascope.redact.spans import Span
 
@@ -13,9 +14,9 @@ WIF_CHARS = (51, 52)  # of 37 bytes (uncompressed) and 38 bytes (compressed)
 BIP38_CHARS = 58
 MINI_CHARS = (22, 26, 30)  # Casascius' coins, in the order of their series
 RUN_CHARS_MIN = WIF_CHARS[0]
-# Of windows in one run whose checksum is computed, 5 µs each. Chance gives one in 300 characters: who has more than this has
-# built the run so that we are busy, and loses it whole.
-TRIES_MAX = 256
+# Of windows in one text whose checksum is computed, 5 µs each. Chance gives one in 300 characters of base 58: a text with more
+# than this was built so that we are busy.
+TRIES_MAX = 1_000
 
 # A key may be folded: a line break with indentation or quotation between any two of its characters.
 FOLD = r"(?:[\r\n][\r\n\t >|]{0,16})"
@@ -64,11 +65,38 @@ def is_private_key(text: str) -> bool:
 
 
 def find_private_keys(text: str) -> Iterator[Span]:
-    """Where WIF and BIP 38 keys stand, wherever in a run of base 58 they begin."""
+    """Where WIF and BIP 38 keys stand, wherever in a run of base 58 they begin.
+
+    Where more than `TRIES_MAX` checksums had to be computed, all that follows is one secret.
+    """
+    tries = 0
+    for run, places in chain(_runs(text), _folded_runs(text)):
+        for head in _HEADS.finditer(run):
+            start, size = head.start(), _size(head)
+            if start + size > len(run):
+                continue
+            tries += 1
+            if tries > TRIES_MAX:
+                yield Span(places[start], len(text), "wif")
+                return
+            if _is_key(run[start : start + size]):
+                yield Span(places[start], places[start + size - 1] + 1, "wif")
+
+
+def _runs(text: str) -> Iterator[tuple[str, Sequence[int]]]:
+    """Runs of base 58, and where each of their characters stands."""
     for run in _RUN.finditer(text):
-        yield from _keys_in(run.group(), range(run.start(), run.end() + 1))
-    if "\n" in text or "\r" in text:
-        yield from _folded_keys(text)
+        yield run.group(), range(run.start(), run.end())
+
+
+def _folded_runs(text: str) -> Iterator[tuple[str, Sequence[int]]]:
+    if "\n" not in text and "\r" not in text:
+        return
+    for run in _FOLDED_RUN.finditer(text):
+        whole = run.group()
+        if _FOLDS.search(whole) is not None:
+            places = [at for at, character in enumerate(whole, run.start()) if character in _DIGITS]
+            yield "".join(character for character in whole if character in _DIGITS), places
 
 
 def find_mini_keys(text: str) -> Iterator[Span]:
@@ -83,31 +111,6 @@ def find_mini_keys(text: str) -> Iterator[Span]:
         is_random = any(map(str.isdigit, key)) or sum(map(str.isupper, key)) >= _CAPITALS_MIN
         if is_random and sha256(f"{key}?".encode()).digest()[0] == 0:
             yield Span(found.start(), found.end(), "mini_key")
-
-
-def _folded_keys(text: str) -> Iterator[Span]:
-    for run in _FOLDED_RUN.finditer(text):
-        whole = run.group()
-        if _FOLDS.search(whole) is None:
-            continue
-        places = [run.start() + at for at, character in enumerate(whole) if character in _DIGITS]
-        joined = "".join(character for character in whole if character in _DIGITS)
-        yield from _keys_in(joined, [*places, run.end()])
-
-
-def _keys_in(run: str, places: range | list[int]) -> Iterator[Span]:
-    """Keys in a run; `places` has where each of its characters stands, and where the run ends."""
-    tries = 0
-    for head in _HEADS.finditer(run):
-        start, size = head.start(), _size(head)
-        if start + size > len(run):
-            continue
-        tries += 1
-        if tries > TRIES_MAX:
-            yield Span(places[0], places[-1], "wif")
-            return
-        if _is_key(run[start : start + size]):
-            yield Span(places[start], places[start + size - 1] + 1, "wif")
 
 
 def _size(head: re.Match[str]) -> int:

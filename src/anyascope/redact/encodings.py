@@ -7,6 +7,7 @@ import html
 import re
 from bisect import bisect_right
 from collections.abc import Iterator
+from functools import cached_property
 from typing import NamedTuple
 
 RUN_CHARS_MIN = 11  # `pin=1234` in base 64, without padding
@@ -20,6 +21,7 @@ HEX_FOREIGN_CHARS_MIN = 72  # of text in other scripts; longer than a hash, whic
 STRETCH_BYTES_MIN = 8  # of printable characters in a row; chance gives that once in 3,000 runs
 
 _RUN = re.compile(rf"[A-Za-z0-9+/_-]{{{RUN_CHARS_MIN},}}+={{0,2}}")
+FOLDED_CHARS_MIN = 56  # of a line of folded base 64
 _FOLDED_RUN = re.compile(r"[A-Za-z0-9+/_-]{56,80}(?:\r?\n[ \t]{0,16}[A-Za-z0-9+/_-]{1,80}){1,10000}+={0,2}")
 _HEX_RUN = re.compile(rf"[0-9a-fA-F]{{{HEX_CHARS_MIN},}}+")
 _BREAKS = re.compile(r"[\r\n][ \t\r\n]*")
@@ -44,8 +46,8 @@ _RUNE = re.compile(rb".{32}=\d{1,10}(?:-[a-z0-9.]{1,16})?(?:[&|][\x20-\x7e]{1,20
 RUNE_MARK_AT = 43  # of a rune's characters the one that ends its `=`: it is a 9
 
 _ESCAPE = re.compile(
-    r"\\u[0-9a-fA-F]{4}(?:\\u[dD][c-fC-F][0-9a-fA-F]{2})?|\\x[0-9a-fA-F]{2}|\\[nrtbf\"'\\/`]|(?:%[0-9a-fA-F]{2})+|"
-    r"&(?:quot|apos|amp|lt|gt|nbsp|#\d{1,6}|#x[0-9a-fA-F]{1,5});"
+    r"\\(?:u[0-9a-fA-F]{4}(?:\\u[dD][c-fC-F][0-9a-fA-F]{2})?|x[0-9a-fA-F]{2}|[nrtbf\"'\\/`])|"
+    r"%[0-9a-fA-F]{2}(?:%[0-9a-fA-F]{2})*+|&(?:quot|apos|amp|lt|gt|nbsp|#\d{1,6}|#x[0-9a-fA-F]{1,5});"
 )
 _FORM_ESCAPE = re.compile(rf"{_ESCAPE.pattern}|\+")
 _PLAIN_ESCAPES = {"n": "\n", "r": "\r", "t": "\t", "b": "\b", "f": "\f"}
@@ -83,7 +85,7 @@ def may_be_hex_text(run: bytes) -> bool:
         return True
     return (
         len(run) >= HEX_FOREIGN_CHARS_MIN
-        and b"-" not in run
+        and run.isalnum()
         and _utf8(bytes.fromhex(run[: len(run) & ~1].decode())) is not None
     )
 
@@ -166,40 +168,44 @@ def _is_key(raw: bytes) -> bool:
 
 
 class Unescaped:
-    """A text with one layer of its escapes undone, and where each of its characters stood."""
+    """A text with one layer of its escapes undone.
+
+    Attributes:
+        text: what it says now.
+    """
 
     def __init__(self, text: str, escape: re.Pattern[str]) -> None:
-        pieces: list[str] = []
-        self._here: list[int] = [0]  # where pieces begin in the text without escapes
-        self._there: list[tuple[int, int]] = []  # where they began and ended in the text with them
-        after = length = 0
-        for found in escape.finditer(text):
-            for piece, start, end in (
-                (text[after : found.start()], after, found.start()),
-                (_said(found.group()), found.start(), found.end()),
-            ):
-                if piece:
-                    pieces.append(piece)
-                    length += len(piece)
-                    self._here.append(length)
-                    self._there.append((start, end))
-            after = found.end()
-        pieces.append(text[after:])
-        self._there.append((after, len(text)))
-        self.text = "".join(pieces)
+        self._before = text
+        self._escape = escape
+        self.text = escape.sub(lambda found: _said(found.group()), text)
+
+    @cached_property
+    def _places(self) -> tuple[list[int], list[tuple[int, int]]]:
+        """Where the pieces begin in the text without escapes, and where they began and ended in the text with them."""
+        here, there = [0], []
+        after = 0
+        for found in self._escape.finditer(self._before):
+            start, end = found.span()
+            for size, place in ((start - after, (after, start)), (len(_said(found.group())), (start, end))):
+                if size:
+                    here.append(here[-1] + size)
+                    there.append(place)
+            after = end
+        here.append(here[-1] + len(self._before) - after)
+        there.append((after, len(self._before)))
+        return here, there
 
     def place(self, start: int, end: int) -> tuple[int, int]:
         """Where the characters from `start` to `end` stood; of an escape always all."""
         return self._place(start)[0], self._place(end - 1)[1]
 
     def _place(self, at: int) -> tuple[int, int]:
-        row = bisect_right(self._here, at) - 1
-        start, end = self._there[row]
-        size = (self._here[row + 1] if row + 1 < len(self._here) else len(self.text)) - self._here[row]
-        if size != end - start:  # an escape
+        here, there = self._places
+        row = bisect_right(here, at, hi=len(there)) - 1
+        start, end = there[row]
+        if here[row + 1] - here[row] != end - start:  # an escape
             return start, end
-        at_there = start + at - self._here[row]
-        return at_there, at_there + 1
+        return start + at - here[row], start + at - here[row] + 1
 
 
 def unescape(text: str) -> Iterator[Unescaped]:
@@ -223,5 +229,5 @@ def _said(escape: str) -> str:
     if escape[1] == "u":
         return escape.encode().decode("unicode_escape").encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     if escape[1] == "x":
-        return chr(int(escape[2:], 16))
+        return bytes.fromhex(escape[2:]).decode("latin-1")
     return _PLAIN_ESCAPES.get(escape[1], escape[1])

@@ -30,6 +30,35 @@ def _scan(*expressions: str, memory_bytes_max: int = SCAN_MEMORY_BYTES_MAX) -> r
     return re2.compile("|".join(expressions).encode(), options)
 
 
+# --- names and values, over text in lower case --------------------------------------------------------------------------
+
+_ALL_NAMES = "|".join(
+    dict.fromkeys(
+        (
+            *(*pairs.PASSWORDS, *pairs.PASSWORDS_ALONE, *pairs.TOKENS, *pairs.TOKENS_ALONE),
+            *(*pairs.HEADERS, *pairs.PINS, "pass"),
+        )
+    )
+)
+_HEX_GAP = rf"[^\n\x00]{{0,{pairs.HEX_GAP_CHARS_MAX + 20}}}[0-9a-f]{{64}}"
+_PAIRS = (
+    (
+        rf"(?:{_ALL_NAMES})(?:{pairs.SPACED}code)?{pairs.TAIL}"
+        rf"(?:{pairs.QUOTE}?[ \t+]{{0,3}}(?:[:=]|->|%3[ad])|{pairs.QUOTE}[ \t]{{0,3}},[ \t]{{0,3}}[bruf]?{pairs.QUOTE})"
+    ),
+    rf"(?:pin|otp){pairs.SPACED}(?:code|number|value)?[ \t+]{{1,3}}(?:[a-z]{{2,7}}(?: to)?[ \t+:=]{{1,3}})?[0-9]{{4}}",
+    r"(?:pass(?:word|phrase|wd|code)|identified by)[ \t]{1,3}(?:(?:is|was|to)[ \t]|[\"'])",
+    r"cku_(?:user|so|context)|walletpassphrase(?:change)?[ \t(,]|encryptwallet[^a-z]",
+    r"(?:bearer|basic)(?:[ \t+]|%20){1,4}[a-z0-9+/_.~-]{4}",
+    rf"(?:priv|signing|spend|blinding|master|seed|secret|entropy|secexp|slip77|key.?material){_HEX_GAP}",
+    rf"(?:wif|sk|prv) ?[:=]{_HEX_GAP}",
+    rf"-[a-z0-9_.-]{{0,40}}(?:{_ALL_NAMES})[a-z0-9_.-]{{0,16}}[ \t+]{{1,4}}[^- \t]",
+    rf"<[a-z0-9_:.-]{{0,60}}(?:{_ALL_NAMES})[a-z0-9_:.-]{{0,16}}(?:[ \t][^<>]{{0,200}})?>",
+    r"\"d\\{0,15}\"\s{0,3}:",
+)
+_URLS = r"://[^/?#\s@:\[\x00\"'<>]{0,128}:[^/\s@\x00]"
+
+
 def _words() -> re2._Regexp:
     words = sorted({word for language in LATIN for word in numbers_of(language)})
     word = f"(?:{'|'.join(words)})"
@@ -57,9 +86,9 @@ GATES = (
     _scan(rf"(?:{_B58}{base58.FOLD}?){{{base58.RUN_CHARS_MIN}}}", rf"\bS{_B58}{{21,29}}\b"),
     _words(),
     _scan(shapes.SCAN),
-    _scan(pairs.URL_SCAN),
+    _scan(_URLS),
     _encoded(),
-    _scan(f"(?i){pairs.SCAN}"),
+    _scan(f"(?i){'|'.join(_PAIRS)}"),
     _scan(encodings.ESCAPE_SCAN),
     # The first bytes of letters in the other scripts and of letters with accents, as UTF-8 has them.
     _scan(r"[\xc3-\xc5\xd0\xd1\xe1\xe3-\xed][\x80-\xbf]"),

@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import hmac
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from bisect import bisect_left
+from collections.abc import Container, Iterable, Iterator, Sequence
 from hashlib import sha256
 from typing import NamedTuple
 
@@ -31,6 +32,7 @@ STRANGE_WORDS_SHARE = 6  # in a telling place one word of six may be in no list
 _WORD = re.compile(r"[^\W\d_](?:[^\W\d_]|[\u0300-\u036f\u3099\u309a])*")
 _PROBE_EVERY = 4  # of twelve words in a row three are probed, whatever the first
 _PROBED = b"\1" * (WORDS_MIN // _PROBE_EVERY)
+_IN_A_ROW = b"\1" * WORDS_MIN
 
 _TELLING = re.compile(
     r"seed|mnemonic|recover|back[ -]?up|phrase|words|bip[ _-]?(?:0?39|32|44|84)|secret|passwor[dt]|passphrase|xprv",
@@ -40,7 +42,7 @@ _TELLING = re.compile(
 _ANNOUNCED = re.compile(
     r"(?:(?:(?:seed|recovery|backup|mnemonic|secret)[ _-]?(?:recovery[ _-]?)?(?:phrases?|words|sentence)|mnemonics?|bip[ _-]?39|"
     r"brainwallet)[\"'`\\]{0,8}(?:[ \t]{1,3}(?:is|are|was|were))?|seed[\"'`\\]{0,8}(?=[ \t]?[:=]|[ \t]{1,3}(?:is|was)\b)(?:[ \t]{1,3}(?:is|was))?)"
-    r"[^\w]{0,12}(?:\d{1,2}\W{1,3})?$",
+    r"[^\w]{0,12}(?:\d{1,2}\W{1,3})?",
     re.IGNORECASE,
 )
 _TELLING_WORDS = frozenset(
@@ -98,9 +100,14 @@ def may_hold_phrase(text: str, tokens: list[bytes]) -> bool:
             return False
         known, probed = latin_words(), tokens[_PROBE_EVERY - 1 :: _PROBE_EVERY]
         if not known.isdisjoint(probed) and _PROBED in bytes(map(known.__contains__, probed)):
-            return True
-        return not _TELLING_WORDS.isdisjoint(tokens)
+            return _IN_A_ROW in bytes(map(known.__contains__, tokens)) or _is_announced(text, tokens)
+        return not _TELLING_WORDS.isdisjoint(tokens) and _is_announced(text, tokens)
     return _may_hold_foreign(text)
+
+
+def _is_announced(text: str, tokens: list[bytes]) -> bool:
+    listed = sum(map(latin_words().__contains__, tokens))
+    return listed >= WORDS_MIN - WORDS_MIN // STRANGE_WORDS_SHARE - 1 and _ANNOUNCED.search(text) is not None
 
 
 def _may_hold_foreign(text: str) -> bool:
@@ -111,40 +118,40 @@ def _may_hold_foreign(text: str) -> bool:
     return sum(map(known.__contains__, words)) >= WORDS_MIN - 1 - len(words) // STRANGE_WORDS_SHARE
 
 
-def find_phrases(text: str) -> list[Span]:
+def find_phrases(text: str) -> Iterator[Span]:
     """Where phrases stand, from their first to their last word."""
     tokens = [_Token(found.start(), found.end(), folded(found.group())) for found in _WORD.finditer(text)]
     known = all_words()
     if sum(token.word in known for token in tokens) < WORDS_MIN - WORDS_MIN // STRANGE_WORDS_SHARE - 1:
-        return []
-    spans: list[Span] = []
-    for language in LANGUAGES:
-        numbers = numbers_of(language)
-        spans += _in_language(text, tokens, numbers)
-    return spans
+        return
+    for run in _runs(tokens, known):
+        for language in LANGUAGES:
+            yield from _in_language(text, run, numbers_of(language))
+    firsts = _announced(text, tokens)
+    for language in LANGUAGES if firsts else ():
+        yield from _announced_phrases(tokens, firsts, numbers_of(language))
 
 
 def _in_language(text: str, tokens: list[_Token], numbers: dict[str, int]) -> Iterator[Span]:
-    for run in _runs(tokens, lambda token: token.word in numbers):
+    if sum(token.word in numbers for token in tokens) < WORDS_MIN:
+        return
+    for run in _runs(tokens, numbers):
         phrase = _without_heading(text, run)
         if _is_phrase(text, phrase, numbers):
             yield Span(phrase[0].start, phrase[-1].end, "mnemonic")
-    yield from _told_phrases(text, tokens, numbers)
 
 
-def _runs(tokens: Iterable[_Token], is_listed: Callable[[_Token], bool]) -> Iterator[list[_Token]]:
+def _runs(tokens: Iterable[_Token], known: Container[str]) -> Iterator[list[_Token]]:
+    """Long enough sequences of known words, with nothing but separators between them."""
     run: list[_Token] = []
     for token in tokens:
-        if is_listed(token):
-            if run and token.start - run[-1].end > SEPARATOR_CHARS_MAX:
-                if len(run) >= WORDS_MIN:
-                    yield run
-                run = []
-            run.append(token)
-        else:
+        is_known = token.word in known
+        if run and (not is_known or token.start - run[-1].end > SEPARATOR_CHARS_MAX):
             if len(run) >= WORDS_MIN:
                 yield run
             run = []
+        if is_known:
+            run.append(token)
     if len(run) >= WORDS_MIN:
         yield run
 
@@ -168,10 +175,6 @@ def _is_told(text: str, start: int) -> bool:
     return _TELLING.search(text, max(start - TELLING_CHARS_MAX, 0), start) is not None
 
 
-def _is_announced(text: str, start: int) -> bool:
-    return _ANNOUNCED.search(text[max(start - TELLING_CHARS_MAX, 0) : start]) is not None
-
-
 def _is_prose(text: str, run: Sequence[_Token]) -> bool:
     """Whether the words read as a sentence: a capital at the head of small letters, or punctuation here and there."""
     head, *others = (text[token.start : token.end] for token in run)
@@ -181,16 +184,22 @@ def _is_prose(text: str, run: Sequence[_Token]) -> bool:
     return any(stops) and not all(stops)
 
 
-def _told_phrases(text: str, tokens: list[_Token], numbers: dict[str, int]) -> Iterator[Span]:
-    """Phrases with typing errors: after a telling word, eleven words or more of which hardly any is strange."""
+def _announced(text: str, tokens: list[_Token]) -> list[int]:
+    """Which tokens come right after the announcement of a phrase."""
+    starts = [token.start for token in tokens]
+    firsts = (bisect_left(starts, found.end()) for found in _ANNOUNCED.finditer(text))
+    return [first for first in firsts if first < len(tokens)]
+
+
+def _announced_phrases(tokens: list[_Token], firsts: list[int], numbers: dict[str, int]) -> Iterator[Span]:
+    """Phrases with typing errors: eleven words or more of which hardly any is strange."""
     end = 0
-    for at, token in enumerate(tokens):
-        if token.start < end or not _is_announced(text, token.start):
-            continue
-        last = _last_of_told(tokens, at, numbers)
-        if last - at + 1 >= WORDS_MIN - 1:
-            end = tokens[last].end
-            yield Span(token.start, end, "mnemonic")
+    for first in firsts:
+        if tokens[first].start >= end:
+            last = _last_of_told(tokens, first, numbers)
+            if last - first + 1 >= WORDS_MIN - 1:
+                end = tokens[last].end
+                yield Span(tokens[first].start, end, "mnemonic")
 
 
 def _last_of_told(tokens: list[_Token], first: int, numbers: dict[str, int]) -> int:

@@ -1,29 +1,30 @@
 """Secrets that are told by the name before them: `password=…`, `"user_pin": "…"`, `--pin …`, `<secret>…`, headers, URLs.
 
-Patterns cannot backtrack far: repetition is possessive or bounded. `SCAN` is one expression for all of them in RE2's syntax,
-over lower-case text; it matches wherever `find_pairs` finds something, and serves the server's batches by RE2 and single
-texts by `re`.
+Patterns cannot backtrack far: repetition is possessive or bounded. Each begins with a letter of its own wherever it can, so
+that `re` passes over all other text at its fastest, and looks at text in lower case, where it can do that.
 """
 
 from __future__ import annotations
 
 import base64
-import binascii
 import re
 from collections.abc import Callable, Iterator
-from itertools import chain
 
-from anyascope.redact.names import is_harmless, is_mixed, looks_like_token, without_marks
-from anyascope.redact.scans import by_letter
+from anyascope.redact.names import is_harmless, is_mixed, looks_like_token, secrecy_of, without_marks
 from anyascope.redact.spans import Span
 
+# Families of names: which of them a text may hold.
+PASSWORD, TOKEN, PIN, AUTHORIZATION, COOKIE, SAID, LOGIN, WALLET, BEARER, BASIC, JWK, HEX, FLAG, ELEMENT = (
+    1 << bit for bit in range(14)
+)
+
 _GLUE = r"[_.-]?"
-_SPACED = r"[ _.+-]?"
+SPACED = r"[ _.+-]?"
 _PHRASES = tuple(
-    f"{what}{_SPACED}{of}" for what in ("seed", "recovery", "backup", "mnemonic") for of in ("phrase", "words")
+    f"{what}{SPACED}{of}" for what in ("seed", "recovery", "backup", "mnemonic") for of in ("phrase", "words")
 )
 # What names end with; what stands before (`db_`, `hsm.user`) does not matter.
-_PASSWORDS = (
+PASSWORDS = (
     *("password", "passwd", "passphrase", "passcode", "passwort", "mysql_pwd", "brainwallet", "rpcauth", "mnemonics?"),
     *(
         rf"secret(?:{_GLUE}(?:access)?{_GLUE}key|_id)?",
@@ -39,15 +40,15 @@ _PASSWORDS = (
 )
 _KEYS = ("signing", "master", "spend", "blinding", "private", "priv", "secret", "api", "access")
 # Secret where the value is long and mixed: these name labels too, such as an HSM's token.
-_TOKENS = ("token", *(f"{what}{_SPACED}key" for what in _KEYS))
+TOKENS = ("token", *(f"{what}{SPACED}key" for what in _KEYS))
 # The same, but never as the end of a longer word.
-_PASSWORDS_ALONE = (
+PASSWORDS_ALONE = (
     *("pwd", "xprv", "yprv", "zprv", "tprv", "wif", "rune", "nsec"),
     *(f"{whose}_?pass" for whose in ("db", "rpc", "smtp", "user", "admin", "http")),
 )
-_TOKENS_ALONE = ("seed", "entropy", "auth", "jwt", "bearer")
-_PINS = ("pin", "otp", "totp", *(f"{what}{_SPACED}code" for what in ("mfa", "2fa", "unlock", "verification")))
-_HEADERS = ("authorization", "cookie")
+TOKENS_ALONE = ("seed", "entropy", "auth", "jwt", "bearer")
+PINS = ("pin", "otp", "totp", *(f"{what}{SPACED}code" for what in ("mfa", "2fa", "unlock", "verification")))
+HEADERS = ("authorization", "cookie")
 
 
 def _names(anywhere: tuple[str, ...], alone: tuple[str, ...] = ()) -> str:
@@ -55,11 +56,11 @@ def _names(anywhere: tuple[str, ...], alone: tuple[str, ...] = ()) -> str:
     return "|".join((*anywhere, *(rf"{name[0]}(?<![a-z]{name[0]}){name[1:]}" for name in alone)))
 
 
-_TAIL = rf"(?:{_GLUE}(?:\d|value|hex|b64|base64|new|old|confirm|again|plain|raw))?"
-_QUOTE = r"(?:\\{1,15}[\"'`]|[\"'`]|%22|%27|&quot;|&#3[49];)"
+TAIL = rf"(?:{_GLUE}(?:\d|value|hex|b64|base64|new|old|confirm|again|plain|raw))?"
+QUOTE = r"(?:\\{1,15}[\"'`]|[\"'`]|%22|%27|&quot;|&#3[49];)"
 _EQUALS = r"(?:[ \t+]{0,3}(?:=>|:=|==|->|[:=]|%3[ad])[ \t+]{0,3}(?:[bruf](?=[\"']))?)"
-_LISTED = rf"(?:{_QUOTE}[ \t]{{0,3}},[ \t]{{0,3}}[bruf]?(?={_QUOTE}))"  # ("password", "…")
-_NAME_END = rf"{_TAIL}(?:{_LISTED}|(?P<mark>{_QUOTE})?{_EQUALS})"
+_LISTED = rf"(?:{QUOTE}[ \t]{{0,3}},[ \t]{{0,3}}[bruf]?(?={QUOTE}))"  # ("password", "…")
+_NAME_END = rf"{TAIL}(?:{_LISTED}|(?P<mark>{QUOTE})?{_EQUALS})"
 _QUOTED = (
     r"\"(?:[^\"\\]|\\.)*+\"?|'(?:[^'\\]|\\.)*+'?|`[^`]*+`?|"
     r"(?P<q>\\{1,15}[\"'`])(?:(?!(?<!\\)(?P=q)).)*+(?:(?P=q))?|(?:%22|%27|&quot;|&#3[49];)(?:(?!%2[27]|&quot;|&#3[49];)\S)++"
@@ -74,13 +75,13 @@ def _on(expression: str) -> re.Pattern[str]:
     return re.compile(expression, re.DOTALL)
 
 
-_PASSWORD_NAMES = _names(_PASSWORDS, _PASSWORDS_ALONE)
-_TOKEN_NAMES = _names(_TOKENS, _TOKENS_ALONE)
+_PASSWORD_NAMES = _names(PASSWORDS, PASSWORDS_ALONE)
+_TOKEN_NAMES = _names(TOKENS, TOKENS_ALONE)
 _PASSWORD_PAIR = _on(rf"(?:{_PASSWORD_NAMES}){_NAME_END}{_VALUE}")
 # A phrase without quotes goes on to the end of its field.
 _WORD = r"[^\s\"'`,;|<>{}\[\]=\\%&]++"
 _PHRASE_PAIR = _on(
-    rf"(?:{_names(('pass[ _-]?phrase', 'mnemonics?', 'brainwallet', *_PHRASES))}){_TAIL}{_EQUALS}"
+    rf"(?:{_names(('pass[ _-]?phrase', 'mnemonics?', 'brainwallet', *_PHRASES))}){TAIL}{_EQUALS}"
     rf"(?P<value>{_WORD}(?:[ \t]{{1,2}}{_WORD}(?![=:]))*+)"
 )
 _TOKEN_PAIR = _on(rf"(?:{_TOKEN_NAMES}){_NAME_END}{_VALUE}")
@@ -89,23 +90,20 @@ _AUTHORIZATION = _on(f"authorization{_HEADER_VALUE}")
 _COOKIE = _on(f"cookie{_HEADER_VALUE}")
 _A_COOKIE = re.compile(r"[\w.%-]{1,128}=\S")
 _PIN_PAIR = _on(
-    rf"(?:{_names(_PINS)})(?:{_SPACED}code)?{_TAIL}(?:{_LISTED}|(?P<mark>{_QUOTE})?(?P<equals>{_EQUALS}))(?P<open>{_QUOTE})?"
+    rf"(?:{_names(PINS)})(?:{SPACED}code)?{TAIL}(?:{_LISTED}|(?P<mark>{QUOTE})?(?P<equals>{_EQUALS}))(?P<open>{QUOTE})?"
     r"(?P<value>[^\s\"'`&;<>\\,)\]}%]{4,64}+)"
 )
 _SAID = r"(?:(?:is|was|to|of|entered|used|set to|changed to)[ \t+:=]{1,3})?"
 _PIN_SAID = _on(
-    rf"(?:{_names(('pin', 'otp'))})(?:{_SPACED}(?:code|number|value))?[ \t+]{{1,3}}{_SAID}(?P<value>\d{{4,12}}(?![\w.:/-]))"
+    rf"(?:{_names(('pin', 'otp'))})(?:{SPACED}(?:code|number|value))?[ \t+]{{1,3}}{_SAID}(?P<value>\d{{4,12}}(?![\w.:/-]))"
 )
 _PASS = _names(("password", "passphrase", "passwd", "passcode"))
 _PASSWORD_QUOTED = _on(rf"(?:{_PASS}|identified by)[ \t]{{1,3}}(?:(?:is|was|to)[ \t]{{1,3}})?{_IN_QUOTES}")
 _PASSWORD_SAID = _on(rf"(?:{_PASS})[ \t]{{1,3}}(?:is|was|to)[ \t]{{1,3}}(?P<value>[^\s\"']{{6,128}}+)")
-_FLAG_HEAD = r"-(?<![\w-]-)-?[\w.-]{0,40}?"
-_FLAG_VALUE = rf"{_TAIL}[ \t+]{{1,4}}(?!-){_VALUE}"
-_FLAG = _on(rf"{_FLAG_HEAD}(?:{_PASSWORD_NAMES}|{_names(_PINS, ('pass',))}){_FLAG_VALUE}")
-_TOKEN_FLAG = _on(rf"{_FLAG_HEAD}(?:{_TOKEN_NAMES}){_FLAG_VALUE}")
-_ELEMENT_END = rf"{_TAIL}(?:[ \t][^<>]{{0,200}})?>(?P<value>[^<]{{1,4096}}+)</"
-_ELEMENT = _on(rf"<[\w:.-]{{0,40}}?(?:{_PASSWORD_NAMES}|{_names(_PINS)}){_ELEMENT_END}")
-_TOKEN_ELEMENT = _on(rf"<[\w:.-]{{0,40}}?(?:{_TOKEN_NAMES}){_ELEMENT_END}")
+_FLAG_HEAD = r"-(?<![\w-]-)-?(?P<name>[a-z][a-z0-9_.-]{1,63}+)[ \t+]{1,4}(?!-)"
+_FLAG = _on(f"{_FLAG_HEAD}{_VALUE}")
+FLAG_NAME = _on(_FLAG_HEAD)
+_ELEMENT = _on(r"<(?P<name>[a-z][a-z0-9_:.-]{1,63}+)(?:[ \t][^<>]{0,200}+)?>(?P<value>[^<]{1,4096}+)</")
 
 # --- calls whose argument is the secret ---------------------------------------------------------------------------------
 
@@ -115,7 +113,7 @@ _LOGIN = _on(
 )
 _CALLS = _names(("walletpassphrase(?:change)?", "encryptwallet"))
 _WALLET_CALL = _on(
-    rf"(?:{_CALLS})(?:{_QUOTE}[ \t]{{0,3}},[ \t]{{0,3}}{_QUOTE}params{_QUOTE}[ \t]{{0,3}}:[ \t]{{0,3}}\[)?[ \t(,]{{0,4}}"
+    rf"(?:{_CALLS})(?:{QUOTE}[ \t]{{0,3}},[ \t]{{0,3}}{QUOTE}params{QUOTE}[ \t]{{0,3}}:[ \t]{{0,3}}\[)?[ \t(,]{{0,4}}"
     r"(?P<value>\"[^\"\n]{1,256}\"(?:[ \t,]{1,4}\"[^\"\n]{1,256}\")?|'[^'\n]{1,256}'(?:[ \t,]{1,4}'[^'\n]{1,256}')?|"
     r"(?P<q>\\{1,15}\")(?:(?!(?<!\\)(?P=q)).){1,256}+(?P=q))"
 )
@@ -125,6 +123,7 @@ _JWK = _on(r"\"d\\{0,15}\"\s{0,3}:\s{0,3}\\{0,15}\"(?P<value>[a-z0-9_-]{40,1024}
 # --- headers and URLs ---------------------------------------------------------------------------------------------------
 
 BEARER_CHARS_MIN = 16
+PAIRS_MAX = 1_000  # in one text
 PIN_CHARS_MIN = 4  # shorter ones are counts
 _BEARER = _on(rf"bearer(?:[ \t+]|%20){{1,4}}(?P<value>[a-z0-9._~+/-]{{{BEARER_CHARS_MIN},}}+=*+)")
 _BASIC = _on(r"basic(?:[ \t+]|%20){1,4}(?P<value>[a-z0-9+/_-]{4,}+(?:=|%3d){0,2})")
@@ -132,34 +131,19 @@ _URL = _on(
     r"://[^/?#\s@:\[\"'<>]{0,128}:(?!\d{1,5}(?:[/?#\s\"',;)\]}<>\\]|$))(?P<value>[^\s\"'<>\\/][^\s\"'<>\\]{0,255})@"
 )
 _SCHEMES = frozenset(
-    [
-        "bearer",
-        "basic",
-        "digest",
-        "negotiate",
-        "ntlm",
-        "token",
-        "apikey",
-        "api-key",
-        "macaroon",
-        "lsat",
-        "l402",
-        "rune",
-        "signature",
-        "hawk",
-        "oauth",
-        "key",
-        "ssws",
-    ]
+    (
+        *("bearer", "basic", "digest", "negotiate", "ntlm", "token", "apikey", "api-key", "macaroon", "lsat", "l402"),
+        *("rune", "signature", "hawk", "oauth", "key", "ssws"),
+    )
 )
 
 # --- hexadecimal keys beside a word that says what they are -------------------------------------------------------------
 
 HEX_GAP_CHARS_MAX = 40  # between the word and the key
 _HEX_SAYS = (
-    *(f"{what}{_SPACED}key" for what in ("private", "priv", "signing", "spend", "blinding", "master")),
-    *(f"{what}{_SPACED}seed" for what in ("hd", "wallet", "root", "master")),
-    *(rf"secret(?:{_SPACED}(?:key|exponent|scalar))?", f"master{_SPACED}secret", f"key{_SPACED}material"),
+    *(f"{what}{SPACED}key" for what in ("private", "priv", "signing", "spend", "blinding", "master")),
+    *(f"{what}{SPACED}seed" for what in ("hd", "wallet", "root", "master")),
+    *(rf"secret(?:{SPACED}(?:key|exponent|scalar))?", f"master{SPACED}secret", f"key{SPACED}material"),
     *(
         "entropy",
         "secexp",
@@ -179,130 +163,37 @@ _HEX_KEY = _on(
 )
 _PUBLIC_KEY = re.compile(r"0[23][0-9a-f]{64}|04[0-9a-f]{128}")
 
-# --- the scans ----------------------------------------------------------------------------------------------------------
-
-_ENDED = rf"{_TAIL}(?:{_QUOTE}?[ \t+]{{0,3}}(?:[:=]|->|%3[ad])|{_QUOTE}[ \t]{{0,3}},[ \t]{{0,3}}[bruf]?{_QUOTE})"
-_ALL_NAMES = tuple(dict.fromkeys((*_PASSWORDS, *_PASSWORDS_ALONE, *_TOKENS, *_TOKENS_ALONE, *_HEADERS, *_PINS, "pass")))
-_ENDS: tuple[tuple[tuple[str, ...], str], ...] = (
-    (_ALL_NAMES, _ENDED),
-    (
-        ("pin", "otp"),
-        rf"{_SPACED}(?:code|number|value)?[ \t+]{{1,3}}(?:[a-z]{{2,7}}(?: to)?[ \t+:=]{{1,3}})?[0-9]{{4}}",
-    ),
-    (("pin", "otp", "totp"), rf"{_SPACED}code{_ENDED}"),
-    (("password", "passphrase", "passwd", "passcode", "identified by"), r"[ \t]{1,3}(?:(?:is|was|to)[ \t]|[\"'])"),
-    (("cku_(?:user|so|context)", r"walletpassphrase(?:change)?[ \t(,]", r"encryptwallet[^a-z]"), ""),
-    (("bearer", "basic"), r"(?:[ \t+]|%20){1,4}[a-z0-9+/_.~-]{4}"),
-    (
-        (
-            "priv",
-            "signing",
-            "spend",
-            "blinding",
-            "master",
-            "seed",
-            "secret",
-            "entropy",
-            "secexp",
-            "slip77",
-            "key.?material",
-        ),
-        rf"[^\n\x00]{{0,{HEX_GAP_CHARS_MAX + 20}}}[0-9a-f]{{64}}",
-    ),
-    (("wif", "sk", "prv"), rf" ?[:=][^\n\x00]{{0,{HEX_GAP_CHARS_MAX}}}[0-9a-f]{{64}}"),
-)
-
-
-def _with_ends(names: tuple[str, ...], end: str) -> Iterator[str]:
-    """Names that share their first letter and their end, as one expression."""
-    for letter in dict.fromkeys(name[0] for name in names):
-        rests = "|".join(name[1:] for name in names if name[0] == letter)
-        yield f"{letter}(?:{rests}){end}"
-
-
-NAME_SCAN = by_letter(chain.from_iterable(_with_ends(names, end) for names, end in _ENDS))
-FLAG_SCAN = rf"-[a-z0-9_.-]{{0,40}}(?:{'|'.join(_ALL_NAMES)}){_TAIL}[ \t+]{{1,4}}[^- \t]"
-ELEMENT_SCAN = rf"<[a-z0-9_:.-]{{0,60}}(?:{'|'.join(_ALL_NAMES)}){_TAIL}(?:[ \t][^<>]{{0,200}})?>"
-JWK_SCAN = r"\"d\\{0,15}\"\s{0,3}:"
-URL_SCAN = r"://[^/?#\s@:\[\x00\"'<>]{0,128}:[^/\s@\x00]"
-SCAN = f"{NAME_SCAN}|{FLAG_SCAN}|{ELEMENT_SCAN}|{JWK_SCAN}"
-_BY_NAME, _BY_FLAG, _BY_ELEMENT, _BY_HEX = (_on(scan) for scan in (NAME_SCAN, FLAG_SCAN, ELEMENT_SCAN, "[0-9a-f]{64}"))
-
 _TRAILING = ",.)]}:"
 _QUOTE_MARKS = "\"'`\\"
 
 
-# What stands before a separator, without quotes, blanks, digits and the marks inside names, ends in one of these.
-_NAME_BYTES = bytes(byte | 32 if 65 <= byte <= 90 else byte if 97 <= byte <= 122 else 32 for byte in range(256))
-_NOT_IN_NAMES = b"\"'`\\ \t+_.-0123456789"
-_LAST_CHARS = 4
-_LAST = frozenset(
-    b"word sswd rase code wort auth nics onic cret ekey ikey skey tkey vkey gkey rkey dkey priv rial oon roon tial ials seed "
-    b"dhex yhex chex ords xprv yprv zprv tprv rune nsec pass oken ropy arer okie alue keyb wordb base gain firm lain yraw dnew "
-    b"dold nnew nold enew eold".split()
-) | {
-    before + name
-    for name in (b"pin", b"otp", b"pwd", b"wif", b"jwt")
-    for before in (b"", *map(bytes, zip(range(97, 123))))
-}
-# Words that something may stand behind without any separator.
-_SPOKEN = frozenset(
-    b"pin otp password passphrase passwd passcode identified bearer basic cku walletpassphrase walletpassphrasechange "
-    b"encryptwallet authorization kty".split()
-)
-_SPOKEN_BEFORE_HEX = frozenset(
-    b"private priv privkey privatekey signing spend blinding master seed hdseed secret secretkey entropy secexp slip key "
-    b"material wif sk prv seedhex walletseed signingkey spendkey masterkey masterseed".split()
-)
-
-
-def may_hold_pair(text: str, data: bytes, tokens: list[bytes]) -> bool:
-    """Whether a close look is worth its time; False hardly ever where `find_pairs` finds something, and never by the scan.
-
-    Args:
-        text: the text.
-        data: the same, encoded.
-        tokens: its runs of Latin letters, in lower case.
-    """
-    ends = [part[-_LAST_CHARS:] for part in data.translate(_NAME_BYTES, _NOT_IN_NAMES).split()]
-    if (
-        _LAST.isdisjoint(ends)
-        and _SPOKEN.isdisjoint(tokens)
-        and (_SPOKEN_BEFORE_HEX.isdisjoint(tokens) or _BY_HEX.search(text) is None)
-    ):
-        return _has_flags(text) and _BY_FLAG.search(text.lower()) is not None
-    low = text.lower()
-    if _BY_NAME.search(low) is not None:
-        return True
-    if _has_flags(low) and _BY_FLAG.search(low) is not None:
-        return True
-    return ("</" in low and _BY_ELEMENT.search(low) is not None) or "kty" in low
-
-
-def _has_flags(text: str) -> bool:
-    return "--" in text or " -" in text or text.startswith("-")
-
-
-def find_pairs(text: str, low: str) -> Iterator[Span]:
+def find_pairs(text: str, low: str, families: int) -> Iterator[Span]:
     """Where values stand that something before them says are secret.
+
+    Of more than `PAIRS_MAX`, which no honest text has, all that follows is one secret.
 
     Args:
         text: the text.
         low: the same in lower case, character by character.
+        families: which sorts of names there may be, as `pair_hints.families_in` says.
     """
-    for pattern, kind, is_secret in _PAIRS:
-        yield from _values(pattern, text, low, kind=kind, is_secret=is_secret)
-    yield from _pins(text, low)
-    if _has_flags(low):
-        yield from _values(_FLAG, text, low, kind="password", is_secret=_is_password)
-        yield from _values(_TOKEN_FLAG, text, low, kind="token", is_secret=looks_like_token)
-    if "</" in low:
-        yield from _values(_ELEMENT, text, low, kind="password", is_secret=_is_password)
-        yield from _values(_TOKEN_ELEMENT, text, low, kind="token", is_secret=looks_like_token)
-    if "kty" in low:
-        yield from _values(_JWK, text, low, kind="jwk", is_secret=looks_like_token)
-    if _BY_HEX.search(low) is not None:
-        yield from _values(_HEX_KEY, text, low, kind="hex_key", is_secret=_is_private)
+    for number, span in enumerate(_all_pairs(text, low, families)):
+        if number >= PAIRS_MAX:
+            yield Span(span.start, len(text), span.kind)
+            return
+        yield span
+
+
+def _all_pairs(text: str, low: str, families: int) -> Iterator[Span]:
+    for family, pattern, kind, is_secret in _PAIRS:
+        if family & families:
+            yield from _values(pattern, text, low, kind=kind, is_secret=is_secret)
+    if families & PIN:
+        yield from _pins(text, low)
+    if families & FLAG:
+        yield from _named(_FLAG, text, low)
+    if families & ELEMENT:
+        yield from _named(_ELEMENT, text, low)
 
 
 def find_url_passwords(text: str) -> Iterator[Span]:
@@ -319,6 +210,18 @@ def _values(
         inner = without_marks(text[span.start : span.end])
         if inner and inner[0] not in "{[" and is_secret(inner):
             yield span._replace(kind=kind, quote=_quote_for(found, text, span))
+
+
+def _named(pattern: re.Pattern[str], text: str, low: str) -> Iterator[Span]:
+    """The same for patterns that take any name: of flags and elements."""
+    for found in pattern.finditer(low):
+        secrecy = secrecy_of(text[slice(*found.span("name"))])
+        if not secrecy:
+            continue
+        span = _inside(text, *found.span("value"))
+        inner = without_marks(text[span.start : span.end])
+        if inner and (_is_password(inner) if secrecy == "secret" else looks_like_token(inner)):
+            yield span._replace(kind="pin" if "pin" in found["name"] else "password")
 
 
 def _inside(text: str, start: int, end: int) -> Span:
@@ -339,7 +242,7 @@ def _inside(text: str, start: int, end: int) -> Span:
 
 def _quote_for(found: re.Match[str], text: str, span: Span) -> str:
     """What must stand around the mark so that an object of JSON stays one: its value had no quotes of its own."""
-    quote = found.groupdict().get("mark")
+    quote = found["mark"] if "mark" in found.re.groupindex else None
     if not quote or text[span.start - 1] in _QUOTE_MARKS:
         return ""
     return str(quote)
@@ -399,6 +302,10 @@ def _is_authorization(value: str) -> bool:
     return not rest and len(scheme) >= 8 and is_mixed(scheme) and not is_harmless(value)
 
 
+def _is_cookie(value: str) -> bool:
+    return _A_COOKIE.match(value.strip()) is not None
+
+
 def _is_credentials(scheme: str, rest: str) -> bool:
     """Whether something follows the scheme; what the schemes' own finders take is left to them."""
     if scheme == "bearer" and len(rest) >= BEARER_CHARS_MIN and " " not in rest:
@@ -413,22 +320,24 @@ def _is_user_and_password(value: str) -> bool:
     plain = value.replace("%3d", "=").replace("%3D", "=").rstrip("=").replace("-", "+").replace("_", "/")
     try:
         said = base64.b64decode(plain + "=" * (-len(plain) % 4)).decode()
-    except (binascii.Error, UnicodeDecodeError):
+    except ValueError:
         return False
     return ":" in said and said.isprintable()
 
 
-_PAIRS: tuple[tuple[re.Pattern[str], str, Callable[[str], bool]], ...] = (
-    (_PASSWORD_PAIR, "password", _is_password),
-    (_PHRASE_PAIR, "password", _is_phrase),
-    (_TOKEN_PAIR, "token", looks_like_token),
-    (_AUTHORIZATION, "header", _is_authorization),
-    (_COOKIE, "header", lambda value: _A_COOKIE.match(value.strip()) is not None),
-    (_PASSWORD_QUOTED, "password", _is_password),
-    (_PASSWORD_SAID, "password", _is_said),
-    (_LOGIN, "pin", _is_password),
-    (_WALLET_CALL, "password", _is_password),
-    (_WALLET_COMMAND, "password", _is_password),
-    (_BEARER, "bearer", lambda _: True),
-    (_BASIC, "basic_auth", _is_user_and_password),
+_PAIRS: tuple[tuple[int, re.Pattern[str], str, Callable[[str], bool]], ...] = (
+    (PASSWORD, _PASSWORD_PAIR, "password", _is_password),
+    (PASSWORD, _PHRASE_PAIR, "password", _is_phrase),
+    (TOKEN, _TOKEN_PAIR, "token", looks_like_token),
+    (AUTHORIZATION, _AUTHORIZATION, "header", _is_authorization),
+    (COOKIE, _COOKIE, "header", _is_cookie),
+    (SAID, _PASSWORD_QUOTED, "password", _is_password),
+    (SAID, _PASSWORD_SAID, "password", _is_said),
+    (LOGIN, _LOGIN, "pin", _is_password),
+    (WALLET, _WALLET_CALL, "password", _is_password),
+    (WALLET, _WALLET_COMMAND, "password", _is_password),
+    (BEARER, _BEARER, "bearer", bool),
+    (BASIC, _BASIC, "basic_auth", _is_user_and_password),
+    (JWK, _JWK, "jwk", looks_like_token),
+    (HEX, _HEX_KEY, "hex_key", _is_private),
 )

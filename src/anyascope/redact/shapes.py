@@ -7,11 +7,23 @@ the server's batches by RE2 and the rest by `re`.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
-from anyascope.redact.base58 import ALPHABET, FOLD, decode_check
-from anyascope.redact.scans import by_letter
+from anyascope.redact.base58 import ALPHABET, FOLD, TRIES_MAX, decode_check
 from anyascope.redact.spans import Span
+
+
+def _by_letter(expressions: Iterable[str]) -> str:
+    """One expression for all of these, parted by their first letters; each must begin with a letter of its own.
+
+    `re` passes over text in which none of the first letters stands at some 3 ns a character, and tries only the
+    expressions of that letter where one does.
+    """
+    letters: dict[str, list[str]] = {}
+    for expression in expressions:
+        letters.setdefault(expression[0], []).append(expression[1:])
+    return "|".join(f"{letter}(?:{'|'.join(rests)})" for letter, rests in letters.items())
+
 
 _B58 = f"[{ALPHABET}]"
 _BECH32 = "[02-9ac-hj-np-z]"
@@ -72,10 +84,14 @@ API_KEYS = (
     *(r"AGE-SECRET-KEY-(?:PQ-)?1[02-9AC-HJ-NP-Z]{58}", rf"age-secret-key-(?:pq-)?1{_BECH32}{{58}}"),
     *(rf"ms1[02-9]{_BECH32}{{44}}", r"MS1[02-9][02-9AC-HJ-NP-Z]{44}"),
 )
+# `task-…` and `disk-…` are names.
+_API_KEYS_ALONE = tuple(
+    key.replace("sk-", "sk-(?<![A-Za-z0-9]sk-)", 1) if key.startswith("sk-") else key for key in API_KEYS
+)
 _TELEGRAM = r"[0-9]{8,10}:AA[A-Za-z0-9_-]{33}"
 _API_KEY_HEAD = "|".join(API_KEYS)
-# `task-…` and `disk-…` are names.
-_API_KEY = re.compile(rf"(?<![A-Za-z0-9](?=sk-))(?:{_API_KEY_HEAD}|{_TELEGRAM})[A-Za-z0-9+/_=-]*+")
+_API_KEY = re.compile(rf"(?:{_by_letter(_API_KEYS_ALONE)})[A-Za-z0-9+/_=-]*+")
+_TELEGRAM_KEY = re.compile(rf"{_TELEGRAM}[A-Za-z0-9_-]*+")
 
 RUN_CHARS_MIN = 15  # `xoxb-` and ten more; every form but key blocks holds a run of so many
 MACAROON_CHARS_MIN = 60
@@ -85,7 +101,7 @@ _MACAROON_SCAN = rf"(?i:{_MACAROON_HEX})[0-9a-fA-F]{{40}}"
 _JWT_SCAN = r"eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8}"
 SCAN = f"{_PEM_HEAD}|{_PUTTY_HEAD}|{_XPRV_SCAN}|{_JWT_SCAN}|{_API_KEY_HEAD}|{_TELEGRAM}|{_MACAROON_SCAN}|{_MACAROON_64_HEAD}"
 # The same for one run of letters, digits, `+`, `/`, `-`, `_` and `.`; what holds no such run or more than one is left out.
-RUN_SCAN = by_letter(
+RUN_SCAN = _by_letter(
     (
         *(rf"{head}{_B58}{{40}}" for head in _XPRV_HEADS),
         *(_JWT_HEAD, *API_KEYS, r"AA[A-Za-z0-9_-]{33}", *_MACAROON_64_HEADS),
@@ -100,7 +116,10 @@ def may_be_folded(text: str) -> bool:
 
 def find_shapes(text: str) -> Iterator[Span]:
     """Where secrets of a known form stand."""
-    for found in _XPRV.finditer(text):
+    for number, found in enumerate(_XPRV.finditer(text)):
+        if number >= TRIES_MAX:
+            yield Span(found.start(), len(text), "xprv")
+            break
         if _is_xprv(text, found):
             yield Span(found.start(), found.end(), "xprv")
     for kind, pattern in _FORMS:

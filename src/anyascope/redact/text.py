@@ -11,14 +11,16 @@ import re
 from collections.abc import Iterator
 
 from anyascope.redact import base58, encodings, mnemonic, pairs, shapes
+from anyascope.redact.pair_hints import families_in
 from anyascope.redact.spans import Span, mark, replace_spans
 from anyascope.redact.words import WORD_BYTES
 
 __all__ = ["KINDS", "clean", "mark"]
 
 LAYERS_MAX = 4  # of encodings in one another: base 64 in JSON in JSON in a URL
+RUNS_MAX = 1_000  # of base 64 in one text that are decoded, 50 µs each
 OVERLAP_CHARS = 4_096  # beyond a cut that are looked at, so that no half of a secret stays before it
-PASSES_MAX = 3  # after which a text is taken as clean; what one pass takes out shows another secret hardly ever
+PASSES_MAX = 8  # after which a text is taken as clean; what one pass takes out hardly ever shows another secret
 
 KINDS = (
     *(
@@ -45,7 +47,6 @@ _FOLDS = re.compile(base58.FOLD.encode())
 _HEX_AND_DASH = b"0123456789abcdefABCDEF-."
 _RUN_MIN = encodings.RUN_CHARS_MIN
 _SHAPE_MIN = shapes.RUN_CHARS_MIN
-_URLS = re.compile(pairs.URL_SCAN)
 _SHAPE_IN_RUN = re.compile(shapes.RUN_SCAN.encode()).search
 
 
@@ -81,9 +82,10 @@ def find(text: str, layer: int = 0) -> list[Span]:
     data = text.encode("utf-8", "surrogatepass")
     tokens = data.translate(WORD_BYTES).split()
     spans: list[Span] = []
-    if pairs.may_hold_pair(text, data, tokens):
-        spans += pairs.find_pairs(text, _lower(text))
-    if "://" in text and _URLS.search(text) is not None:
+    families = families_in(text, data, tokens)
+    if families:
+        spans += pairs.find_pairs(text, _lower(text), families)
+    if "://" in text and "@" in text:
         spans += pairs.find_url_passwords(text)
     runs = [run for run in data.translate(_RUN_BYTES).split() if len(run) >= _RUN_MIN]
     if runs or "PRIVATE KEY" in text:
@@ -106,8 +108,8 @@ def _lower(text: str) -> str:
 def _in_runs(text: str, data: bytes, runs: list[bytes], layer: int) -> list[Span]:
     """Secrets that hold a long run of letters and digits, or are such a run."""
     hints = _hints(runs)
-    if "\n" in text or "\r" in text:
-        hints |= _folded_hints(text, data)
+    if runs and ("\n" in text or "\r" in text):
+        hints |= _folded_hints(text, data, runs)
     spans: list[Span] = []
     if _SHAPE & hints or "PRIVATE KEY" in text or "Private-Lines" in text:
         spans += shapes.find_shapes(text)
@@ -152,18 +154,25 @@ def _hints_of_long(run: bytes, size: int) -> int:
     return hints
 
 
-def _folded_hints(text: str, data: bytes) -> int:
+def _folded_hints(text: str, data: bytes, runs: list[bytes]) -> int:
     """The same for what stands in several lines."""
-    hints = _ENCODED if encodings.may_be_folded(text) else 0
-    unfolded = _FOLDS.sub(b"", data)
-    if _BASE_58_RUN in unfolded.translate(_BASE_58_BYTES):
+    hints = 0
+    if max(map(len, runs)) >= encodings.FOLDED_CHARS_MIN and encodings.may_be_folded(text):
+        hints = _ENCODED
+    if _BASE_58_RUN in _FOLDS.sub(b"", data).translate(_BASE_58_BYTES):
         hints |= _BASE_58 | (_SHAPE if shapes.may_be_folded(text) else 0)
     return hints
 
 
 def _in_encoded(text: str, layer: int) -> Iterator[Span]:
-    """Runs of base 64 or hexadecimal in which secrets stand; such a run goes as a whole."""
-    for run in encodings.find_runs(text):
+    """Runs of base 64 or hexadecimal in which secrets stand; such a run goes as a whole.
+
+    Of more than `RUNS_MAX` that seem to say something, which no honest text has, all that follows is one secret.
+    """
+    for number, run in enumerate(encodings.find_runs(text)):
+        if number >= RUNS_MAX:
+            yield Span(run.start, len(text), "encoded")
+            return
         if run.is_key or any(find(inner, layer + 1) for inner in run.texts):
             yield Span(run.start, run.end, "encoded")
 
