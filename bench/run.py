@@ -22,6 +22,7 @@ BENCHES = (
     "kill_rounds",
     "host_compare",
     "sdk_tracing",
+    "sdk_http",
 )
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from anyascope.sdk.guard import is_strict, report_misuse, tell_once
@@ -58,14 +57,31 @@ _FIRST_IS_KEY_TYPE = frozenset(("generate_key", "generate_keypair", "generate_do
 _LOGIN_REFUSED = frozenset(("PinIncorrect", "PinLocked", "PinExpired", "PinInvalid", "PinLenRange"))
 
 
-@dataclass(frozen=True, slots=True)
 class _Place:
-    """Where a call is made."""
+    """Where a call is made. A key's name and type are asked for at its first use: a search may find thousands of keys."""
 
-    provider: str
-    token: str = ""
-    key: str = ""
-    key_type: str = ""
+    __slots__ = ("_key", "_thing", "_type", "provider", "token")
+
+    def __init__(self, provider: str, token: str = "", thing: Any = None) -> None:
+        self.provider = provider
+        self.token = token
+        self._thing = thing
+        self._key: str | None = None if thing is not None else ""
+        self._type: str | None = None if thing is not None else ""
+
+    @property
+    def key(self) -> str:
+        """The label, else the id, of the key; "" for what is none."""
+        if self._key is None:
+            self._key = _text(self._thing, "label") or _shown(_attribute(self._thing, "id"))
+        return self._key
+
+    @property
+    def key_type(self) -> str:
+        """The name of the key's type, such as `EC`."""
+        if self._type is None:
+            self._type = str(getattr(_attribute(self._thing, "key_type"), "name", "") or "")
+        return self._type
 
     @property
     def identifier(self) -> str:
@@ -85,7 +101,7 @@ def instrument_pkcs11(thing: T, provider: str = PROVIDER) -> T:
     """
     if is_proxy(thing):
         return thing
-    place = _Place(provider=_provider(provider))
+    place = _Place(_provider(provider))
     try:
         instrumented: T = _in_place(thing, place)
     except Exception as error:
@@ -113,12 +129,12 @@ def _in_place(thing: Any, place: _Place) -> Any:
     if not kinds or is_proxy(thing):
         return thing
     if "Token" in kinds:
-        return proxy_of(TokenProxy, thing, _Place(place.provider, token=_text(thing, "label")))
+        return proxy_of(TokenProxy, thing, _Place(place.provider, _text(thing, "label")))
     if "Session" in kinds:
         token = place.token or _text(_attribute(thing, "token"), "label")
-        return proxy_of(SessionProxy, thing, _Place(place.provider, token=token))
+        return proxy_of(SessionProxy, thing, _Place(place.provider, token))
     if "Object" in kinds:
-        return proxy_of(ObjectProxy, thing, _Place(place.provider, place.token, _name_of(thing), _type_of(thing)))
+        return proxy_of(ObjectProxy, thing, _Place(place.provider, place.token, thing))
     return proxy_of(LibraryProxy, thing, place) if kinds & {"lib", "Slot"} else thing
 
 
@@ -285,16 +301,6 @@ def _results(result: Any, place: _Place) -> Any:
 def _placed(items: Iterator[Any], place: _Place) -> Iterator[Any]:
     for item in items:
         yield _in_place(item, place)
-
-
-def _name_of(thing: Any) -> str:
-    """Label, else id, of a key; each is one call of the module, made once an object."""
-    label = _text(thing, "label")
-    return label or _shown(_attribute(thing, "id"))
-
-
-def _type_of(thing: Any) -> str:
-    return str(getattr(_attribute(thing, "key_type"), "name", "") or "")
 
 
 def _shown(identifier: Any) -> str:
