@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import hmac
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import structlog
@@ -94,7 +94,7 @@ class Custody:
                 await self._broadcast(withdrawal, operation)
 
     @property
-    def wallets(self) -> Sequence[str]:
+    def wallets(self) -> tuple[str, ...]:
         """The ids of the wallets."""
         return tuple(self._options.wallets)
 
@@ -204,12 +204,13 @@ class Custody:
             raise TransactionFailed(str(error)) from error
 
     def _sign_digest(self, key_id: str, digest: bytes) -> bytes:
-        try:
-            with trace_hsm_operation("sign", key_id, self.signer.provider):
+        provider = self.signer.provider
+        with trace_hsm_operation("sign", key_id, provider):
+            try:
                 return self.signer.sign(key_id, digest)
-        except SignerError as error:
-            self._alerts.send_alert(AlertBuilders.hsm_operation_failed("sign", self.signer.provider, str(error)))
-            raise OperationFailed(str(error)) from error
+            except SignerError as error:
+                self._alerts.send_alert(AlertBuilders.hsm_operation_failed("sign", provider, str(error)))
+                raise OperationFailed(str(error)) from error
 
     async def _broadcast(self, withdrawal: Withdrawal, operation: CustodyOperation) -> Withdrawal:
         data = BitcoinTransactionData(amount_sats=withdrawal.amount_sat)

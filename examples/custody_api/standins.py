@@ -17,13 +17,13 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from node import Draft, Receipt, Standing, Tip
 
 BLOCK_EVERY_S = 20.0  # a block an hour's sixth would be a long wait for a demonstration
-FIRST_BLOCK_S = 1_767_225_600  # the stand-in chain began with the year 2026
 OPENING_BALANCE_SAT = 250_000_000
 FEE_SAT, FEE_SAT_PER_VB = 423, 3.0
 DEPOSIT_SAT_MAX = 5_000_000
 DEPOSIT_ONE_IN = 4  # blocks that bring a wallet a deposit
 
 SCHEMA = """
+create table if not exists beginning (id integer primary key check (id = 1), at_s real not null);
 create table if not exists spends (
     txid text primary key, wallet_id text not null, amount_sat integer not null, sent_s real not null
 )
@@ -45,7 +45,9 @@ class StandInNode:
         self._path = path
         self._block_every_s = block_every_s
         with closing(self._open()) as store:
-            store.execute(SCHEMA)
+            store.executescript(SCHEMA)
+            store.execute("insert or ignore into beginning values (1, ?)", (time.time(),))
+            (self._began_s,) = store.execute("select at_s from beginning").fetchone()
 
     def _open(self) -> sqlite3.Connection:
         return sqlite3.connect(self._path, timeout=10.0, isolation_level=None)
@@ -96,14 +98,14 @@ class StandInNode:
         height = self._height(time.time())
         return [
             Receipt(_block_hash(at), wallet_id, 1 + int(_block_hash(at)[:8], 16) % DEPOSIT_SAT_MAX, height - at + 1)
-            for at in range(height - 2 * DEPOSIT_ONE_IN, height + 1)
+            for at in range(max(height - 2 * DEPOSIT_ONE_IN, 0), height + 1)
             if int(hashlib.sha256(f"{wallet_id}:{at}".encode()).hexdigest(), 16) % DEPOSIT_ONE_IN == 0
         ]
 
     async def tip(self) -> Tip:
         now_s = time.time()
         with closing(self._open()) as store:
-            since_s = FIRST_BLOCK_S + self._height(now_s) * self._block_every_s
+            since_s = self._began_s + self._height(now_s) * self._block_every_s
             (waiting,) = store.execute("select count(*) from spends where sent_s >= ?", (since_s,)).fetchone()
         return Tip(self._height(now_s), int(waiting))
 
@@ -111,7 +113,7 @@ class StandInNode:
         """Nothing is held open."""
 
     def _height(self, at_s: float) -> int:
-        return int((at_s - FIRST_BLOCK_S) // self._block_every_s)
+        return int((at_s - self._began_s) // self._block_every_s)
 
 
 def _block_hash(height: int) -> str:
