@@ -153,7 +153,7 @@ def test_a_failure_is_told_once_and_so_is_its_end(tmp_path: Path, *, is_killed: 
         "attachments": [
             {
                 "color": "#FF0000",
-                "title": "🚨 Signing failed",
+                "title": "[🚨] Signing failed",
                 "text": "The signer of custody refuses to sign.",
                 "fields": [
                     {"title": "Severity", "value": "critical", "short": True},

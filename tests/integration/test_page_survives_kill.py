@@ -110,7 +110,7 @@ def test_a_page_survives_kill_9(tmp_path):
     hooks = [body for path, body in posted if path == "/hook"]
     slacks = [body["attachments"][0] for path, body in posted if path == "/slack"]
     assert [body["status"] for body in hooks] == ["firing", "resolved"]
-    assert [one["title"] for one in slacks] == ["🚨 Signing failed", "✅ Resolved: 🚨 Signing failed"]
+    assert [one["title"] for one in slacks] == ["[🚨] Signing failed", "✅ Resolved: [🚨] Signing failed"]
     assert [one["subject"] for one in mails] == [
         "[FIRING:1] SigningFailed (security hsm-1 critical)",
         "[RESOLVED] SigningFailed (security hsm-1 critical)",

@@ -160,7 +160,7 @@ async def test_slack_messages_go_one_by_one(tmp_path):
 
         titles = [json.loads(record["body"])["attachments"][0]["title"] for record in sink.records()]
     assert [(one.kind, one.is_more) for one in outcomes] == [(OK, True), (RETRY, False), (OK, True), (OK, False)]
-    assert titles == ["🚨 Node 0 is down", "⚠️ Node 1 is down", "⚠️ Node 1 is down", "⚡ Node 2 is down"]
+    assert titles == ["[🚨] Node 0 is down", "[⚠️] Node 1 is down", "[⚠️] Node 1 is down", "[⚡] Node 2 is down"]
 
 
 @pytest.mark.parametrize(

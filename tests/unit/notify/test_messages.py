@@ -117,7 +117,7 @@ def test_slack_layout_is_as_specified():
         "attachments": [
             {
                 "color": "#FF0000",
-                "title": "🚨 Signing failed",
+                "title": "[🚨] Signing failed",
                 "text": "The HSM refused 3 signatures in a row.",
                 "fields": [
                     {"title": "Severity", "value": "critical", "short": True},
@@ -137,7 +137,7 @@ def test_slack_text_cannot_call_everybody():
     loud = replace(SIGNING_FAILED, annotations={"summary": "<!channel> a & b", "description": "<http://evil|click>"})
     ((_, message),) = default_messages(notification(loud), channel="", look={})
     shown = message["attachments"][0]
-    assert (shown["title"], shown["text"]) == ("🚨 &lt;!channel&gt; a &amp; b", "&lt;http://evil|click&gt;")
+    assert (shown["title"], shown["text"]) == ("[🚨] &lt;!channel&gt; a &amp; b", "&lt;http://evil|click&gt;")
     assert "channel" not in message
 
 

@@ -59,7 +59,7 @@ def attachment(alert: NotifiedAlert) -> Mapping[str, object]:
     """One alert: colour, marked title, text, four short fields and its time."""
     severity = severity_of(alert.labels)
     traits = traits_of(severity)
-    title = f"{traits.mark} {title_of(alert.labels, alert.annotations)}"
+    title = f"[{traits.mark}] {title_of(alert.labels, alert.annotations)}"
     return _attachment(
         color=traits.color if alert.is_firing else COLOR_RESOLVED,
         title=title if alert.is_firing else f"{MARK_RESOLVED} {title}",
@@ -87,7 +87,7 @@ def digest_attachment(notification: Notification, alerts: Sequence[NotifiedAlert
     about = " ".join(value for _, value in notification.group_labels) or notification.receiver
     counts = [f"{len(firing)} firing"] if firing else []
     counts += [f"{len(alerts) - len(firing)} resolved"] if len(firing) < len(alerts) else []
-    title = f"{traits.mark} {about}: {', '.join(counts)}"
+    title = f"[{traits.mark}] {about}: {', '.join(counts)}"
     lines = [_line(alert) for alert in alerts[:DIGEST_LINES_MAX]]
     if len(alerts) > DIGEST_LINES_MAX:
         lines.append(f"… and {len(alerts) - DIGEST_LINES_MAX} more")
