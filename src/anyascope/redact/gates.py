@@ -81,15 +81,15 @@ def _encoded() -> re2._Regexp:
     )
 
 
+# The first bytes of letters in the other scripts and of letters with accents, as UTF-8 has them.
+_FOREIGN = r"[\xc3-\xc5\xd0\xd1\xe1\xe3-\xed][\x80-\xbf]"
+
 GATES = (
     _scan(r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY"),
+    _scan(_URLS),
     _scan(rf"(?:{_B58}{base58.FOLD}?){{{base58.RUN_CHARS_MIN}}}", rf"\bS{_B58}{{21,29}}\b"),
     _words(),
-    _scan(shapes.SCAN),
-    _scan(_URLS),
+    _scan(shapes.SCAN, encodings.ESCAPE_SCAN, _FOREIGN),
     _encoded(),
     _scan(f"(?i){'|'.join(_PAIRS)}"),
-    _scan(encodings.ESCAPE_SCAN),
-    # The first bytes of letters in the other scripts and of letters with accents, as UTF-8 has them.
-    _scan(r"[\xc3-\xc5\xd0\xd1\xe1\xe3-\xed][\x80-\xbf]"),
 )

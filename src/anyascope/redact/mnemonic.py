@@ -46,7 +46,7 @@ _ANNOUNCED = re.compile(
     re.IGNORECASE,
 )
 _TELLING_WORDS = frozenset(
-    b"seed seeds mnemonic mnemonics phrase phrases recovery backup words seedphrase seedwords walletseed hdseed "
+    b"bip brainwallet seed seeds mnemonic mnemonics phrase phrases recovery backup words seedphrase seedwords walletseed hdseed "
     b"mnemonicphrase mnemonicwords recoveryphrase recoverywords backupwords backupphrase secretrecoveryphrase".split()
 )
 # What a word of the lists may have become by a typing error, and what surely is a word of a sentence.
@@ -100,7 +100,8 @@ def may_hold_phrase(text: str, tokens: list[bytes]) -> bool:
             return False
         known, probed = latin_words(), tokens[_PROBE_EVERY - 1 :: _PROBE_EVERY]
         if not known.isdisjoint(probed) and _PROBED in bytes(map(known.__contains__, probed)):
-            return _IN_A_ROW in bytes(map(known.__contains__, tokens)) or _is_announced(text, tokens)
+            if _IN_A_ROW in bytes(map(known.__contains__, tokens)):
+                return True
         return not _TELLING_WORDS.isdisjoint(tokens) and _is_announced(text, tokens)
     return _may_hold_foreign(text)
 
