@@ -1,8 +1,8 @@
 """A real web service under load, with the SDK and a far end that behaves badly, against the same service without the SDK.
 
 For each far end: median and 99th percentile of the service's latency as a ratio to the service without the SDK and to the one
-whose far end is well, what its memory grew by, and what was sent and dropped. The states take turns in rounds, so that a busy
-machine slows all of them alike.
+whose far end is well, what its memory grew by, and what was sent and dropped. All three run side by side and are asked in turn,
+so that whatever else the machine does slows them alike.
 """
 
 from __future__ import annotations
@@ -10,15 +10,12 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
-import json
 import os
 import socket
-import statistics
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
@@ -26,23 +23,13 @@ import httpx
 from figures import quantile, show
 from support.far_end import closed_port, far_end
 
-ROUNDS = 3
-SECONDS = 6.0  # of load a round
-RATE = 150  # requests a second, about a third of what one core serves: latency, not throughput, is asked for
+SECONDS = 25.0  # of load a state
+WARM_S = 3.0  # before anything is measured: imports, connections, the first batches
+RATE = 40  # requests a second and service, a tenth of what one core serves: latency, not throughput, is asked for
 CONNECTIONS = 8
-STATES = ("no_sdk", "well", "refused", "black_hole", "syn_dropped", "trickle", "busy_503")
+STATES = ("refused", "black_hole", "syn_dropped", "trickle", "busy_503")
 GROWTH_MIB_MAX = 32.0  # queues of 2,048 and outboxes of 4 MiB for three signals, and what the allocator keeps
 RATIO_MAX = 1.1
-
-
-@dataclass
-class Result:
-    p50_ms: list[float] = field(default_factory=list)
-    p99_ms: list[float] = field(default_factory=list)
-    growth_mib: list[float] = field(default_factory=list)
-    exported: int = 0
-    dropped: int = 0
-    queued_most: int = 0
 
 
 def host(endpoint: str) -> None:
@@ -67,7 +54,7 @@ def host(endpoint: str) -> None:
         return {"wallet": wallet}
 
     @app.get("/account")
-    async def account() -> dict[str, dict[str, int]]:
+    async def told() -> dict[str, dict[str, int]]:
         if not with_sdk:
             return {}
         stats = anyascope.sdk.delivery_stats().signals
@@ -136,23 +123,24 @@ def full_backlog() -> Iterator[int]:
         yield listener.getsockname()[1]
 
 
-async def load(url: str, seconds: float) -> list[float]:
+async def load(urls: dict[str, str], seconds: float) -> dict[str, list[float]]:
     """Latencies in milliseconds at a steady rate, each from when its request was due: a stall counts for all it delays."""
-    latencies: list[float] = []
-    due: asyncio.Queue[float | None] = asyncio.Queue()
+    latencies: dict[str, list[float]] = {name: [] for name in urls}
+    due: asyncio.Queue[tuple[str, float] | None] = asyncio.Queue()
 
     async def work(client: httpx.AsyncClient) -> None:
-        while (at_s := await due.get()) is not None:
-            await client.get(f"{url}/withdraw/w1", timeout=30)
-            latencies.append((time.perf_counter() - at_s) * 1000)
+        while (job := await due.get()) is not None:
+            name, at_s = job
+            await client.get(f"{urls[name]}/withdraw/w1", timeout=30)
+            latencies[name].append((time.perf_counter() - at_s) * 1000)
 
     async with httpx.AsyncClient() as client:
         workers = [asyncio.create_task(work(client)) for _ in range(CONNECTIONS)]
         begin_s = time.perf_counter()
-        for number in range(int(seconds * RATE)):
-            at_s = begin_s + number / RATE
+        for number in range(int(seconds * RATE * len(urls))):
+            at_s = begin_s + number / (RATE * len(urls))
             await asyncio.sleep(max(at_s - time.perf_counter(), 0))
-            due.put_nowait(at_s)
+            due.put_nowait((tuple(urls)[number % len(urls)], at_s))
         for _ in workers:
             due.put_nowait(None)
         await asyncio.gather(*workers)
@@ -164,45 +152,43 @@ def rss_mib(pid: int) -> float:
     return next(int(line.split()[1]) for line in text.splitlines() if line.startswith("VmRSS")) / 1024
 
 
-def measure(state: str, result: Result) -> None:
-    with far_side(state) as endpoint, serving(endpoint) as (url, pid):
-        asyncio.run(load(url, 1.5))
-        before = rss_mib(pid)
-        latencies = asyncio.run(load(url, SECONDS))
-        result.growth_mib.append(rss_mib(pid) - before)
-        result.p50_ms.append(quantile(latencies, 0.5))
-        result.p99_ms.append(quantile(latencies, 0.99))
-        account = httpx.get(f"{url}/account", timeout=20).json()
-        result.exported += sum(one["exported"] for one in account.values())
-        result.dropped += sum(one["dropped"] for one in account.values())
-        result.queued_most = max([result.queued_most, *(one["queued"] for one in account.values())])
+def account(url: str) -> tuple[int, int, int]:
+    """Exported, dropped, and the longest queue now."""
+    signals = httpx.get(f"{url}/account", timeout=20).json().values()
+    return (
+        sum(one["exported"] for one in signals),
+        sum(one["dropped"] for one in signals),
+        max((one["queued"] for one in signals), default=0),
+    )
+
+
+def measure(state: str) -> None:
+    with contextlib.ExitStack() as stack:
+        services = {
+            name: stack.enter_context(serving(stack.enter_context(far_side(name))))
+            for name in ("no_sdk", "well", state)
+        }
+        urls = {name: url for name, (url, _) in services.items()}
+        asyncio.run(load(urls, WARM_S))
+        before = {name: rss_mib(pid) for name, (_, pid) in services.items()}
+        latencies = asyncio.run(load(urls, SECONDS))
+        growth = {name: rss_mib(pid) - before[name] for name, (_, pid) in services.items()}
+        exported, dropped, queued = account(urls[state])
+    for name, share in (("p50", 0.5), ("p99", 0.99)):
+        own, well, bare = (quantile(latencies[one], share) for one in (state, "well", "no_sdk"))
+        show(f"{state}, {name}", own, "ms")
+        show(f"{state}, {name} to no SDK", own / bare, "x")
+        show(f"{state}, {name} to a far end that is well", own / well, "x", bar=RATIO_MAX, is_most=True)
+    show(f"{state}, memory grew by", growth[state], "MiB", bar=GROWTH_MIB_MAX, is_most=True)
+    show(f"{state}, memory grew, far end well", growth["well"], "MiB")
+    show(f"{state}, exported", exported, "items")
+    show(f"{state}, dropped and counted", dropped, "items")
+    show(f"{state}, queue at the end", queued, "items", bar=2048, is_most=True)
 
 
 def main() -> int:
-    results = {state: Result() for state in STATES}
-    for number in range(ROUNDS):
-        for state in STATES if number % 2 == 0 else STATES[::-1]:
-            measure(state, results[state])
-    bare, well = results["no_sdk"], results["well"]
-    show("no SDK, p50", statistics.median(bare.p50_ms), "ms")
-    show("no SDK, p99", statistics.median(bare.p99_ms), "ms")
-    for state in STATES[1:]:
-        one = results[state]
-        for name, own, others, healthy in (
-            ("p50", one.p50_ms, bare.p50_ms, well.p50_ms),
-            ("p99", one.p99_ms, bare.p99_ms, well.p99_ms),
-        ):
-            # Rounds are compared with the round of the other state beside which they ran.
-            to_bare = statistics.median(mine / theirs for mine, theirs in zip(own, others, strict=True))
-            to_well = statistics.median(mine / theirs for mine, theirs in zip(own, healthy, strict=True))
-            show(f"{state}, {name} to no SDK", to_bare, "x")
-            if state != "well":
-                show(f"{state}, {name} to a far end that is well", to_well, "x", bar=RATIO_MAX, is_most=True)
-        show(f"{state}, memory grew by", max(one.growth_mib), "MiB", bar=GROWTH_MIB_MAX, is_most=True)
-        show(f"{state}, exported", one.exported, "items")
-        show(f"{state}, dropped and counted", one.dropped, "items")
-        show(f"{state}, longest queue seen", one.queued_most, "items", bar=2048, is_most=True)
-    print(json.dumps({state: {"p99_ms": [round(v, 2) for v in one.p99_ms]} for state, one in results.items()}))
+    for state in STATES:
+        measure(state)
     return 0
 
 
