@@ -39,7 +39,7 @@ class _Told:
 
 
 _told: dict[str, _Told] = {}
-_told_lock = threading.Lock()
+_told_lock = threading.RLock()  # a signal handler of the host's may tell a fault while this thread tells one
 _strict_depth = 0
 
 
@@ -219,7 +219,7 @@ def _without_secrets(line: str) -> str:
 
 def _in_child() -> None:
     global _told_lock  # noqa: PLW0603  # another thread of the parent may have held it
-    _told_lock = threading.Lock()
+    _told_lock = threading.RLock()
 
 
 if hasattr(os, "register_at_fork"):
