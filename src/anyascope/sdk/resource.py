@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import uuid
 
 from opentelemetry.sdk.resources import Resource
@@ -18,7 +19,7 @@ def service_resource(service_name: str, *, environment: str, version: str) -> Re
     """The resource of a service in this process; attributes of `OTEL_RESOURCE_ATTRIBUTES` are added.
 
     The environment stands under its current name and under the older `service.environment`. Each process is an instance of
-    its own: after a fork this gives another `service.instance.id`.
+    its own: after a fork this gives another `service.instance.id` and `process.pid`.
     """
     environment = checked_text("environment", environment, DEFAULT_ENVIRONMENT)
     version = checked_text("version", version, "", may_be_empty=True)
@@ -29,10 +30,10 @@ def service_resource(service_name: str, *, environment: str, version: str) -> Re
     }
     if version:
         attributes["service.version"] = version
-    resource = Resource.create(attributes)
-    if INSTANCE_ATTRIBUTE in resource.attributes:
-        return resource
-    return resource.merge(Resource({INSTANCE_ATTRIBUTE: instance_id()}))
+    # Which process of which machine; what the operator or the host's own detectors say of these wins.
+    identity = {INSTANCE_ATTRIBUTE: instance_id(), "host.name": socket.gethostname(), "process.pid": os.getpid()}
+    known = Resource.create(attributes)
+    return Resource({**identity, **known.attributes}, known.schema_url)
 
 
 def instance_id() -> str:

@@ -6,6 +6,7 @@ import contextlib
 import json
 import logging
 import os
+import socket
 import subprocess
 import sys
 import threading
@@ -59,6 +60,7 @@ def test_the_resource_says_who_the_service_is():
     assert attributes["service.version"] == "1.2.3"
     assert attributes["deployment.environment.name"] == attributes["service.environment"] == "staging"
     assert attributes["service.instance.id"]
+    assert (attributes["host.name"], attributes["process.pid"]) == (socket.gethostname(), os.getpid())
 
 
 def test_defaults_are_the_documented_ones():
@@ -405,6 +407,7 @@ def test_a_forked_child_is_an_instance_of_its_own():
     """Tracers that the parent made say so, and the parent stays who it was."""
     parent, child, later = json.loads(python(FORKED))
     assert child["service.instance.id"] != parent["service.instance.id"] == later["service.instance.id"]
+    assert child["process.pid"] != parent["process.pid"]
     assert child["service.name"] == parent["service.name"] == "custody"
 
 
