@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import importlib.util
-import math
 import os
 import threading
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 
 FLUSH_WITHIN_S = 5.0  # of a flush that names no bound
 _OTEL_PROTOCOLS = {"grpc": "otlp_grpc", "http/protobuf": "otlp_http"}  # OpenTelemetry's names of ours
+
+
+_SHARED = ("headers", "ca_file", "cert_file", "key_file")  # options of every signal
 
 
 class InitOptions(TypedDict, total=False):
@@ -70,7 +73,9 @@ class Telemetry:
         """Whether everything that was recorded so far was sent within `within_s` seconds."""
         from anyascope.sdk.delivery import flush  # noqa: PLC0415  # there since `init`, and slow to load before
 
-        return flush(checked_number("within_s", within_s, FLUSH_WITHIN_S))
+        deadline_s = time.monotonic() + checked_number("within_s", within_s, FLUSH_WITHIN_S)
+        is_pushed = self.metrics is None or self.metrics.flush(deadline_s - time.monotonic())
+        return flush(max(deadline_s - time.monotonic(), 0.0)) and is_pushed
 
     @guarded(None)
     def shutdown(self) -> None:
@@ -101,9 +106,9 @@ class _Settings:
     protocol: str
     environment: str
     version: str
-    sample_ratio: Any
-    log_level: Any
-    logs: Any
+    sample_ratio: float | None
+    log_level: int | None
+    logs: str
     token: str
     push_metrics: bool
     spool: str
@@ -201,7 +206,6 @@ def _use_spool(directory: str) -> None:
 def _tracing(settings: _Settings) -> TracerProvider | None:
     from anyascope.sdk.tracing import initialize_tracing  # noqa: PLC0415  # as above
 
-    ratio = {} if settings.sample_ratio is None else {"sample_ratio": settings.sample_ratio}
     return initialize_tracing(
         settings.service,
         settings.endpoint or None,
@@ -209,7 +213,7 @@ def _tracing(settings: _Settings) -> TracerProvider | None:
         environment=settings.environment,
         version=settings.version,
         token=settings.token,
-        **ratio,
+        sample_ratio=1.0 if settings.sample_ratio is None else settings.sample_ratio,
         **dict(settings.options),
     )
 
@@ -218,22 +222,17 @@ def _tracing(settings: _Settings) -> TracerProvider | None:
 def _logs(settings: _Settings) -> LoggerProvider | None:
     from anyascope.sdk.logs import initialize_logs  # noqa: PLC0415  # as above
 
-    level = settings.log_level
-    if level is None and settings.logs != "export_only":
-        level = "info"
-    shared = {
-        name: value for name, value in settings.options if name in ("headers", "ca_file", "cert_file", "key_file")
-    }
+    default = None if settings.logs == "export_only" else "info"
     return initialize_logs(
         settings.service,
         settings.endpoint,
         protocol=settings.protocol,
         environment=settings.environment,
         version=settings.version,
-        level=level,
+        level=default if settings.log_level is None else settings.log_level,
         mode=settings.logs,
         token=settings.token,
-        **shared,
+        **_of_all_signals(settings),
     )
 
 
@@ -243,9 +242,6 @@ def _metrics(settings: _Settings) -> MetricsPush | None:
         return None
     from anyascope.sdk.metrics.push import PUSH_EVERY_S, push_metrics  # noqa: PLC0415  # as above
 
-    shared = {
-        name: value for name, value in settings.options if name in ("headers", "ca_file", "cert_file", "key_file")
-    }
     return push_metrics(
         settings.endpoint or None,
         protocol=settings.protocol,
@@ -254,23 +250,30 @@ def _metrics(settings: _Settings) -> MetricsPush | None:
         version=settings.version,
         token=settings.token,
         every_s=_milliseconds("OTEL_METRIC_EXPORT_INTERVAL", PUSH_EVERY_S),
-        **shared,
+        **_of_all_signals(settings),
     )
+
+
+def _of_all_signals(settings: _Settings) -> dict[str, Any]:
+    return {name: value for name, value in settings.options if name in _SHARED}
 
 
 def _checked(*, options: Mapping[str, Any], push_metrics: object, **given: Any) -> _Settings:
     """The settings, with the environment and defaults for what is not given, and a report on what cannot be meant."""
+    from anyascope.sdk.logs.levels import parse_level  # noqa: PLC0415  # each part loads where it is used
+    from anyascope.sdk.logs.setup import checked_mode  # noqa: PLC0415
+
     given = {name: value if value is not None else _environment(name) for name, value in given.items()}
     endpoint, protocol = _checked_far_end(given["endpoint"], given["protocol"])
     return _Settings(
         service=_checked_service(given["service"]),
         endpoint=endpoint,
         protocol=protocol,
-        environment=checked_text("environment", given["environment"] or DEFAULT_ENVIRONMENT, DEFAULT_ENVIRONMENT),
-        version=checked_text("version", given["version"] or "", "", may_be_empty=True),
+        environment=checked_text("environment", _or(given["environment"], DEFAULT_ENVIRONMENT), DEFAULT_ENVIRONMENT),
+        version=checked_text("version", _or(given["version"], ""), "", may_be_empty=True),
         sample_ratio=_checked_ratio(given["sample_ratio"]),
-        log_level=given["log_level"],
-        logs=given["logs"] if given["logs"] is not None else "json",
+        log_level=None if given["log_level"] is None else parse_level(given["log_level"]),
+        logs=checked_mode(_or(given["logs"], "json")).value,
         token=checked_optional("token", given["token"]),
         push_metrics=checked_flag("push_metrics", push_metrics, default=True),
         spool=_checked_folder(given["spool"]),
@@ -324,19 +327,18 @@ def _checked_far_end(endpoint: object, protocol: object) -> tuple[str, str]:
     return address or "", known.value
 
 
-def _checked_ratio(ratio: object) -> Any:
-    """A number from the environment as one; everything else is looked at by `initialize_tracing`."""
+def _checked_ratio(ratio: object) -> float | None:
+    """A ratio; None where there is none. A text is the environment's."""
+    from anyascope.sdk.tracing.settings import checked_ratio  # noqa: PLC0415  # each part loads where it is used
+
+    if ratio is None:
+        return None
     text = as_text(ratio)
-    if text is None:
-        return ratio
     try:
-        number = float(text)
+        return checked_ratio(ratio if text is None else float(text))
     except ValueError:
-        number = math.nan
-    if 0 <= number <= 1:
-        return number
-    report_misuse(f"OTEL_TRACES_SAMPLER_ARG must be a number from 0 to 1, got {quoted(ratio)}; 1 is used")
-    return None
+        report_misuse(f"OTEL_TRACES_SAMPLER_ARG must be a number from 0 to 1, got {quoted(ratio)}; 1 is used")
+        return None
 
 
 def _checked_folder(folder: object) -> str:
@@ -354,6 +356,8 @@ def _checked_options(options: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:
     unknown = sorted(set(options) - InitOptions.__annotations__.keys())
     if unknown:
         report_misuse(f"init() knows no {', '.join(unknown)[:200]}; it knows {', '.join(InitOptions.__annotations__)}")
+    from anyascope.sdk.tracing.settings import checked_propagators  # noqa: PLC0415  # each part loads where it is used
+
     checked: dict[str, Any] = {}
     for name in InitOptions.__annotations__:
         value = options.get(name)
@@ -364,10 +368,14 @@ def _checked_options(options: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:
         elif name == "remote_settings":
             checked[name] = checked_flag(name, value, default=False)
         elif name == "propagators":
-            checked[name] = value
+            checked[name] = checked_propagators(value)
         else:
             checked[name] = checked_optional(name, value)
     return tuple(checked.items())
+
+
+def _or(value: object, default: str) -> object:
+    return default if value is None else value
 
 
 def _milliseconds(variable: str, default_s: float) -> float:

@@ -15,6 +15,7 @@ from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import TraceFlags
 
 from anyascope.sdk.correlation import SPAN_ATTRIBUTE
+from anyascope.sdk.delivery import flush
 from anyascope.sdk.guard import guarded, text_of
 from anyascope.sdk.logs.entry import Entry, level_name
 from anyascope.sdk.redaction import redacting
@@ -37,9 +38,6 @@ class Queue(Protocol):
 
     def shutdown(self) -> None:
         """Send what waits, and nothing more."""
-
-    def force_flush(self, timeout_millis: int = FLUSH_WITHIN_MS) -> bool:
-        """Whether all was sent."""
 
 
 class PendingEntry:
@@ -124,9 +122,10 @@ class Road(LogRecordProcessor):
         if former is not None:
             former.shutdown()
 
-    @guarded(False)  # the default: not everything was sent
+    @guarded(False)
     def force_flush(self, timeout_millis: int = FLUSH_WITHIN_MS) -> bool:
-        return self.queue is None or self.queue.force_flush(timeout_millis)
+        """Whether everything that waits, here and behind the queue, reached the far end in time."""
+        return self.queue is None or flush(timeout_millis / 1000)
 
 
 def severity_number(level: int) -> SeverityNumber:

@@ -19,7 +19,7 @@ from anyascope.sdk.exporters import OFF, Protocol, parse_protocol, target_of
 from anyascope.sdk.guard import as_text, guarded, note_once, quoted, report_misuse, tell_once
 from anyascope.sdk.logs import outlet as outlets
 from anyascope.sdk.logs.export import EntryExport, EntryExporter, Road
-from anyascope.sdk.logs.levels import keep_audit_levels, parse_level
+from anyascope.sdk.logs.levels import DEFAULT_LEVEL, keep_audit_levels, parse_level
 from anyascope.sdk.logs.line import LineFormat, LineWriter
 from anyascope.sdk.logs.records import RecordFactory, SdkHandler
 from anyascope.sdk.logs.structured import is_ours, take_structlog
@@ -242,7 +242,7 @@ def initialize_logs(  # noqa: PLR0913  # what can be said about logs; all but tw
         version=checked_text("version", version, "", may_be_empty=True),
         mode=chosen,
         target=target,
-        level=None if level is None else parse_level(level),
+        level=None if level is None else _or_default(parse_level(level)),
         stream=_checked_stream(stream),
     )
     return install_logs(settings)
@@ -336,6 +336,10 @@ def _is_console(handler: logging.Handler) -> bool:
     if not isinstance(handler, logging.StreamHandler) or isinstance(handler, logging.FileHandler):
         return False
     return any(handler.stream is getattr(sys, name, None) for name in _CONSOLES if getattr(sys, name, None) is not None)
+
+
+def _or_default(level: int | None) -> int:
+    return DEFAULT_LEVEL if level is None else level
 
 
 def _checked_stream(stream: Any) -> IO[str] | None:
