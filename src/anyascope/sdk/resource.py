@@ -31,7 +31,11 @@ def service_resource(service_name: str, *, environment: str, version: str) -> Re
     if version:
         attributes["service.version"] = version
     # Which process of which machine; what the operator or the host's own detectors say of these wins.
-    identity = {INSTANCE_ATTRIBUTE: instance_id(), "host.name": socket.gethostname(), "process.pid": os.getpid()}
+    identity: dict[str, str | int] = {
+        INSTANCE_ATTRIBUTE: instance_id(),
+        "host.name": socket.gethostname(),
+        "process.pid": os.getpid(),
+    }
     known = Resource.create(attributes)
     return Resource({**identity, **known.attributes}, known.schema_url)
 
