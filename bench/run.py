@@ -21,8 +21,11 @@ BENCHES = (
     "idle",
     "kill_rounds",
     "host_compare",
+    "sdk_import",
+    "sdk_logs",
     "sdk_tracing",
     "sdk_http",
+    "sdk_operations",
 )
 
 
