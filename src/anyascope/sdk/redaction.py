@@ -6,6 +6,7 @@ exports them, before the spool and the wire: `redacting(exporter)`.
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -43,6 +44,9 @@ class _Counts:
             return dict(self._counts)
 
 
+# Correlation and request ids, new at each call: alone they are no secret, and scanning one costs as much as writing a line.
+_UUID = re.compile(r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}")
+
 _counts = _Counts()
 _known_clean: set[str] = set()
 
@@ -75,7 +79,7 @@ def redact_value(name: str, value: object) -> Any:
 
 
 def _clean(text: str) -> tuple[str, tuple[str, ...]]:
-    if text in _known_clean:
+    if text in _known_clean or _UUID.fullmatch(text):
         return text, ()
     cleaned, kinds = clean(text, VALUE_CHARS_MAX)
     if not kinds and len(text) <= KNOWN_CHARS_MAX:

@@ -19,11 +19,15 @@ IDENTIFIER_CHARS_MAX = 256  # a descriptor's checksum, an ARN or a PKCS#11 URI f
 MESSAGE_CHARS_MAX = 1_024  # of an error: a node's refusal with its reason fits
 STACK_CHARS_MAX = 16_384  # of a stack trace: some 150 frames
 ITEMS_MAX = 64  # of a list that becomes an attribute
+SOUND_MAX = 4_096  # identifiers that are remembered as sound, 0.5 MB: wallets, keys, providers and kinds are few
+SOUND_CHARS_MAX = 64  # of such a one
 UNKNOWN = "unknown"  # stands where an identifier cannot be read
 
 _INT64_MAX = 2**63 - 1
 _INT64_MIN = -(2**63)
 SATS_MAX = 21_000_000 * 100_000_000  # all that there will ever be
+
+_sound: set[str] = set()
 
 AttributeValue = str | bool | int | float | list[str] | list[bool] | list[int] | list[float]
 
@@ -55,10 +59,17 @@ def identifier(value: object, what: str) -> str:
     at all, is misuse: `unknown` stands in its place.
     """
     text = value if type(value) is str else _named(value, what)
+    if text in _sound:
+        return text
     if not text:
         report_misuse(f"{what} must be a text, got an empty one")
         return UNKNOWN
     safe = bounded(text, IDENTIFIER_CHARS_MAX)
+    if safe == text and len(text) <= SOUND_CHARS_MAX and text.isprintable():
+        if len(_sound) >= SOUND_MAX:
+            _sound.clear()
+        _sound.add(text)
+        return text
     return safe if safe.isprintable() else "".join(sign if sign.isprintable() else " " for sign in safe)
 
 

@@ -38,15 +38,11 @@ class CustodyStep(Operation):
     def _mark(self) -> None:
         declared = self._declared
         if self._failed:
-            self._message = self._error_text()
-            self.span.set_attribute("operation.status", ERROR)
-            self.span.set_attribute("error.message", self._message)
-            self._mark_error(self._message)
+            message = self._message = self._error_text()
+            self._mark_outcome({"operation.status": ERROR, "error.message": message}, error=message)
         else:
             self._waited_s = declared.operation.stage_ended(declared.stage)
-            self.span.set_attribute("operation.status", SUCCESS)
-            self.span.set_attribute("custody.elapsed_s", self._waited_s)
-            self._mark_success()
+            self._mark_outcome({"operation.status": SUCCESS, "custody.elapsed_s": self._waited_s})
         declared.operation.audit(
             f"{declared.operation.kind}.{declared.stage}",
             "event",

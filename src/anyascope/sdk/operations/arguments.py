@@ -8,7 +8,7 @@ from typing import Any
 from anyascope.sdk.guard import quoted, report_misuse, tell_once
 from anyascope.sdk.operations.outcomes import TXID_CHARS_MAX
 from anyascope.sdk.operations.types import BitcoinTransactionData
-from anyascope.sdk.values import UNKNOWN, bounded, identifier, rate, sats
+from anyascope.sdk.values import UNKNOWN, identifier, rate, sats
 
 Name = str | Callable[..., object]
 """A name, or what makes it of the arguments of the decorated function's call: `lambda request: request.wallet_id`."""
@@ -76,4 +76,4 @@ def _field(data: object, name: str) -> object:
 def _txid(value: object) -> str | None:
     if value is None or (type(value) is str and not value):
         return None
-    return bounded(identifier(value, "txid"), TXID_CHARS_MAX)
+    return identifier(value, "txid")[:TXID_CHARS_MAX]

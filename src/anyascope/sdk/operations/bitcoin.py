@@ -56,19 +56,13 @@ class BitcoinOperation(Operation):
         emit(log, logging.INFO, "bitcoin_operation_started", **known)
 
     def _mark(self) -> None:
-        span, known = self.span, self._known
+        known, marks = self._known, {"operation.status": ERROR if self._failed else SUCCESS}
         txid = transaction_id_in(self._result)
         if txid is not None:
-            known["transaction_id"] = txid
-            span.set_attribute("transaction_id", txid)
-        if not self._failed:
-            span.set_attribute("operation.status", SUCCESS)
-            self._mark_success()
-            return
-        message = known["error"] = self._error_text()
-        span.set_attribute("operation.status", ERROR)
-        span.set_attribute("error.message", message)
-        self._mark_error(message)
+            known["transaction_id"] = marks["transaction_id"] = txid
+        if self._failed:
+            known["error"] = marks["error.message"] = self._error_text()
+        self._mark_outcome(marks, error=marks.get("error.message"))
 
     def _measure(self) -> None:
         measures.bitcoin(

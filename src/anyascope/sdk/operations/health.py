@@ -86,16 +86,11 @@ class HealthCheck(Operation):
 
     def _mark(self) -> None:
         status, message = self._found = self._finding()
-        is_healthy = status is HealthStatus.HEALTHY
-        self.span.set_attribute("health.duration_ms", self._duration_ns // NS_PER_MS)
-        self.span.set_attribute("health.status", status.value)
-        self.span.set_attribute("health.result", "healthy" if is_healthy else "unhealthy")
-        if not is_healthy:
-            self.span.set_attribute("health.error", message or status.value)
-        if status is HealthStatus.UNHEALTHY:
-            self._mark_error(message or status.value)
-        else:
-            self._mark_success()
+        marks: dict[str, Any] = {"health.duration_ms": self._duration_ns // NS_PER_MS, "health.status": status.value}
+        marks["health.result"] = "healthy" if status is HealthStatus.HEALTHY else "unhealthy"
+        if status is not HealthStatus.HEALTHY:
+            marks["health.error"] = message or status.value
+        self._mark_outcome(marks, error=marks["health.error"] if status is HealthStatus.UNHEALTHY else None)
 
     def _finding(self) -> Finding:
         if self._failed:

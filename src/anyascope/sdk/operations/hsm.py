@@ -77,18 +77,14 @@ class HsmOperation(Operation):
         )
 
     def _mark(self) -> None:
-        span = self.span
         if not self._failed:
-            span.set_attribute("operation.status", SUCCESS)
-            self._mark_success()
+            self._mark_outcome({"operation.status": SUCCESS})
             self._audit("outcome", {"audit.outcome": SUCCESS})
             return
-        message = self._known["error"] = self._error_text()
-        span.set_attribute("operation.status", ERROR)
-        span.set_attribute("error.message", message)
-        self._mark_error(message)
-        error_type = self._known["error_type"] = self._error_type()
-        self._audit("outcome", {"audit.outcome": ERROR, "error": message, "error_type": error_type})
+        known, message = self._known, self._error_text()
+        known["error"], known["error_type"] = message, self._error_type()
+        self._mark_outcome({"operation.status": ERROR, "error.message": message}, error=message)
+        self._audit("outcome", {"audit.outcome": ERROR, "error": message, "error_type": known["error_type"]})
 
     def _error_type(self) -> str:
         return hsm_error_type(self._error) if isinstance(self._error, BaseException) else OTHER_ERROR

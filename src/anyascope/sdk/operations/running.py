@@ -53,6 +53,17 @@ def fault(what: str, error: Exception) -> None:
     tell_once(what, error)
 
 
+def _told(error: BaseException, message: str) -> dict[str, Any]:
+    kind = type(error)
+    name = kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
+    return {
+        "exception.type": name,
+        "exception.message": message,
+        "exception.stacktrace": stack_of(error),
+        "exception.escaped": "True",
+    }
+
+
 class Operation:
     """What runs between the start and the end of one call or block.
 
@@ -217,24 +228,16 @@ class Operation:
             return error_text(self._error)
         return bounded(self._error or "", MESSAGE_CHARS_MAX)
 
-    def _mark_success(self) -> None:
-        self.span.set_status(_OK)
-
-    def _mark_error(self, message: str) -> None:
-        self.span.set_status(Status(StatusCode.ERROR, message))
+    def _mark_outcome(self, attributes: dict[str, Any], *, error: str | None = None) -> None:
+        """Write these on the span, and its status: failed for this reason, or well."""
+        self.span.set_attributes(attributes)
+        if error is None:
+            self.span.set_status(_OK)
+            return
+        self.span.set_status(Status(StatusCode.ERROR, error))
         if isinstance(self._error, BaseException) and self.span.is_recording():
-            kind = type(self._error)
-            where = kind.__module__
             # OpenTelemetry's own `record_exception` would write message and stack as they are.
-            self.span.add_event(
-                "exception",
-                {
-                    "exception.type": kind.__qualname__ if where == "builtins" else f"{where}.{kind.__qualname__}",
-                    "exception.message": message,
-                    "exception.stacktrace": stack_of(self._error),
-                    "exception.escaped": "True",
-                },
-            )
+            self.span.add_event("exception", _told(self._error, error))
 
     def _exemplar(self, name: str, value: str) -> dict[str, str] | None:
         """The trace and this id as an exemplar's labels; the trace only where it is kept, the id only where it fits."""
