@@ -102,6 +102,7 @@ class HsmMetricsCollector(_Collector):
         status: str,
         duration: float,
         *,
+        error_type: str | None = None,
         exemplar: Exemplar | None = None,
     ) -> None:
         """Count an operation and its duration; any status but `success` counts as an error of that type too.
@@ -111,6 +112,7 @@ class HsmMetricsCollector(_Collector):
             provider: `softhsm`, `yubihsm`, …
             status: `success`, or the error's type.
             duration: in seconds, 0 or more.
+            error_type: of the error, where the status does not say it.
             exemplar: what the counters point to; by default the current trace.
         """
         metrics = self.metrics
@@ -120,7 +122,8 @@ class HsmMetricsCollector(_Collector):
         pointer = chosen_exemplar(exemplar)
         metrics.hsm_operations_total.labels(operation, maker, outcome).inc(exemplar=pointer)
         if outcome != SUCCESS:
-            metrics.hsm_errors_total.labels(bounded("error_type", status), maker).inc(exemplar=pointer)
+            kind = bounded("error_type", status if error_type is None else error_type)
+            metrics.hsm_errors_total.labels(kind, maker).inc(exemplar=pointer)
         if (seconds := checked_number("duration", duration, least=0)) is not None:
             metrics.hsm_operation_duration.labels(operation, maker).observe(seconds, pointer)
 

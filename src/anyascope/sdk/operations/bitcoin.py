@@ -65,12 +65,12 @@ class BitcoinOperation(Operation):
         self._mark_outcome(marks, error=marks.get("error.message"))
 
     def _measure(self) -> None:
-        measures.bitcoin(
+        measures.bitcoin.record_transaction(
             self.operation_type,
             self.wallet_id,
             ERROR if self._failed else SUCCESS,
-            duration_s=self.duration_s,
-            amount_sats=self.transaction.amount_sats if self.transaction is not None else None,
+            self.duration_s,
+            self.transaction.amount_sats if self.transaction is not None else None,
             exemplar=self._exemplar("correlation_id", self.correlation_id),
         )
 

@@ -98,7 +98,8 @@ class HealthCheck(Operation):
         return finding_in(self._result)
 
     def _measure(self) -> None:
-        measures.component(self.check_type, self._declared.instance or _host(), SCORES[self._found[0]])
+        instance = self._declared.instance or _host()
+        measures.system.update_component_health(self.check_type, instance, SCORES[self._found[0]])
 
     def _tell(self) -> None:
         status, message = self._found

@@ -90,11 +90,12 @@ class HsmOperation(Operation):
         return hsm_error_type(self._error) if isinstance(self._error, BaseException) else OTHER_ERROR
 
     def _measure(self) -> None:
-        measures.hsm(
+        measures.hsm.record_operation(
             self.operation_type,
             self.provider,
+            ERROR if self._failed else SUCCESS,
+            self.duration_s,
             error_type=self._error_type() if self._failed else None,
-            duration_s=self.duration_s,
             exemplar=self._exemplar(EXEMPLAR_LABEL, self.audit_correlation_id),
         )
 
