@@ -143,6 +143,15 @@ def test_an_exception_is_told_whole(lines):
         assert line["exception"].endswith("ValueError: broken")
 
 
+def test_the_stack_of_the_place_is_there_on_request(lines):
+    """With `stack_info` a line tells how the code came there, by both roads."""
+    logging.getLogger("a").info("x", stack_info=True)
+    structlog.get_logger("a").info("x", stack_info=True)
+    for line in lines():
+        assert "test_the_stack_of_the_place" in line["stack"]
+        assert "stack_info" not in line
+
+
 def test_secrets_are_taken_out_of_all_parts_of_a_line(lines):
     """Event, arguments, fields at any depth, exception text and names' values lose their secrets, and they are counted."""
     before = sum(redacted_counts().values())

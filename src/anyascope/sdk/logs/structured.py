@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+import traceback
 from collections.abc import Callable, Mapping, MutableMapping
 from typing import Any
 
@@ -12,7 +13,7 @@ from structlog.contextvars import merge_contextvars
 
 from anyascope.sdk.guard import as_number, as_text, is_strict, quoted, report_misuse, tell_once, text_of
 from anyascope.sdk.logs.emitting import entry_of, nested, write
-from anyascope.sdk.logs.entry import id_fields
+from anyascope.sdk.logs.entry import FRAMES_MAX, id_fields
 from anyascope.sdk.logs.outlet import installed
 
 _LEVELS = {
@@ -77,6 +78,8 @@ def _say(  # noqa: PLR0917  # the way of each line: keywords cost a tenth of it
         sink = bound._logger  # noqa: SLF001  # structlog's way for wrapper classes
         if not sink.logger.isEnabledFor(level):
             return
+        if fields.pop("stack_info", None):
+            fields["stack"] = "".join(traceback.format_stack(sys._getframe(2), limit=FRAMES_MAX))  # noqa: SLF001  # as structlog's
         if args:
             event = _with_arguments(event, args)
         # What structlog's `_process_event` does, without its look at what kind of thing comes out at the end.
