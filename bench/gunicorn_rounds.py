@@ -24,7 +24,9 @@ def wrong(counts: dict[str, float], done: Round) -> int:
     """Requests whose count is not what the client saw: an answer is 1, a broken connection 0 or 1."""
     load = done.load
     missed = sum(counts.get(number, 0) != 1 for number in load.answered)
-    return missed + sum(value not in (0, 1) or number not in load.answered | load.broken for number, value in counts.items())
+    return missed + sum(
+        value not in (0, 1) or number not in load.answered | load.broken for number, value in counts.items()
+    )
 
 
 def run_mode(name: str, *, multiprocess: bool, kinds: tuple[signal.Signals, ...]) -> None:
@@ -37,7 +39,11 @@ def run_mode(name: str, *, multiprocess: bool, kinds: tuple[signal.Signals, ...]
             done = kill_round(
                 Path(folder), multiprocess=multiprocess, signals=signals, requests=REQUESTS, chance=chance
             )
-        answered, broken, late = answered + len(done.load.answered), broken + len(done.load.broken), late + len(done.load.late)
+        answered, broken, late = (
+            answered + len(done.load.answered),
+            broken + len(done.load.broken),
+            late + len(done.load.late),
+        )
         killed += done.killed
         if multiprocess:
             page_wrong += wrong(done.page, done)
@@ -46,9 +52,12 @@ def run_mode(name: str, *, multiprocess: bool, kinds: tuple[signal.Signals, ...]
         else:  # what a killed worker had not pushed is gone; told twice, or never answered, is wrong
             lost += sum(number not in done.pushed for number in done.load.answered)
             pushed_wrong += sum(
-                value != 1 or number not in done.load.answered | done.load.broken for number, value in done.pushed.items()
+                value != 1 or number not in done.load.answered | done.load.broken
+                for number, value in done.pushed.items()
             )
-    print(f"{name}: {ROUNDS} rounds in {time.monotonic() - began_s:.0f} s, {answered} answered, {broken} broken, {killed} kills")
+    print(
+        f"{name}: {ROUNDS} rounds in {time.monotonic() - began_s:.0f} s, {answered} answered, {broken} broken, {killed} kills"
+    )
     show(f"{name}: hanging requests", late, "requests", bar=0.5, is_most=True)
     if multiprocess:
         show(f"{name}: wrong on the page", page_wrong, "requests", bar=0.5, is_most=True)

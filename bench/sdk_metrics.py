@@ -56,8 +56,12 @@ class ByHand:
 
     def __init__(self) -> None:
         registry = CollectorRegistry()
-        self.transactions = Counter("transactions_total", "h", ["operation_type", "status", "wallet_id"], registry=registry)
-        self.duration = Histogram("duration_seconds", "h", ["operation_type"], buckets=BITCOIN_BUCKETS_S, registry=registry)
+        self.transactions = Counter(
+            "transactions_total", "h", ["operation_type", "status", "wallet_id"], registry=registry
+        )
+        self.duration = Histogram(
+            "duration_seconds", "h", ["operation_type"], buckets=BITCOIN_BUCKETS_S, registry=registry
+        )
         self.balance = Gauge("balance_sats", "h", ["wallet_id", "wallet_type"], registry=registry)
 
     def count(self) -> None:
@@ -91,9 +95,7 @@ def main() -> None:
     counter, guard = metrics.bitcoin_transactions_total, metrics.label_guard
     compare("a counter", lambda: counter.labels("send", "success", "hot-1").inc(), hand.count, bar=COUNTER_MOST)
     record = collector.record_transaction
-    compare(
-        "a transaction", lambda: record("send", "hot-1", "success", 0.2, 500), hand.record, bar=OPERATION_MOST
-    )
+    compare("a transaction", lambda: record("send", "hot-1", "success", 0.2, 500), hand.record, bar=OPERATION_MOST)
     with TracerProvider().get_tracer("bench").start_as_current_span("s"):
         compare(
             "a transaction in a trace",

@@ -13,10 +13,9 @@ from urllib.parse import parse_qs
 
 from prometheus_client import REGISTRY, values
 
-from support.prefork import AMOUNT_SATS
-
 from anyascope.sdk.metrics import AnyaMetrics, BitcoinMetricsCollector, metrics_wsgi_app
 from anyascope.sdk.metrics.push import push_metrics
+from support.prefork import AMOUNT_SATS
 
 PUSH_EVERY_S = 0.25
 HOLD_S = 0.004

@@ -15,7 +15,10 @@ _READINGS = frozenset(("gauge", "unknown"))
 
 def names_instances(family: Metric) -> bool:
     """Whether the family is a reading of instances that its own label names."""
-    return family.type in _READINGS and any("instance" in sample.labels for sample in family.samples)
+    try:
+        return family.type in _READINGS and any("instance" in sample.labels for sample in family.samples)
+    except TypeError:  # labels that are none; whoever encodes it says so
+        return False
 
 
 def without_collisions(family: Metric, *, keeps: str = "") -> Metric:

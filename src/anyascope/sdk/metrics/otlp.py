@@ -24,7 +24,9 @@ from anyascope.sdk.metrics.collisions import names_instances, without_collisions
 from anyascope.sdk.metrics.native import fill_point
 from anyascope.sdk.resource import INSTANCE_ATTRIBUTE
 
-POINTS_MAX = 500  # of one metric in one body; a family with more is continued in another
+POINTS_MAX = (
+    500  # of one metric at a time; a family with more goes in several pieces, that bodies close near their bound
+)
 BODY_BYTES_MAX = 1024 * 1024  # a body is closed once it is larger; receivers take 4 MB and more
 _STRUCTURE = frozenset(("le", "quantile"))  # labels that say which part of a point a sample is
 
@@ -54,17 +56,20 @@ def encode_families(families: Iterable[Metric], resource: Resource, moment: Mome
     """
     listed = list(families)
     attributes = {**resource.attributes, **_target_labels(listed)}
-    named = [family for family in listed if names_instances(family)]
-    rest = [without_collisions(family) for family in listed if not (_is_target(family) or names_instances(family))]
-    yield from _bodies(rest, attributes, moment)
+    named: list[Metric] = []
+    rest: list[Metric] = []
+    for family in listed:
+        if not _is_target(family):
+            (named if names_instances(family) else rest).append(family)
+    yield from _bodies(_metrics(rest, moment), attributes)
     if named:
         shared = {name: value for name, value in attributes.items() if name != INSTANCE_ATTRIBUTE}
-        yield from _bodies([without_collisions(family, keeps="instance") for family in named], shared, moment)
+        yield from _bodies(_metrics(named, moment, keeps="instance"), shared)
 
 
-def _bodies(families: Sequence[Metric], attributes: Mapping[str, Any], moment: Moment) -> Iterator[tuple[bytes, int]]:
+def _bodies(metrics: Iterable[tuple[pb.Metric, int]], attributes: Mapping[str, Any]) -> Iterator[tuple[bytes, int]]:
     request, size, points = _request(attributes), 0, 0
-    for metric, count in _metrics(families, moment):
+    for metric, count in metrics:
         request.resource_metrics[0].scope_metrics[0].metrics.append(metric)
         size, points = size + metric.ByteSize(), points + count
         if size >= BODY_BYTES_MAX:
@@ -91,33 +96,33 @@ def _is_target(family: Metric) -> bool:
     return family.type == "info" and family.name == "target"
 
 
-def _metrics(families: Iterable[Metric], moment: Moment) -> Iterator[tuple[pb.Metric, int]]:
-    """Each metric in pieces of at most `POINTS_MAX` points, and how many points it has."""
+def _metrics(families: Iterable[Metric], moment: Moment, *, keeps: str = "") -> Iterator[tuple[pb.Metric, int]]:
+    """Each metric in pieces of bounded size, and how many points each has."""
     for family in families:
         try:
-            encoded = list(_encoded(family, moment))
+            encoded = list(_encoded(without_collisions(family, keeps=keeps), moment))
         except Exception as error:  # noqa: BLE001  # a collector of the host's that gives what is no metric
             tell_once(f"encoding the metric {getattr(family, 'name', family)}", error)
             continue
         for metric in encoded:
-            points = getattr(metric, metric.WhichOneof("data") or "gauge").data_points
-            if len(points) <= POINTS_MAX:
-                yield metric, len(points)
-            else:
-                yield from _pieces(metric)
+            yield from _pieces(metric)
 
 
 def _pieces(metric: pb.Metric) -> Iterator[tuple[pb.Metric, int]]:
+    """The metric in pieces that fit into a body, or are of one point."""
     kind = metric.WhichOneof("data")
-    assert kind is not None
+    count = len(getattr(metric, kind).data_points) if kind else 0
+    if kind is None or count < 2 or (count <= POINTS_MAX and metric.ByteSize() <= BODY_BYTES_MAX):
+        yield metric, count
+        return
     points = list(getattr(metric, kind).data_points)
     getattr(metric, kind).ClearField("data_points")
-    for first in range(0, len(points), POINTS_MAX):
+    step = POINTS_MAX if count > POINTS_MAX else count // 2
+    for first in range(0, count, step):
         piece = pb.Metric()
         piece.CopyFrom(metric)
-        part = points[first : first + POINTS_MAX]
-        getattr(piece, kind).data_points.extend(part)
-        yield piece, len(part)
+        getattr(piece, kind).data_points.extend(points[first : first + step])
+        yield from _pieces(piece)
 
 
 def _encoded(family: Metric, moment: Moment) -> Iterator[pb.Metric]:
@@ -159,7 +164,7 @@ def _counter(family: Metric, samples: Sequence[Sample], moment: Moment) -> pb.Me
                 attributes=pairs(sample.labels),
                 start_time_unix_nano=starts.get(_own(sample), moment.start_ns),
                 time_unix_nano=_time_ns(sample, moment),
-                as_double=sample.value,
+                as_double=float(sample.value),
             )
             if sample.exemplar is not None:
                 _add_exemplar(point, sample.exemplar, moment)
@@ -170,7 +175,7 @@ def _gauge(family: Metric, samples: Sequence[Sample], moment: Moment) -> pb.Metr
     metric = _named(family)
     for sample in samples:
         metric.gauge.data_points.add(
-            attributes=pairs(sample.labels), time_unix_nano=_time_ns(sample, moment), as_double=sample.value
+            attributes=pairs(sample.labels), time_unix_nano=_time_ns(sample, moment), as_double=float(sample.value)
         )
     return metric
 
@@ -194,7 +199,7 @@ def _state(family: Metric, samples: Sequence[Sample], moment: Moment) -> pb.Metr
             attributes=pairs(sample.labels),
             start_time_unix_nano=moment.start_ns,
             time_unix_nano=_time_ns(sample, moment),
-            as_double=sample.value,
+            as_double=float(sample.value),
         )
     return metric
 

@@ -113,7 +113,10 @@ def _files(folder: Path) -> list[str]:
 
 def _read(collector: Any) -> Iterable[Metric]:
     try:
-        return list(collector.collect())
+        families = list(collector.collect())
+        if not all(isinstance(family, Metric) for family in families):
+            raise TypeError("it gave what is no metric")  # noqa: TRY301  # told as any other fault of it
+        return families
     except Exception as error:  # noqa: BLE001  # the host's own collector
         tell_once(f"collecting from {type(collector).__name__}", error)
         return ()

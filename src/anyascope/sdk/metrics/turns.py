@@ -81,7 +81,7 @@ class Turns:
 
     def _read(self) -> dict[str, Any]:
         try:
-            found = json.loads(self._ledger.read_bytes())
+            found = json.loads(self._ledger.read_bytes()[:LEDGER_BYTES])
             entry = {
                 "instance": str(found["instance"]),
                 "start_ns": int(found["start_ns"]),
