@@ -45,6 +45,8 @@ class ServiceProcessor(CorrelationProcessor):
     def on_end(self, span: ReadableSpan) -> None:
         following = self._next
         if following is not None:
+            if (span.end_time or 0) < (span.start_time or 0):
+                span._end_time = span.start_time  # noqa: SLF001  # the machine's clock was set back; far ends refuse such spans
             following.on_end(span)
 
     @guarded(None)
