@@ -13,7 +13,7 @@ from typing import Annotated
 
 import typer
 
-from anyascope.cli import alerts, check, doctor, logs, query, rule_tests, traces, up
+from anyascope.cli import alerts, check, demo, doctor, logs, query, rule_tests, traces, up
 from anyascope.cli.session import Session
 from anyascope.cli.terminal import clean
 from anyascope.errors import AnyascopeError
@@ -32,6 +32,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("up")(up.up)
+app.command("demo")(demo.demo)
 app.add_typer(check.app, name="check")
 app.add_typer(rule_tests.app, name="test")
 app.command("query")(query.query)
