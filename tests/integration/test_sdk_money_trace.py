@@ -202,6 +202,7 @@ def assert_one_trace(server: ServerProcess, stored: str, txid: str) -> None:
         "custody-signer",
         "custody-watcher",
     }
+    assert [warning for span in found.spans for warning in span.warnings] == []
     assert len({span.correlation_id for span in found.spans}) == 1
     assert stored.partition(";c=")[2].partition(";")[0] in {span.correlation_id for span in found.spans}
     lifetime = next(span for span in found.spans if span.name == "custody_operation.lifetime")

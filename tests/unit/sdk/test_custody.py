@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -438,3 +441,31 @@ async def test_it_works_in_asynchronous_code(recorder: Recorder) -> None:
             pass
 
     assert recorder.named() == ["custody_operation", "custody.signing", "custody.broadcast"]
+
+
+def test_a_forked_child_goes_on_whatever_the_parents_threads_were_doing(recorder: Recorder) -> None:
+    """The lock that another thread held at the moment of the fork is not the child's."""
+    operation = custody_operation("withdrawal")
+    held, done = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with operation._course._lock:
+            held.set()
+            done.wait()
+
+    holder = threading.Thread(target=hold)
+    holder.start()
+    held.wait()
+    child = os.fork()
+    if child == 0:
+        signal.alarm(20)  # a child that stands still ends too
+        try:
+            with operation.step("signing"):
+                pass
+            os._exit(0 if operation.stage == "signing" else 1)
+        finally:
+            os._exit(2)
+    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    done.set()
+    holder.join()
+    assert code == 0

@@ -140,6 +140,9 @@ def _begin(
     made = span.get_span_context()
     if made.is_valid:
         course.change(trace_id=made.trace_id, span_id=made.span_id)
+    # Rounded up: nothing that is told by these milliseconds begins before its parent, the root.
+    now_ms = max(-(-sources.now_ns() // NS_PER_MS), 0)
+    course.change(started_ms=now_ms, since_ms=now_ms)
     with course.here():
         measures.count(state.kind, STARTED)
         emit(log, logging.INFO, "custody_operation_started", **course.fields(), amount_sats=amount)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import os
 import threading
+import weakref
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -48,6 +50,7 @@ class Course:
     def __init__(self, state: State) -> None:
         self._state = state
         self._lock = threading.RLock()
+        _all.add(self)
 
     @property
     def state(self) -> State:
@@ -80,6 +83,10 @@ class Course:
         with self._lock:
             self._state = replace(self._state, **fields)
             return self._state
+
+    def after_fork(self) -> None:
+        """A lock that another thread of the parent may have held."""
+        self._lock = threading.RLock()
 
     def note_confirmations(self, number: int, height: int | None, block_hash: str) -> tuple[State, State]:
         """The state before and after; the same one where nothing is new."""
@@ -200,6 +207,18 @@ class Course:
             emit(log, level, "custody_operation_finished", **self.fields(), outcome=outcome, **said)
             self.audit(state.kind, "outcome", outcome=outcome, actor=actor, **said)
             span.end(now_ns)
+
+
+_all: weakref.WeakSet[Course] = weakref.WeakSet()
+
+
+def _in_child() -> None:
+    for course in list(_all):
+        course.after_fork()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_in_child)
 
 
 class Here:

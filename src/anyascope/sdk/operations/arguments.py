@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import enum
+import uuid
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -10,7 +12,7 @@ from anyascope.sdk.operations.outcomes import TXID_CHARS_MAX
 from anyascope.sdk.operations.types import BitcoinTransactionData
 from anyascope.sdk.values import UNKNOWN, identifier, rate, sats
 
-Name = str | Callable[..., object]
+Name = str | bytes | int | uuid.UUID | enum.Enum | Callable[..., object]
 """A name, or what makes it of the arguments of the decorated function's call: `lambda request: request.wallet_id`."""
 
 Data = (

@@ -145,6 +145,8 @@ class Operation:
             self._started_ns = sources.monotonic_ns()
             self._begin()
         except Exception as error:  # noqa: BLE001  # ours, never the host's
+            if is_strict():
+                self.pause()  # nobody will end it
             fault("beginning an operation", error)
 
     def end(self, error: BaseException | None = None) -> None:
