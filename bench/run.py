@@ -26,6 +26,8 @@ BENCHES = (
     "sdk_tracing",
     "sdk_http",
     "sdk_operations",
+    "sdk_metrics",
+    "gunicorn_rounds",
 )
 
 

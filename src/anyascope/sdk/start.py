@@ -190,9 +190,22 @@ def _set_up(settings: _Settings) -> Telemetry:
     if settings.spool:
         _use_spool(settings.spool)
     telemetry = Telemetry(_tracing(settings), _logs(settings), _metrics(settings))
+    _show_ourselves()
     if settings.protocol == "jaeger_thrift_http" and settings.endpoint != "off":
         note_once("Jaeger takes traces only: logs and metrics are not sent there")
     return telemetry
+
+
+@guarded(None)
+def _show_ourselves() -> None:
+    """Count what we dropped and took out, where the service's own metrics are read."""
+    from prometheus_client import REGISTRY  # noqa: PLC0415  # each part loads where it is used, and fails alone
+
+    from anyascope.sdk.delivery import register as show_delivery  # noqa: PLC0415  # as above
+    from anyascope.sdk.redaction import register as show_redaction  # noqa: PLC0415  # as above
+
+    show_delivery(REGISTRY)
+    show_redaction(REGISTRY)
 
 
 @guarded(None)

@@ -13,7 +13,6 @@ from enum import Enum
 from typing import cast
 
 from anyascope.sdk.guard import report_misuse
-from anyascope.sdk.redaction import redact_text
 
 OTHER = "other"  # stands for all values beyond a label's limit
 UNPRINTABLE = "unprintable"  # stands for a value whose text cannot be made
@@ -68,6 +67,8 @@ class LabelGuard:
             if label is None:
                 if len(known) >= self._limits.get(name, VALUES_MAX):
                     return self._cap(name)
+                from anyascope.sdk.redaction import redact_text  # noqa: PLC0415  # loads with the first label, not with us
+
                 label = known[key] = shortened(redact_text(text))
             return label
 

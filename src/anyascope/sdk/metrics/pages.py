@@ -6,7 +6,6 @@ Both speak the Prometheus text format and OpenMetrics, which carries exemplars, 
 
 from __future__ import annotations
 
-import asyncio
 import gzip
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any
@@ -154,6 +153,8 @@ def _encoded_alone(family: Metric, encode: Callable[[Any], bytes]) -> bytes:
 
 async def _apart(make: Callable[[], Answer]) -> Answer:
     """`make()` in a thread where the loop is asyncio's, else here."""
+    import asyncio  # noqa: PLC0415  # there already where it is needed, and slow to load where it is not
+
     try:
         asyncio.get_running_loop()
     except RuntimeError:

@@ -98,6 +98,15 @@ def test_any_status_but_success_is_an_error_of_that_type(metrics, value, status,
     assert value("hsm_operation_duration_seconds_bucket", operation_type="sign", provider="softhsm", le="0.005") == 1
 
 
+def test_an_error_may_be_of_a_type_that_the_status_does_not_say(value, metrics):
+    """The status counts the operation, the type the error; a success has none."""
+    collector = HsmMetricsCollector(metrics)
+    collector.record_operation("sign", "softhsm", "error", 0.004, error_type="PinLocked")
+    collector.record_operation("sign", "softhsm", "success", 0.004, error_type="PinLocked")
+    assert value("hsm_operations_total", operation_type="sign", provider="softhsm", status="error") == 1
+    assert value("hsm_errors_total", error_type="PinLocked", provider="softhsm") == 1
+
+
 def test_active_keys_are_told(metrics, value):
     """As they are now."""
     collector = HsmMetricsCollector(metrics)
