@@ -9,9 +9,14 @@ import pytest
 
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item, call):
-    """Where ANYASCOPE_NO_SKIPS is set (continuous integration) a skipped test is a failed one."""
+    """Where ANYASCOPE_NO_SKIPS is set (continuous integration) a skipped test is a failed one.
+
+    What a test logged travels to the main process with its report: halves of characters, which some tests log on purpose,
+    would not get there.
+    """
     outcome = yield
     report = outcome.get_result()
+    report.sections = [(name, text.encode("utf-8", "backslashreplace").decode()) for name, text in report.sections]
     if os.environ.get("ANYASCOPE_NO_SKIPS") and report.skipped and not hasattr(report, "wasxfail"):
         report.outcome = "failed"
         report.longrepr = f"{item.nodeid} was skipped where nothing may be: {report.longrepr}"

@@ -212,7 +212,9 @@ def _without_secrets(line: str) -> str:
     from anyascope.redact.text import clean  # noqa: PLC0415  # its word lists load with the first fault, not with every import
 
     try:
-        return clean(line[:TOLD_CHARS_MAX], TOLD_CHARS_MAX)[0]
+        plain = clean(line[:TOLD_CHARS_MAX], TOLD_CHARS_MAX)[0]
+        # Half a character, as an argument may have one, would make the host's handler fail when it writes the line.
+        return plain if plain.isascii() else plain.encode("utf-8", "backslashreplace").decode()
     except Exception:  # noqa: BLE001  # nothing goes out that was not looked at
         return "(a message that could not be searched for secrets)"
 
