@@ -98,6 +98,15 @@ def test_children_of_multiprocessing_send_before_they_end(end):
     assert set(names.values()) == {1}
 
 
+def test_children_of_spawn_and_forkserver_send_their_own(end):
+    """Processes that share nothing with their parent but its program."""
+    told, code, err = run("spawned", end.url, "--count", 2)
+    assert (told["stuck"], code) == ([], 0), err
+    names = span_names(end)
+    assert len(names) == 10 + 2 * 2 * CHILD_SPANS
+    assert set(names.values()) == {1}
+
+
 def test_an_exit_flushes_and_keeps_its_code(end):
     """`sys.exit` sends what waits, once, and the program's code is its own."""
     _, code, err = run("exit", end.url, "--count", 500)

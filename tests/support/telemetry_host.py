@@ -49,7 +49,8 @@ def begin(arguments: argparse.Namespace) -> tuple[trace.Tracer, LoggerProvider]:
 def tell(**facts: object) -> None:
     stats = delivery.delivery_stats().signals
     dropped = {signal: account.dropped for signal, account in stats.items()}
-    print(json.dumps({**facts, "dropped": dropped}), flush=True)
+    sys.stdout.write(json.dumps({**facts, "dropped": dropped}) + "\n")
+    sys.stdout.flush()
 
 
 def record(tracer: trace.Tracer, prefix: str, count: int) -> None:
@@ -113,6 +114,25 @@ def processes(arguments: argparse.Namespace, tracer: trace.Tracer) -> None:
     tell(recorded=[10], stuck=[n for n, child in enumerate(children) if child.exitcode != 0])
 
 
+def spawned(arguments: argparse.Namespace, tracer: trace.Tracer) -> None:
+    """Children of spawn and forkserver set themselves up, as the host's own module would."""
+    record(tracer, "parent", 10)
+    children = []
+    for method in ("spawn", "forkserver"):
+        context = multiprocessing.get_context(method)
+        children += [context.Process(target=_fresh, args=(arguments, f"{method}-{n}")) for n in range(arguments.count)]
+    for child in children:
+        child.start()
+    for child in children:
+        child.join(60)
+    tell(recorded=[10], stuck=[child.name for child in children if child.exitcode != 0])
+
+
+def _fresh(arguments: argparse.Namespace, prefix: str) -> None:
+    tracer, _ = begin(arguments)
+    record(tracer, prefix, CHILD_SPANS)
+
+
 def exit_now(arguments: argparse.Namespace, tracer: trace.Tracer) -> None:
     record(tracer, "parent", arguments.count)
     tell(recorded=[arguments.count])
@@ -145,7 +165,8 @@ def audit(arguments: argparse.Namespace, logging: LoggerProvider) -> None:
     trail = logging.get_logger("anyascope.audit")
     for number in range(arguments.count):
         trail.emit(LogRecord(timestamp=1, body=f"audit-{number}"))
-        print(number, flush=True)
+        sys.stdout.write(f"{number}\n")
+        sys.stdout.flush()
     time.sleep(60)
 
 
@@ -162,6 +183,7 @@ def main() -> None:
     scenarios = {
         "fork": fork,
         "processes": processes,
+        "spawned": spawned,
         "exit": exit_now,
         "hard_exit": hard_exit,
         "signal": wait_for_signal,

@@ -128,9 +128,9 @@ class SegmentLog:
                 self._save_cursor()
 
     def drop_oldest(self) -> int | None:
-        """Delete the oldest segment that nobody is sending from; its unsent items, None where there is no such segment."""
+        """Delete the oldest segment that nobody sends from or writes to; its unsent items, None where there is no such one."""
         with self._lock:
-            busy = {number for number, _ in self._taken}
+            busy = {number for number, _ in self._taken} | ({self._newest} if self._is_own else set())
             for number in sorted(self._segments):
                 if number not in busy:
                     items = self._segments[number].items
@@ -167,7 +167,7 @@ class SegmentLog:
         segment = self._segments.get(self._newest)
         if self._fd >= 0:
             is_there = self._is_there()
-            if is_there and segment is not None and segment.size < SEGMENT_BYTES:
+            if is_there and segment is not None and not self._is_full(segment):
                 return segment
             self.close() if not is_there else self._seal()
         self.directory.mkdir(mode=DIRECTORY_MODE, exist_ok=True)
@@ -177,6 +177,11 @@ class SegmentLog:
             self._newest += 1
             segment = self._segments[self._newest] = Segment(self._newest)
         return segment
+
+    def _is_full(self, segment: Segment) -> bool:
+        """Whether the next frame begins another segment; sooner where all of this one was sent, so that it can go."""
+        is_sent = segment.number == self._number and self._offset >= segment.size
+        return segment.size >= (SEGMENT_BYTES // 4 if is_sent else SEGMENT_BYTES)
 
     def _is_there(self) -> bool:
         """Whether the file that grows has still a name; looked at now and then, since each append would pay for it."""
@@ -230,17 +235,15 @@ class SegmentLog:
         return data
 
     def _forget_sent(self) -> None:
-        """Delete what was sent whole, but for a small one that still grows."""
+        """Delete what was sent whole, but for the one that grows: another thread may be writing to it."""
         for number in sorted(self._segments):
             segment = self._segments[number]
             is_sent = number < self._number or (number == self._number and self._offset >= segment.size)
-            is_growing = self._is_own and number == self._newest and segment.size < SEGMENT_BYTES // 4
+            is_growing = self._is_own and number == self._newest
             if is_sent and not is_growing:
                 self._unlink(number)
 
     def _unlink(self, number: int) -> None:
-        if number == self._newest and self._is_own:
-            self._seal()
         del self._segments[number]
         with contextlib.suppress(OSError):  # somebody else deleted it: that is what was wanted
             self._path(number).unlink()

@@ -234,7 +234,8 @@ class Spool:
     def _adopt_one(self, path: Path) -> int:
         """Take a folder over where its process is dead and it holds something for us; else its bytes."""
         is_ours = any(any(path.glob(f"{lane.kind}.*")) for lane in self._lanes)
-        home = _locked_home(path) if is_ours or not any(path.glob("*/*.segment")) else None
+        is_wanted = is_ours or not any(path.glob("*/*.segment"))
+        home = _locked_home(path, is_new=path.name.startswith(".")) if is_wanted else None
         if home is None:
             return sum(file.stat().st_size for file in path.glob("*/*.segment"))
         self._adopted.append(home)
@@ -419,29 +420,35 @@ def _new_home(directory: Path, now_ns: int) -> Home:
     if status.st_mode & 0o077:
         directory.chmod(DIRECTORY_MODE)
     name = f"{os.getpid()}-{now_ns:x}-{secrets.token_hex(4)}"
-    hidden = directory / f".{name}"
+    hidden, path = directory / f".{name}", directory / name
     hidden.mkdir(mode=DIRECTORY_MODE)
+    # Ours from before it can be seen: our own courier looks for dead neighbours, and a lock does not conflict with itself.
+    _held[path] = os.getpid()
     try:
-        home = _locked_home(hidden)
+        home = _locked_home(hidden, is_new=True)
         assert home is not None, "nobody knows the name"
-        hidden.rename(directory / name)
+        hidden.rename(path)
     except BaseException:
+        _held.pop(path, None)
         shutil.rmtree(hidden, ignore_errors=True)
         raise
-    home.move(directory / name)
+    home.move(path)
     return home
 
 
-def _locked_home(path: Path) -> Home | None:
-    """The folder under our lock; None where its process lives.
+def _locked_home(path: Path, *, is_new: bool) -> Home | None:
+    """The folder under our lock; None where its process lives, or nobody's lock ever was there.
 
     POSIX record locks: they end with the process that took them, and its forked children do not inherit them.
     """
     if fcntl is None:
         raise OSError("this system has no POSIX record locks")
     if _held.get(path) == os.getpid():
-        return None  # ours: a lock does not conflict with its own process's
-    descriptor = os.open(path / _LOCK, os.O_RDWR | os.O_CREAT, FILE_MODE)
+        return None
+    try:
+        descriptor = os.open(path / _LOCK, os.O_RDWR | (os.O_CREAT if is_new else 0), FILE_MODE)
+    except FileNotFoundError:
+        return None  # its owner is just taking it away
     try:
         fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         is_same = os.stat(path / _LOCK).st_ino == os.fstat(descriptor).st_ino  # noqa: PTH116  # beside fstat

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from pathlib import Path
 
 import pytest
@@ -160,14 +161,42 @@ def test_a_deleted_file_is_counted_and_a_new_one_begun(lane, monkeypatch):
 
 
 def test_the_oldest_segment_gives_way(lane, monkeypatch):
-    """Dropping tells how many items went, and spares what is being sent."""
+    """Dropping tells how many items went, and spares what is being sent and what is being written."""
     monkeypatch.setattr(segments, "SEGMENT_BYTES", 100)
-    lane.put(*[bytes([65 + number]) * 60 for number in range(6)])
+    lane.put(*[bytes([65 + number]) * 60 for number in range(8)])
     assert lane.log.drop_oldest() == 2
     assert lane.take(0) == [b"C" * 60]
     assert lane.log.drop_oldest() == 2
+    assert lane.log.drop_oldest() is None
     lane.log.done(1)
-    assert lane.take() == [b"D" * 60]
+    assert lane.take() == [b"D" * 60, b"G" * 60, b"H" * 60]
+
+
+def test_writers_and_a_reader_at_once_lose_nothing(lane, monkeypatch):
+    """Threads append while another sends and deletes what it sent: each body comes out once."""
+    monkeypatch.setattr(segments, "SEGMENT_BYTES", 2_000)
+    sent, over = [], threading.Event()
+
+    def send():
+        while not over.is_set() or lane.log.waiting()[0]:
+            taken = [body for body in lane.take(700) if body is not None]
+            sent.extend(taken)
+            lane.log.done(len(taken))
+
+    reader = threading.Thread(target=send)
+    reader.start()
+    writers = [
+        threading.Thread(target=lambda first=first: lane.put(*(b"%07d" % (first + n) * 9 for n in range(1_500))))
+        for first in range(0, 6_000, 1_500)
+    ]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join(60)
+    over.set()
+    reader.join(60)
+    assert sorted(sent) == [b"%07d" % number * 9 for number in range(6_000)]
+    assert lane.lost == 0
 
 
 def test_files_are_for_the_owner_alone(lane):

@@ -1,0 +1,110 @@
+"""Far ends that behave badly: nothing waits, memory is bounded, what is lost is counted. Told by structure, not by the clock."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import socket
+import threading
+import time
+
+import pytest
+from opentelemetry.sdk.trace import TracerProvider
+
+from anyascope.sdk.delivery import Target, batch_span_processor, delivery_stats, door_span_exporter, open_door
+from anyascope.sdk.delivery.backlog import OUTBOX_BYTES_MAX
+from anyascope.sdk.delivery.processors import QUEUE_MAX
+from support.far_end import closed_port, far_end
+
+SPANS = 100_000
+LOOK_EVERY = 2_000
+BACKLOG = 4  # connections that fill a listener's queue, and some
+
+
+@contextlib.contextmanager
+def full_backlog():
+    """A port whose queue of connections is full: the kernel drops what comes, as a firewall does."""
+    with contextlib.ExitStack() as stack:
+        listener = stack.enter_context(socket.socket())
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        for _ in range(BACKLOG):
+            one = stack.enter_context(socket.socket())
+            one.setblocking(False)
+            with contextlib.suppress(BlockingIOError):
+                one.connect(listener.getsockname())
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+
+@contextlib.contextmanager
+def bad_far_end(kind):
+    if kind == "refused":
+        yield f"http://127.0.0.1:{closed_port()}", None
+    elif kind == "syn_dropped":
+        with full_backlog() as url:
+            yield url, None
+    else:
+        with far_end(kind) as end:
+            yield end.url, end
+
+
+@pytest.fixture
+def account():
+    """What one signal's account has grown by."""
+    before = delivery_stats().signals.get("traces")
+
+    def grown():
+        now = delivery_stats().signals["traces"]
+        exported = now.exported - (before.exported if before else 0)
+        dropped = sum(now.dropped.values()) - (sum(before.dropped.values()) if before else 0)
+        return now, exported, dropped
+
+    return grown
+
+
+@pytest.mark.parametrize("kind", ["refused", "syn_dropped", "black_hole", "trickle", "503"])
+def test_a_hundred_thousand_spans_at_a_far_end_that_takes_none(kind, account):
+    """Queue and outbox keep their bounds all the way, one thread makes one attempt at a time, every span is accounted for."""
+    with bad_far_end(kind) as (url, end):
+        door = open_door("traces", Target(f"{url}/v1/traces", attempt_s=30.0))
+        provider = TracerProvider(shutdown_on_exit=False)
+        provider.add_span_processor(batch_span_processor(door_span_exporter(door)))
+        tracer = provider.get_tracer("host")
+        threads = set()
+        for number in range(SPANS):
+            tracer.start_span("s").end()
+            if number % LOOK_EVERY == 0:
+                now, _, _ = account()
+                assert now.queued <= QUEUE_MAX
+                assert now.waiting_bytes <= OUTBOX_BYTES_MAX
+                threads.add(sum(thread.name.startswith("anyascope-") for thread in threading.enumerate()))
+        assert len(threads) <= 3  # none, the queue's, the courier's: no more of them with time
+        if kind in {"black_hole", "trickle"}:
+            assert end.attempts <= 1  # it hangs all the while, and nobody waited for it
+        now, exported, dropped = account()
+        waiting = now.queued + now.waiting_items
+        deadline = time.monotonic() + 60
+        while exported + dropped + waiting != SPANS and time.monotonic() < deadline:  # a batch is being encoded
+            time.sleep(0.05)
+            now, exported, dropped = account()
+            waiting = now.queued + now.waiting_items
+        assert (exported, dropped + waiting) == (0, SPANS)
+        assert dropped > 0
+        if end is not None:
+            end.over.set()
+        door.close(0)
+        provider.shutdown()
+
+
+def test_a_fault_of_a_far_end_is_one_line(caplog):
+    """However often it is tried."""
+    with far_end("503") as end, caplog.at_level(logging.WARNING, logger="anyascope.sdk"):
+        door = open_door("traces", Target(f"{end.url}/v1/traces"))
+        for _ in range(5):
+            door.deliver(b"x")
+            door.flush(0.2)
+        assert end.attempts >= 2
+        door.close(0)
+    assert (
+        len([record for record in caplog.records if end.url in record.getMessage()]) <= 2
+    )  # and one that x was not sent
