@@ -409,6 +409,26 @@ def _broken(*_args: object, **_kwargs: object) -> None:
     raise RuntimeError("ours")
 
 
+def test_without_tracing_everything_else_is_there(recorder: Recorder, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lines, metrics and the correlation id, also between a generator's steps."""
+    monkeypatch.setattr(trace, "get_tracer_provider", trace.NoOpTracerProvider)
+    inside: list[str] = []
+
+    @TRACED
+    def send() -> Iterator[int]:
+        for number in range(2):
+            inside.append(current_correlation_id())
+            yield number
+
+    assert list(send()) == [0, 1]
+    assert len(set(inside)) == 1
+    assert inside[0] == recorder.line("bitcoin_operation_succeeded").ids["correlation_id"]
+    assert recorder.value("anya_bitcoin_transactions_total", **LABELS) == 1
+
+
+LABELS = {"operation_type": "send", "status": "success", "wallet_id": "hot-1"}
+
+
 def test_leaving_more_often_than_entering_is_told(recorder: Recorder) -> None:
     """In tests it raises; in production nothing happens."""
     TRACED.__exit__(None, None, None)

@@ -198,7 +198,7 @@ class Operation:
     @guarded(None)
     def resume(self) -> None:
         """Make the operation current again, in the context that holds now, unless it is."""
-        if self._place is None and self.span is not INVALID_SPAN:
+        if self._place is None and self.correlation_id:
             self._place = Place(trace.set_span_in_context(self.span), self.correlation_id)
 
     def pause(self) -> None:
