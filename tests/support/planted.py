@@ -422,7 +422,8 @@ class Talk:
     def _uuid(self) -> str:
         return str(uuid.UUID(bytes=self._chance.randbytes(16), version=4))
 
-    def _address(self) -> str:
+    def address(self) -> str:
+        """An address of any kind, checksum included."""
         payload = self._chance.randbytes(20)
         program = [self._chance.randrange(32) for _ in range(self._chance.choice((32, 52)))]
         return self._chance.choice(
@@ -464,10 +465,10 @@ class Talk:
     def _say_address(self) -> str:
         return self._chance.choice(
             (
-                f"withdrawal to {self._address()} of {self._number(10**9)} sat approved by 3 of 5",
-                f"deposit address {self._address()} assigned to wallet cold-{self._number(40)}",
-                f'{{"address":"{self._address()}","amount":"{self._number(10)}.{self._number(10**8):08d}","confirmations":{self._number(9)}}}',
-                f"sweep {self._address()} -> {self._address()}",
+                f"withdrawal to {self.address()} of {self._number(10**9)} sat approved by 3 of 5",
+                f"deposit address {self.address()} assigned to wallet cold-{self._number(40)}",
+                f'{{"address":"{self.address()}","amount":"{self._number(10)}.{self._number(10**8):08d}","confirmations":{self._number(9)}}}',
+                f"sweep {self.address()} -> {self.address()}",
             )
         )
 

@@ -47,7 +47,7 @@ _PAIRS = (
         rf"(?:{pairs.QUOTE}?[ \t+]{{0,3}}(?:[:=]|->|%3[ad])|{pairs.QUOTE}[ \t]{{0,3}},[ \t]{{0,3}}[bruf]?{pairs.QUOTE})"
     ),
     rf"(?:pin|otp){pairs.SPACED}(?:code|number|value)?[ \t+]{{1,3}}(?:[a-z]{{2,7}}(?: to)?[ \t+:=]{{1,3}})?[0-9]{{4}}",
-    r"(?:pass(?:word|phrase|wd|code)|identified by)[ \t]{1,3}(?:(?:is|was|to)[ \t]|[\"'])",
+    r"(?:pass(?:word|phrase|wd|code)|identified by)[ \t]{1,3}(?:(?:is|was|to)[ \t]|[\"'\\])",
     r"cku_(?:user|so|context)|walletpassphrase(?:change)?[ \t(,]|encryptwallet[^a-z]",
     r"(?:bearer|basic)(?:[ \t+]|%20){1,4}[a-z0-9+/_.~-]{4}",
     rf"(?:priv|signing|spend|blinding|master|seed|secret|entropy|secexp|slip77|key.?material){_HEX_GAP}",
@@ -69,20 +69,31 @@ def _words() -> re2._Regexp:
     )
 
 
+# How words in other scripts begin in base 64: with a letter of three bytes, or of two (Cyrillic). Behind some letters of ASCII
+# they are known by those.
+_FOREIGN_64 = (
+    rf"[4-7][I-LY-bo-r4-7][CGKOSWaeimquy26+-]{_RUN}{{43}}",
+    rf"0[I-LYZab][DHLPTXbfjnrvz37/_][QR]{_RUN}{{42}}",
+)
+
+
 def _encoded() -> re2._Regexp:
-    return _scan(
-        rf"{encodings.QUADS}{{4}}",
-        rf"{_NOT_RUN}{encodings.QUADS}{{2}}{_RUN}{{3}}",
-        rf"{_NOT_RUN}(?:M[A-Z]|AgE|MDA){_RUN}{{42}}",
-        rf"{_NOT_RUN}{_RUN}{{{encodings.RUNE_MARK_AT}}}9{_RUN}",
-        # Texts in other scripts than Latin show no form in base 64.
-        rf"{_RUN}{{100}}",
-        rf"(?:^|[^0-9a-fA-F])(?:[0-9a-fA-F]?{encodings.HEX_TEXT}{{8}}|30(?:[1-7].|81..|82....)0201)",
+    heads = "|".join(
+        (
+            rf"{encodings.QUADS}{{2}}{_RUN}{{3}}",
+            rf"(?:M[A-Z]|AgE|MDA){_RUN}{{42}}",
+            rf"{_RUN}{{{encodings.RUNE_MARK_AT}}}9{_RUN}",
+            rf"{_RUN}{{120}}",
+            *_FOREIGN_64,
+            rf"[0-9a-fA-F]?{encodings.HEX_TEXT}{{{encodings.HEX_TEXT_BYTES}}}",
+            r"30(?:[1-7].|81..|82....)0201|(?:e[1-9a-dA-D][89abAB].[89abAB].(?:20)?){3}|(?:d[01][89abAB].){4}",
+        )
     )
+    return _scan(rf"{encodings.QUADS}{{4}}", f"{_NOT_RUN}(?:{heads})")
 
 
 # The first bytes of letters in the other scripts and of letters with accents, as UTF-8 has them.
-_FOREIGN = r"[\xc3-\xc5\xd0\xd1\xe1\xe3-\xed][\x80-\xbf]"
+_FOREIGN = r"[\xc3-\xc5\xcc\xcd\xd0\xd1\xe1\xe3-\xed][\x80-\xbf]"
 
 GATES = (
     _scan(r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY"),

@@ -99,9 +99,9 @@ def may_hold_phrase(text: str, tokens: list[bytes]) -> bool:
         if len(tokens) < WORDS_MIN - 1:
             return False
         known, probed = latin_words(), tokens[_PROBE_EVERY - 1 :: _PROBE_EVERY]
-        if not known.isdisjoint(probed) and _PROBED in bytes(map(known.__contains__, probed)):
-            if _IN_A_ROW in bytes(map(known.__contains__, tokens)):
-                return True
+        is_likely = not known.isdisjoint(probed) and _PROBED in bytes(map(known.__contains__, probed))
+        if is_likely and _IN_A_ROW in bytes(map(known.__contains__, tokens)):
+            return True
         return not _TELLING_WORDS.isdisjoint(tokens) and _is_announced(text, tokens)
     return _may_hold_foreign(text)
 

@@ -60,7 +60,7 @@ _HARMLESS = frozenset(
         *("required", "missing", "invalid", "incorrect", "wrong", "expired", "rejected", "accepted", "ok", "failed"),
         *("changed", "updated", "not", "is", "was", "for", "must", "cannot", "has", "locked", "<secret>", "[filtered]"),
         *(
-            "correct",
+            "params",
             "unknown",
             "disabled",
             "enabled",

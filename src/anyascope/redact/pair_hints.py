@@ -37,6 +37,7 @@ _ENDS: dict[bytes, int] = {
     **dict.fromkeys(b"ekey ikey skey tkey vkey gkey rkey dkey yhex keyb auth seed".split(), PASSWORD | TOKEN),
     **dict.fromkeys(b"oken ropy arer".split(), TOKEN),
     b"okie": COOKIE,
+    **dict.fromkeys((b"sk", b"prv"), HEX),
     **{before + name: family for name, family in _SHORT.items() for before in _BEFORE_SHORT},
 }
 # Words behind which something may stand without a separator, or with one word more before it: `pin value`, `seed words`.
@@ -54,7 +55,7 @@ _SPOKEN: dict[bytes, int] = {
 }
 _BEFORE_HEX = frozenset(
     b"private priv privkey privatekey signing spend blinding master seed hdseed secret secretkey entropy secexp slip "
-    b"material wif sk prv seedhex walletseed signingkey spendkey masterkey masterseed".split()
+    b"material wif seedhex walletseed signingkey spendkey masterkey masterseed".split()
 )
 _ENDS_SET, _SPOKEN_SET = frozenset(_ENDS), frozenset(_SPOKEN)
 _HEX = re.compile(rb"[0-9a-fA-F]{64}")
@@ -78,8 +79,8 @@ def families_in(text: str, data: bytes, tokens: list[bytes]) -> int:
     if not _SPOKEN_SET.isdisjoint(tokens):
         for word in _SPOKEN_SET.intersection(tokens):
             families |= _SPOKEN[word]
-    if not _BEFORE_HEX.isdisjoint(tokens) and _HEX.search(data) is not None:
-        families |= HEX
+    if families & HEX or not _BEFORE_HEX.isdisjoint(tokens):
+        families = families | HEX if _HEX.search(data) is not None else families & ~HEX
     if ("--" in text or " -" in text or text.startswith("-")) and _has_secret_flag(text):
         families |= FLAG
     return families

@@ -58,7 +58,7 @@ def _names(anywhere: tuple[str, ...], alone: tuple[str, ...] = ()) -> str:
 
 TAIL = rf"(?:{_GLUE}(?:\d|value|hex|b64|base64|new|old|confirm|again|plain|raw))?"
 QUOTE = r"(?:\\{1,15}[\"'`]|[\"'`]|%22|%27|&quot;|&#3[49];)"
-_EQUALS = r"(?:[ \t+]{0,3}(?:=>|:=|==|->|[:=]|%3[ad])[ \t+]{0,3}(?:[bruf](?=[\"']))?)"
+_EQUALS = r"(?:[ \t+]{0,3}(?:=>|:=|==|->|[:=]|%3[ad])[ \t+]{0,3}+(?:[bruf](?=[\"']))?)"
 _LISTED = rf"(?:{QUOTE}[ \t]{{0,3}},[ \t]{{0,3}}[bruf]?(?={QUOTE}))"  # ("password", "…")
 _NAME_END = rf"{TAIL}(?:{_LISTED}|(?P<mark>{QUOTE})?{_EQUALS})"
 _QUOTED = (
@@ -82,7 +82,7 @@ _PASSWORD_PAIR = _on(rf"(?:{_PASSWORD_NAMES}){_NAME_END}{_VALUE}")
 _WORD = r"[^\s\"'`,;|<>{}\[\]=\\%&]++"
 _PHRASE_PAIR = _on(
     rf"(?:{_names(('pass[ _-]?phrase', 'mnemonics?', 'brainwallet', *_PHRASES))}){TAIL}{_EQUALS}"
-    rf"(?P<value>{_WORD}(?:[ \t]{{1,2}}{_WORD}(?![=:]))*+)"
+    rf"(?P<value>(?!\$){_WORD}(?:[ \t]{{1,2}}{_WORD}(?![=:]))*+)"
 )
 _TOKEN_PAIR = _on(rf"(?:{_TOKEN_NAMES}){_NAME_END}{_VALUE}")
 _HEADER_VALUE = rf"{_NAME_END}(?P<value>{_QUOTED}|[^\r\n\"'\\]++)"
@@ -99,7 +99,9 @@ _PIN_SAID = _on(
 )
 _PASS = _names(("password", "passphrase", "passwd", "passcode"))
 _PASSWORD_QUOTED = _on(rf"(?:{_PASS}|identified by)[ \t]{{1,3}}(?:(?:is|was|to)[ \t]{{1,3}})?{_IN_QUOTES}")
-_PASSWORD_SAID = _on(rf"(?:{_PASS})[ \t]{{1,3}}(?:is|was|to)[ \t]{{1,3}}(?P<value>[^\s\"']{{6,128}}+)")
+_PASSWORD_SAID = _on(
+    rf"(?:{_PASS})[ \t]{{1,3}}(?:is|was|to)[ \t]{{1,3}}(?P<value>(?:[^\s\"'\\]|\\(?![\"'\\nrt])){{6,128}}+)"
+)
 _FLAG_HEAD = r"-(?<![\w-]-)-?(?P<name>[a-z][a-z0-9_.-]{1,63}+)[ \t+]{1,4}(?!-)"
 _FLAG = _on(f"{_FLAG_HEAD}{_VALUE}")
 FLAG_NAME = _on(_FLAG_HEAD)
@@ -206,9 +208,10 @@ def _values(
 ) -> Iterator[Span]:
     """The values of the pattern's matches; quotes, brackets and closing punctuation are not part of them."""
     for found in pattern.finditer(low):
-        span = _inside(text, *found.span("value"))
+        start, end = found.span("value")
+        span = _inside(text, start, end)
         inner = without_marks(text[span.start : span.end])
-        if inner and inner[0] not in "{[" and is_secret(inner):
+        if inner and inner[0] not in "{[" and not is_harmless(text[start:end]) and is_secret(inner):
             yield span._replace(kind=kind, quote=_quote_for(found, text, span))
 
 

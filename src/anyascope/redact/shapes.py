@@ -136,6 +136,6 @@ def _is_xprv(text: str, found: re.Match[str]) -> bool:
 
 
 _FORMS = (
-    *(("pem", _PEM), ("pem", _PUTTY), ("jwt", _JWT), ("api_key", _API_KEY)),
+    *(("pem", _PEM), ("pem", _PUTTY), ("jwt", _JWT), ("api_key", _API_KEY), ("api_key", _TELEGRAM_KEY)),
     *(("macaroon", _MACAROON), ("macaroon", _MACAROON_64)),
 )

@@ -17,6 +17,8 @@ from anyascope.redact.words import WORD_BYTES
 
 __all__ = ["KINDS", "clean", "mark"]
 
+NAMES_KNOWN_MAX = 4_096  # runs without digits that deserved no look, 0.4 MB: fields' names, routes, modules
+NAME_CHARS_MAX = 40  # of such a run
 LAYERS_MAX = 4  # of encodings in one another: base 64 in JSON in JSON in a URL
 RUNS_MAX = 1_000  # of base 64 in one text that are decoded, 50 µs each
 OVERLAP_CHARS = 4_096  # beyond a cut that are looked at, so that no half of a secret stays before it
@@ -48,6 +50,8 @@ _HEX_AND_DASH = b"0123456789abcdefABCDEF-."
 # Addresses in small letters are most of a custody house's long runs; no secret has only these letters but those of its own head.
 _BECH32 = b"023456789acdefghjklmnpqrstuvwxyz1b"
 _ADDRESSES = (b"bc1", b"tb1", b"bcrt1", b"ltc1")
+_DIGITS = b"0123456789"
+_known_names: set[bytes] = set()
 _RUN_MIN = encodings.RUN_CHARS_MIN
 _SHAPE_MIN = shapes.RUN_CHARS_MIN
 _SHAPE_IN_RUN = re.compile(shapes.RUN_SCAN.encode()).search
@@ -61,7 +65,8 @@ def clean(text: str, chars_max: int | None = None) -> tuple[str, tuple[str, ...]
         chars_max: how many characters are looked at and kept; what lies beyond is cut off, and a mark says how much.
     """
     if chars_max is None or len(text) <= chars_max:
-        return _clean(text, ())
+        spans = find(text)
+        return _clean(*replace_spans(text, spans)) if spans else (text, ())
     window = text[: chars_max + OVERLAP_CHARS]
     spans = [span for span in find(window) if span.start < chars_max]
     end = max((chars_max, *(span.end for span in spans)))
@@ -91,8 +96,11 @@ def find(text: str, layer: int = 0) -> list[Span]:
     if "://" in text and "@" in text:
         spans += pairs.find_url_passwords(text)
     runs = [run for run in data.translate(_RUN_BYTES).split() if len(run) >= _RUN_MIN]
-    if runs or "PRIVATE KEY" in text:
-        spans += _in_runs(text, data, runs, layer)
+    hints = _hints(runs)
+    if "\n" in text or "PRIVATE KEY" in text or "\r" in text:
+        hints |= _block_hints(text, data, runs)
+    if hints:
+        spans += _in_runs(text, hints, layer)
     if mnemonic.may_hold_phrase(text, tokens):
         spans += mnemonic.find_phrases(text)
     if layer < LAYERS_MAX and ("\\" in text or "%" in text or "&" in text):
@@ -108,21 +116,16 @@ def _lower(text: str) -> str:
     return "".join(small if len(small := character.lower()) == 1 else character for character in text)
 
 
-def _in_runs(text: str, data: bytes, runs: list[bytes], layer: int) -> list[Span]:
+def _in_runs(text: str, hints: int, layer: int) -> Iterator[Span]:
     """Secrets that hold a long run of letters and digits, or are such a run."""
-    hints = _hints(runs)
-    if runs and ("\n" in text or "\r" in text):
-        hints |= _folded_hints(text, data, runs)
-    spans: list[Span] = []
-    if _SHAPE & hints or "PRIVATE KEY" in text or "Private-Lines" in text:
-        spans += shapes.find_shapes(text)
+    if _SHAPE & hints:
+        yield from shapes.find_shapes(text)
     if _BASE_58 & hints:
-        spans += base58.find_private_keys(text)
+        yield from base58.find_private_keys(text)
     if _MINI & hints:
-        spans += base58.find_mini_keys(text)
+        yield from base58.find_mini_keys(text)
     if _ENCODED & hints and layer < LAYERS_MAX:
-        spans += _in_encoded(text, layer)
-    return spans
+        yield from _in_encoded(text, layer)
 
 
 _SHAPE, _BASE_58, _MINI, _ENCODED = 1, 2, 4, 8
@@ -132,6 +135,8 @@ def _hints(runs: list[bytes]) -> int:
     """Which close looks the runs deserve."""
     hints = 0
     for run in runs:
+        if run in _known_names:
+            continue
         size = len(run)
         if not run.translate(None, _HEX_AND_DASH):
             if encodings.may_be_hex_text(run):
@@ -145,7 +150,15 @@ def _hints(runs: list[bytes]) -> int:
             hints |= _hints_of_long(run, size)
         if hints & _ENCODED == 0 and encodings.may_be_encoded(run):
             hints |= _ENCODED
+        if hints == 0 and size <= NAME_CHARS_MAX and run == run.translate(None, _DIGITS):
+            _remember(run)
     return hints
+
+
+def _remember(run: bytes) -> None:
+    if len(_known_names) >= NAMES_KNOWN_MAX:
+        _known_names.clear()
+    _known_names.add(run)
 
 
 def _hints_of_long(run: bytes, size: int) -> int:
@@ -159,11 +172,13 @@ def _hints_of_long(run: bytes, size: int) -> int:
     return hints
 
 
-def _folded_hints(text: str, data: bytes, runs: list[bytes]) -> int:
-    """The same for what stands in several lines."""
-    hints = 0
+def _block_hints(text: str, data: bytes, runs: list[bytes]) -> int:
+    """The same for key blocks, and for what stands in several lines."""
+    hints = _SHAPE if "PRIVATE KEY" in text or "Private-Lines" in text else 0
+    if not runs:
+        return hints
     if max(map(len, runs)) >= encodings.FOLDED_CHARS_MIN and encodings.may_be_folded(text):
-        hints = _ENCODED
+        hints |= _ENCODED
     if _BASE_58_RUN in _FOLDS.sub(b"", data).translate(_BASE_58_BYTES):
         hints |= _BASE_58 | (_SHAPE if shapes.may_be_folded(text) else 0)
     return hints

@@ -68,7 +68,7 @@ class _Walk:
         if isinstance(value, bytes | bytearray | memoryview):
             return self._bytes(name, bytes(value))
         if isinstance(value, BaseException):
-            return self._text(f"{_type_of(value)}: {printed(value)}")
+            return self._scalar(name, f"{_type_of(value)}: {printed(value)}")
         if _is_structured(value):
             return self._structured(name, value, depth) if depth < DEPTH_MAX else self._marked("name")
         return self._scalar(name, int(value) if isinstance(value, int) else printed(value))

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import operator
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from opentelemetry.attributes import BoundedAttributes
 from opentelemetry.sdk.resources import Resource
@@ -15,6 +16,8 @@ from opentelemetry.trace import Link, Status
 
 from anyascope.sdk.guard import tell_once
 from anyascope.sdk.redaction import UNREADABLE, redact_text, redact_value
+
+_T = TypeVar("_T")
 
 RESOURCES_KNOWN_MAX = 64  # a process has one, or a few
 
@@ -58,8 +61,9 @@ class _Resources:
         known = self._known.get(id(resource))
         if known is not None:
             return known[1]
-        attributes = _attributes(resource.attributes)
-        clean = resource if attributes is resource.attributes else Resource(dict(attributes), resource.schema_url)
+        before = resource.attributes
+        attributes = _attributes(before)
+        clean = resource if attributes is before else Resource(dict(attributes), resource.schema_url)
         if len(self._known) >= RESOURCES_KNOWN_MAX:
             self._known.clear()
         self._known[id(resource)] = (resource, clean)
@@ -82,26 +86,27 @@ def _attributes(attributes: Any, dropped: int = 0) -> Any:
 
 
 def _span(span: ReadableSpan, resources: _Resources) -> ReadableSpan:
-    name, attributes, resource = (
+    # Read once: OpenTelemetry gives new views of the same attributes, events and links at each call.
+    before = (span.name, span.attributes, span.resource, span.status, span.events, span.links)
+    after = (
         redact_text(span.name),
-        _attributes(span.attributes, span.dropped_attributes),
-        resources.cleaned(span.resource),
+        _attributes(before[1], span.dropped_attributes),
+        resources.cleaned(before[2]),
+        _status(before[3]),
+        _sequence(before[4], list(map(_event, before[4])), span.dropped_events),
+        _sequence(before[5], list(map(_link, before[5])), span.dropped_links),
     )
-    events = _sequence(span.events, [_event(event) for event in span.events], span.dropped_events)
-    links = _sequence(span.links, [_link(link) for link in span.links], span.dropped_links)
-    status = _status(span.status)
-    before = (span.name, span.attributes, span.resource, span.status)
-    same = all(map(_is, (name, attributes, resource, status), before)) and events is None and links is None
-    if same:
+    if all(map(operator.is_, before, after)):
         return span
+    name, attributes, resource, status, events, links = after
     return ReadableSpan(
         name=name,
         context=span.context,
         parent=span.parent,
         resource=resource,
         attributes=attributes,
-        events=span.events if events is None else events,
-        links=span.links if links is None else links,
+        events=events,
+        links=links,
         kind=span.kind,
         status=status,
         start_time=span.start_time,
@@ -110,29 +115,25 @@ def _span(span: ReadableSpan, resources: _Resources) -> ReadableSpan:
     )
 
 
-def _is(one: object, other: object) -> bool:
-    return one is other
-
-
-def _sequence(before: Sequence[Any], after: list[Any], dropped: int) -> Sequence[Any] | None:
-    """The new items, with this count of drops; None where none is new."""
-    if all(map(_is, before, after)):
-        return None
-    bounded: BoundedList[Any] = BoundedList.from_seq(len(after), after)
+def _sequence(before: Sequence[_T], after: list[_T], dropped: int) -> Sequence[_T]:
+    """The same items where none is new; the new ones with this count of drops where one is."""
+    if all(map(operator.is_, before, after)):
+        return before
+    bounded: BoundedList[_T] = BoundedList.from_seq(len(after), after)
     bounded.dropped = dropped
     return bounded
 
 
 def _event(event: Event) -> Event:
-    name, attributes = redact_text(event.name), _attributes(event.attributes, event.dropped_attributes)
-    if name is event.name and attributes is event.attributes:
-        return event
-    return Event(name, attributes, event.timestamp)
+    name, before = event.name, event.attributes
+    clean, attributes = redact_text(name), _attributes(before, event.dropped_attributes)
+    return event if clean is name and attributes is before else Event(clean, attributes, event.timestamp)
 
 
 def _link(link: Link) -> Link:
-    attributes = _attributes(link.attributes, link.dropped_attributes)
-    return link if attributes is link.attributes else Link(link.context, attributes)
+    before = link.attributes
+    attributes = _attributes(before, link.dropped_attributes)
+    return link if attributes is before else Link(link.context, attributes)
 
 
 def _status(status: Status) -> Status:
@@ -154,8 +155,9 @@ def _record(item: Any, resources: _Resources) -> Any:
         )
         if value is not None and (clean := redact_value("", value)) != value
     }
-    attributes = _attributes(record.attributes, item.dropped_attributes)
-    if attributes is not record.attributes:
+    before = record.attributes
+    attributes = _attributes(before, item.dropped_attributes)
+    if attributes is not before:
         changed["attributes"] = attributes
     resource = resources.cleaned(item.resource) if item.resource is not None else None
     if not changed and resource is item.resource:
