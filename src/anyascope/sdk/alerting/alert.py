@@ -14,7 +14,7 @@ from anyascope.clock import NS_PER_S
 from anyascope.model.alerts import AlertCategory, AlertSeverity
 from anyascope.sdk.alerting.texts import finite, is_a, text_of, wanted_pairs, wanted_text
 from anyascope.sdk.correlation import current_correlation_id
-from anyascope.sdk.guard import as_text, report_misuse
+from anyascope.sdk.guard import as_text, quoted, report_misuse
 from anyascope.semconv.alerts import CATEGORY_DEFAULT, SEVERITY_DEFAULT
 
 M = TypeVar("M", bound=Enum)
@@ -104,6 +104,9 @@ def fingerprint_of(alert: Alert) -> str:
     Title, severity, category, component, policy and labels count, but not what was measured (`MEASURED_LABELS`): a
     balance that falls further is the same low balance.
     """
+    if not is_a(alert, Alert):
+        report_misuse(f"fingerprint_of wants an Alert, got {quoted(alert)}")
+        return ""
     steady = sorted((name, text) for name, text in alert.labels.items() if name not in MEASURED_LABELS)
     parts = (
         *(alert.title, alert.severity.value, alert.category.value, alert.source_component, alert.escalation_policy),

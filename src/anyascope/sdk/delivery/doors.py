@@ -20,7 +20,7 @@ from anyascope.sdk.delivery.queue import BatchQueue
 from anyascope.sdk.delivery.spool import SPOOL_AGE_S_MAX, SPOOL_BYTES_MAX, Spool, SpoolOptions
 from anyascope.sdk.delivery.tally import SIGNALS, Reason, SignalStats, Tally, register_collector
 from anyascope.sdk.delivery.target import Format, Target, Transport
-from anyascope.sdk.guard import guarded, report_misuse, tell_once
+from anyascope.sdk.guard import as_number, as_text, guarded, quoted, report_misuse, tell_once
 
 
 class Door:
@@ -66,7 +66,7 @@ class Door:
     @guarded(False)
     def flush(self, within_s: float = FLUSH_WITHIN_S) -> bool:
         """Whether everything of this far end was sent within `within_s`."""
-        return self._courier.flush(within_s)
+        return self._courier.flush(checked_seconds(within_s))
 
     @guarded(None)
     def close(self, within_s: float = FLUSH_WITHIN_S) -> None:
@@ -74,7 +74,7 @@ class Door:
         if self._is_closed:
             return
         self._is_closed = True
-        self._courier.flush(within_s)
+        self._courier.flush(checked_seconds(within_s))
         self._courier.remove(self._lane)
         left = self._lane.backlog.drop_all()
         self._lane.backlog.close()
@@ -106,6 +106,9 @@ class DeliveryStats:
     unreachable: tuple[str, ...]
 
 
+LIMIT_MAX = 2**40  # of bytes that somebody gives: a terabyte
+WAIT_S_MAX = 1e9  # of seconds: longer than any process lives, and what `threading` takes
+
 _tally = Tally()
 _couriers: dict[str, Courier] = {}
 _doors: dict[int, Door] = {}
@@ -132,7 +135,8 @@ def use_spool(
         _spool = None
         return
     if not (_is_path(directory) and _is_positive(bytes_max) and _is_positive(age_s_max)):
-        report_misuse(f"spool wants a directory and limits above 0, got {directory!r}, {bytes_max!r} and {age_s_max!r}")
+        given = f"{quoted(directory)}, {quoted(bytes_max)} and {quoted(age_s_max)}"
+        report_misuse(f"spool wants a directory and limits above 0, got {given}")
         return
     path = Path(directory).expanduser().absolute()
     options = SpoolOptions(path, bytes_max=int(bytes_max), age_s_max=float(age_s_max))
@@ -150,12 +154,30 @@ def open_door(signal: str, target: Target) -> Door:
         signal: one of `SIGNALS`.
         target: where to. Doors to one scheme, host and port share a thread and its back-off.
 
-    Raises:
-        ValueError: the signal is unknown.
-        ImportError: gRPC is asked for and not installed.
+    Where that cannot be meant, or gRPC is asked for and not installed, one line says so and the door is shut: what goes in is
+    dropped and counted.
     """
-    if signal not in SIGNALS:
-        raise ValueError(f"signal must be one of {', '.join(SIGNALS)}, got {signal!r}")
+    known = as_text(signal)
+    if known not in SIGNALS or not issubclass(type(target), Target):
+        wanted = f"a signal of {', '.join(SIGNALS)} and a Target"
+        report_misuse(f"open_door() wants {wanted}, got {quoted(signal)} and {quoted(target)}")
+        return _shut_door()
+    try:
+        return _open(known, target)
+    except Exception as error:  # noqa: BLE001  # ours, never the host's
+        tell_once(f"opening a door for {known}", error)
+        return _shut_door()
+
+
+def _shut_door() -> Door:
+    nowhere = _sender("metrics", Target("http://127.0.0.1"))
+    lane = Lane("metrics", MemoryBacklog(signal="metrics", tally=_tally), nowhere, joins=True, set_aside=_nowhere)
+    door = Door(lane, Courier("nowhere", tally=_tally), tally=_tally, is_durable=False)
+    door.close(0.0)
+    return door
+
+
+def _open(signal: str, target: Target) -> Door:
     spool = _spool
     kind = target.format.value
     backlog: Backlog = MemoryBacklog(signal=signal, tally=_tally) if spool is None else spool.lane(signal, kind)
@@ -180,9 +202,9 @@ def open_door(signal: str, target: Target) -> Door:
 @guarded(False)
 def deliver(signal: str, body: bytes, *, items: int = 1) -> bool:
     """Send an encoded body by the latest door of its signal; False where there is none, or it cannot take it."""
-    door = next((door for known, door in _latest.items() if known == signal), None)
+    door = _latest.get(as_text(signal) or "")
     if door is None:
-        report_misuse(f"deliver() has no door for {signal!r}: open one with open_door()")
+        report_misuse(f"deliver() wants a signal that has a door, got {quoted(signal)}: open one with open_door()")
         return False
     return door.deliver(body, items=items)
 
@@ -207,7 +229,7 @@ def register(registry: CollectorRegistry = REGISTRY) -> None:
 @guarded(False)
 def flush(within_s: float = FLUSH_WITHIN_S) -> bool:
     """Whether everything that was recorded so far was sent within `within_s`."""
-    deadline_s = time.monotonic() + within_s
+    deadline_s = time.monotonic() + checked_seconds(within_s)
     queues = [queue.flush(max(deadline_s - time.monotonic(), 0.0)) for queue in list(_queues)]
     couriers = [courier.flush(max(deadline_s - time.monotonic(), 0.0)) for courier in list(_couriers.values())]
     return all(queues) and all(couriers)
@@ -257,7 +279,17 @@ def _is_path(value: object) -> bool:
 
 
 def _is_positive(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and value > 0
+    number = as_number(value)
+    return number is not None and 0 < number <= LIMIT_MAX  # not where it is no number: that compares as False
+
+
+def checked_seconds(value: object, default: float = FLUSH_WITHIN_S) -> float:
+    """A time to wait, 0 or more."""
+    number = as_number(value)
+    if number is not None and number >= 0:  # not where it is no number
+        return float(min(number, WAIT_S_MAX))
+    report_misuse(f"a time to wait must be a number of seconds, 0 or more, got {quoted(value)}; {default:g} is used")
+    return default
 
 
 def _nowhere(signal: str, body: Body) -> None:

@@ -18,10 +18,11 @@ from anyascope.sdk.delivery.backlog import BODY_BYTES_MAX
 from anyascope.sdk.delivery.doors import Door, tally, watch
 from anyascope.sdk.delivery.queue import FLUSH_WITHIN_S, BatchQueue
 from anyascope.sdk.delivery.tally import Reason
-from anyascope.sdk.guard import guarded, tell_once
+from anyascope.sdk.guard import as_number, guarded, quoted, report_misuse, tell_once
 
 T = TypeVar("T")
 
+SIZE_MAX = 10_000_000  # of a queue or a delay that somebody gives
 QUEUE_MAX = 2_048  # spans or records, as OpenTelemetry's own; some 4 MB
 DELAY_MS = 1_000  # visible within a second or two, without a request a span
 BATCH_MAX = 512  # in one body, some 200 kB
@@ -40,7 +41,7 @@ def batch_span_processor(
         delay_ms: how long a span waits for others.
         batch_max: spans a call.
     """
-    return _BatchSpans(exporter, queue_max=queue_max, delay_ms=delay_ms, batch_max=batch_max)
+    return _BatchSpans(exporter, **_sizes(queue_max, delay_ms, batch_max))
 
 
 def batch_log_processor(
@@ -51,7 +52,7 @@ def batch_log_processor(
     Audit and alert records (`AUDIT_SCOPES`) have a queue of their own, and with a spool none: they lie on disk when the call
     that wrote them returns.
     """
-    return _BatchLogs(exporter, queue_max=queue_max, delay_ms=delay_ms, batch_max=batch_max)
+    return _BatchLogs(exporter, **_sizes(queue_max, delay_ms, batch_max))
 
 
 def door_span_exporter(door: Door, encode: Callable[[Sequence[ReadableSpan]], bytes] | None = None) -> SpanExporter:
@@ -72,7 +73,20 @@ def door_log_exporter(door: Door, audit: Door | None = None) -> LogRecordExporte
     """Encodes records as OTLP and puts them through a door; those of `AUDIT_SCOPES` through `audit`, where one is given."""
     from anyascope.sdk.delivery.encoding import encode_otlp_logs  # noqa: PLC0415  # protobuf is heavy
 
-    return _DoorLogs(door, audit or door, encode_otlp_logs)
+    return _DoorLogs(door, door if audit is None else audit, encode_otlp_logs)
+
+
+def _sizes(queue_max: object, delay_ms: object, batch_max: object) -> dict[str, int]:
+    given = {"queue_max": (queue_max, QUEUE_MAX), "delay_ms": (delay_ms, DELAY_MS), "batch_max": (batch_max, BATCH_MAX)}
+    return {name: _checked_size(name, value, default) for name, (value, default) in given.items()}
+
+
+def _checked_size(name: str, value: object, default: int) -> int:
+    number = as_number(value)
+    if isinstance(number, int) and 0 < number <= SIZE_MAX:
+        return number
+    report_misuse(f"{name} must be a whole number above 0, got {quoted(value)}; {default} is used")
+    return default
 
 
 def is_audit(record: ReadableLogRecord | ReadWriteLogRecord) -> bool:

@@ -38,7 +38,9 @@ class TelemetryMiddleware:
 
     def __init__(self, app: Application, *, watch: HttpWatch | None = None, **options: Any) -> None:
         self.app = app
-        self._watch = watch or HttpWatch(http_options(**options))
+        # `isinstance` and truth would ask the object itself, which may raise.
+        given: Any = watch
+        self._watch: HttpWatch = given if issubclass(type(given), HttpWatch) else HttpWatch(http_options(**options))
         self._page: Application | None = None
         self._is_placed = False
 

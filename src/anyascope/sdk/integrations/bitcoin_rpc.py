@@ -86,6 +86,9 @@ def bitcoin_error(error: BaseException) -> BitcoinError:
     except JSONRPCException as error:
         raise bitcoin_error(error) from error
     """
+    if not issubclass(type(error), BaseException):  # `isinstance` would ask the object itself, which may raise
+        report_misuse(f"bitcoin_error() wants an exception, got a {type(error).__name__}")
+        return BitcoinError(type(error).__name__)
     code = rpc_errors.error_code(error)
     kind = rpc_errors.bitcoin_error_kind(code)
     return kind(type(error).__name__ if code is None else f"{rpc_errors.error_label(code)} ({code})")

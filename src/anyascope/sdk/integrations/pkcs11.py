@@ -11,7 +11,7 @@ import inspect
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
-from anyascope.sdk.guard import is_strict, report_misuse, tell_once
+from anyascope.sdk.guard import as_text, is_strict, report_misuse, tell_once
 from anyascope.sdk.integrations.calls import made, run, stepped
 from anyascope.sdk.integrations.proxies import Proxy, is_proxy, proxy_of, unwrapped
 from anyascope.sdk.operations.hsm import trace_hsm_operation
@@ -117,8 +117,9 @@ def instrument_pkcs11(thing: T, provider: str = PROVIDER) -> T:
 
 
 def _provider(given: Any) -> str:
-    if issubclass(type(given), str) and given:  # `isinstance` would ask the object itself, which may raise
-        return str(given)
+    name = as_text(given)
+    if name:
+        return name
     report_misuse(f"provider must be a name, got a {type(given).__name__}")
     return PROVIDER
 

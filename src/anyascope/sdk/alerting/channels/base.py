@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from anyascope.model.alerts import AlertSeverity
+from anyascope.sdk.alerting.alert import Alert
 from anyascope.sdk.alerting.channels.http import TIMEOUT_S
 from anyascope.sdk.alerting.texts import finite, is_a, items_of, text_of, wanted_text
-from anyascope.sdk.guard import as_text, report_misuse
+from anyascope.sdk.guard import as_text, quoted, report_misuse
 
 TEXT_CHARS_MAX = 4_096  # of an address, a name or a token; the longest in use have some hundred
 TIMEOUT_S_MAX = 30.0  # an attempt that takes longer holds up the channel's other alerts
@@ -32,6 +33,14 @@ class Channel:
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self._name!r}>"  # never its address, which may be a token
+
+
+def is_alert(value: object) -> bool:
+    """Whether `send_alert` was given an alert; a report where not."""
+    if is_a(value, Alert):
+        return True
+    report_misuse(f"send_alert wants an Alert, got {quoted(value)}")
+    return False
 
 
 def given(value: object, name: str) -> str:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final, Literal
 from anyascope.model.alerts import AlertSeverity
 from anyascope.sdk.alerting.alert import Alert, fingerprint_of
 from anyascope.sdk.alerting.channel import Parts, SendError, current_turn, send_id
-from anyascope.sdk.alerting.channels.base import EVERY_SEVERITY, Channel, given, given_list
+from anyascope.sdk.alerting.channels.base import EVERY_SEVERITY, Channel, given, given_list, is_alert
 from anyascope.sdk.alerting.channels.http import TIMEOUT_S
 from anyascope.sdk.alerting.notice import FIRST_TURN, notification_of
 from anyascope.sdk.alerting.texts import text_of
@@ -96,6 +96,8 @@ class EmailChannel(Channel):
         Raises:
             SendError: the server did not take it, or not for all.
         """
+        if not is_alert(alert):
+            return
         import smtplib  # noqa: PLC0415  # loads with the first mail, not with the service
 
         send = send_id(alert)

@@ -14,7 +14,7 @@ from xml.sax.saxutils import escape
 from anyascope.model.alerts import AlertSeverity
 from anyascope.sdk.alerting.alert import Alert
 from anyascope.sdk.alerting.channel import Parts, SendError, send_id
-from anyascope.sdk.alerting.channels.base import Channel, given, given_list
+from anyascope.sdk.alerting.channels.base import Channel, given, given_list, is_alert
 from anyascope.sdk.alerting.channels.http import TIMEOUT_S, post
 from anyascope.sdk.alerting.texts import text_of
 from anyascope.sdk.guard import as_text, quoted, report_misuse
@@ -97,6 +97,8 @@ class PhoneChannel(Channel):
         Raises:
             SendError: some could not be reached.
         """
+        if not is_alert(alert):
+            return
         if not self._numbers:
             raise SendError("there is no number to call", is_final=True)
         send = send_id(alert)

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from anyascope.model.alerts import AlertSeverity
 from anyascope.sdk.alerting.alert import Alert
 from anyascope.sdk.alerting.channel import SendError, send_id
-from anyascope.sdk.alerting.channels.base import EVERY_SEVERITY, Channel, given
+from anyascope.sdk.alerting.channels.base import EVERY_SEVERITY, Channel, given, is_alert
 from anyascope.sdk.alerting.channels.http import TIMEOUT_S, post
 from anyascope.sdk.alerting.notice import notified
 from anyascope.wire.notices.answers import slack_error
@@ -45,6 +45,8 @@ class SlackChannel(Channel):
         Raises:
             SendError: Slack did not take it.
         """
+        if not is_alert(alert):
+            return
         body = slack_payload(alert, channel=self._channel)
         answer = post(self._url, body, headers={"Idempotency-Key": send_id(alert)}, timeout_s=self._timeout_s)
         error, may_pass = slack_error(answer.body)

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from anyascope.model.alerts import AlertSeverity
 from anyascope.sdk.alerting.alert import Alert
 from anyascope.sdk.alerting.channel import send_id
-from anyascope.sdk.alerting.channels.base import EVERY_SEVERITY, TEXT_CHARS_MAX, Channel, given
+from anyascope.sdk.alerting.channels.base import EVERY_SEVERITY, TEXT_CHARS_MAX, Channel, given, is_alert
 from anyascope.sdk.alerting.channels.http import TIMEOUT_S, post
 from anyascope.sdk.alerting.notice import notification_of
 from anyascope.sdk.alerting.texts import wanted_pairs
@@ -55,6 +55,8 @@ class WebhookChannel(Channel):
         Raises:
             SendError: the far end did not take it.
         """
+        if not is_alert(alert):
+            return
         body = webhook_body(notification_of(alert, receiver=self.channel_name()))
         headers = {"Idempotency-Key": send_id(alert), **self._headers}
         if self._signing_secret:
