@@ -7,6 +7,7 @@ overwrite each other. In multiprocess mode one of them pushes what all counted, 
 from __future__ import annotations
 
 import os
+import sys
 import threading
 import time
 from collections import deque
@@ -21,7 +22,7 @@ from prometheus_client.metrics_core import Metric
 from anyascope.clock import NS_PER_S, Clock, SystemClock
 from anyascope.sdk.delivery import Target, open_door
 from anyascope.sdk.delivery.bell import Bell
-from anyascope.sdk.delivery.process import enrol
+from anyascope.sdk.delivery.process import enrol, expect_exit
 from anyascope.sdk.delivery.thread import LazyThread
 from anyascope.sdk.exporters import OFF, Protocol, parse_protocol, target_of
 from anyascope.sdk.guard import guarded, quoted, report_misuse
@@ -106,6 +107,7 @@ class MetricsPush:
 
     # -- asked by the process itself -----------------------------------------------------------------------------------
 
+    @guarded(None)
     def after_fork(self) -> None:
         """In a child: begin at 0, as an instance of its own."""
         self._renew()
@@ -115,7 +117,11 @@ class MetricsPush:
         self._thread.after_fork()
         if self._is_running:
             self._thread.ensure()
+            # A child of multiprocessing forgets, a moment from now, what was said of its end until then.
+            if (util := sys.modules.get("multiprocessing.util")) is not None:
+                util.register_after_fork(self, _expect_exit)
 
+    @guarded(None)
     def flush_at_exit(self, deadline_s: float) -> None:
         """Push once more, as the process ends."""
         if self._is_running:
@@ -150,8 +156,14 @@ class MetricsPush:
         self._bell.ring()
         if done.wait(min(max(deadline_s - time.monotonic(), 0.0), READ_WITHIN_S)):
             return True
+        # Whoever waits for the old locks goes on waiting: somebody else reads, with new ones.
         renew_locks([self._registry])
-        return done.wait(max(deadline_s - time.monotonic(), 0.0))
+        other = threading.Thread(
+            target=self._push, kwargs={"is_last": True}, name="anyascope-metrics-last", daemon=True
+        )
+        other.start()
+        other.join(max(deadline_s - time.monotonic(), 0.0))
+        return not other.is_alive()
 
     @guarded(None)
     def _push(self, *, is_last: bool) -> None:
@@ -248,6 +260,10 @@ def push_metrics(  # noqa: PLR0913  # what can be said about it; all but one by 
     push = MetricsPush(registry, target, resource=resource, every_s=every_s)
     push.start()
     return push
+
+
+def _expect_exit(_push: MetricsPush) -> None:
+    expect_exit()
 
 
 def _instance_of_process() -> str:
