@@ -19,12 +19,15 @@ from anyascope.model.traces import SpanBatch
 class Admission:
     """What became of a batch: what was accepted is durable when this is returned.
 
-    `reasons` says, one sentence a reason with its count, why `rejected` rows were not taken.
+    `reasons` says, one sentence a reason with its count, why `rejected` rows were not taken. Of metrics, `accepted` holds
+    `histograms`, and `exemplars` were taken beside them.
     """
 
     accepted: int
     rejected: int = 0
     reasons: tuple[str, ...] = ()
+    histograms: int = 0
+    exemplars: int = 0
 
 
 class Intake(Protocol):

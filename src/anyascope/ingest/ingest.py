@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TypeVar
 
 import structlog
@@ -116,7 +117,8 @@ class Ingest:
     async def metrics(self, batch: MetricBatch, *, source: str) -> Admission:
         admitted = self._admit_metrics.admit(batch, source=source)
         await self._put(self._metrics, admitted)
-        return self._answer(Signal.METRICS, admitted, source=source, noun="samples")
+        answer = self._answer(Signal.METRICS, admitted, source=source, noun="samples")
+        return replace(answer, histograms=len(admitted.item.histograms), exemplars=len(admitted.item.exemplars))
 
     async def logs(self, batches: Sequence[LogBatch], *, source: str) -> Admission:
         admitted = await _beside(self._admit_logs.admit, batches, rows=sum(map(len, batches)))

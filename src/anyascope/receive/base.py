@@ -8,6 +8,8 @@ from typing import Protocol
 
 from starlette.routing import BaseRoute
 
+from anyascope.clock import Clock
+from anyascope.ports import Intake
 from anyascope.receive.bodies import Inflight
 from anyascope.receive.options import ReceiveOptions
 from anyascope.receive.otlp import OtlpIntake
@@ -25,6 +27,8 @@ class TokenCheck(Protocol):
 class ReceiveContext:
     """What every protocol is built from. `tokens` is None where everybody who reaches a listener may use it."""
 
+    intake: Intake
+    clock: Clock
     otlp: OtlpIntake
     options: ReceiveOptions
     tally: ReceiveTally

@@ -13,11 +13,12 @@ from anyascope.receive.base import HttpProtocol, ListeningProtocol, ReceiveConte
 from anyascope.receive.bodies import Inflight
 from anyascope.receive.options import ReceiveOptions
 from anyascope.receive.otlp import OtlpIntake
-from anyascope.receive.protocols import otlp_grpc, otlp_http
+from anyascope.receive.protocols import otlp_grpc, otlp_http, remote_write
 from anyascope.receive.tally import ReceiveTally
 
 HTTP_PROTOCOLS: Mapping[str, Callable[[ReceiveContext], HttpProtocol]] = {
     otlp_http.NAME: otlp_http.OtlpHttp,
+    remote_write.NAME: remote_write.RemoteWrite,
 }
 LISTENING_PROTOCOLS: Mapping[str, Callable[[ReceiveContext], ListeningProtocol]] = {
     otlp_grpc.NAME: otlp_grpc.OtlpGrpc,
@@ -44,7 +45,9 @@ class Receive:
         tally = ReceiveTally(registry=registry)
         inflight = Inflight(options, tally=tally)
         otlp = OtlpIntake(intake, options=options, clock=clock, tally=tally)
-        context = ReceiveContext(otlp=otlp, options=options, tally=tally, inflight=inflight, tokens=tokens)
+        context = ReceiveContext(
+            intake=intake, clock=clock, otlp=otlp, options=options, tally=tally, inflight=inflight, tokens=tokens
+        )
         self._http = {name: make(context) for name, make in HTTP_PROTOCOLS.items()}
         self._listening = {name: make(context) for name, make in LISTENING_PROTOCOLS.items()}
 

@@ -88,11 +88,7 @@ async def form_of(request: Request) -> Form:
     """
     fields: dict[str, list[str]] = {}
     if request.method == "POST":
-        body = bytearray()
-        async for chunk in request.stream():
-            body += chunk
-            if len(body) > FORM_BYTES_MAX:
-                raise TooLargeError(f"the form has more than {FORM_BYTES_MAX} bytes")
+        body = await body_of(request)
         try:
             fields = parse_qs(body.decode("utf-8"), keep_blank_values=True, errors="strict", max_num_fields=FIELDS_MAX)
         except ValueError as error:
@@ -100,6 +96,20 @@ async def form_of(request: Request) -> Form:
     for name, value in request.query_params.multi_items():
         fields.setdefault(name, []).append(value)
     return Form(fields)
+
+
+async def body_of(request: Request) -> bytes:
+    """The whole body.
+
+    Raises:
+        TooLargeError: it is larger than any form.
+    """
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > FORM_BYTES_MAX:
+            raise TooLargeError(f"the body has more than {FORM_BYTES_MAX} bytes")
+    return bytes(body)
 
 
 def parse_time_ms(text: str) -> int:

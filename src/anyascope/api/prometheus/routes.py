@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from starlette.routing import BaseRoute
 
 from anyascope.api.prometheus.query import query_routes
+from anyascope.api.prometheus.read import read_routes
 from anyascope.api.prometheus.rules import RulesSource, rules_routes
 from anyascope.api.prometheus.series import series_routes
 from anyascope.api.prometheus.status import StatusSource, status_routes
@@ -34,6 +35,7 @@ def prometheus_routes(parts: PrometheusParts) -> list[BaseRoute]:
     """Every route of Prometheus' API that is answered, with its whole path."""
     return [
         *query_routes(parts.engine, parts.reader, parts.clock),
+        *read_routes(parts.reader),
         *series_routes(parts.engine, parts.reader),
         *targets_routes(parts.targets),
         *rules_routes(parts.rules, parts.alertmanagers),

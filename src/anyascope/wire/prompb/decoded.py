@@ -1,0 +1,143 @@
+"""What a remote-write request holds, and the columns that its samples are gathered into."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from anyascope.model.labels import METRIC_NAME, Labels, metric_of, series_id
+from anyascope.model.metrics import MetricBatch, SampleBatch
+
+KNOWN_MAX = 250_000  # series whose labels are remembered; some 1 kB each, shared with the store's index
+KEY_BYTES_MAX = 8 * 1024  # encoded labels that are remembered; those of real series stay below 2 kB
+FAULTS_TOLD_MAX = 10  # different faults that an answer names; the counts of the others are summed
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """A request.
+
+    Attributes:
+        batch: everything of it that could be read.
+        refused: for each fault, how many samples and histograms it cost (a series without any counts as one).
+        first: for each fault, where it was met first, such as `timeseries[3]`.
+    """
+
+    batch: MetricBatch
+    refused: Counter[str] = field(default_factory=Counter)
+    first: dict[str, str] = field(default_factory=dict)
+
+    def reasons(self) -> tuple[str, ...]:
+        """A sentence a fault, the most frequent first."""
+        told = self.refused.most_common(FAULTS_TOLD_MAX)
+        rest = self.refused.total() - sum(count for _, count in told)
+        sentences = [f"{count} samples refused: {fault} (first: {self.first[fault]})" for fault, count in told]
+        return (*sentences, f"{rest} samples refused for other faults") if rest else tuple(sentences)
+
+
+class Series:
+    """A label set with its id; there is one object a label set, so that identity tells them apart quickly."""
+
+    __slots__ = ("id", "labels", "metric")
+
+    def __init__(self, labels: Labels) -> None:
+        self.labels = labels
+        self.metric = metric_of(labels)
+        self.id = series_id(labels)
+
+
+class FaultError(Exception):
+    """Why a series cannot be taken; `rows` is how many samples and histograms that costs."""
+
+    def __init__(self, fault: str, *, rows: int = 1) -> None:
+        super().__init__(fault)
+        self.fault = fault
+        self.rows = rows
+
+
+class SeriesBook:
+    """Every series met of late, by its labels. May be used by several threads: each step is one dictionary operation."""
+
+    def __init__(self, *, known_max: int = KNOWN_MAX) -> None:
+        self._known_max = known_max
+        self._by_labels: dict[Labels, Series] = {}
+
+    def series(self, pairs: Sequence[tuple[str, str]]) -> Series:
+        """The series of these labels, in any order; empty values are left out.
+
+        Raises:
+            FaultError: a name is empty or stands twice, or there is no metric name.
+        """
+        intern = sys.intern  # the same names and values come back in a thousand series
+        labels = tuple(sorted((intern(name), intern(value)) for name, value in pairs if value))
+        names = [name for name, _ in labels]
+        if not all(names):
+            raise FaultError("a label's name is empty")
+        if len(set(names)) < len(names):
+            twice = next(name for name, after in pairwise(names) if name == after)
+            raise FaultError(f"the label {twice[:64]!r} stands twice")
+        if METRIC_NAME not in names:
+            raise FaultError("there is no metric name")
+        known = self._by_labels.get(labels)
+        if known is None:
+            if len(self._by_labels) >= self._known_max:
+                self._by_labels.clear()
+            known = self._by_labels.setdefault(labels, Series(labels))
+        return known
+
+
+@dataclass(slots=True)
+class Samples:
+    """Samples as they are gathered, in pieces.
+
+    Attributes:
+        series: one a sample; they may repeat.
+        places: for each sample, which entry of the request it comes from.
+    """
+
+    series: list[Series] = field(default_factory=list)
+    places: list[int] = field(default_factory=list)
+    times_ms: list[NDArray[np.int64]] = field(default_factory=list)
+    values: list[NDArray[np.float64]] = field(default_factory=list)
+
+    def add(
+        self,
+        series: Sequence[Series],
+        times_ms: NDArray[np.int64],
+        values: NDArray[np.float64],
+        *,
+        places: Sequence[int],
+    ) -> None:
+        """Take in a piece: one of each a sample."""
+        self.series.extend(series)
+        self.places.extend(places)
+        self.times_ms.append(times_ms)
+        self.values.append(values)
+
+    def batch(self) -> SampleBatch:
+        """All of them; a series' own are in the order of the request, because the last of equal times stays."""
+        if not self.series:
+            return SampleBatch.empty()
+        series = self.series
+        times_ms, values = np.concatenate(self.times_ms), np.concatenate(self.values)
+        distinct = dict.fromkeys(series)
+        if len(distinct) == len(series):
+            rows = np.arange(len(series), dtype=np.uint32)
+        else:
+            row_of = {each: row for row, each in enumerate(distinct)}
+            rows = np.fromiter((row_of[each] for each in series), np.uint32, len(series))
+            order = np.argsort(np.array(self.places), kind="stable")
+            rows, times_ms, values = rows[order], times_ms[order], values[order]
+        return SampleBatch(
+            series=[each.labels for each in distinct],
+            series_ids=np.fromiter((each.id for each in distinct), np.uint64, len(distinct)),
+            rows=rows,
+            times_ms=times_ms,
+            values=values,
+        )

@@ -1,0 +1,98 @@
+"""What both versions of remote write gather series by series: samples, histograms, exemplars, metadata, and faults."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from google.protobuf.message import DecodeError
+
+from anyascope.model.metrics import Exemplar, HistogramSample, MetricBatch, MetricMetadata, MetricType
+from anyascope.wire.prompb.decoded import Decoded, FaultError, Samples, Series
+from anyascope.wire.prompb.histograms import histogram_of
+
+METRIC_TYPES = (
+    MetricType.UNKNOWN,
+    MetricType.COUNTER,
+    MetricType.GAUGE,
+    MetricType.HISTOGRAM,
+    MetricType.GAUGE_HISTOGRAM,
+    MetricType.SUMMARY,
+    MetricType.INFO,
+    MetricType.STATESET,
+)  # by their numbers on the wire
+
+
+@dataclass(slots=True)
+class Gathered:
+    """A request as far as it is read."""
+
+    samples: Samples = field(default_factory=Samples)
+    histograms: list[HistogramSample] = field(default_factory=list)
+    exemplars: list[Exemplar] = field(default_factory=list)
+    metadata: list[MetricMetadata] = field(default_factory=list)
+    refused: Counter[str] = field(default_factory=Counter)
+    first: dict[str, str] = field(default_factory=dict)
+
+    @contextmanager
+    def refusing(self, place: str) -> Iterator[None]:
+        """Note a fault of what is read in the block, and go on."""
+        try:
+            yield
+        except FaultError as error:
+            self.refused[error.fault] += error.rows
+            self.first.setdefault(error.fault, place)
+
+    def samples_of(self, series: Series, samples: Any, *, place: int) -> None:
+        """Take in a series' `Sample` messages."""
+        count = len(samples)
+        if count:
+            times_ms = np.fromiter((sample.timestamp for sample in samples), np.int64, count)
+            values = np.fromiter((sample.value for sample in samples), np.float64, count)
+            self.samples.add([series] * count, times_ms, values, places=[place] * count)
+
+    def histograms_of(self, series: Series, histograms: Any, *, place: str) -> None:
+        """Take in a series' `Histogram` messages, but those with a fault."""
+        for message in histograms:
+            with self.refusing(place):
+                self.histograms.append(histogram_of(series.labels, message))
+
+    def decoded(self) -> Decoded:
+        """The request."""
+        batch = MetricBatch(
+            samples=self.samples.batch(),
+            histograms=tuple(self.histograms),
+            exemplars=tuple(self.exemplars),
+            metadata=tuple(self.metadata),
+        )
+        return Decoded(batch, self.refused, self.first)
+
+
+@contextmanager
+def counted(rows: int) -> Iterator[None]:
+    """A fault in the block costs so many samples and histograms, at least one."""
+    try:
+        yield
+    except FaultError as error:
+        raise FaultError(error.fault, rows=max(1, rows)) from error
+
+
+def parsed(message: Any, part: bytes) -> Any:
+    """A message of this class.
+
+    Raises:
+        FaultError: these bytes are none.
+    """
+    try:
+        return message.FromString(part)
+    except DecodeError as error:
+        raise FaultError("its protobuf is damaged, or a text in it is not UTF-8") from error
+
+
+def metric_type(number: int) -> MetricType:
+    """The type of this number on the wire; one of a later version is not known."""
+    return METRIC_TYPES[number] if 0 <= number < len(METRIC_TYPES) else MetricType.UNKNOWN
