@@ -135,6 +135,23 @@ def host_handler(sink) -> logging.Logger:
     return log
 
 
+def queued_us() -> float:
+    """A line that is written and whose record waits for a far end; encoding and sending are other threads' time."""
+    tracer = TracerProvider().get_tracer("bench")
+    best = float("inf")
+    with (
+        Path(os.devnull).open("w", encoding="utf-8") as sink,
+        correlation(),
+        tracer.start_as_current_span("withdrawal"),
+    ):
+        initialize_logs("custody", "http://127.0.0.1:9", environment="bench", stream=sink)
+        write = lines_of(structlog.get_logger("custody.withdrawals").bind())
+        for _ in range(ROUNDS):
+            best = min(best, us_a_line(write))
+        shutdown_logs()
+    return best
+
+
 def redaction_us() -> float:
     """Searching a line of 200 bytes that is new each time, as lines are."""
     base = (
@@ -188,7 +205,10 @@ def main() -> None:
     show("ours through structlog, without secrets' search", best["ours bare"], "µs/line")
     show("ours through structlog, redacted", best["ours"], "µs/line")
     show("ratio without redaction", best["ours bare"] / best["structlog"], "x", bar=RATIO_BAR, is_most=True)
-    show("ratio with redaction", best["ours"] / best["structlog"], "x", bar=RATIO_BAR, is_most=True)
+    show("ratio with redaction", best["ours"] / best["structlog"], "x")  # the two bars are apart
+    searched = best["ours"] - best["ours bare"]
+    show("secrets' search in such a line, a new id in each", searched, "µs", bar=REDACTION_BAR_US, is_most=True)
+    show("ours through structlog, redacted and queued to be sent", queued_us(), "µs/line")
     show("logging with ProcessorFormatter", best["standard by hand"], "µs/line")
     show("ours through logging, redacted", best["standard ours"], "µs/line")
     show(

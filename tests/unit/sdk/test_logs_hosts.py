@@ -13,6 +13,7 @@ import warnings
 
 import pytest
 import structlog
+import uvicorn
 from opentelemetry.sdk.trace import TracerProvider
 
 from anyascope.sdk.correlation import correlation
@@ -126,6 +127,27 @@ def test_a_server_that_keeps_its_records_to_itself_writes_lines_too(capsys):
     for server in (before, after):
         server.handlers.clear()
         server.propagate = True
+
+
+@pytest.mark.parametrize("order", ["before", "after"])
+def test_uvicorns_own_settings_give_lines(order, capsys):
+    """Uvicorn configures its loggers when it starts, before or after `init`: its lines are JSON, once each."""
+    names = ("uvicorn", "uvicorn.error", "uvicorn.access")
+    with bare_logging():
+        if order == "before":
+            logging.config.dictConfig(uvicorn.config.LOGGING_CONFIG)
+        initialize_logs("custody")
+        if order == "after":
+            logging.config.dictConfig(uvicorn.config.LOGGING_CONFIG)
+        logging.getLogger("uvicorn.error").info("Started server process [%d]", 7)
+        logging.getLogger("uvicorn.access").info('%s - "%s %s HTTP/%s" %d', "127.0.0.1:5", "GET", "/x", "1.1", 200)
+    streams = capsys.readouterr()
+    events = [json.loads(line)["event"] for line in streams.out.splitlines()]
+    assert events == ["Started server process [7]", '127.0.0.1:5 - "GET /x HTTP/1.1" 200']
+    assert streams.err == ""
+    for name in names:
+        logging.getLogger(name).handlers.clear()
+        logging.getLogger(name).propagate = True
 
 
 def test_a_queue_keeps_the_ids_of_where_it_was_said():

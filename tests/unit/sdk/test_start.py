@@ -233,6 +233,21 @@ def test_an_absent_server_is_one_line_and_no_wait():
     assert len(ours) <= 1
 
 
+def test_a_spool_keeps_what_could_not_be_sent(tmp_path):
+    """With a spool the records of a process whose server was away are sent by the next one."""
+    program = """
+    import anyascope.sdk, logging
+    with anyascope.sdk.init(service="custody", endpoint="http://127.0.0.1:{port}", spool={spool!r}, push_metrics=False) as t:
+        logging.getLogger("a").info({event!r})
+        t.flush(2)
+    """
+    port, spool = closed_port(), str(tmp_path / "spool")
+    assert run(program.format(port=port, spool=spool, event="first")).returncode == 0
+    with far_end(port=port) as end:
+        assert run(program.format(port=port, spool=spool, event="second")).returncode == 0
+    assert sorted(log_events(end)) == ["first", "second"]
+
+
 FORKS = """
 import anyascope.sdk, logging, os, structlog, sys, threading
 anyascope.sdk.init(service="custody", endpoint="{url}", push_metrics=False)

@@ -86,7 +86,9 @@ def _say(  # noqa: PLR0917  # the way of each line: keywords cost a tenth of it
         said: Any = {**bound._context, **fields, "event": event}  # noqa: SLF001
         for processor in bound._processors:  # noqa: SLF001
             said = processor(sink, method, said)
-        if isinstance(said, MutableMapping):
+        if said.__class__ is dict:
+            write(sink.logger, level, said.pop("event", None), said)
+        elif isinstance(said, Mapping):
             written = dict(said)
             write(sink.logger, level, written.pop("event", None), written)
         else:  # a renderer of the host's stands at the end
