@@ -156,7 +156,7 @@ def _suspects(texts: Sequence[str]) -> set[int]:
         at = 0
         while (found := gate.search(data, at)) is not None:
             if ends is None:
-                ends = _ends(texts)
+                ends = _ends(texts, is_ascii=data.isascii())
             row = bisect_right(ends, found.start())
             suspects.add(row)
             if row + 1 >= len(texts):
@@ -165,6 +165,7 @@ def _suspects(texts: Sequence[str]) -> set[int]:
     return suspects
 
 
-def _ends(texts: Sequence[str]) -> list[int]:
+def _ends(texts: Sequence[str], *, is_ascii: bool) -> list[int]:
     """Where each text's bytes and its separator end in the joined bytes."""
-    return list(accumulate(len(text.encode("utf-8", "surrogatepass")) + len(_SEPARATOR) for text in texts))
+    sizes = map(len, texts) if is_ascii else (len(text.encode("utf-8", "surrogatepass")) for text in texts)
+    return list(accumulate(size + len(_SEPARATOR) for size in sizes))

@@ -16,7 +16,7 @@ ALIGNED_CHARS_MIN = (
 )
 HEX_CHARS_MIN = 16  # `pin=1234` in hexadecimal
 BINARY_CHARS_MIN = 46  # a rune, the shortest secret that is no text once it is decoded
-HEX_TEXT_BYTES = 5  # at the head of a run that say that it may be text; of 50 hashes one begins so
+HEX_TEXT_BYTES = 6  # at the head of a run that say that it may be text; of 150 hashes one begins so
 HEX_FOREIGN_CHARS_MIN = 72  # of text in other scripts; longer than a hash, which is decoded in vain
 STRETCH_BYTES_MIN = 8  # of printable characters in a row; chance gives that once in 3,000 runs
 
@@ -215,8 +215,8 @@ def unescape(text: str) -> Iterator[Unescaped]:
     """
     if _ESCAPE.search(text) is not None:
         yield Unescaped(text, _ESCAPE)
-        if "+" in text and "%" in text:
-            yield Unescaped(text, _FORM_ESCAPE)
+    if "+" in text and ("%" in text or " " not in text):
+        yield Unescaped(text, _FORM_ESCAPE)
 
 
 def _said(escape: str) -> str:

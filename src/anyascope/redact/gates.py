@@ -10,7 +10,7 @@ from __future__ import annotations
 import re2
 
 from anyascope.redact import base58, encodings, pairs, shapes
-from anyascope.redact.mnemonic import SEPARATOR_CHARS_MAX
+from anyascope.redact.mnemonic import GLUED_CHARS_MIN, SEPARATOR_CHARS_MAX
 from anyascope.redact.words import LATIN, numbers_of
 
 SCAN_MEMORY_BYTES_MAX = 16 * 1024 * 1024  # an automaton; they use 1 MB
@@ -46,17 +46,18 @@ _PAIRS = (
         rf"(?:{_ALL_NAMES})(?:{pairs.SPACED}code)?{pairs.TAIL}"
         rf"(?:{pairs.QUOTE}?[ \t+]{{0,3}}(?:[:=]|->|%3[ad])|{pairs.QUOTE}[ \t]{{0,3}},[ \t]{{0,3}}[bruf]?{pairs.QUOTE})"
     ),
-    rf"(?:pin|otp){pairs.SPACED}(?:code|number|value)?[ \t+]{{1,3}}(?:[a-z]{{2,7}}(?: to)?[ \t+:=]{{1,3}})?[0-9]{{4}}",
+    rf"(?:pin|otp){pairs.SPACED}(?:code|number|value)?[ \t+]{{1,3}}(?:[a-z]{{2,7}}(?: to)?[ \t+:=]{{1,3}})?[\"'(]?[0-9]{{4}}",
     r"(?:pass(?:word|phrase|wd|code)|identified by)[ \t]{1,3}(?:(?:is|was|to)[ \t]|[\"'\\])",
-    r"cku_(?:user|so|context)|walletpassphrase(?:change)?[ \t(,]|encryptwallet[^a-z]",
+    r"cku_(?:user|so|context)|c_login|(?:sshpass|-tool|mysql|curl)\b[^\n\x00]{0,200}[ \t]-[pu]|walletpassphrase(?:change)?[ \t+(,]|encryptwallet[^a-z]",
     r"(?:bearer|basic)(?:[ \t+]|%20){1,4}[a-z0-9+/_.~-]{4}",
     rf"(?:priv|signing|spend|blinding|master|seed|secret|entropy|secexp|slip77|key.?material){_HEX_GAP}",
+    r"(?:priv|secret|seed|signing|master|entropy)[^\x00]{0,60}(?:[0-9a-f]{2}[: ]\s{0,24}){12}",
     rf"(?:wif|sk|prv) ?[:=]{_HEX_GAP}",
     rf"-[a-z0-9_.-]{{0,40}}(?:{_ALL_NAMES})[a-z0-9_.-]{{0,16}}[ \t+]{{1,4}}[^- \t]",
     rf"<[a-z0-9_:.-]{{0,60}}(?:{_ALL_NAMES})[a-z0-9_:.-]{{0,16}}(?:[ \t][^<>]{{0,200}})?>",
     r"\"d\\{0,15}\"\s{0,3}:",
 )
-_URLS = r"://[^/?#\s@:\[\x00\"'<>]{0,128}:[^/\s@\x00]"
+_URLS = r"://[^/?#\s:\[\x00\"'<>]{0,128}:[^/\s@\x00]"
 
 
 def _words() -> re2._Regexp:
@@ -83,9 +84,9 @@ def _encoded() -> re2._Regexp:
             rf"{encodings.QUADS}{{2}}{_RUN}{{3}}",
             rf"(?:M[A-Z]|AgE|MDA){_RUN}{{42}}",
             rf"{_RUN}{{{encodings.RUNE_MARK_AT}}}9{_RUN}",
-            rf"{_RUN}{{120}}",
+            rf"{_RUN}{{120}}|[A-Za-z]{{{GLUED_CHARS_MIN}}}",
             *_FOREIGN_64,
-            rf"[0-9a-fA-F]?{encodings.HEX_TEXT}{{{encodings.HEX_TEXT_BYTES}}}",
+            rf"[0-9a-fA-F]?{encodings.HEX_TEXT}{{{encodings.HEX_TEXT_BYTES}}}[0-9a-fA-F]{{4}}",
             r"30(?:[1-7].|81..|82....)0201|(?:e[1-9a-dA-D][89abAB].[89abAB].(?:20)?){3}|(?:d[01][89abAB].){4}",
         )
     )

@@ -18,7 +18,7 @@ from hashlib import sha256
 from typing import NamedTuple
 
 from anyascope.redact.spans import Span
-from anyascope.redact.words import LANGUAGES, all_words, folded, latin_words, numbers_of
+from anyascope.redact.words import LANGUAGES, LATIN, all_words, folded, latin_words, numbers_of
 
 SIZES = (12, 15, 18, 21, 24)  # words of a phrase
 WORDS_MIN = SIZES[0]
@@ -30,11 +30,15 @@ TELLING_CHARS_MAX = 64  # between a telling word and the phrase that it tells of
 STRANGE_WORDS_SHARE = 6  # in a telling place one word of six may be in no list
 
 _WORD = re.compile(r"[^\W\d_](?:[^\W\d_]|[\u0300-\u036f\u3099\u309a])*")
+GLUED_CHARS_MIN = 36  # of twelve words without blanks
+GLUED_CHARS_MAX = 256  # of twenty-four; longer runs of letters are no phrases
+_GLUED = re.compile(rf"(?<![A-Za-z])[A-Za-z]{{{GLUED_CHARS_MIN},{GLUED_CHARS_MAX}}}+(?![A-Za-z])")
+_GLUED_WORD_CHARS = (2, 11)
 _PROBE_EVERY = 4  # of twelve words in a row three are probed, whatever the first
 _PROBED = b"\1" * (WORDS_MIN // _PROBE_EVERY)
 _IN_A_ROW = b"\1" * WORDS_MIN
 
-_TELLING = re.compile(
+_TOLD = re.compile(
     r"seed|mnemonic|recover|back[ -]?up|phrase|words|bip[ _-]?(?:0?39|32|44|84)|secret|passwor[dt]|passphrase|xprv",
     re.IGNORECASE,
 )
@@ -45,7 +49,7 @@ _ANNOUNCED = re.compile(
     r"[^\w]{0,12}(?:\d{1,2}\W{1,3})?",
     re.IGNORECASE,
 )
-_TELLING_WORDS = frozenset(
+TELLING = frozenset(
     b"bip brainwallet seed seeds mnemonic mnemonics phrase phrases recovery backup words seedphrase seedwords walletseed hdseed "
     b"mnemonicphrase mnemonicwords recoveryphrase recoverywords backupwords backupphrase secretrecoveryphrase".split()
 )
@@ -88,22 +92,25 @@ class _Token(NamedTuple):
     word: str
 
 
-def may_hold_phrase(text: str, tokens: list[bytes]) -> bool:
+def may_hold_phrase(text: str, tokens: list[bytes], *, is_told: bool) -> bool:
     """Whether a close look is worth its time; never False where `find_phrases` would find one.
 
     Args:
         text: the text.
         tokens: its runs of Latin letters, in lower case.
+        is_told: whether one of them is in `TELLING`.
     """
-    if text.isascii():
-        if len(tokens) < WORDS_MIN - 1:
-            return False
-        known, probed = latin_words(), tokens[_PROBE_EVERY - 1 :: _PROBE_EVERY]
-        is_likely = not known.isdisjoint(probed) and _PROBED in bytes(map(known.__contains__, probed))
-        if is_likely and _IN_A_ROW in bytes(map(known.__contains__, tokens)):
+    if not text.isascii():
+        return _may_hold_foreign(text)
+    if len(tokens) < WORDS_MIN - 1:
+        return False
+    # Of twelve words in a row one has a number that twelve divides, and three have one that four divides.
+    known = latin_words()
+    if not known.isdisjoint(tokens[WORDS_MIN - 1 :: WORDS_MIN]):
+        probed = bytes(map(known.__contains__, tokens[_PROBE_EVERY - 1 :: _PROBE_EVERY]))
+        if _PROBED in probed and _IN_A_ROW in bytes(map(known.__contains__, tokens)):
             return True
-        return not _TELLING_WORDS.isdisjoint(tokens) and _is_announced(text, tokens)
-    return _may_hold_foreign(text)
+    return is_told and _is_announced(text, tokens)
 
 
 def _is_announced(text: str, tokens: list[bytes]) -> bool:
@@ -157,6 +164,30 @@ def _runs(tokens: Iterable[_Token], known: Container[str]) -> Iterator[list[_Tok
         yield run
 
 
+def find_glued_phrases(text: str) -> Iterator[Span]:
+    """Where twelve or more words of one Latin list stand without anything between them."""
+    known = all_words()
+    for found in _GLUED.finditer(text):
+        run = found.group().lower()
+        if _is_made_of(run, known) and any(_is_made_of(run, numbers_of(language)) for language in LATIN):
+            yield Span(found.start(), found.end(), "mnemonic")
+
+
+def _is_made_of(run: str, known: Container[str]) -> bool:
+    """Whether all of the letters can be read as words, twelve at the least."""
+    most = [0] * (len(run) + 1)  # words that end here, at the most; 0 where none can
+    least, longest = _GLUED_WORD_CHARS
+    last = 0
+    for end in range(least, len(run) + 1):
+        for start in range(max(end - longest, 0), end - least + 1):
+            if (start == 0 or most[start]) and run[start:end] in known:
+                most[end] = max(most[end], most[start] + 1)
+                last = end
+        if end - last >= longest:
+            return False
+    return most[-1] >= WORDS_MIN
+
+
 def _without_heading(text: str, run: list[_Token]) -> list[_Token]:
     """The run without what stands before a colon at its head: `seed phrase: legal winner …`."""
     for at in range(1, min(len(run) - WORDS_MIN, 4) + 1):
@@ -173,7 +204,7 @@ def _is_phrase(text: str, run: Sequence[_Token], numbers: dict[str, int]) -> boo
 
 
 def _is_told(text: str, start: int) -> bool:
-    return _TELLING.search(text, max(start - TELLING_CHARS_MAX, 0), start) is not None
+    return _TOLD.search(text, max(start - TELLING_CHARS_MAX, 0), start) is not None
 
 
 def _is_prose(text: str, run: Sequence[_Token]) -> bool:

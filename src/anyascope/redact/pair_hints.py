@@ -16,10 +16,12 @@ from anyascope.redact.pairs import (
     HEX,
     JWK,
     LOGIN,
+    PASS,
     PASSWORD,
     PIN,
     SAID,
     TOKEN,
+    TOOL,
     WALLET,
 )
 from anyascope.redact.words import WORD_BYTES
@@ -31,13 +33,13 @@ _SHORT = {b"pin": PIN, b"otp": PIN, b"pwd": PASSWORD, b"wif": PASSWORD, b"jwt": 
 _BEFORE_SHORT = (b"", *(bytes((letter,)) for letter in range(97, 123)))
 _ENDS: dict[bytes, int] = {
     **dict.fromkeys(
-        b"word sswd rase wort nics onic cret xprv yprv zprv tprv rune nsec pass priv rial oon roon tial ials dhex chex".split(),
+        b"word sswd rase wort nics onic cret xprv yprv zprv tprv rune nsec priv rial oon roon tial ials dhex chex".split(),
         PASSWORD,
     ),
     **dict.fromkeys(b"ekey ikey skey tkey vkey gkey rkey dkey yhex keyb auth seed".split(), PASSWORD | TOKEN),
     **dict.fromkeys(b"oken ropy arer".split(), TOKEN),
     b"okie": COOKIE,
-    **dict.fromkeys((b"sk", b"prv"), HEX),
+    b"pass": PASSWORD | PASS,
     **{before + name: family for name, family in _SHORT.items() for before in _BEFORE_SHORT},
 }
 # Words behind which something may stand without a separator, or with one word more before it: `pin value`, `seed words`.
@@ -48,42 +50,54 @@ _SPOKEN: dict[bytes, int] = {
     b"identified": SAID,
     b"bearer": BEARER,
     b"basic": BASIC,
-    b"cku": LOGIN,
+    **dict.fromkeys((b"cku", b"login"), LOGIN),
+    **dict.fromkeys(b"sshpass tool mysql curl".split(), TOOL),
+    b"amz": PASSWORD,
     **dict.fromkeys(b"walletpassphrase walletpassphrasechange encryptwallet".split(), WALLET),
     b"authorization": AUTHORIZATION,
     b"kty": JWK,
 }
 _BEFORE_HEX = frozenset(
     b"private priv privkey privatekey signing spend blinding master seed hdseed secret secretkey entropy secexp slip "
-    b"material wif seedhex walletseed signingkey spendkey masterkey masterseed".split()
+    b"material wif sk prv seedhex walletseed signingkey spendkey masterkey masterseed".split()
 )
+_ONLY_ASSIGNED = frozenset((b"sk", b"prv"))  # letters that addresses hold too: `sk=…` alone is meant
+_ASSIGNED = re.compile(rb"(?i:sk|prv) ?[:=]")
 _ENDS_SET, _SPOKEN_SET = frozenset(_ENDS), frozenset(_SPOKEN)
-_HEX = re.compile(rb"[0-9a-fA-F]{64}")
+TELLING = _SPOKEN_SET | _BEFORE_HEX  # where a text holds none of these words, only what stands before a separator tells
+_HEX = re.compile(rb"[0-9a-fA-F]{64}|(?:[0-9a-fA-F]{2}[: ]\s{0,24}){31}")
 
 
-def families_in(text: str, data: bytes, tokens: list[bytes]) -> int:
+def families_in(text: str, data: bytes, told: frozenset[bytes]) -> int:
     """The families that a close look must be for; 0 where none is.
 
     Args:
         text: the text.
         data: the same, encoded.
-        tokens: its runs of Latin letters, in lower case.
+        told: which of its words are in `TELLING`.
     """
     families = 0
     ends = [part[-_END_CHARS:] for part in data.translate(WORD_BYTES, _NOT_IN_NAMES).split()]
     if not _ENDS_SET.isdisjoint(ends):
         for end in _ENDS_SET.intersection(ends):
             families |= _ENDS[end]
-        if families and "</" in text:
+        if "</" in text:
             families |= ELEMENT
-    if not _SPOKEN_SET.isdisjoint(tokens):
-        for word in _SPOKEN_SET.intersection(tokens):
-            families |= _SPOKEN[word]
-    if families & HEX or not _BEFORE_HEX.isdisjoint(tokens):
-        families = families | HEX if _HEX.search(data) is not None else families & ~HEX
-    if ("--" in text or " -" in text or text.startswith("-")) and _has_secret_flag(text):
+    if told:
+        families |= _told(data, told)
+    if (" -" in text or "--" in text or text.startswith("-")) and _has_secret_flag(text):
         families |= FLAG
     return families
+
+
+def _told(data: bytes, told: frozenset[bytes]) -> int:
+    families = 0
+    for word in told & _SPOKEN_SET:
+        families |= _SPOKEN[word]
+    before_hex = told & _BEFORE_HEX
+    if not before_hex or (before_hex <= _ONLY_ASSIGNED and _ASSIGNED.search(data) is None):
+        return families
+    return families | HEX if _HEX.search(data) is not None else families
 
 
 def _has_secret_flag(text: str) -> bool:

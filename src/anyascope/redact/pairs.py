@@ -14,8 +14,8 @@ from anyascope.redact.names import is_harmless, is_mixed, looks_like_token, secr
 from anyascope.redact.spans import Span
 
 # Families of names: which of them a text may hold.
-PASSWORD, TOKEN, PIN, AUTHORIZATION, COOKIE, SAID, LOGIN, WALLET, BEARER, BASIC, JWK, HEX, FLAG, ELEMENT = (
-    1 << bit for bit in range(14)
+PASSWORD, TOKEN, PIN, AUTHORIZATION, COOKIE, SAID, LOGIN, WALLET, BEARER, BASIC, JWK, HEX, FLAG, ELEMENT, PASS, TOOL = (
+    1 << bit for bit in range(16)
 )
 
 _GLUE = r"[_.-]?"
@@ -36,7 +36,7 @@ PASSWORDS = (
     ),
     *(f"{what}{_GLUE}key" for what in ("api", "access", "account", "private", "priv")),
     *(f"{what}{_GLUE}seed" for what in ("hd", "wallet", "master")),
-    *("seed_hex", "seed_bytes", *_PHRASES),
+    *("seed_hex", "seed_bytes", "x-amz-signature", *_PHRASES),
 )
 _KEYS = ("signing", "master", "spend", "blinding", "private", "priv", "secret", "api", "access")
 # Secret where the value is long and mixed: these name labels too, such as an HSM's token.
@@ -44,7 +44,7 @@ TOKENS = ("token", *(f"{what}{SPACED}key" for what in _KEYS))
 # The same, but never as the end of a longer word.
 PASSWORDS_ALONE = (
     *("pwd", "xprv", "yprv", "zprv", "tprv", "wif", "rune", "nsec"),
-    *(f"{whose}_?pass" for whose in ("db", "rpc", "smtp", "user", "admin", "http")),
+    *(f"{whose}{_GLUE}pass" for whose in ("db", "rpc", "smtp", "user", "admin", "http")),
 )
 TOKENS_ALONE = ("seed", "entropy", "auth", "jwt", "bearer")
 PINS = ("pin", "otp", "totp", *(f"{what}{SPACED}code" for what in ("mfa", "2fa", "unlock", "verification")))
@@ -95,7 +95,11 @@ _PIN_PAIR = _on(
 )
 _SAID = r"(?:(?:is|was|to|of|entered|used|set to|changed to)[ \t+:=]{1,3})?"
 _PIN_SAID = _on(
-    rf"(?:{_names(('pin', 'otp'))})(?:{SPACED}(?:code|number|value))?[ \t+]{{1,3}}{_SAID}(?P<value>\d{{4,12}}(?![\w.:/-]))"
+    rf"(?:{_names(('pin', 'otp'))})(?:{SPACED}(?:code|number|value))?[ \t+]{{1,3}}{_SAID}[\"'(]?(?P<value>\d{{4,12}}(?![\w.:/-]))"
+)
+# `pass=5` counts tests.
+_PASS_PAIR = _on(
+    rf"{_names((), ('pass',))}(?:(?P<mark>{QUOTE})[ \t]{{0,3}}:[ \t]{{0,3}}|[ \t]{{0,3}}=[ \t]{{0,3}}){_VALUE}"
 )
 _PASS = _names(("password", "passphrase", "passwd", "passcode"))
 _PASSWORD_QUOTED = _on(rf"(?:{_PASS}|identified by)[ \t]{{1,3}}(?:(?:is|was|to)[ \t]{{1,3}})?{_IN_QUOTES}")
@@ -113,11 +117,17 @@ _LOGIN = _on(
     r"cku_(?:user|so|context_specific)[\"')\]\s,=:]{1,8}(?:p?pin[\"'\s=:]{1,4})?[bu]?"
     r"(?P<value>\\{0,15}\"[^\"\n]{1,256}\"|'[^'\n]{1,256}'|\d{4,16}\b)"
 )
+_LOGIN_CALL = _on(r"c_login(?:user)?\([^\"'\n)]{0,80}[bu]?(?P<value>\\{0,15}\"[^\"\n]{1,256}\"|'[^'\n]{1,256}')")
+# Tools that take it behind a flag of one letter.
+_TOOL = _on(
+    r"(?:sshpass|pkcs1[15]-tool|mysql|curl)\b[^\n]{0,200}?[ \t](?:-p[ \t]{0,2}|-u[ \t]{0,2}[\"']?[^\s:\"']{1,64}:)"
+    r"(?P<value>\"[^\"\n]{1,256}\"|'[^'\n]{1,256}'|[^\s\"']{1,256}+)"
+)
 _CALLS = _names(("walletpassphrase(?:change)?", "encryptwallet"))
 _WALLET_CALL = _on(
     rf"(?:{_CALLS})(?:{QUOTE}[ \t]{{0,3}},[ \t]{{0,3}}{QUOTE}params{QUOTE}[ \t]{{0,3}}:[ \t]{{0,3}}\[)?[ \t(,]{{0,4}}"
     r"(?P<value>\"[^\"\n]{1,256}\"(?:[ \t,]{1,4}\"[^\"\n]{1,256}\")?|'[^'\n]{1,256}'(?:[ \t,]{1,4}'[^'\n]{1,256}')?|"
-    r"(?P<q>\\{1,15}\")(?:(?!(?<!\\)(?P=q)).){1,256}+(?P=q))"
+    r"(?P<q>\\{1,15}\")(?:(?!(?<!\\)(?P=q)).){1,256}+(?P=q)|[^\s\"'(),]{4,256}(?=[ \t]{1,4}\d))"
 )
 _WALLET_COMMAND = _on(rf"cli\b[^\n]{{0,200}}?[ \t](?:{_CALLS})[ \t]{{1,4}}{_VALUE}")
 _JWK = _on(r"\"d\\{0,15}\"\s{0,3}:\s{0,3}\\{0,15}\"(?P<value>[a-z0-9_-]{40,1024}+)")
@@ -130,7 +140,7 @@ PIN_CHARS_MIN = 4  # shorter ones are counts
 _BEARER = _on(rf"bearer(?:[ \t+]|%20){{1,4}}(?P<value>[a-z0-9._~+/-]{{{BEARER_CHARS_MIN},}}+=*+)")
 _BASIC = _on(r"basic(?:[ \t+]|%20){1,4}(?P<value>[a-z0-9+/_-]{4,}+(?:=|%3d){0,2})")
 _URL = _on(
-    r"://[^/?#\s@:\[\"'<>]{0,128}:(?!\d{1,5}(?:[/?#\s\"',;)\]}<>\\]|$))(?P<value>[^\s\"'<>\\/][^\s\"'<>\\]{0,255})@"
+    r"://[^/?#\s:\[\"'<>]{0,128}:(?!\d{1,5}(?:[/?#\s\"',;)\]}<>\\]|$))(?P<value>[^\s\"'<>\\/][^\s\"'<>\\]{0,255})@"
 )
 _SCHEMES = frozenset(
     (
@@ -162,6 +172,11 @@ _HEX_OTHER = (
 _HEX_KEY = _on(
     rf"(?:{'|'.join(_HEX_SAYS)})(?:(?!{_HEX_OTHER})[^\n]){{0,{HEX_GAP_CHARS_MAX}}}?(?<![0-9a-z])(?:0x)?"
     r"(?P<value>[0-9a-f]{64,}+)(?![0-9a-z])"
+)
+# As OpenSSL prints them: pairs of digits, parted by colons or blanks, over several lines.
+_HEX_PAIRS = _on(
+    rf"(?:{'|'.join(_HEX_SAYS)}|priv)(?:(?!{_HEX_OTHER})[^\n]){{0,{HEX_GAP_CHARS_MAX}}}?[\s:]{{1,24}}"
+    r"(?P<value>[0-9a-f]{2}(?:[: ]\s{0,24}[0-9a-f]{2}){31,}+)(?![0-9a-z])"
 )
 _PUBLIC_KEY = re.compile(r"0[23][0-9a-f]{64}|04[0-9a-f]{128}")
 
@@ -289,6 +304,10 @@ def _is_password(value: str) -> bool:
     return not is_harmless(value)
 
 
+def _is_pass(value: str) -> bool:
+    return not value.isdigit() and not is_harmless(value)
+
+
 def _is_said(value: str) -> bool:
     """In a sentence only what no word of a language looks like."""
     return any(map(str.isdigit, value)) and any(map(str.isalpha, value)) and not is_harmless(value)
@@ -330,6 +349,7 @@ def _is_user_and_password(value: str) -> bool:
 
 _PAIRS: tuple[tuple[int, re.Pattern[str], str, Callable[[str], bool]], ...] = (
     (PASSWORD, _PASSWORD_PAIR, "password", _is_password),
+    (PASS, _PASS_PAIR, "password", _is_pass),
     (PASSWORD, _PHRASE_PAIR, "password", _is_phrase),
     (TOKEN, _TOKEN_PAIR, "token", looks_like_token),
     (AUTHORIZATION, _AUTHORIZATION, "header", _is_authorization),
@@ -337,10 +357,13 @@ _PAIRS: tuple[tuple[int, re.Pattern[str], str, Callable[[str], bool]], ...] = (
     (SAID, _PASSWORD_QUOTED, "password", _is_password),
     (SAID, _PASSWORD_SAID, "password", _is_said),
     (LOGIN, _LOGIN, "pin", _is_password),
+    (LOGIN, _LOGIN_CALL, "pin", _is_password),
+    (TOOL, _TOOL, "password", _is_password),
     (WALLET, _WALLET_CALL, "password", _is_password),
     (WALLET, _WALLET_COMMAND, "password", _is_password),
     (BEARER, _BEARER, "bearer", bool),
     (BASIC, _BASIC, "basic_auth", _is_user_and_password),
     (JWK, _JWK, "jwk", looks_like_token),
     (HEX, _HEX_KEY, "hex_key", _is_private),
+    (HEX, _HEX_PAIRS, "hex_key", bool),
 )

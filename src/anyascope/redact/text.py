@@ -10,8 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from anyascope.redact import base58, encodings, mnemonic, pairs, shapes
-from anyascope.redact.pair_hints import families_in
+from anyascope.redact import base58, encodings, mnemonic, pair_hints, pairs, shapes
 from anyascope.redact.spans import Span, mark, replace_spans
 from anyascope.redact.words import WORD_BYTES
 
@@ -51,6 +50,8 @@ _HEX_AND_DASH = b"0123456789abcdefABCDEF-."
 _BECH32 = b"023456789acdefghjklmnpqrstuvwxyz1b"
 _ADDRESSES = (b"bc1", b"tb1", b"bcrt1", b"ltc1")
 _DIGITS = b"0123456789"
+_TELLING = pair_hints.TELLING | mnemonic.TELLING
+_NONE: frozenset[bytes] = frozenset()
 _known_names: set[bytes] = set()
 _RUN_MIN = encodings.RUN_CHARS_MIN
 _SHAPE_MIN = shapes.RUN_CHARS_MIN
@@ -90,20 +91,21 @@ def find(text: str, layer: int = 0) -> list[Span]:
     data = text.encode("utf-8", "surrogatepass")
     tokens = data.translate(WORD_BYTES).split()
     spans: list[Span] = []
-    families = families_in(text, data, tokens)
+    told = _TELLING.intersection(tokens) if not _TELLING.isdisjoint(tokens) else _NONE
+    families = pair_hints.families_in(text, data, told)
     if families:
         spans += pairs.find_pairs(text, _lower(text), families)
     if "://" in text and "@" in text:
         spans += pairs.find_url_passwords(text)
     runs = [run for run in data.translate(_RUN_BYTES).split() if len(run) >= _RUN_MIN]
     hints = _hints(runs)
-    if "\n" in text or "PRIVATE KEY" in text or "\r" in text:
+    if "\n" in text or "\r" in text or b"private" in told:
         hints |= _block_hints(text, data, runs)
     if hints:
         spans += _in_runs(text, hints, layer)
-    if mnemonic.may_hold_phrase(text, tokens):
+    if mnemonic.may_hold_phrase(text, tokens, is_told=bool(told)):
         spans += mnemonic.find_phrases(text)
-    if layer < LAYERS_MAX and ("\\" in text or "%" in text or "&" in text):
+    if layer < LAYERS_MAX and ("\\" in text or "%" in text or "&" in text or "+" in text):
         spans += _in_escapes(text, layer)
     return spans
 
@@ -124,11 +126,13 @@ def _in_runs(text: str, hints: int, layer: int) -> Iterator[Span]:
         yield from base58.find_private_keys(text)
     if _MINI & hints:
         yield from base58.find_mini_keys(text)
+    if _GLUED & hints:
+        yield from mnemonic.find_glued_phrases(text)
     if _ENCODED & hints and layer < LAYERS_MAX:
         yield from _in_encoded(text, layer)
 
 
-_SHAPE, _BASE_58, _MINI, _ENCODED = 1, 2, 4, 8
+_SHAPE, _BASE_58, _MINI, _ENCODED, _GLUED = 1, 2, 4, 8, 16
 
 
 def _hints(runs: list[bytes]) -> int:
@@ -162,9 +166,9 @@ def _remember(run: bytes) -> None:
 
 
 def _hints_of_long(run: bytes, size: int) -> int:
-    hints = 0
+    hints = _GLUED if size >= mnemonic.GLUED_CHARS_MIN and run.isalpha() else 0
     if _SHAPE_IN_RUN(run) is not None or (size >= shapes.MACAROON_CHARS_MIN and shapes.MACAROON_HEAD in run):
-        hints = _SHAPE
+        hints |= _SHAPE
     if b"S" in run and base58.MINI_IN_RUN.search(run) is not None:
         hints |= _MINI
     if size >= base58.RUN_CHARS_MIN and base58.HEADS_IN_RUN.search(run) is not None:

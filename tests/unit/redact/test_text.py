@@ -72,6 +72,12 @@ def cleaned(text: str) -> str:
         ("MHcCAQEEIPl1BBV0IhJVdE9fbZTGTWk2RoYCwXoHwcGWfoBsYyWioAoGCCqGSM49AwEHoUQDQgAE", "<redacted:encoded>"),
         ("O8Zr-ULTBKO3_pKYz0QKE9xYl1vQ4Xx9PtlHuist9Rk9NTc=", "<redacted:encoded>"),
         (f"seed phrase: {PHRASE.replace('sausage', 'sausge')}", "seed phrase: <redacted:mnemonic>"),
+        (f"restored {PHRASE.replace(' ', '')} now", "restored <redacted:mnemonic> now"),
+        ('C_Login(0x1, 1, "s3cret")', 'C_Login(0x1, 1, "<redacted:pin>")'),
+        ("sshpass -p hunter2 ssh host", "sshpass -p <redacted:password> ssh host"),
+        ("curl -u user:hunter2 http://host/", "curl -u user:<redacted:password> http://host/"),
+        ("priv:\n    " + ":".join([HEX_KEY[at : at + 2] for at in range(0, 64, 2)]), "priv:\n    <redacted:hex_key>"),
+        ('{"pass": "hunter2"}', '{"pass": "<redacted:password>"}'),
         ("1234567890:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw9", "<redacted:api_key>"),
     ],
 )
@@ -95,6 +101,8 @@ def test_takes_secrets_out(text: str, expected: str) -> None:
         "Any person who can carry this hammer should bring it before winter to the main gate",
         "Abandon ability able about above absent absorb abstract absurd abuse access accident.",
         "cookie: rejected",
+        "pass=12 fail=0 skip=1",
+        "AnInternalErrorHappenedWhileTheServerWasBeingStarted",
         "seed=42 entropy=3.7",
         "basic policy, bearer of the key",
         "SignatureMismatchError",
@@ -192,9 +200,7 @@ def mint() -> Mint:
 
 def test_planted_secrets_go(mint: Mint) -> None:
     """Of all kinds, in their usual surroundings: at least 99.99 of 100 are taken out."""
-    left = [
-        planted for planted in (mint.planted() for _ in range(PLANTED)) if is_left(planted, cleaned(planted.text))
-    ]
+    left = [planted for planted in (mint.planted() for _ in range(PLANTED)) if is_left(planted, cleaned(planted.text))]
     assert left == []
 
 
