@@ -13,6 +13,7 @@ from typing import IO, Any
 
 from opentelemetry import _logs
 from opentelemetry.sdk._logs import LoggerProvider
+from opentelemetry.sdk.resources import Resource
 
 from anyascope.sdk.delivery import Target, Transport, batch_log_processor, door_log_exporter, open_door
 from anyascope.sdk.exporters import OFF, Protocol, parse_protocol, target_of
@@ -74,8 +75,10 @@ class _Installation:
         self._lock = threading.RLock()
 
     def after_fork(self) -> None:
-        """A lock that another thread of the parent may have held."""
+        """A child is an instance of its own, with a lock that no thread of the parent holds."""
         self._lock = threading.RLock()
+        if self.provider is not None and self.settings is not None:
+            _become(self.provider, _resource(self.settings))
 
     def adopt(self, settings: LogSettings) -> None:
         """Go on with these settings."""
@@ -121,12 +124,11 @@ class _Installation:
     def _send(self, settings: LogSettings, *, is_same: bool) -> None:
         if is_same:
             return
-        resource = service_resource(settings.service, environment=settings.environment, version=settings.version)
         if self.provider is None:
-            self.provider = LoggerProvider(resource=resource, shutdown_on_exit=False)
+            self.provider = LoggerProvider(resource=_resource(settings), shutdown_on_exit=False)
             self.provider.add_log_record_processor(self.road)
         else:
-            self.provider._update_resource(resource)  # noqa: SLF001  # its loggers are in use: there is no other way
+            _become(self.provider, _resource(settings))
         former, self.road.queue = self.road.queue, None
         outlet = self.handler.outlet
         outlet.export = None
@@ -304,6 +306,19 @@ def _queue(target: Target, provider: LoggerProvider) -> Any:
             return None
     doors = door_log_exporter(open_door("logs", target), open_door("audit", target))
     return batch_log_processor(EntryExporter(doors, provider))
+
+
+def _resource(settings: LogSettings) -> Resource:
+    return service_resource(settings.service, environment=settings.environment, version=settings.version)
+
+
+def _become(provider: LoggerProvider, resource: Resource) -> None:
+    """Give a provider whose loggers are in use another resource; OpenTelemetry has no public way."""
+    update = getattr(provider, "_update_resource", None)
+    if update is not None:
+        update(resource)
+    else:
+        provider._resource = resource  # noqa: SLF001  # versions before 1.45
 
 
 def _sends_same(former: LogSettings, settings: LogSettings) -> bool:
