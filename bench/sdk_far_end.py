@@ -21,7 +21,7 @@ from pathlib import Path
 import httpx
 
 from figures import quantile, show
-from support.far_end import closed_port, far_end
+from support.far_end import closed_port, far_end, full_backlog
 
 SECONDS = 25.0  # of load a state
 WARM_S = 3.0  # before anything is measured: imports, connections, the first batches
@@ -97,30 +97,14 @@ def far_side(state: str) -> Iterator[str]:
     elif state == "refused":
         yield f"http://127.0.0.1:{closed_port()}"
     elif state == "syn_dropped":
-        with full_backlog() as port:
-            yield f"http://127.0.0.1:{port}"
+        with full_backlog() as url:
+            yield url
     else:
         modes = {"well": "ok", "busy_503": "503"}
         with far_end(modes.get(state, state)) as end:
             if state == "busy_503":
                 end.headers = {"retry-after": "2"}
             yield end.url
-
-
-@contextlib.contextmanager
-def full_backlog() -> Iterator[int]:
-    """A port whose queue of connections is full: the kernel drops what comes, as a firewall does."""
-    with contextlib.ExitStack() as stack:
-        listener = stack.enter_context(socket.socket())
-        listener.bind(("127.0.0.1", 0))
-        listener.listen(0)
-        for _ in range(4):
-            one = stack.enter_context(socket.socket())
-            one.setblocking(False)
-            with contextlib.suppress(BlockingIOError):
-                one.connect(listener.getsockname())
-        time.sleep(0.1)
-        yield listener.getsockname()[1]
 
 
 async def load(urls: dict[str, str], seconds: float) -> dict[str, list[float]]:

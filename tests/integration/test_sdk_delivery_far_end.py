@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import socket
 import threading
 import time
 
@@ -14,26 +13,10 @@ from opentelemetry.sdk.trace import TracerProvider
 from anyascope.sdk.delivery import Target, batch_span_processor, delivery_stats, door_span_exporter, open_door
 from anyascope.sdk.delivery.backlog import OUTBOX_BYTES_MAX
 from anyascope.sdk.delivery.processors import QUEUE_MAX
-from support.far_end import closed_port, far_end
+from support.far_end import closed_port, far_end, full_backlog
 
 SPANS = 100_000
 LOOK_EVERY = 2_000
-BACKLOG = 4  # connections that fill a listener's queue, and some
-
-
-@contextlib.contextmanager
-def full_backlog():
-    """A port whose queue of connections is full: the kernel drops what comes, as a firewall does."""
-    with contextlib.ExitStack() as stack:
-        listener = stack.enter_context(socket.socket())
-        listener.bind(("127.0.0.1", 0))
-        listener.listen(0)
-        for _ in range(BACKLOG):
-            one = stack.enter_context(socket.socket())
-            one.setblocking(False)
-            with contextlib.suppress(BlockingIOError):
-                one.connect(listener.getsockname())
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
 
 
 @contextlib.contextmanager

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 TRICKLE_EVERY_S = 0.05
+BACKLOG = 4  # connections that fill a listener's queue, and some
 
 
 @dataclass
@@ -104,6 +105,21 @@ def far_end(mode: str = "ok", *, port: int = 0) -> Iterator[FarEnd]:
         server.shutdown()
         server.server_close()
         thread.join(5)
+
+
+@contextlib.contextmanager
+def full_backlog() -> Iterator[str]:
+    """The address of a port whose queue of connections is full: the kernel drops what comes, as a firewall does."""
+    with contextlib.ExitStack() as stack:
+        listener = stack.enter_context(socket.socket())
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        for _ in range(BACKLOG):
+            one = stack.enter_context(socket.socket())
+            one.setblocking(False)
+            with contextlib.suppress(BlockingIOError):
+                one.connect(listener.getsockname())
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
 
 
 def closed_port() -> int:

@@ -3,6 +3,8 @@
     [tool.pytest.ini_options]
     telemetry_contracts = ["bitcoin_operation", "hsm_operation", "contracts.toml", "my.contracts:WITHDRAWAL"]
 
+or, in a `conftest.py`, `def pytest_telemetry_contracts(): return [WITHDRAWAL]`.
+
 Where a project declares nothing and a test asks for nothing, nothing is loaded and nothing is captured.
 """
 
@@ -35,6 +37,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         type="linelist",
         default=[],
     )
+
+
+def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
+    """Declare what a `conftest.py` may answer."""
+    from anyascope.sdk.testing import hooks  # noqa: PLC0415  # pytest asks for a module
+
+    pluginmanager.add_hookspecs(hooks)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -89,14 +98,14 @@ def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, None, None]:
 
 def _is_watched(item: pytest.Item) -> bool:
     names = getattr(item, "fixturenames", ())
-    return "telemetry" in names or item.get_closest_marker(MARKER) is not None or bool(_project_sources(item))
+    return "telemetry" in names or item.get_closest_marker(MARKER) is not None or _keeps_projects(item)
 
 
-def _project_sources(item: pytest.Item) -> list[str]:
+def _keeps_projects(item: pytest.Item) -> bool:
+    """Whether the project declares contracts, and they hold for this test."""
     if item.get_closest_marker(OFF_MARKER) is not None:
-        return []
-    sources: list[str] = item.config.getini(INI_NAME)
-    return sources
+        return False
+    return bool(item.config.getini(INI_NAME) or item.config.hook.pytest_telemetry_contracts.get_hookimpls())
 
 
 def _judge(item: pytest.Item, captured: Captured) -> None:
@@ -119,7 +128,7 @@ def _judge(item: pytest.Item, captured: Captured) -> None:
 def _contracts_of(item: pytest.Item) -> dict[str, tuple[TelemetryContract, int]]:
     """Name -> contract and how often it must have been asked for; a marker's demand is added to the project's."""
     found = {}
-    if _project_sources(item):
+    if _keeps_projects(item):
         found = {name: (contract, 0) for name, contract in _project_contracts(item.config).items()}
     for marker in item.iter_markers(MARKER):
         for wanted in marker.args:
@@ -134,9 +143,10 @@ def _project_contracts(config: pytest.Config) -> dict[str, TelemetryContract]:
 
         sources: list[str] = config.getini(INI_NAME)
         directory = config.inipath.parent if config.inipath is not None else config.rootpath
-        config.stash[_declared] = {
-            contract.name: contract for source in sources for contract in load(source, directory=directory)
-        }
+        answered = config.hook.pytest_telemetry_contracts(config=config)
+        contracts = [contract for source in sources for contract in load(source, directory=directory)]
+        contracts += [contract for answer in answered for contract in answer]
+        config.stash[_declared] = {contract.name: contract for contract in contracts}
     return config.stash[_declared]
 
 

@@ -46,7 +46,7 @@ def project(pytester):
     """A project with a small service and a contract for every test of it."""
     pytester.makepyfile(service=SERVICE)
     pytester.makefile(".toml", contracts=CONTRACT)
-    pytester.makeini("[pytest]\ntelemetry_contracts = contracts.toml\nasyncio_mode = auto\n")
+    pytester.makeini("[pytest]\ntelemetry_contracts = contracts.toml\nasyncio_mode = auto\nasyncio_default_fixture_loop_scope = function\n")
     pytester.syspathinsert()
     return pytester
 
@@ -130,6 +130,25 @@ def test_a_marker_demands_that_it_happens(project):
     assert "it must have happened at least 1 times, and happened 0 times" in text
     assert "it must have happened at least 2 times, and happened 1 times" in text
     assert "'nonsense' is no contract" in text
+
+
+def test_a_conftest_declares_contracts_too(pytester):
+    """By answering the plugin's question, without any option."""
+    pytester.makepyfile(service=SERVICE)
+    pytester.syspathinsert()
+    pytester.makeconftest("""
+        from anyascope.sdk.testing import TelemetryContract, audit, same, span
+        PAID = TelemetryContract("paid", (span("withdraw", wallet=same("wallet")), audit("withdraw", resource=same("wallet"))))
+        def pytest_telemetry_contracts(): return [PAID]
+    """)
+    pytester.makepyfile("""
+        from service import withdraw
+        def test_whole(): withdraw("w1")
+        def test_part(): withdraw("w1", without="audit")
+    """)
+    result = run(pytester)
+    result.assert_outcomes(passed=1, failed=1)
+    assert "missing: audit 'withdraw'" in result.stdout.str()
 
 
 def test_a_marker_lets_a_test_off(project):
