@@ -6,6 +6,7 @@ exports them, before the spool and the wire: `redacting(exporter)`.
 
 from __future__ import annotations
 
+import os
 import re
 import threading
 from collections.abc import Iterable
@@ -43,11 +44,17 @@ class _Counts:
         with self._lock:
             return dict(self._counts)
 
+    def renew(self) -> None:
+        """Take a new lock: another thread of the parent may have held the old one."""
+        self._lock = threading.Lock()
+
 
 # Correlation and request ids, new at each call: alone they are no secret, and scanning one costs as much as writing a line.
 _UUID = re.compile(r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}")
 
 _counts = _Counts()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_counts.renew)
 _known_clean: set[str] = set()
 
 
