@@ -249,14 +249,14 @@ def test_a_spool_keeps_what_could_not_be_sent(tmp_path):
 
 
 FORKS = """
-import anyascope.sdk, logging, os, structlog, sys, threading
+import anyascope.sdk, itertools, logging, os, structlog, sys, threading
 anyascope.sdk.init(service="custody", endpoint="{url}", push_metrics=False)
 from opentelemetry import trace
 log, tracer = structlog.get_logger("a"), trace.get_tracer("t")
-stop = threading.Event()
+stop, counter = threading.Event(), itertools.count()
 def busy():
     while not stop.is_set():
-        log.info("busy")
+        log.info("busy", number=next(counter))
         stop.wait(0.001)
 threads = [threading.Thread(target=busy) for _ in range(4)]
 for thread in threads: thread.start()
@@ -282,6 +282,8 @@ def test_forked_workers_log_and_send_their_own():
     assert f"codes {[0] * 8}" in done.stdout, done.stderr
     children = [line for line in lines_of(done) if line["event"] == "child"]
     assert sorted(line["number"] for line in children) == list(range(8))
+    busy = [line["number"] for line in lines_of(done) if line["event"] == "busy"]
+    assert sorted(busy) == list(range(len(busy)))
     assert log_events(end).count("child") == 8
     assert span_names(end) == ["work"] * 8
     instances = {

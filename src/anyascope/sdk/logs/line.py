@@ -26,7 +26,7 @@ NS_PER_S = 1_000_000_000
 NS_PER_US = 1_000
 SECONDS_MAX = 253_402_300_799  # the last second of the year 9999: `datetime` knows no later one
 NAMES_MAX = 4_096  # logger names whose JSON is remembered; some programs make one a connection
-INTEGER_BITS_MAX = 64  # larger numbers go as texts: most readers of JSON keep 53 bits and store at most 64
+FORK_WAIT_S = 0.2  # for a line that another thread is writing; a console that stands still must not hold a fork up
 
 _RESERVED = frozenset(
     (
@@ -126,7 +126,7 @@ class LineWriter:
     def after_fork(self) -> None:
         """A lock that another thread of the parent may have held."""
         # Re-entrant: a signal handler of the host may log while this thread writes.
-        self._lock = threading.RLock()
+        self.lock = threading.RLock()
 
     def write(self, line: str) -> None:
         """Write a line and its end.
@@ -137,7 +137,7 @@ class LineWriter:
         stream = self._stream or sys.stdout
         if stream is None:  # a program without a console
             return
-        with self._lock:
+        with self.lock:
             try:
                 stream.write(f"{line}\n")
             except UnicodeEncodeError:
@@ -208,12 +208,24 @@ def _escaped(character: re.Match[str]) -> str:
 
 
 _writers: weakref.WeakSet[LineWriter] = weakref.WeakSet()
+_held: list[LineWriter] = []
+
+
+def _before_fork() -> None:
+    """Let no other thread be within a line: its half would stand in the child's buffers too, and be written twice."""
+    _held[:] = [writer for writer in list(_writers) if writer.lock.acquire(timeout=FORK_WAIT_S)]
+
+
+def _in_parent() -> None:
+    while _held:
+        _held.pop().lock.release()
 
 
 def _in_child() -> None:
+    _held.clear()
     for writer in list(_writers):
         writer.after_fork()
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_in_child)
+    os.register_at_fork(before=_before_fork, after_in_parent=_in_parent, after_in_child=_in_child)
