@@ -15,6 +15,7 @@ import httpx
 from support.components import REPOSITORY
 
 START_S = 30.0
+OWN_ADDRESS = "OWN_ADDRESS"  # stands in settings for the address that the program will have
 
 
 def find_prometheus() -> Path | None:
@@ -40,7 +41,7 @@ class RealPrometheus:
 
     def __enter__(self) -> Self:
         settings = self._folder / "prometheus.yml"
-        settings.write_text(self._settings)
+        settings.write_text(self._settings.replace(OWN_ADDRESS, self.url.removeprefix("http://")))
         self._log = (self._folder / "prometheus.log").open("wb")
         self._process = subprocess.Popen(
             [
@@ -72,6 +73,11 @@ class RealPrometheus:
         self._process.terminate()
         self._process.wait(timeout=20)
         self._log.close()
+
+    @property
+    def pid(self) -> int:
+        """Its process."""
+        return self._process.pid
 
     def write(self, body: bytes) -> None:
         """Send a remote write 1.0 request (snappy, protobuf)."""
