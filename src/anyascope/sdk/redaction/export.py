@@ -15,7 +15,7 @@ from opentelemetry.sdk.util import BoundedList
 from opentelemetry.trace import Link, Status
 
 from anyascope.sdk.guard import tell_once
-from anyascope.sdk.redaction import UNREADABLE, redact_text, redact_value
+from anyascope.sdk.redaction.texts import UNREADABLE, redact_text, redact_value
 
 _T = TypeVar("_T")
 

@@ -1,8 +1,4 @@
-"""Keys, seed words, PINs, macaroons and tokens out of everything before it leaves the process.
-
-A log line is cleaned on the caller's thread before it is written; spans and exported records are cleaned on the thread that
-exports them, before the spool and the wire: `redacting(exporter)`.
-"""
+"""Texts and values without secrets, and the count of what was taken out."""
 
 from __future__ import annotations
 
@@ -10,7 +6,7 @@ import os
 import re
 import threading
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from anyascope.redact.text import clean
 from anyascope.redact.values import clean_value, printed
@@ -25,8 +21,6 @@ KNOWN_CLEAN_MAX = 4_096  # short texts without secrets that are remembered, 0.5 
 KNOWN_CHARS_MAX = 64  # of such a text
 
 UNREADABLE = "<unreadable>"  # stands where our own work failed: nothing goes out that was not looked at
-
-_E = TypeVar("_E")
 
 
 class _Counts:
@@ -51,6 +45,7 @@ class _Counts:
 
 # Correlation and request ids, new at each call: alone they are no secret, and scanning one costs as much as writing a line.
 _UUID = re.compile(r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}")
+_UUID_CHARS = 36
 
 _counts = _Counts()
 if hasattr(os, "register_at_fork"):
@@ -86,7 +81,7 @@ def redact_value(name: str, value: object) -> Any:
 
 
 def _clean(text: str) -> tuple[str, tuple[str, ...]]:
-    if text in _known_clean or _UUID.fullmatch(text):
+    if text in _known_clean or (len(text) == _UUID_CHARS and _UUID.fullmatch(text) is not None):
         return text, ()
     cleaned, kinds = clean(text, VALUE_CHARS_MAX)
     if not kinds and len(text) <= KNOWN_CHARS_MAX:
@@ -126,15 +121,3 @@ def _remember(text: str) -> None:
     if len(_known_clean) >= KNOWN_CLEAN_MAX:
         _known_clean.clear()
     _known_clean.add(text)
-
-
-def redacting(exporter: _E) -> _E:
-    """An exporter of spans or of log records that sees everything without secrets.
-
-    Works on the thread that exports. Whatever else the exporter has (`shutdown`, `force_flush`, its own attributes) is
-    passed on. The host's own spans and records are not changed: others may read them too. A span or record that cannot be
-    looked at is left out, with one log line.
-    """
-    from anyascope.sdk.redaction_export import Redacting  # noqa: PLC0415  # whoever exports has loaded what it needs
-
-    return Redacting(exporter)  # type: ignore[return-value]  # it answers to everything that the exporter does
