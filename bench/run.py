@@ -28,6 +28,11 @@ BENCHES = (
     "sdk_operations",
     "sdk_metrics",
     "gunicorn_rounds",
+    "sdk_forks",
+    "sdk_delivery",
+    "redaction",
+    "sdk_far_end",
+    "sdk_alerting",
 )
 
 

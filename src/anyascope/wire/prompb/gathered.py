@@ -29,9 +29,13 @@ METRIC_TYPES = (
 
 @dataclass(slots=True)
 class Gathered:
-    """A request as far as it is read."""
+    """A request as far as it is read; what is parsed sample by sample becomes one piece of `samples` at the end."""
 
     samples: Samples = field(default_factory=Samples)
+    parsed_series: list[Series] = field(default_factory=list)
+    parsed_places: list[int] = field(default_factory=list)
+    parsed_times_ms: list[int] = field(default_factory=list)
+    parsed_values: list[float] = field(default_factory=list)
     histograms: list[HistogramSample] = field(default_factory=list)
     exemplars: list[Exemplar] = field(default_factory=list)
     metadata: list[MetricMetadata] = field(default_factory=list)
@@ -44,16 +48,20 @@ class Gathered:
         try:
             yield
         except FaultError as error:
-            self.refused[error.fault] += error.rows
-            self.first.setdefault(error.fault, place)
+            self.refuse(error, place)
+
+    def refuse(self, error: FaultError, place: str) -> None:
+        """Note a fault."""
+        self.refused[error.fault] += error.rows
+        self.first.setdefault(error.fault, place)
 
     def samples_of(self, series: Series, samples: Any, *, place: int) -> None:
         """Take in a series' `Sample` messages."""
-        count = len(samples)
-        if count:
-            times_ms = np.fromiter((sample.timestamp for sample in samples), np.int64, count)
-            values = np.fromiter((sample.value for sample in samples), np.float64, count)
-            self.samples.add([series] * count, times_ms, values, places=[place] * count)
+        for sample in samples:
+            self.parsed_series.append(series)
+            self.parsed_places.append(place)
+            self.parsed_times_ms.append(sample.timestamp)
+            self.parsed_values.append(sample.value)
 
     def histograms_of(self, series: Series, histograms: Any, *, place: str) -> None:
         """Take in a series' `Histogram` messages, but those with a fault."""
@@ -63,6 +71,12 @@ class Gathered:
 
     def decoded(self) -> Decoded:
         """The request."""
+        self.samples.add(
+            self.parsed_series,
+            np.array(self.parsed_times_ms, np.int64),
+            np.array(self.parsed_values, np.float64),
+            places=self.parsed_places,
+        )
         batch = MetricBatch(
             samples=self.samples.batch(),
             histograms=tuple(self.histograms),
@@ -70,15 +84,6 @@ class Gathered:
             metadata=tuple(self.metadata),
         )
         return Decoded(batch, self.refused, self.first)
-
-
-@contextmanager
-def counted(rows: int) -> Iterator[None]:
-    """A fault in the block costs so many samples and histograms, at least one."""
-    try:
-        yield
-    except FaultError as error:
-        raise FaultError(error.fault, rows=max(1, rows)) from error
 
 
 def parsed(message: Any, part: bytes) -> Any:

@@ -18,8 +18,8 @@ from anyascope.errors import InvalidInputError
 from anyascope.model.labels import labels_of
 from anyascope.model.metrics import Exemplar, MetricMetadata
 from anyascope.wire.prompb import schema
-from anyascope.wire.prompb.decoded import KEY_BYTES_MAX, KNOWN_MAX, Decoded, Samples, Series, SeriesBook
-from anyascope.wire.prompb.gathered import Gathered, counted, metric_type, parsed
+from anyascope.wire.prompb.decoded import KEY_BYTES_MAX, KNOWN_MAX, Decoded, FaultError, Samples, Series, SeriesBook
+from anyascope.wire.prompb.gathered import Gathered, metric_type, parsed
 
 # A sample as Prometheus writes it: its tag and length, a double, a time of six bytes (1971 to 2109).
 TAIL = np.dtype([("head", "S3"), ("value", "<f8"), ("tag", "u1"), ("time", "u1", 6)])
@@ -87,8 +87,10 @@ class WriteV1Decoder:
     def _read(self, part: bytes, gathered: Gathered, place: int) -> None:
         message = parsed(schema.Series, part)
         rows = len(message.samples) + len(message.histograms)
-        with counted(rows):
+        try:
             series = self._book.series([(label.name, label.value) for label in message.labels])
+        except FaultError as error:
+            raise FaultError(error.fault, rows=max(1, rows)) from error
         gathered.samples_of(series, message.samples, place=place)
         gathered.histograms_of(series, message.histograms, place=f"timeseries[{place}]")
         gathered.exemplars.extend(
