@@ -30,7 +30,8 @@ QUADS = r"(?:[CDI-Za-f][A-HQ-Xg-nw-z0-3][ABEFIJMNQRUVYZcdghklopstwx014589][A-Za-
 _QUADS = re.compile(f"{QUADS}{{2}}".encode())
 _QUADS_ANYWHERE = re.compile(f"{QUADS}{{4}}".encode())
 HEX_TEXT = r"(?:[2-7][0-9a-fA-F]|0[9adAD])"
-_HEX_SAYS = re.compile(f"[0-9a-fA-F]?{HEX_TEXT}{{{HEX_TEXT_BYTES}}}|30(?:[1-7].|81..|82....)0201".encode())
+# Whether a run of hexadecimal digits says something in ASCII, from its first or its second digit on, or is a key in DER.
+says_in_hex = re.compile(f"[0-9a-fA-F]?{HEX_TEXT}{{{HEX_TEXT_BYTES}}}|30(?:[1-7].|81..|82....)0201".encode()).match
 _STRETCH = re.compile(rb"[\t\n\r\x20-\x7e]{%d,}+" % STRETCH_BYTES_MIN)
 _TO_STANDARD = bytes.maketrans(b"-_", b"+/")
 
@@ -77,17 +78,9 @@ def may_be_encoded(run: bytes) -> bool:
     return _QUADS_ANYWHERE.search(run) is not None or (size >= BINARY_CHARS_MIN and _may_be_binary(run))
 
 
-def may_be_hex_text(run: bytes) -> bool:
-    """Whether a run of hexadecimal digits says something, or is a key in DER."""
-    if len(run) < HEX_CHARS_MIN:
-        return False
-    if _HEX_SAYS.match(run) is not None:
-        return True
-    return (
-        len(run) >= HEX_FOREIGN_CHARS_MIN
-        and run.isalnum()
-        and _utf8(bytes.fromhex(run[: len(run) & ~1].decode())) is not None
-    )
+def may_be_foreign_hex(run: bytes) -> bool:
+    """Whether a run of hexadecimal digits, longer than a hash, says something in another script."""
+    return run.isalnum() and _utf8(bytes.fromhex(run[: len(run) & ~1].decode())) is not None
 
 
 def _may_be_binary(run: bytes) -> bool:

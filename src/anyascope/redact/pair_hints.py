@@ -26,8 +26,10 @@ from anyascope.redact.pairs import (
 )
 from anyascope.redact.words import WORD_BYTES
 
-# What stands before a separator, without quotes, blanks, digits and the marks inside names, ends in one of these.
-_NOT_IN_NAMES = b"\"'`\\ \t+_.-0123456789"
+# What stands before a separator ends in one of these. Of a text only letters, separators and what may part names from them
+# are kept, so that there are few parts to look at.
+_SEPARATORS = b":=>,%&"
+_NOT_KEPT = bytes(byte for byte in range(256) if byte not in _SEPARATORS and not bytes((byte,)).isalpha())
 _END_CHARS = 4
 _SHORT = {b"pin": PIN, b"otp": PIN, b"pwd": PASSWORD, b"wif": PASSWORD, b"jwt": TOKEN}
 _BEFORE_SHORT = (b"", *(bytes((letter,)) for letter in range(97, 123)))
@@ -77,7 +79,7 @@ def families_in(text: str, data: bytes, told: frozenset[bytes]) -> int:
         told: which of its words are in `TELLING`.
     """
     families = 0
-    ends = [part[-_END_CHARS:] for part in data.translate(WORD_BYTES, _NOT_IN_NAMES).split()]
+    ends = [part[-_END_CHARS:] for part in data.translate(WORD_BYTES, _NOT_KEPT).split()]
     if not _ENDS_SET.isdisjoint(ends):
         for end in _ENDS_SET.intersection(ends):
             families |= _ENDS[end]

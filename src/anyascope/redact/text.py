@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 from anyascope.redact import base58, encodings, mnemonic, pair_hints, pairs, shapes
 from anyascope.redact.spans import Span, mark, replace_spans
-from anyascope.redact.words import WORD_BYTES
+from anyascope.redact.words import DIGITS, WORD_BYTES
 
 __all__ = ["KINDS", "clean", "mark"]
 
@@ -49,11 +49,12 @@ _HEX_AND_DASH = b"0123456789abcdefABCDEF-."
 # Addresses in small letters are most of a custody house's long runs; no secret has only these letters but those of its own head.
 _BECH32 = b"023456789acdefghjklmnpqrstuvwxyz1b"
 _ADDRESSES = (b"bc1", b"tb1", b"bcrt1", b"ltc1")
-_DIGITS = b"0123456789"
 _TELLING = pair_hints.TELLING | mnemonic.TELLING
 _NONE: frozenset[bytes] = frozenset()
 _known_names: set[bytes] = set()
 _RUN_MIN = encodings.RUN_CHARS_MIN
+_HEX_MIN = encodings.HEX_CHARS_MIN
+_says_in_hex = encodings.says_in_hex
 _SHAPE_MIN = shapes.RUN_CHARS_MIN
 _SHAPE_IN_RUN = re.compile(shapes.RUN_SCAN.encode()).search
 
@@ -89,7 +90,7 @@ def _clean(text: str, kinds: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
 def find(text: str, layer: int = 0) -> list[Span]:
     """Where secrets stand in the text, plain or encoded; spans may overlap."""
     data = text.encode("utf-8", "surrogatepass")
-    tokens = data.translate(WORD_BYTES).split()
+    tokens = data.translate(WORD_BYTES, DIGITS).split()
     spans: list[Span] = []
     told = _TELLING.intersection(tokens) if not _TELLING.isdisjoint(tokens) else _NONE
     families = pair_hints.families_in(text, data, told)
@@ -143,18 +144,21 @@ def _hints(runs: list[bytes]) -> int:
             continue
         size = len(run)
         if not run.translate(None, _HEX_AND_DASH):
-            if encodings.may_be_hex_text(run):
+            if size >= _HEX_MIN and (
+                _says_in_hex(run) is not None
+                or (size >= encodings.HEX_FOREIGN_CHARS_MIN and encodings.may_be_foreign_hex(run))
+            ):
                 hints |= _ENCODED
             if size >= shapes.MACAROON_CHARS_MIN and shapes.MACAROON_HEAD in run:
                 hints |= _SHAPE
             continue
-        if not run.translate(None, _BECH32) and run.startswith(_ADDRESSES):
+        if run.startswith(_ADDRESSES) and not run.translate(None, _BECH32):
             continue
         if size >= _SHAPE_MIN:
             hints |= _hints_of_long(run, size)
         if hints & _ENCODED == 0 and encodings.may_be_encoded(run):
             hints |= _ENCODED
-        if hints == 0 and size <= NAME_CHARS_MAX and run == run.translate(None, _DIGITS):
+        if hints == 0 and size <= NAME_CHARS_MAX and run == run.translate(None, DIGITS):
             _remember(run)
     return hints
 

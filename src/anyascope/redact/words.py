@@ -12,7 +12,9 @@ OTHERS = ("japanese", "korean", "chinese_simplified", "chinese_traditional", "ru
 LANGUAGES = (*LATIN, *OTHERS)
 WORDS_A_LIST = 2_048
 
-# Letters of ASCII become small, everything else a blank: `data.translate(WORD_BYTES).split()` are a text's words.
+# Letters of ASCII become small, everything else a blank: `data.translate(WORD_BYTES, DIGITS).split()` are a text's words. Digits
+# go, since a hash would be some twenty words with them.
+DIGITS = b"0123456789"
 WORD_BYTES = bytes(byte | 32 if 65 <= byte <= 90 else byte if 97 <= byte <= 122 else 32 for byte in range(256))
 
 _MARKS = re.compile("[\u0300-\u036f]")  # accents, once they stand apart from their letters
