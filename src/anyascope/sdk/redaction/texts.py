@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from anyascope.redact.text import clean
 from anyascope.redact.values import clean_value, printed
-from anyascope.sdk.guard import guarded
+from anyascope.sdk.guard import guarded, quoted, report_misuse
 
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
@@ -97,6 +97,9 @@ def redacted_counts() -> dict[str, int]:
 @guarded(None)
 def register(registry: CollectorRegistry) -> None:
     """Show `anya_redacted_total{kind}` in this registry; a second call for the same one changes nothing."""
+    if not callable(getattr(registry, "register", None)):
+        report_misuse(f"register() wants a CollectorRegistry, got {quoted(registry)}")
+        return
     if getattr(registry, "_anya_redacted", None) is None:
         collector = _Collector()
         registry.register(collector)
