@@ -98,7 +98,7 @@ def test_a_span_that_is_removed_makes_the_test_red(example: Path, old: str, new:
 @pytest.mark.parametrize(
     ("module", "name", "missing"),
     [
-        ("anyascope.sdk.operations.measures", "hsm", "missing: metric 'anya_hsm_operations_total'"),
+        ("anyascope.sdk.operations.hsm", "HsmOperation._measure", "missing: metric 'anya_hsm_operations_total'"),
         ("anyascope.sdk.operations.hsm", "emit", "missing: log 'hsm_operation_started'"),
         ("anyascope.sdk.operations.hsm", "put_on_record", "missing: audit 'hsm_operation' with phase='intent'"),
     ],
