@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from operator import itemgetter
 
 from anyascope.redact.names import secrecy_of
 from anyascope.redact.pairs import (
@@ -24,21 +25,17 @@ from anyascope.redact.pairs import (
     TOOL,
     WALLET,
 )
-from anyascope.redact.words import WORD_BYTES
 
-# What stands before a separator ends in one of these. Of a text only letters, separators and what may part names from them
-# are kept, so that there are few parts to look at.
-_SEPARATORS = b":=>,%&"
-_NOT_KEPT = bytes(byte for byte in range(256) if byte not in _SEPARATORS and not bytes((byte,)).isalpha())
+# A name that a secret stands behind is a word that ends in one of these, or has one of the words below.
 _END_CHARS = 4
+_END = itemgetter(slice(-_END_CHARS, None))
 _SHORT = {b"pin": PIN, b"otp": PIN, b"pwd": PASSWORD, b"wif": PASSWORD, b"jwt": TOKEN}
 _BEFORE_SHORT = (b"", *(bytes((letter,)) for letter in range(97, 123)))
 _ENDS: dict[bytes, int] = {
     **dict.fromkeys(
-        b"word sswd rase wort nics onic cret xprv yprv zprv tprv rune nsec priv rial oon roon tial ials dhex chex".split(),
-        PASSWORD,
+        b"word sswd rase wort nics onic cret xprv yprv zprv tprv rune nsec oon roon tial ials".split(), PASSWORD
     ),
-    **dict.fromkeys(b"ekey ikey skey tkey vkey gkey rkey dkey yhex keyb auth seed".split(), PASSWORD | TOKEN),
+    **dict.fromkeys(b"ekey ikey skey tkey vkey gkey rkey dkey auth seed".split(), PASSWORD | TOKEN),
     **dict.fromkeys(b"oken ropy arer".split(), TOKEN),
     b"okie": COOKIE,
     b"pass": PASSWORD | PASS,
@@ -48,13 +45,12 @@ _ENDS: dict[bytes, int] = {
 _SPOKEN: dict[bytes, int] = {
     **dict.fromkeys(b"pin otp totp pincode mfa unlock verification".split(), PIN),
     **dict.fromkeys(b"password passphrase passwd passcode".split(), PASSWORD | SAID),
-    **dict.fromkeys(b"words phrase secret mnemonic".split(), PASSWORD),
+    **dict.fromkeys(b"words xpriv material amz".split(), PASSWORD),
     b"identified": SAID,
     b"bearer": BEARER,
     b"basic": BASIC,
     **dict.fromkeys((b"cku", b"login"), LOGIN),
     **dict.fromkeys(b"sshpass tool mysql curl".split(), TOOL),
-    b"amz": PASSWORD,
     **dict.fromkeys(b"walletpassphrase walletpassphrasechange encryptwallet".split(), WALLET),
     b"authorization": AUTHORIZATION,
     b"kty": JWK,
@@ -65,37 +61,40 @@ _BEFORE_HEX = frozenset(
 )
 _ONLY_ASSIGNED = frozenset((b"sk", b"prv"))  # letters that addresses hold too: `sk=…` alone is meant
 _ASSIGNED = re.compile(rb"(?i:sk|prv) ?[:=]")
+_BEFORE_KEY = frozenset(b"private priv api access account secret signing master spend blinding".split())
 _ENDS_SET, _SPOKEN_SET = frozenset(_ENDS), frozenset(_SPOKEN)
-TELLING = _SPOKEN_SET | _BEFORE_HEX  # where a text holds none of these words, only what stands before a separator tells
+TELLING = _SPOKEN_SET | _BEFORE_HEX | _BEFORE_KEY
 _HEX = re.compile(rb"[0-9a-fA-F]{64}|(?:[0-9a-fA-F]{2}[: ]\s{0,24}){31}")
 
 
-def families_in(text: str, data: bytes, told: frozenset[bytes]) -> int:
+def families_in(text: str, data: bytes, tokens: list[bytes], told: frozenset[bytes]) -> int:
     """The families that a close look must be for; 0 where none is.
 
     Args:
         text: the text.
         data: the same, encoded.
-        told: which of its words are in `TELLING`.
+        tokens: its words, as `words` splits them off.
+        told: which of them are in `TELLING`.
     """
     families = 0
-    ends = [part[-_END_CHARS:] for part in data.translate(WORD_BYTES, _NOT_KEPT).split()]
-    if not _ENDS_SET.isdisjoint(ends):
-        for end in _ENDS_SET.intersection(ends):
+    if not _ENDS_SET.isdisjoint(map(_END, tokens)):
+        for end in _ENDS_SET.intersection(map(_END, tokens)):
             families |= _ENDS[end]
-        if "</" in text:
-            families |= ELEMENT
     if told:
-        families |= _told(data, told)
-    if (" -" in text or "--" in text or text.startswith("-")) and _has_secret_flag(text):
+        families |= _told(data, tokens, told)
+    if families and "</" in text:
+        families |= ELEMENT
+    if (" -" in text or "--" in text or text[:1] == "-") and _has_secret_flag(text):
         families |= FLAG
     return families
 
 
-def _told(data: bytes, told: frozenset[bytes]) -> int:
+def _told(data: bytes, tokens: list[bytes], told: frozenset[bytes]) -> int:
     families = 0
     for word in told & _SPOKEN_SET:
         families |= _SPOKEN[word]
+    if b"key" in tokens and not _BEFORE_KEY.isdisjoint(told):
+        families |= PASSWORD | TOKEN
     before_hex = told & _BEFORE_HEX
     if not before_hex or (before_hex <= _ONLY_ASSIGNED and _ASSIGNED.search(data) is None):
         return families

@@ -55,6 +55,7 @@ _known_names: set[bytes] = set()
 _RUN_MIN = encodings.RUN_CHARS_MIN
 _HEX_MIN = encodings.HEX_CHARS_MIN
 _says_in_hex = encodings.says_in_hex
+_FIRST_LETTER = ord("A")  # base 64 of printable text, which is short enough to have one alignment, begins with a letter
 _SHAPE_MIN = shapes.RUN_CHARS_MIN
 _SHAPE_IN_RUN = re.compile(shapes.RUN_SCAN.encode()).search
 
@@ -93,7 +94,7 @@ def find(text: str, layer: int = 0) -> list[Span]:
     tokens = data.translate(WORD_BYTES, DIGITS).split()
     spans: list[Span] = []
     told = _TELLING.intersection(tokens) if not _TELLING.isdisjoint(tokens) else _NONE
-    families = pair_hints.families_in(text, data, told)
+    families = pair_hints.families_in(text, data, tokens, told)
     if families:
         spans += pairs.find_pairs(text, _lower(text), families)
     if "://" in text and "@" in text:
@@ -104,7 +105,7 @@ def find(text: str, layer: int = 0) -> list[Span]:
         hints |= _block_hints(text, data, runs)
     if hints:
         spans += _in_runs(text, hints, layer)
-    if mnemonic.may_hold_phrase(text, tokens, is_told=bool(told)):
+    if mnemonic.may_hold_phrase(text, tokens, is_told=bool(told) and not mnemonic.TELLING.isdisjoint(told)):
         spans += mnemonic.find_phrases(text)
     if layer < LAYERS_MAX and ("\\" in text or "%" in text or "&" in text or "+" in text):
         spans += _in_escapes(text, layer)
@@ -140,9 +141,11 @@ def _hints(runs: list[bytes]) -> int:
     """Which close looks the runs deserve."""
     hints = 0
     for run in runs:
-        if run in _known_names:
-            continue
         size = len(run)
+        if size <= NAME_CHARS_MAX and run in _known_names:
+            continue
+        if size < _SHAPE_MIN and run[0] < _FIRST_LETTER and b"." not in run:
+            continue  # the beginning of a date
         if not run.translate(None, _HEX_AND_DASH):
             if size >= _HEX_MIN and (
                 _says_in_hex(run) is not None
