@@ -11,10 +11,13 @@ import random
 import time
 from collections import Counter
 
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import Event, ReadableSpan
+from opentelemetry.trace import Status, StatusCode
 from prometheus_client import CollectorRegistry
 
 from anyascope.redact.api import Redactor
-from anyascope.sdk.redaction import redact_text, redact_value
+from anyascope.sdk.redaction import redact_text, redact_value, redacting
 from figures import quantile, show
 from support.planted import ENCODINGS, Mint, Planted, Talk, is_left
 
@@ -23,10 +26,27 @@ LINES = int(os.environ.get("ANYASCOPE_LINES", "100000"))
 EXAMPLES = iter(range(int(os.environ.get("ANYASCOPE_EXAMPLES", "0"))))  # of what was left or touched, to be printed
 LINE_CHARS = 200
 ROUNDS = 9
+RESOURCE = Resource({"service.name": "custody"})
 
 
 class PlantedError(Exception):
     pass
+
+
+class Kept:
+    """An exporter that keeps what it was given."""
+
+    def export(self, batch: list[ReadableSpan]) -> None:
+        self.batch = batch
+
+
+KEPT = Kept()
+SPANS = redacting(KEPT)
+
+
+def exported(**parts: object) -> ReadableSpan:
+    SPANS.export([ReadableSpan("sign", resource=RESOURCE, **parts)])
+    return KEPT.batch[0]
 
 
 # Every field that a secret may stand in: a text or a value goes in, what would leave comes out as text.
@@ -40,6 +60,9 @@ FIELDS = {
     "bytes": lambda text: redact_value("body", text.encode("utf-8", "surrogatepass")),
     "exception": lambda text: redact_value("error", PlantedError(text)),
     "key": lambda text: redact_value("map", {text: 1}),
+    "span attribute": lambda text: exported(attributes={"note": text, "n": 5}).attributes["note"],
+    "span event": lambda text: exported(events=[Event("e", {"message": text})]).events[0].attributes["message"],
+    "span status": lambda text: exported(status=Status(StatusCode.ERROR, text)).status.description,
     "annotation": lambda text: redact_value("annotations", {"description": f"alert: {text}"}),
 }
 

@@ -295,7 +295,8 @@ JSON_VALUES = st.recursive(
     st.text(max_size=8),
 )
 def test_every_entry_is_one_line_of_json(  # noqa: PLR0917  # as many things as Hypothesis makes
-    event, fields, time_ns, trace_id, correlation_id):
+    event, fields, time_ns, trace_id, correlation_id
+):
     """Whatever is in an entry, its line is one JSON object, in strict JSON, without a line's end, with our own names in place."""
     form = LineFormat(service="s", environment="e")
     line = form.line(Entry(time_ns, 20, "a", event, fields, Ids(trace_id, 1, 1, correlation_id)))

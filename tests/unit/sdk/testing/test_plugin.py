@@ -46,7 +46,9 @@ def project(pytester):
     """A project with a small service and a contract for every test of it."""
     pytester.makepyfile(service=SERVICE)
     pytester.makefile(".toml", contracts=CONTRACT)
-    pytester.makeini("[pytest]\ntelemetry_contracts = contracts.toml\nasyncio_mode = auto\nasyncio_default_fixture_loop_scope = function\n")
+    pytester.makeini(
+        "[pytest]\ntelemetry_contracts = contracts.toml\nasyncio_mode = auto\nasyncio_default_fixture_loop_scope = function\n"
+    )
     pytester.syspathinsert()
     return pytester
 
