@@ -21,6 +21,7 @@ from anyascope.sdk.guard import tell_once
 
 IDLE_S = 30.0  # how often a courier with nothing to do looks around, for what dead processes left in the spool
 ODD_ATTEMPTS_MAX = 5  # of a body at which the far end fails (5xx) while it takes others
+LINGER_S = 0.02  # from the first body that waits to the first request, so that those which follow travel along
 FLUSH_WITHIN_S = 5.0
 
 
@@ -228,7 +229,8 @@ class Courier:
             wait_s = self._step_safely()
             if wait_s > 0:
                 self._quiet.set()
-                self._bell.wait(wait_s)
+                if self._bell.wait(wait_s):
+                    time.sleep(LINGER_S)
 
     def _is_over(self) -> bool:
         return not self._lanes and self._thread.end_unless(lambda: bool(self._lanes))

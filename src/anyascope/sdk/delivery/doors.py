@@ -31,10 +31,13 @@ class Door:
         courier: whose thread sends.
         tally: where drops are counted.
         is_durable: whether a body that went in survives the process.
+
+    `joins` says whether bodies that wait travel as one.
     """
 
     def __init__(self, lane: Lane, courier: Courier, *, tally: Tally, is_durable: bool) -> None:
         self.signal = lane.signal
+        self.joins = lane.joins
         self.is_durable = is_durable
         self._lane = lane
         self._courier = courier

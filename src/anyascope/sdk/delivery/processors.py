@@ -26,6 +26,7 @@ SIZE_MAX = 10_000_000  # of a queue or a delay that somebody gives
 QUEUE_MAX = 2_048  # spans or records, as OpenTelemetry's own; some 4 MB
 DELAY_MS = 1_000  # visible within a second or two, without a request a span
 BATCH_MAX = 512  # in one body, some 200 kB
+SLICE_MAX = 32  # of a batch whose parts are joined later: a millisecond or two of encoding without a rest
 AUDIT_QUEUE_MAX = 2_048  # apart from the log's, so that no flood of lines pushes out an audit event
 AUDIT_SCOPES = frozenset(("anyascope.audit", "anyascope.alerting"))  # loggers whose records must not be lost
 
@@ -99,7 +100,13 @@ class _BatchSpans(SpanProcessor):
     def __init__(self, exporter: SpanExporter, *, queue_max: int, delay_ms: int, batch_max: int) -> None:
         self.span_exporter = exporter
         self._queue = BatchQueue(
-            self._export, tally=tally(), signal="traces", queue_max=queue_max, delay_ms=delay_ms, batch_max=batch_max
+            self._export,
+            tally=tally(),
+            signal="traces",
+            queue_max=queue_max,
+            delay_ms=delay_ms,
+            batch_max=batch_max,
+            slice_max=_slice_max(exporter),
         )
         watch(self._queue)
 
@@ -127,7 +134,13 @@ class _BatchLogs(LogRecordProcessor):
     def __init__(self, exporter: LogRecordExporter, *, queue_max: int, delay_ms: int, batch_max: int) -> None:
         self._exporter = exporter
         self._logs = BatchQueue(
-            self._export, tally=tally(), signal="logs", queue_max=queue_max, delay_ms=delay_ms, batch_max=batch_max
+            self._export,
+            tally=tally(),
+            signal="logs",
+            queue_max=queue_max,
+            delay_ms=delay_ms,
+            batch_max=batch_max,
+            slice_max=_slice_max(exporter),
         )
         self._audit = BatchQueue(
             self._export,
@@ -136,6 +149,7 @@ class _BatchLogs(LogRecordProcessor):
             queue_max=AUDIT_QUEUE_MAX,
             delay_ms=delay_ms,
             batch_max=batch_max,
+            slice_max=_slice_max(exporter),
         )
         watch(self._logs)
         watch(self._audit)
@@ -186,6 +200,10 @@ class _DoorSpans(SpanExporter):
     def is_durable(self) -> bool:
         return self._door.is_durable
 
+    @property
+    def slice_max(self) -> int | None:
+        return SLICE_MAX if self._door.joins else None
+
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         _put(self._door, spans, self._encode)
         return SpanExportResult.SUCCESS
@@ -207,6 +225,10 @@ class _DoorLogs(LogRecordExporter):
     def is_durable(self) -> bool:
         return self._audit_door.is_durable
 
+    @property
+    def slice_max(self) -> int | None:
+        return SLICE_MAX if self._door.joins else None
+
     def export(self, batch: Sequence[ReadableLogRecord]) -> LogRecordExportResult:
         trail = [record for record in batch if is_audit(record)]
         rest = [record for record in batch if not is_audit(record)] if trail else batch
@@ -220,6 +242,12 @@ class _DoorLogs(LogRecordExporter):
 
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
         return self._audit_door.flush(timeout_millis / 1000) and self._door.flush(timeout_millis / 1000)
+
+
+def _slice_max(exporter: Any) -> int | None:
+    """How few items this exporter, or the one that it wraps, takes at once without making more requests of them."""
+    found = getattr(exporter, "slice_max", None) or getattr(getattr(exporter, "wrapped", None), "slice_max", None)
+    return found if isinstance(found, int) else None
 
 
 def _deadline_s(timeout_millis: int | None) -> float:

@@ -16,6 +16,9 @@ from anyascope.sdk.guard import tell_once
 
 T = TypeVar("T")
 
+REST_S = (
+    0.0001  # between slices: a thread that computes holds the host's up by 5 ms at a time (the interpreter's switch)
+)
 FLUSH_WITHIN_S = 5.0  # of a flush that names no bound
 
 
@@ -31,7 +34,9 @@ class BatchQueue(Generic[T]):
         signal: under which name.
         queue_max: items that wait at most, at least 1.
         delay_ms: how long an item waits for others.
-        batch_max: items handed on at once, at least 1.
+        batch_max: items that are waited for, and handed on at once, at least 1.
+        slice_max: fewer items handed on at once, with a rest after each, where the exporter can take them so; the host's
+            threads get the interpreter in between. While the queue is half full there is no rest.
     """
 
     flush_order = 0
@@ -45,6 +50,7 @@ class BatchQueue(Generic[T]):
         queue_max: int,
         delay_ms: int,
         batch_max: int,
+        slice_max: int | None = None,
     ) -> None:
         self.signal = signal
         self._export = export
@@ -52,6 +58,7 @@ class BatchQueue(Generic[T]):
         self._queue_max = max(queue_max, 1)
         self._delay_s = max(delay_ms, 1) / 1000
         self._batch_max = min(max(batch_max, 1), self._queue_max)
+        self._slice_max = min(max(slice_max or self._batch_max, 1), self._batch_max)
         self._is_closed = False
         self._thread = LazyThread(f"{signal}-queue", self._run)
         self.after_fork()
@@ -134,6 +141,8 @@ class BatchQueue(Generic[T]):
             except Exception as error:  # noqa: BLE001  # the thread must outlive any exporter
                 self._tally.dropped(self.signal, Reason.EXPORT_FAILED, len(batch))
                 tell_once(f"exporting {self.signal}", error)
+            if self._slice_max < self._batch_max and 0 < len(self._items) < self._queue_max // 2:
+                time.sleep(REST_S)
 
     def _drain_here(self, deadline_s: float) -> bool:
         if not self._draining.acquire(timeout=max(deadline_s - time.monotonic(), 0.0)):
@@ -146,7 +155,7 @@ class BatchQueue(Generic[T]):
 
     def _batch(self) -> list[T]:
         batch: list[T] = []
-        while len(batch) < self._batch_max and (item := self._pop()) is not None:
+        while len(batch) < self._slice_max and (item := self._pop()) is not None:
             batch.append(item)
         return batch
 

@@ -66,7 +66,10 @@ class House:
 
 @pytest.fixture
 def house():
-    return House()
+    made = House()
+    yield made
+    for lane in made.courier.lanes:
+        made.courier.remove(lane)
 
 
 def put(lane, *bodies):

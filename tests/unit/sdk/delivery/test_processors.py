@@ -14,6 +14,7 @@ from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 
 from anyascope.sdk import delivery
 from anyascope.sdk.delivery import (
+    Format,
     Target,
     backlog,
     batch_log_processor,
@@ -22,6 +23,7 @@ from anyascope.sdk.delivery import (
     door_log_exporter,
     door_span_exporter,
     open_door,
+    processors,
 )
 from anyascope.sdk.redaction import redacting
 
@@ -112,6 +114,14 @@ def test_spans_arrive_as_otlp(end, tracing):
     assert delivery.flush(20)
     assert spans_in(end) == [f"s{number}" for number in range(10)]
     assert delivery_stats().signals["traces"].exported == 10
+
+
+def test_only_bodies_that_can_be_joined_are_made_in_slices(end):
+    """OTLP's requests travel together afterwards; Jaeger's would each be a request."""
+    otlp = open_door("traces", Target(f"{end.url}/v1/traces"))
+    jaeger = open_door("traces", Target(f"{end.url}/api/traces", format=Format.JAEGER))
+    assert redacting(door_span_exporter(otlp)).slice_max == processors.SLICE_MAX
+    assert door_span_exporter(jaeger).slice_max is None
 
 
 def test_what_is_not_sampled_is_not_queued(tracing):
