@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from pathlib import Path
 
@@ -51,6 +52,8 @@ GETS = [
     "receiver_matchers=name=all", "receiver_matchers=name=x", "receiver_matchers=x", "foo=1",
 ]  # fmt: skip
 
+TIME_OF_DAY = re.compile(r"\d\d:\d\d:\d\d")
+
 
 def same_shape(alerts: list[dict]) -> list[dict]:
     """The alerts without times, and with annotations only where there are some."""
@@ -86,7 +89,8 @@ def test_answers_as_the_real_one_does(tmp_path: Path) -> None:
                 for url in (theirs, ours.url)
             )
             assert got.status_code == want.status_code
-        assert amtool(ours.url, "alert", "query", "n=5") == amtool(theirs, "alert", "query", "n=5").replace("\0", "")
+        want, got = (amtool(url, "alert", "query", "n=5").replace("\0", "") for url in (theirs, ours.url))
+        assert TIME_OF_DAY.sub("", got) == TIME_OF_DAY.sub("", want)  # posted one after the other
 
 
 @pytest.mark.slow

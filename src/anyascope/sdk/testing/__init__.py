@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from anyascope.clock import ManualClock
     from anyascope.ids import CountedIds
-    from anyascope.sdk.testing.capture import Captured, capture
+    from anyascope.sdk.testing.capturing import Captured, capture
     from anyascope.sdk.testing.contracts import ContractError, TelemetryContract
     from anyascope.sdk.testing.finding import NotCapturedError
     from anyascope.sdk.testing.patterns import alert, audit, log, metric, same, security, span
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "BITCOIN_OPERATION": "anyascope.sdk.testing.ready",
     "CUSTODY_WITHDRAWAL": "anyascope.sdk.testing.ready",
-    "Captured": "anyascope.sdk.testing.capture",
+    "Captured": "anyascope.sdk.testing.capturing",
     "CapturedLog": "anyascope.sdk.testing.records",
     "CapturedSample": "anyascope.sdk.testing.records",
     "CapturedSpan": "anyascope.sdk.testing.records",
@@ -40,7 +40,7 @@ _HOMES = {
     "TelemetryContract": "anyascope.sdk.testing.contracts",
     "alert": "anyascope.sdk.testing.patterns",
     "audit": "anyascope.sdk.testing.patterns",
-    "capture": "anyascope.sdk.testing.capture",
+    "capture": "anyascope.sdk.testing.capturing",
     "log": "anyascope.sdk.testing.patterns",
     "metric": "anyascope.sdk.testing.patterns",
     "same": "anyascope.sdk.testing.patterns",

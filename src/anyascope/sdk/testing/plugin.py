@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from anyascope.sdk.testing.capture import Captured
+    from anyascope.sdk.testing.capturing import Captured
     from anyascope.sdk.testing.contracts import TelemetryContract
 
 INI_NAME = "telemetry_contracts"
@@ -67,7 +67,7 @@ def telemetry(request: pytest.FixtureRequest) -> Captured:
 def pytest_runtest_setup(item: pytest.Item) -> Generator[None, None, None]:
     """Capture from before the fixtures, so that a service which one of them starts is seen from its start."""
     if _is_watched(item):
-        from anyascope.sdk.testing.capture import capture  # noqa: PLC0415  # only where a test is watched
+        from anyascope.sdk.testing.capturing import capture  # noqa: PLC0415  # only where a test is watched
 
         stack = item.stash[_ends] = ExitStack()
         item.stash[_captured] = stack.enter_context(capture())

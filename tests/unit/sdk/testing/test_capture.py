@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import subprocess
+import sys
 import threading
 import uuid
 
@@ -280,3 +282,11 @@ def test_clear_forgets_what_was_before():
         telemetry.clear()
         EARLY.start_span("s").end()
     assert [span.name for span in telemetry.spans()] == ["s"]
+
+
+def test_capture_is_a_function_whatever_was_imported_before():
+    """No module of its name takes its place: `from anyascope.sdk.testing import capture` gives what can be called."""
+    program = "import anyascope.sdk.testing.plugin, anyascope.sdk.testing.capturing\nfrom anyascope.sdk.testing import capture\ncapture()"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
+
+    assert done.returncode == 0, done.stderr

@@ -253,7 +253,7 @@ def test_whoever_does_not_use_it_pays_nothing(pytester):
     pytester.makepyfile("""
         import sys
         def test_nothing_is_loaded():
-            heavy = ("opentelemetry.sdk", "opentelemetry.trace", "structlog", "prometheus_client", "anyascope.sdk.testing.capture")
+            heavy = ("opentelemetry.sdk", "opentelemetry.trace", "structlog", "prometheus_client", "anyascope.sdk.testing.capturing")
             assert [name for name in heavy if name in sys.modules] == []
     """)
     result = pytester.runpytest_subprocess(
