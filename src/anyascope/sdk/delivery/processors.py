@@ -246,8 +246,11 @@ class _DoorLogs(LogRecordExporter):
 
 def _slice_max(exporter: Any) -> int | None:
     """How few items this exporter, or the one that it wraps, takes at once without making more requests of them."""
-    found = getattr(exporter, "slice_max", None) or getattr(getattr(exporter, "wrapped", None), "slice_max", None)
-    return found if isinstance(found, int) else None
+    try:
+        found = getattr(exporter, "slice_max", None) or getattr(getattr(exporter, "wrapped", None), "slice_max", None)
+    except Exception:  # noqa: BLE001  # the host's own exporter, whose attributes may raise anything
+        return None
+    return found if type(found) is int else None
 
 
 def _deadline_s(timeout_millis: int | None) -> float:
