@@ -14,7 +14,8 @@ from starlette.routing import BaseRoute, Route
 from anyascope.alerting.intake import fault_of
 from anyascope.alerting.matchers import LabelTest, compile_matchers, compile_whole, parse_matcher
 from anyascope.api.alertmanager.answers import answer, endpoint, refusal, schema_refusal
-from anyascope.errors import InvalidInputError, TooLargeError
+from anyascope.api.bodies import body_of
+from anyascope.errors import InvalidInputError
 from anyascope.model.alerts import Alert
 from anyascope.model.labels import Labels
 from anyascope.model.notifications import AlertStatus
@@ -60,7 +61,7 @@ class _Alerts:
         if media_type != "application/json":
             message = f'unsupported media type "{media_type}", only [application/json] are allowed'
             return schema_refusal(message, status=415, number=415)
-        alerts = decode_postable(await _body(request))
+        alerts = decode_postable(await body_of(request, bytes_max=BODY_BYTES_MAX, advice="send fewer alerts at a time"))
         faults = [fault_of(alert) for alert in alerts]
         sound = [alert for alert, fault in zip(alerts, faults, strict=True) if not fault]
         await self._board.receive(self._clean(sound))
@@ -144,12 +145,3 @@ def _receiver_test(params: QueryParams) -> Callable[[str], bool]:
     except InvalidInputError as error:
         raise InvalidInputError(f"failed to parse receiver param: {error.message}") from error
     return lambda name: labels({"name": name}) and is_named(name)
-
-
-async def _body(request: Request) -> bytes:
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > BODY_BYTES_MAX:
-            raise TooLargeError(f"the body has more than {BODY_BYTES_MAX} bytes; send fewer alerts at a time")
-    return bytes(body)

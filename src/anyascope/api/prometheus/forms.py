@@ -11,7 +11,8 @@ from urllib.parse import parse_qs
 
 from starlette.requests import Request
 
-from anyascope.errors import InvalidInputError, TooLargeError
+from anyascope.api.bodies import body_of
+from anyascope.errors import InvalidInputError
 from anyascope.wire import durations
 
 FORM_BYTES_MAX = 1024 * 1024  # the longest query that is read has 64 kB, its percent-encoding three times that
@@ -88,7 +89,7 @@ async def form_of(request: Request) -> Form:
     """
     fields: dict[str, list[str]] = {}
     if request.method == "POST":
-        body = await body_of(request)
+        body = await body_of(request, bytes_max=FORM_BYTES_MAX)
         try:
             fields = parse_qs(body.decode("utf-8"), keep_blank_values=True, errors="strict", max_num_fields=FIELDS_MAX)
         except ValueError as error:
@@ -96,20 +97,6 @@ async def form_of(request: Request) -> Form:
     for name, value in request.query_params.multi_items():
         fields.setdefault(name, []).append(value)
     return Form(fields)
-
-
-async def body_of(request: Request) -> bytes:
-    """The whole body.
-
-    Raises:
-        TooLargeError: it is larger than any form.
-    """
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > FORM_BYTES_MAX:
-            raise TooLargeError(f"the body has more than {FORM_BYTES_MAX} bytes")
-    return bytes(body)
 
 
 def parse_time_ms(text: str) -> int:

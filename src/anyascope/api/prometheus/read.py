@@ -15,8 +15,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
+from anyascope.api.bodies import body_of
 from anyascope.api.prometheus.answers import failure
-from anyascope.api.prometheus.forms import body_of
+from anyascope.api.prometheus.forms import FORM_BYTES_MAX
 from anyascope.errors import AnyascopeError
 from anyascope.frames.samples import SampleFrame
 from anyascope.model.labels import Labels
@@ -33,7 +34,7 @@ def read_routes(reader: MetricReader) -> list[BaseRoute]:
 
     async def read(request: Request) -> Response:
         try:
-            return await _read(reader, await body_of(request))
+            return await _read(reader, await body_of(request, bytes_max=FORM_BYTES_MAX))
         except AnyascopeError as error:
             return failure(error)
 
