@@ -10,13 +10,14 @@ import numpy as np
 
 from anyascope.errors import UnsupportedError
 from anyascope.model.labels import METRIC_NAME, Labels
+from anyascope.promql.columns import Bools, Floats, Ints
 from anyascope.promql.errors import QueryError
 from anyascope.promql.functions.over_time import quantiles
 from anyascope.promql.functions.sums import doubtful_sums
 from anyascope.promql.mixed import aggregated
 from anyascope.promql.numbers import format_float, format_general
 from anyascope.promql.syntax import Aggregate, Expression
-from anyascope.promql.values import Bools, Context, Floats, Ints, Nameless, Vector, merged, rows_of, seen
+from anyascope.promql.values import Context, Nameless, Vector, merged, rows_of, seen
 
 K_MAX = 2.0**63  # Prometheus takes `k` as a 64-bit integer
 

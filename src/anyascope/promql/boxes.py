@@ -9,20 +9,15 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
 from anyascope.frames.histogram import NativeHistogram, ResetHint
 from anyascope.frames.samples import SampleFrame
 from anyascope.model.labels import Labels
 from anyascope.model.metrics import STALE_NAN, HistogramSample, is_stale
+from anyascope.promql.columns import Bools, Floats, Ints
 from anyascope.promql.natives import is_reset
-
-Floats: TypeAlias = NDArray[np.float64]
-Ints: TypeAlias = NDArray[np.int64]
-Bools: TypeAlias = NDArray[np.bool_]
 
 BOX_BITS = 0x7FFD  # the highest 16 bits of a cell that is a histogram: a quiet NaN that no arithmetic makes
 _SHIFT = np.uint64(48)
@@ -55,14 +50,11 @@ class NativeTable:
 
     def at(self, cell: float) -> NativeHistogram:
         """The histogram of a cell for which `mask` is true."""
-        return self._all[self._number(cell)]
-
-    def number_of(self, cell: float) -> int:
-        """A key of a cell that is a histogram."""
-        return self._number(cell)
+        return self._all[self.number_of(cell)]
 
     @staticmethod
-    def _number(cell: float) -> int:
+    def number_of(cell: float) -> int:
+        """The number of a cell that is a histogram."""
         number: int = struct.unpack("<Q", struct.pack("<d", cell))[0] & _NUMBER
         return number
 
@@ -76,7 +68,7 @@ class NativeTable:
         done: dict[int, float] = {}
         cells = found[mask]
         for place, cell in enumerate(cells.tolist()):
-            number = self._number(cell)
+            number = self.number_of(cell)
             if number not in done:
                 done[number] = self.box(change(self._all[number]))
             cells[place] = done[number]
@@ -103,7 +95,7 @@ class NativeTable:
         found = values.copy()
         cells = found[mask]
         for place, cell in enumerate(cells.tolist()):
-            number = self._number(cell)
+            number = self.number_of(cell)
             if number in self._telling:
                 cells[place] = self.box(replace(self._all[number], hint=self._telling[number]))
         found[mask] = cells

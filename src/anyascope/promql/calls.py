@@ -13,15 +13,14 @@ from anyascope.errors import UnsupportedError
 from anyascope.frames.histogram import NativeHistogram
 from anyascope.model.labels import METRIC_NAME, Labels, MatchOp
 from anyascope.promql import ranges
+from anyascope.promql.columns import Bools, Floats
 from anyascope.promql.functions import histograms, labelling, maths, regression
 from anyascope.promql.functions import natives as native
 from anyascope.promql.functions.registry import NAME_KEEPING, OF_ONE_HISTOGRAM, RANGE
 from anyascope.promql.numbers import format_general
 from anyascope.promql.syntax import Call, Select, unwrapped
 from anyascope.promql.values import (
-    Bools,
     Context,
-    Floats,
     Scalars,
     Value,
     Vector,

@@ -11,6 +11,7 @@ from anyascope.frames.samples import SampleFrame
 from anyascope.model.labels import METRIC_NAME, Labels, MatchOp
 from anyascope.promql.aggregate import aggregate
 from anyascope.promql.calls import call, over_range
+from anyascope.promql.columns import Bools, Floats, Ints
 from anyascope.promql.fetch import anchored, subquery_grid
 from anyascope.promql.match import set_operation, vector_operation
 from anyascope.promql.mixed import operate
@@ -30,18 +31,7 @@ from anyascope.promql.syntax import (
     Text,
     unwrapped,
 )
-from anyascope.promql.values import (
-    Bools,
-    Context,
-    Floats,
-    Ints,
-    Scalars,
-    Value,
-    Vector,
-    Windows,
-    Words,
-    too_many_samples,
-)
+from anyascope.promql.values import Context, Scalars, Value, Vector, Windows, Words, too_many_samples
 from anyascope.promql.windows import newest, starts, stops, without_stale
 
 CELLS_AT_ONCE_MAX = (

@@ -8,21 +8,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from anyascope.model.labels import METRIC_NAME, Labels
+from anyascope.promql.columns import Bools, Ints
 from anyascope.promql.errors import QueryError
 from anyascope.promql.mixed import operate
 from anyascope.promql.operators import ARITHMETIC
 from anyascope.promql.syntax import Binary, Cardinality, Matching
-from anyascope.promql.values import (
-    RESERVED,
-    Bools,
-    Context,
-    Ints,
-    Nameless,
-    Vector,
-    merged,
-    rows_of,
-    seen,
-)
+from anyascope.promql.values import RESERVED, Context, Nameless, Vector, merged, rows_of, seen
 
 MANY_TO_MANY = (
     "found duplicate series for the match group {group} on the {side} hand-side of the operation: [{first}, {second}];"

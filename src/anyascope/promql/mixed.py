@@ -11,6 +11,7 @@ from typing import TypeAlias
 import numpy as np
 
 from anyascope.frames.histogram import NativeHistogram
+from anyascope.promql.columns import Bools, Floats, Ints
 from anyascope.promql.natives import (
     MixedSchemasError,
     added,
@@ -23,7 +24,7 @@ from anyascope.promql.natives import (
 )
 from anyascope.promql.operators import compute
 from anyascope.promql.syntax import Aggregate, Binary
-from anyascope.promql.values import Bools, Context, Floats, Ints, Notes
+from anyascope.promql.values import Context, Notes
 
 HISTOGRAM, FLOAT = "histogram", "float"
 ADDITION, SUBTRACTION, AGGREGATION = "addition", "subtraction", "aggregation"

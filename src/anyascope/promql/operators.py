@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from anyascope.promql.values import Bools, Floats
+from anyascope.promql.columns import Bools, Floats
 
 ARITHMETIC: dict[str, Callable[[Floats, Floats], Floats]] = {
     "+": np.add,

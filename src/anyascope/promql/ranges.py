@@ -14,6 +14,7 @@ import numpy as np
 
 from anyascope.frames.histogram import NativeHistogram, ResetHint
 from anyascope.model.labels import METRIC_NAME
+from anyascope.promql.columns import Bools, Floats, Ints
 from anyascope.promql.functions.counters import GAP_MAX, MS_PER_S
 from anyascope.promql.mixed import SUBTRACTION, note_reconciled, total, warn_of_schemas
 from anyascope.promql.natives import (
@@ -27,7 +28,7 @@ from anyascope.promql.natives import (
     scaled,
     subtracted,
 )
-from anyascope.promql.values import Bools, Context, Floats, Ints, Notes, Windows, label_of
+from anyascope.promql.values import Context, Notes, Windows, label_of
 
 Sample: TypeAlias = NativeHistogram | float
 
@@ -90,9 +91,7 @@ Handler: TypeAlias = Callable[[Window], Sample | None]
 def without_histograms(windows: Windows, context: Context, pos: int) -> Windows:
     """The windows without their histograms, for functions that know none; where both were, it is said."""
     boxed = context.natives.mask(windows.values)
-    counted = np.zeros(len(boxed) + 1, np.int64)
-    np.cumsum(boxed, out=counted[1:])
-    inside = counted[windows.stop] - counted[windows.first]
+    inside = _inside(windows, boxed)
     mixed = (inside > 0) & (inside < windows.stop - windows.first)
     for row in np.flatnonzero(mixed.any(axis=1)).tolist():
         name = label_of(windows.labels[row], METRIC_NAME)
@@ -111,9 +110,14 @@ def without_histograms(windows: Windows, context: Context, pos: int) -> Windows:
 
 def with_histograms(windows: Windows, context: Context) -> Bools:
     """bool[series, steps]: which windows hold a histogram."""
-    counted = np.zeros(len(windows.values) + 1, np.int64)
-    np.cumsum(context.natives.mask(windows.values), out=counted[1:])
-    found: Bools = counted[windows.stop] > counted[windows.first]
+    return _inside(windows, context.natives.mask(windows.values)) > 0
+
+
+def _inside(windows: Windows, marked: Bools) -> Ints:
+    """int64[series, steps]: how many marked samples each window has."""
+    counted = np.zeros(len(marked) + 1, np.int64)
+    np.cumsum(marked, out=counted[1:])
+    found: Ints = counted[windows.stop] - counted[windows.first]
     return found
 
 

@@ -8,18 +8,14 @@ from dataclasses import dataclass, field, replace
 from typing import TypeAlias, overload
 
 import numpy as np
-from numpy.typing import NDArray
 
 from anyascope.errors import LimitExceededError
 from anyascope.frames.samples import SampleFrame
 from anyascope.frames.steps import StepFrame
 from anyascope.model.labels import METRIC_NAME, Labels
 from anyascope.promql.boxes import NativeTable
+from anyascope.promql.columns import Bools, Floats, Ints
 from anyascope.promql.errors import QueryError, QueryTimeoutError
-
-Floats: TypeAlias = NDArray[np.float64]
-Ints: TypeAlias = NDArray[np.int64]
-Bools: TypeAlias = NDArray[np.bool_]
 
 # Labels that say what the values of a series mean; whatever changes the meaning drops them.
 RESERVED = frozenset({METRIC_NAME, "__type__", "__unit__"})

@@ -8,7 +8,7 @@ import numpy as np
 
 from anyascope.frames.samples import SampleFrame
 from anyascope.model.metrics import is_stale
-from anyascope.promql.values import Bools, Ints
+from anyascope.promql.columns import Bools, Ints
 
 SERIES_SEARCHED_MAX = 16  # up to here a binary search a series beats counting all samples; measured at 240 samples
 

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from anyascope.promql.columns import Bools, Floats, Ints
 from anyascope.promql.functions.flat import FlatWindows, reduced
-from anyascope.promql.values import Bools, Floats, Ints, Windows
+from anyascope.promql.values import Windows
 
 MS_PER_S = 1000.0
 GAP_MAX = 1.1  # of the usual distance between samples: nearer to an edge, the series is taken to reach it

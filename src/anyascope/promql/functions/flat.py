@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from anyascope.promql.values import Bools, Floats, Ints, Windows
+from anyascope.promql.columns import Bools, Floats, Ints
+from anyascope.promql.values import Windows
 
 GATHER_SAMPLES_MAX = 2_000_000  # samples copied at once where windows overlap: 16 MB a column
 

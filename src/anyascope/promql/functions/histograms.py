@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from anyascope.model.labels import METRIC_NAME, Labels
-from anyascope.promql.values import Bools, Context, Floats, Ints, Vector, label_of, seen
+from anyascope.promql.columns import Bools, Floats, Ints
+from anyascope.promql.values import Context, Vector, label_of, seen
 
 BUCKET_LABEL = "le"
 PRECISION = 1e-12  # relative; smaller differences between buckets come of adding floats. Source: Prometheus

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from anyascope.promql.values import Floats, Ints
+from anyascope.promql.columns import Floats, Ints
 
 S_PER_DAY = 86_400
 SECONDS_MAX = 2.0**53  # beyond, seconds are no longer whole; far past any calendar

@@ -6,10 +6,11 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from anyascope.promql.columns import Bools, Floats, Ints
 from anyascope.promql.errors import QueryError
 from anyascope.promql.functions.flat import FlatWindows, reduced
 from anyascope.promql.functions.sums import window_means, window_sums
-from anyascope.promql.values import Bools, Floats, Ints, Windows
+from anyascope.promql.values import Windows
 
 MS_PER_S = 1000.0
 

@@ -6,8 +6,9 @@ from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
 from anyascope.frames.histogram import NativeHistogram
+from anyascope.promql.columns import Bools, Floats
 from anyascope.promql.functions import counters, natives, over_time, regression
-from anyascope.promql.values import Bools, Floats, Windows
+from anyascope.promql.values import Windows
 
 Kernel: TypeAlias = Callable[[Windows, Sequence[Floats]], tuple[Floats, Bools]]
 """From a range vector and the scalars beside it (float64[steps] each) to values and where there are any."""

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from anyascope.promql.columns import Bools, Floats, Ints
 from anyascope.promql.functions.flat import FlatWindows
-from anyascope.promql.values import Bools, Floats, Ints, Windows
+from anyascope.promql.values import Windows
 
 MS_PER_S = 1000.0
 

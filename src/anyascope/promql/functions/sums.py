@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from anyascope.promql.columns import Bools, Floats, Ints
 from anyascope.promql.functions.flat import FlatWindows, reduced
-from anyascope.promql.values import Bools, Floats, Ints
 
 # A plain sum of n values errs by at most about n * 1e-16 of the sum of their sizes. Where that sum is not a thousand
 # times what remains, the plain sum has at least ten good digits for any n that occurs, mostly all of them.
