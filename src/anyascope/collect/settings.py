@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import Enum
@@ -36,7 +35,6 @@ from anyascope.wire.settings import Section
 
 E = TypeVar("E", bound=Enum)
 
-_LABEL_NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 _SCRAPER = HttpSpeaker("the scraper", proxy_schemes=("http",), has_proxy_from_environment=False, needs_username=True)
 _CLOUD_LOGINS = ("sigv4", "azuread", "google_iam")
 _PROTOBUF = "PrometheusProto"  # a known name, not spoken: left out where another is given beside it

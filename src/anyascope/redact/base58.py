@@ -12,7 +12,6 @@ from anyascope.redact.spans import Span
 ALPHABET = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 WIF_CHARS = (51, 52)  # of 37 bytes (uncompressed) and 38 bytes (compressed)
 BIP38_CHARS = 58
-MINI_CHARS = (22, 26, 30)  # Casascius' coins, in the order of their series
 RUN_CHARS_MIN = WIF_CHARS[0]
 # Of windows in one text whose checksum is computed, 5 µs each. Chance gives one in 300 characters of base 58: a text with more
 # than this was built so that we are busy.

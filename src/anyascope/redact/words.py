@@ -10,7 +10,6 @@ from functools import cache
 LATIN = ("english", "spanish", "french", "italian", "portuguese", "czech", "turkish")
 OTHERS = ("japanese", "korean", "chinese_simplified", "chinese_traditional", "russian")
 LANGUAGES = (*LATIN, *OTHERS)
-WORDS_A_LIST = 2_048
 
 # Letters of ASCII become small, everything else a blank: `data.translate(WORD_BYTES, DIGITS).split()` are a text's words. Digits
 # go, since a hash would be some twenty words with them.

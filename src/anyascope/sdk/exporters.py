@@ -10,7 +10,6 @@ from urllib.parse import urlsplit
 from anyascope.sdk.delivery import Format, Target, Transport
 from anyascope.sdk.guard import as_text, quoted
 
-EXPORT_TIMEOUT_S = 5  # a black-holed server holds the background thread no longer, and never the host
 DEFAULT_ENDPOINT = "http://127.0.0.1:4318"
 OFF = "off"  # an endpoint to which nothing is sent
 _SIGNALS = ("traces", "logs", "metrics")

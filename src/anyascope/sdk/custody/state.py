@@ -14,7 +14,6 @@ from urllib.parse import quote, unquote
 
 CONTEXT_CHARS_MAX = 512  # fits a header, a column and an SQS attribute; a W3C traceparent alone has 55
 KIND_CHARS_MAX = 32
-STAGE_CHARS_MAX = 32
 IDENTIFIER_CHARS_MAX = 64  # of a wallet, a reference or a txid in the context; a longer one is left out of it
 CORRELATION_CHARS_MAX = 128  # once encoded
 CONFIRMATIONS_MAX = 10_000_000  # a hundred and ninety years of blocks

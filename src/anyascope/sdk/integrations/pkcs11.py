@@ -53,7 +53,6 @@ _OF_OBJECT = {
     "verify": "verify",
     "wrap_key": "wrap",
 }
-_FIRST_IS_KEY_TYPE = frozenset(("generate_key", "generate_keypair", "generate_domain_parameters", "derive_key"))
 _LOGIN_REFUSED = frozenset(("PinIncorrect", "PinLocked", "PinExpired", "PinInvalid", "PinLenRange"))
 
 

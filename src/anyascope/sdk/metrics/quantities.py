@@ -9,7 +9,6 @@ from anyascope.sdk.guard import quoted, report_misuse
 
 # All satoshis that will ever be: 21 million coins. It lies below 2**53, so a gauge's 64-bit float holds every amount exactly.
 AMOUNT_SATS_MAX = 21_000_000 * 100_000_000
-DURATION_S_MAX = 10 * 366 * 86_400.0  # ten years; what is longer is a time of day that was taken for a duration
 
 
 def checked_number(what: str, value: object, *, least: float = -math.inf, most: float = math.inf) -> float | None:
