@@ -19,7 +19,7 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, Spa
 from anyascope.sdk import delivery
 from anyascope.sdk.delivery import Target, batch_log_processor, batch_span_processor, door_log_exporter
 from figures import show
-from support.far_end import closed_port
+from support.ports import free_port
 
 ROUNDS = 15
 CALLS = 2_000  # fewer than a queue holds: the cost of a call, not of dropping
@@ -48,7 +48,7 @@ def main() -> int:
     span.end()
     figures: dict[str, list[float]] = {"theirs": [], "ours": [], "audit": [], "queue": []}
 
-    port = closed_port()
+    port = free_port()
     with tempfile.TemporaryDirectory() as directory:
         provider = LoggerProvider(shutdown_on_exit=False)
         provider.add_log_record_processor(BatchLogRecordProcessor(InMemoryLogRecordExporter()))

@@ -22,7 +22,8 @@ from pathlib import Path
 import httpx
 
 from figures import quantile, show
-from support.far_end import closed_port, far_end, full_backlog
+from support.far_end import far_end, full_backlog
+from support.ports import free_port
 
 SECONDS = 36.0  # of load a state
 WARM_S = 3.0  # before anything is measured: imports, connections, the first batches
@@ -98,7 +99,7 @@ def far_side(state: str) -> Iterator[str]:
     if state == "no_sdk":
         yield "no_sdk"
     elif state == "refused":
-        yield f"http://127.0.0.1:{closed_port()}"
+        yield f"http://127.0.0.1:{free_port()}"
     elif state == "syn_dropped":
         with full_backlog() as url:
             yield url

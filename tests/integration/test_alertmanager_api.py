@@ -11,8 +11,9 @@ import httpx
 import pytest
 
 from anyascope.wire.alertmanager import ALERTS_PATH
-from support.alertmanager import amtool, free_port, queried, real_alertmanager
+from support.alertmanager import amtool, queried, real_alertmanager
 from support.components import component
+from support.ports import free_port
 from support.server import QUIET_CONFIG, eventually, running_server
 
 CONFIG = QUIET_CONFIG + "\nrules: {default_pack: false}\nroute: {receiver: all}\nreceivers: [{name: all}]\n"

@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from support.components import REPOSITORY
-from support.far_end import closed_port
+from support.ports import free_port
 from support.server import eventually
 
 REQUESTS = 40
@@ -34,7 +34,7 @@ def serve(tmp_path, environment) -> Iterator[object]:
 
     def start(program: str, *arguments: str) -> str:
         (tmp_path / "service.py").write_text(textwrap.dedent(program))
-        port = closed_port()
+        port = free_port()
         bind = (
             "--bind",
             f"127.0.0.1:{port}",

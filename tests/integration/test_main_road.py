@@ -4,10 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
-import socket
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,7 +12,8 @@ from typing import Any
 import httpx
 import pytest
 
-from support.components import REPOSITORY
+from support.custody import CustodyProcess
+from support.ports import free_port
 from support.server import QUIET_CONFIG, ServerProcess, eventually
 from support.sinks import Sink, http_sink, mail_sink
 
@@ -55,35 +52,14 @@ receivers:
 MAIL_OPTIONS = ("--starttls", "--require-tls", "--auth", "u:p")
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
 @contextlib.contextmanager
-def custody_service(endpoint: str, port: int) -> Iterator[str]:
+def custody_service(endpoint: str, folder: Path) -> Iterator[str]:
     """The example service with its own load, pushing twice a second."""
-    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY / "src"), "OTEL_METRIC_EXPORT_INTERVAL": "500"}
-    process = subprocess.Popen(
-        [
-            *(sys.executable, str(REPOSITORY / "examples/custody_api/main.py")),
-            *("--port", str(port), "--endpoint", endpoint, "--load", "10"),
-        ],
-        env=environment,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
+    service = CustodyProcess("all", folder, endpoint, ("--load", "10"))
     try:
-        url = f"http://127.0.0.1:{port}"
-        eventually(
-            lambda: httpx.get(f"{url}/wallets/hot-1").status_code == 200, within_s=30, what="the service answers"
-        )
-        yield url
+        yield service.start().url
     finally:
-        process.terminate()
-        process.wait(30)
+        service.stop()
 
 
 def alerts(server: ServerProcess, state: str) -> list[dict[str, Any]]:
@@ -122,7 +98,7 @@ def test_a_failure_is_told_once_and_so_is_its_end(tmp_path: Path, *, is_killed: 
         else:
             hooks = stack.enter_context(http_sink(tmp_path / "http.jsonl", port=http_port))
             post = stack.enter_context(mail_sink(tmp_path / "mail.jsonl", *MAIL_OPTIONS, port=mail_port))
-        service = stack.enter_context(custody_service(receiver, free_port()))
+        service = stack.enter_context(custody_service(receiver, tmp_path / "custody"))
 
         httpx.put(f"{service}/failures", json={"part": "signer"}).raise_for_status()
         eventually(lambda: alerts(server, "firing"), within_s=40, what="the alert fires")

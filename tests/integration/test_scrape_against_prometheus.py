@@ -6,7 +6,6 @@ import asyncio
 import json
 import math
 import re
-import socket
 import subprocess
 import urllib.parse
 import urllib.request
@@ -23,6 +22,7 @@ from anyascope.model.labels import Labels, labels_of
 from anyascope.wire.settings import read_settings
 from support.collecting import RecordingIntake, ScriptedTarget, until
 from support.components import component
+from support.ports import free_port
 
 TEXT = rb"""# HELP a_total Help with \\ and \n.
 # TYPE a_total counter
@@ -109,12 +109,6 @@ async def serve(_, writer: asyncio.StreamWriter, request) -> None:
     body, content_type = PAGES[request.path]
     head = f"HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\nContent-Type: {content_type}\r\n\r\n"
     writer.write(head.encode() + body)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 async def theirs(folder: Path, port: int) -> dict[Labels, float]:

@@ -30,7 +30,8 @@ from anyascope.sdk.alerting.channel import turn
 from anyascope.sdk.alerting.channels.slack import slack_payload
 from anyascope.wire.notices.webhook import SIGNATURE_HEADER, signature
 from support.alerting import House, an_alert
-from support.alertmanager import amtool, free_port, queried, real_alertmanager
+from support.alertmanager import amtool, queried, real_alertmanager
+from support.ports import free_port
 from support.server import QUIET_CONFIG, eventually, running_server
 from support.sinks import Sink, http_sink, mail_sink
 

@@ -13,7 +13,8 @@ from opentelemetry.sdk.trace import TracerProvider
 from anyascope.sdk.delivery import Target, batch_span_processor, delivery_stats, door_span_exporter, open_door
 from anyascope.sdk.delivery.backlog import OUTBOX_BYTES_MAX
 from anyascope.sdk.delivery.processors import QUEUE_MAX
-from support.far_end import closed_port, far_end, full_backlog
+from support.far_end import far_end, full_backlog
+from support.ports import free_port
 
 SPANS = 100_000
 LOOK_EVERY = 2_000
@@ -22,7 +23,7 @@ LOOK_EVERY = 2_000
 @contextlib.contextmanager
 def bad_far_end(kind):
     if kind == "refused":
-        yield f"http://127.0.0.1:{closed_port()}", None
+        yield f"http://127.0.0.1:{free_port()}", None
     elif kind == "syn_dropped":
         with full_backlog() as url:
             yield url, None

@@ -15,7 +15,8 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsSer
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from support.components import REPOSITORY
-from support.far_end import closed_port, far_end
+from support.far_end import far_end
+from support.ports import free_port
 from support.server import eventually
 from support.telemetry_host import BUSY_THREADS, CHILD_SPANS
 
@@ -143,7 +144,7 @@ def test_a_hosts_own_handler_is_the_one_that_runs(end):
 def test_what_was_handed_to_the_spool_survives_os_exit(end, tmp_path):
     """A program that ends without a word while nobody listens: the next one sends what it left, once."""
     spool = tmp_path / "spool"
-    _, code, err = run("hard_exit", f"http://127.0.0.1:{closed_port()}", "--count", 300, "--spool", spool)
+    _, code, err = run("hard_exit", f"http://127.0.0.1:{free_port()}", "--count", 300, "--spool", spool)
     assert code == 4, err
     _, code, err = run("exit", end.url, "--count", 0, "--spool", spool)
     assert code == 3, err
@@ -154,7 +155,7 @@ def test_what_was_handed_to_the_spool_survives_os_exit(end, tmp_path):
 def test_no_audit_event_is_lost_by_kill_9(end, tmp_path):
     """Every event whose call has returned is on disk: killed at any moment, the next process sends it."""
     spool, seen = tmp_path / "spool", 0
-    with host("audit", f"http://127.0.0.1:{closed_port()}", "--count", 100_000, "--spool", spool) as process:
+    with host("audit", f"http://127.0.0.1:{free_port()}", "--count", 100_000, "--spool", spool) as process:
         for line in process.stdout:
             seen = int(line) + 1
             if seen >= 500:
@@ -172,7 +173,7 @@ def test_two_processes_share_a_spool(end, tmp_path):
     """Each sends its own; of what a dead one left, all arrives and nothing twice."""
     spool = tmp_path / "spool"
     for _ in range(3):
-        run("hard_exit", f"http://127.0.0.1:{closed_port()}", "--count", 50, "--spool", spool)
+        run("hard_exit", f"http://127.0.0.1:{free_port()}", "--count", 50, "--spool", spool)
     with (
         host("signal", end.url, "--count", 0, "--spool", spool) as one,
         host("signal", end.url, "--count", 0, "--spool", spool) as other,

@@ -13,7 +13,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from anyascope.client.client import Client
 from anyascope.sdk import delivery
 from anyascope.sdk.delivery import Target, Transport, batch_span_processor, door_span_exporter, open_door
-from support.far_end import closed_port
+from support.ports import free_port
 from support.server import eventually, running_server
 
 TRACES = 40
@@ -55,7 +55,7 @@ def record(provider: TracerProvider) -> None:
 @pytest.mark.usefixtures("spooling")
 def test_a_server_that_is_killed_again_and_again_gets_every_span(tmp_path, transport):
     """N recorded are N in the store, whatever was on its way when the server died."""
-    ports = {"grpc": closed_port(), "http": closed_port()}
+    ports = {"grpc": free_port(), "http": free_port()}
     url = f"http://127.0.0.1:{ports[transport.value]}{'/v1/traces' if transport is Transport.HTTP else ''}"
     service = f"spooled-{transport.value}"
     door = open_door("traces", Target(url, transport=transport, attempt_s=2.0))
@@ -88,7 +88,7 @@ def test_a_server_that_is_killed_again_and_again_gets_every_span(tmp_path, trans
 @pytest.mark.usefixtures("spooling")
 def test_a_server_that_was_never_there_gets_it_when_it_comes(tmp_path):
     """Telemetry of a service that ran before its server is in the store once the server runs."""
-    port = closed_port()
+    port = free_port()
     door = open_door("traces", Target(f"http://127.0.0.1:{port}/v1/traces", attempt_s=2.0))
     provider = TracerProvider(resource=Resource({"service.name": "early"}), shutdown_on_exit=False)
     provider.add_span_processor(batch_span_processor(door_span_exporter(door), delay_ms=50))
@@ -97,7 +97,7 @@ def test_a_server_that_was_never_there_gets_it_when_it_comes(tmp_path):
     assert not provider.force_flush(2_000)
     assert door.waiting()[0] == 300
     (tmp_path / "server").mkdir()
-    config = CONFIG.format(grpc=closed_port(), http=port)
+    config = CONFIG.format(grpc=free_port(), http=port)
     with running_server(tmp_path / "server", config=config) as server:
         eventually(lambda: door.flush(2), within_s=60, what="the spool is empty")
         with Client(server.url) as client:

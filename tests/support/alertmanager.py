@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -14,16 +13,10 @@ from typing import Any
 import httpx
 
 from support.components import component
+from support.ports import free_port
 
 START_S = 30.0
 SETTINGS = "route: {receiver: all}\nreceivers: [{name: all}]\n"
-
-
-def free_port() -> int:
-    """A port that nobody has now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @contextlib.contextmanager

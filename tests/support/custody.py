@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 from dataclasses import dataclass, field
@@ -13,20 +12,13 @@ from pathlib import Path
 import httpx
 
 from support.components import REPOSITORY
+from support.ports import free_port
 from support.server import eventually
 
 APPROVER_TOKEN = "second-person"
 PROGRAM = REPOSITORY / "examples" / "custody_api" / "main.py"
 START_WITHIN_S = 60.0
 END_WITHIN_S = 30.0
-
-
-def free_port() -> int:
-    """A port of loopback that was free a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @dataclass

@@ -120,10 +120,3 @@ def full_backlog() -> Iterator[str]:
             with contextlib.suppress(BlockingIOError):
                 one.connect(listener.getsockname())
         yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-
-
-def closed_port() -> int:
-    """A port of loopback at which nothing listens."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -17,6 +16,7 @@ import httpx
 
 from support import custody_story
 from support.components import REPOSITORY
+from support.ports import free_port
 
 READY_S = 60.0
 STOP_S = 15.0
@@ -66,12 +66,6 @@ class Server:
     @property
     def pages(self) -> str:
         return f"{self.address}/ui/"
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _await_ready(process: subprocess.Popen[bytes], server: Server) -> None:

@@ -14,7 +14,8 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from anyascope.sdk import init
 from support.components import REPOSITORY
-from support.far_end import closed_port, far_end
+from support.far_end import far_end
+from support.ports import free_port
 
 WITHIN_S = 60
 
@@ -222,7 +223,7 @@ def test_an_absent_server_is_one_line_and_no_wait():
     done = run(
         f"""
         import anyascope.sdk, logging
-        anyascope.sdk.init(service="custody", endpoint="http://127.0.0.1:{closed_port()}")
+        anyascope.sdk.init(service="custody", endpoint="http://127.0.0.1:{free_port()}")
         for _ in range(100):
             logging.getLogger("a").info("signed")
         """
@@ -241,7 +242,7 @@ def test_a_spool_keeps_what_could_not_be_sent(tmp_path):
         logging.getLogger("a").info({event!r})
         t.flush(2)
     """
-    port, spool = closed_port(), str(tmp_path / "spool")
+    port, spool = free_port(), str(tmp_path / "spool")
     assert run(program.format(port=port, spool=spool, event="first")).returncode == 0
     with far_end(port=port) as end:
         assert run(program.format(port=port, spool=spool, event="second")).returncode == 0

@@ -8,7 +8,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from anyascope.sdk import delivery
 from anyascope.sdk.delivery import Target, backlog, delivery_stats, open_door
 from anyascope.sdk.guard import MisuseError, strict
-from support.far_end import closed_port
+from support.ports import free_port
 
 pytestmark = pytest.mark.usefixtures("fresh")
 
@@ -61,7 +61,7 @@ def test_nobody_there_is_no_wait_and_no_loss_while_it_fits(end):
 
 def test_unreachable_far_ends_are_named():
     """The account says who does not answer, without user or password."""
-    port = closed_port()
+    port = free_port()
     door = open_door("traces", Target(f"http://u:pw@127.0.0.1:{port}/v1/traces"))
     door.deliver(b"x")
     door.flush(1)
@@ -108,7 +108,7 @@ def test_a_closed_door_takes_nothing(end):
 
 def test_closing_counts_what_could_not_be_sent():
     """Without a spool the end of a door is the end of what waits."""
-    door = open_door("traces", Target(f"http://127.0.0.1:{closed_port()}/v1/traces"))
+    door = open_door("traces", Target(f"http://127.0.0.1:{free_port()}/v1/traces"))
     door.deliver(b"x", items=4)
     door.close(0.5)
     assert stats().dropped == {"shutdown": 4}

@@ -22,7 +22,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2_grpc import (
 from anyascope.sdk.delivery.answer import Verdict
 from anyascope.sdk.delivery.grpc import GrpcSender
 from anyascope.sdk.delivery.target import Target, Transport
-from support.far_end import closed_port
+from support.ports import free_port
 
 
 class Receiver(TraceServiceServicer):
@@ -116,7 +116,7 @@ def test_retry_info_is_read(house):
 
 def test_nobody_listens():
     """Unreachable, and no exception."""
-    sender = GrpcSender(Target(f"127.0.0.1:{closed_port()}", transport=Transport.GRPC, attempt_s=1), signal="traces")
+    sender = GrpcSender(Target(f"127.0.0.1:{free_port()}", transport=Transport.GRPC, attempt_s=1), signal="traces")
     assert sender.send(body()).verdict is Verdict.UNREACHABLE
     sender.close()
 

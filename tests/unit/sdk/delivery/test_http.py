@@ -12,7 +12,8 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from anyascope.sdk.delivery.answer import Verdict
 from anyascope.sdk.delivery.http import HttpSender
 from anyascope.sdk.delivery.target import Format, Target
-from support.far_end import closed_port, far_end
+from support.far_end import far_end
+from support.ports import free_port
 
 ATTEMPT_S = 0.3
 
@@ -73,7 +74,7 @@ def test_an_idle_connection_that_was_closed_is_no_failure(end):
 
 def test_nobody_listens():
     """A refused connection is unreachable, told without the address."""
-    answer = HttpSender(Target(f"http://127.0.0.1:{closed_port()}/v1/traces")).send(b"x")
+    answer = HttpSender(Target(f"http://127.0.0.1:{free_port()}/v1/traces")).send(b"x")
     assert answer.verdict is Verdict.UNREACHABLE
     assert "ConnectionRefusedError" in answer.detail
 
