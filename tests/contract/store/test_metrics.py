@@ -292,6 +292,23 @@ async def test_exemplars_come_back(store):
     assert await store.metrics.exemplars([matchers("job=b")], start_ms=OLD_MS + 1, end_ms=NOW_MS) == []
 
 
+async def test_a_repeated_exemplar_is_one(store):
+    """A sender that pushes its newest exemplar again has not made a second one; an older one that returns is kept."""
+    first, second = Exemplar(UP_A, OLD_MS, 1.0, (("trace_id", "a"),)), Exemplar(UP_A, NOW_MS, 2.0, (("trace_id", "b"),))
+    for batch in ((first,), (first, first), (second,), (second,)):
+        await store.metrics.write_metrics(MetricBatch(exemplars=batch))
+    assert await store.metrics.exemplars([], start_ms=0, end_ms=NOW_MS) == [first, second]
+
+
+async def test_a_deleted_series_takes_an_exemplar_again(store):
+    """What is forgotten with its series is new when it comes back, though the bytes be the same."""
+    exemplar = Exemplar(UP_A, OLD_MS, 1.0)
+    await store.metrics.write_metrics(MetricBatch(exemplars=(exemplar,)))
+    await store.metrics.delete([matchers("__name__=up")], start_ms=0, end_ms=NOW_MS)
+    await store.metrics.write_metrics(MetricBatch(exemplars=(exemplar,)))
+    assert await store.metrics.exemplars([], start_ms=0, end_ms=NOW_MS) == [exemplar]
+
+
 async def test_metadata_is_the_newest(store):
     """What a metric's family said last is what is known of it."""
     old = MetricMetadata("up", MetricType.UNKNOWN)

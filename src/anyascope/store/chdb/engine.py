@@ -182,14 +182,14 @@ class Engine:
             table: one of ours.
             block: with its columns named.
             rows: how many it holds, for the counter.
-            token: a block whose non-empty token was written to the table before is dropped.
+            token: a block whose non-empty token was written to the table before is dropped; without one none is.
 
         Raises:
             UnavailableError: the store cannot write now.
         """
-        statement = f"INSERT INTO {table}"
-        if token:
-            statement += f" SETTINGS insert_deduplication_token='{literal(token)}'"
+        # Without a token the engine would compare contents: a series deleted and made again would lose its labels.
+        setting = f"insert_deduplication_token='{literal(token)}'" if token else "deduplicate_insert='disable'"
+        statement = f"INSERT INTO {table} SETTINGS {setting}"
         begun = self._clock.monotonic_ns()
         # Shielded: an insert is never left half done because its caller went away.
         await asyncio.shield(self._run(self._inserters, lambda: self._insert(statement, block), is_write=True))

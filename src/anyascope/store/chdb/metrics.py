@@ -27,6 +27,7 @@ from anyascope.store.chdb.samples import (
     sample_block,
 )
 from anyascope.store.chdb.seriesbook import IDS_PER_STATEMENT, SeriesBook
+from anyascope.store.exemplars import NewestExemplars, in_order
 from anyascope.store.hot import Gathered, HotWindow
 from anyascope.store.labelindex import LabelIndex, Refs
 from anyascope.store.ragged import Columns, check_samples, check_series, frame_of, joined, regrouped
@@ -65,6 +66,7 @@ class ChdbMetrics:
         self._hot = HotWindow(start_ms=self._now_ms() - self._window_ms, samples_max=options.samples_max)
         self._metadata: dict[str, MetricMetadata] = {}
         self._with_histograms: set[int] = set()  # ids of series that have native histograms: most queries meet none
+        self._exemplars = NewestExemplars()
         self._tokens = Tokens()
         Gauge("anyascope_store_series", "Series in the label index.", registry=registry).set_function(
             lambda: len(self._index)
@@ -133,17 +135,17 @@ class ChdbMetrics:
     async def write_metrics(self, batch: MetricBatch, *, token: str = "") -> None:
         if self._tokens.has(token):
             return
-        samples = batch.samples
+        samples, exemplars = batch.samples, self._exemplars.fresh(batch.exemplars)
         refs = self._index.place(samples.series, samples.series_ids).refs[samples.rows]
-        owners = [each.labels for each in batch.histograms] + [each.series for each in batch.exemplars]
+        owners = [each.labels for each in batch.histograms] + [each.series for each in exemplars]
         owner_refs = self._place(owners)
         owner_times = np.array(
-            [each.time_ms for each in batch.histograms] + [each.time_ms for each in batch.exemplars], np.int64
+            [each.time_ms for each in batch.histograms] + [each.time_ms for each in exemplars], np.int64
         )
         await self._book.cover(np.concatenate((refs, owner_refs)), np.concatenate((samples.times_ms, owner_times)))
         await self._write_samples(refs, samples, token=token)
         await self._write_histograms(batch.histograms, owner_refs[: len(batch.histograms)], token=token)
-        await self._write_exemplars(batch.exemplars, owner_refs[len(batch.histograms) :], token=token)
+        await self._write_exemplars(exemplars, owner_refs[len(batch.histograms) :], token=token)
         await self._write_metadata(batch.metadata)
         # Only what is durable is shown: from here on readers see it.
         self._index.saw(refs, samples.times_ms)
@@ -180,6 +182,7 @@ class ChdbMetrics:
         if exemplars:
             block = exemplar_block(self._index.ids(refs), exemplars)
             await self._engine.insert("exemplars", block, rows=len(exemplars), token=token)
+            self._exemplars.stored(exemplars)
 
     async def _write_metadata(self, metadata: Sequence[MetricMetadata]) -> None:
         changed = [entry for entry in metadata if self._metadata.get(entry.metric) != entry]
@@ -302,7 +305,7 @@ class ChdbMetrics:
             Exemplar(owners[number], time_ms, value, labels)
             for labels, number, time_ms, value in zip(label_sets(table), *columns, strict=True)
         ]
-        return sorted(found, key=lambda exemplar: (exemplar.series, exemplar.time_ms))
+        return in_order(found)
 
     async def cardinality(self, *, limit: int = 10) -> Cardinality:
         every = self._index.every()
@@ -325,6 +328,7 @@ class ChdbMetrics:
             return 0
         ids = self._index.ids(refs).tolist()
         self._cut_hot(refs, start_ms=start_ms, end_ms=end_ms)
+        self._exemplars.forget()
         for begin in range(0, len(ids), IDS_PER_STATEMENT):
             some = ",".join(map(str, ids[begin : begin + IDS_PER_STATEMENT]))
             where = f"series_id IN ({some}) AND time_ms BETWEEN {start_ms:d} AND {end_ms:d}"

@@ -11,6 +11,7 @@ from anyascope.frames.samples import SampleFrame
 from anyascope.model.labels import Labels, Matcher, series_id
 from anyascope.model.metrics import Exemplar, HistogramSample, MetricBatch, MetricMetadata, SampleBatch
 from anyascope.store.api.metrics import Cardinality, Selection
+from anyascope.store.exemplars import NewestExemplars, in_order
 from anyascope.store.labelindex import LabelIndex, Refs
 from anyascope.store.ragged import Columns, check_samples, check_series, frame_of, settle
 from anyascope.store.tokens import Tokens
@@ -28,6 +29,7 @@ class MemoryMetrics:
         self._histograms: dict[int, dict[int, HistogramSample]] = {}
         self._exemplars: dict[int, list[Exemplar]] = {}
         self._metadata: dict[str, MetricMetadata] = {}
+        self._newest = NewestExemplars()
         self._tokens = Tokens()
 
     # --- writing ------------------------------------------------------------------------------------------------------
@@ -40,9 +42,11 @@ class MemoryMetrics:
         for histogram in batch.histograms:
             ref = self._place(histogram.labels, histogram.time_ms)
             self._histograms.setdefault(ref, {})[histogram.time_ms] = histogram
-        for exemplar in batch.exemplars:
+        exemplars = self._newest.fresh(batch.exemplars)
+        for exemplar in exemplars:
             ref = self._place(exemplar.series, exemplar.time_ms)
             self._exemplars.setdefault(ref, []).append(exemplar)
+        self._newest.stored(exemplars)
         for entry in batch.metadata:
             self._metadata[entry.metric] = entry
 
@@ -143,7 +147,7 @@ class MemoryMetrics:
             for exemplar in self._exemplars.get(ref, ())
             if start_ms <= exemplar.time_ms <= end_ms
         ]
-        return sorted(found, key=lambda exemplar: (exemplar.series, exemplar.time_ms))
+        return in_order(found)
 
     async def cardinality(self, *, limit: int = 10) -> Cardinality:
         oldest_ms, newest_ms = self.stretch_ms()
@@ -161,6 +165,7 @@ class MemoryMetrics:
         refs = self._index.select_any(matcher_sets, start_ms=start_ms, end_ms=end_ms).tolist()
         for ref in refs:
             self._cut(ref, start_ms=start_ms, end_ms=end_ms)
+        self._newest.forget()
         return len(refs)
 
     # --- keeping ------------------------------------------------------------------------------------------------------
