@@ -8,11 +8,11 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
-from anyascope.collect.relabel import relabel
 from anyascope.collect.scrape_config import NameScheme, ScrapeConfig, ScrapeLimits
 from anyascope.errors import AnyascopeError
 from anyascope.model.labels import METRIC_NAME, Labels, labels_of
 from anyascope.wire.exposition.lines import Pairs
+from anyascope.wire.relabel import relabel
 
 EXPORTED = "exported_"  # stands before a label of the target's own that the server's label of that name displaced
 _METRIC_EXCERPT_CHARS = 50  # of a metric's name in a message, as upstream

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 
-from anyascope.collect.relabel import RelabelRule
 from anyascope.model.http import HttpOptions
 from anyascope.model.labels import Labels
 from anyascope.wire.exposition.lines import Format
+from anyascope.wire.relabel import RelabelRule
 
 SCRAPE_INTERVAL_S = 60.0  # Prometheus' default
 SCRAPE_TIMEOUT_S = 10.0  # Prometheus' default

@@ -10,7 +10,6 @@ from typing import TypeVar
 from urllib.parse import urlsplit
 
 from anyascope.collect.discovery_files import GROUP_FILE_NAME
-from anyascope.collect.relabel import RelabelAction, RelabelRule
 from anyascope.collect.scrape_config import (
     BODY_BYTES_MAX,
     FILE_SD_REFRESH_S,
@@ -27,10 +26,10 @@ from anyascope.collect.scrape_config import (
     ScrapeProtocol,
     TargetGroup,
 )
-from anyascope.errors import InvalidInputError
 from anyascope.model.http import HttpOptions
 from anyascope.model.labels import Labels, labels_of
 from anyascope.wire.http_settings import HttpSpeaker, read_http_options, refuse_unsupported
+from anyascope.wire.relabel_settings import read_relabel_rules
 from anyascope.wire.settings import Section
 
 E = TypeVar("E", bound=Enum)
@@ -135,33 +134,6 @@ def read_scrape_config(section: Section, defaults: ScrapeDefaults) -> ScrapeConf
     )
     section.done()
     return config
-
-
-def read_relabel_rules(sections: Sequence[Section]) -> tuple[RelabelRule, ...]:
-    """The rules of a list of `relabel_config`.
-
-    Source: Prometheus configuration, `<relabel_config>`.
-    """
-    rules = [_relabel_rule(section) for section in sections]
-    return tuple(rule for rule in rules if rule is not None)
-
-
-def _relabel_rule(section: Section) -> RelabelRule | None:
-    action = section.parsed("action", lambda text: _member(RelabelAction, text.lower()), RelabelAction.REPLACE)
-    fields = {
-        "source_labels": section.texts("source_labels"),
-        "separator": section.text("separator", ";"),
-        "regex": section.text("regex", "(.*)"),
-        "target_label": section.text("target_label", ""),
-        "replacement": section.text("replacement", "$1"),
-        "modulus": section.integer("modulus", 0),
-    }
-    section.done()
-    try:
-        return RelabelRule(action, **fields)  # type: ignore[arg-type]
-    except InvalidInputError as error:
-        section.wrong(error.message, name=error.path)
-        return None
 
 
 def _member(kind: type[E], text: str) -> E:

@@ -9,10 +9,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
-from anyascope.collect.relabel import relabel
 from anyascope.collect.scrape_config import ScrapeConfig, TargetGroup
 from anyascope.errors import InvalidInputError
 from anyascope.model.labels import Labels, labels_of
+from anyascope.wire.relabel import relabel
 from anyascope.wire.settings import parse_duration_s
 
 ADDRESS = "__address__"

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from anyascope.collect.relabel import RelabelAction, RelabelRule
 from anyascope.collect.sample_rules import ScrapeRejectedError, accept_header, final_labels
 from anyascope.collect.scrape_config import Escaping, NameScheme, ScrapeConfig, ScrapeLimits, ScrapeProtocol
 from anyascope.model.labels import labels_of
+from anyascope.wire.relabel import RelabelAction, RelabelRule
 
 TARGET = (("instance", "a:1"), ("job", "node"))
 

@@ -9,7 +9,6 @@ from prometheus_client import CollectorRegistry
 
 from anyascope.clock import NS_PER_S, ManualClock
 from anyascope.collect.http import Answer, FetchError
-from anyascope.collect.relabel import RelabelAction, RelabelRule
 from anyascope.collect.scrape import REPORT_NAMES, TargetScraper
 from anyascope.collect.scrape_config import ScrapeConfig, ScrapeLimits, ScrapeProtocol
 from anyascope.collect.tally import ScrapeTally
@@ -17,6 +16,7 @@ from anyascope.collect.targets import Target
 from anyascope.model.labels import labels_of, metric_of
 from anyascope.model.metrics import MetricType
 from anyascope.model.status import TargetHealth
+from anyascope.wire.relabel import RelabelAction, RelabelRule
 from support.collecting import RecordingIntake, ended_in, named, times_of, values_of
 
 LABELS = (("instance", "a:1"), ("job", "node"))

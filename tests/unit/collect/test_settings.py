@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from anyascope.collect.relabel import RelabelAction
 from anyascope.collect.scrape_config import (
     BODY_BYTES_MAX,
     Escaping,
@@ -14,6 +13,7 @@ from anyascope.collect.scrape_config import (
 from anyascope.collect.settings import read_external_labels, read_scrape_configs
 from anyascope.model.http import TlsVersion
 from anyascope.model.secret import SecretFile
+from anyascope.wire.relabel import RelabelAction
 from anyascope.wire.settings import SettingsError, read_settings
 
 FULL = """

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from anyascope.collect.relabel import RelabelAction, RelabelRule
 from anyascope.collect.scrape_config import ScrapeConfig, TargetGroup
 from anyascope.collect.targets import make_targets
+from anyascope.wire.relabel import RelabelAction, RelabelRule
 
 
 def group(*addresses: str, **labels: str) -> TargetGroup:

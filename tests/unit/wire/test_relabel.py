@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from anyascope.collect.relabel import RelabelAction, RelabelRule, relabel
 from anyascope.errors import InvalidInputError
+from anyascope.wire.relabel import RelabelAction, RelabelRule, relabel
 
 LABELS = {"a": "foo", "b": "bar", "c": "baz"}
 
