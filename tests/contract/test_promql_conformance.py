@@ -7,14 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from prometheus_client import CollectorRegistry
 
-from anyascope.clock import SystemClock
-from anyascope.promql.engine import Engine
-from anyascope.promql.judge import Outcome, run_script
-from anyascope.promql.options import EngineOptions
-from anyascope.promql.script import parse_script
-from anyascope.store.memory.metrics import MemoryMetrics
+from anyascope.app.promql_tests import run_promql_tests
+from anyascope.config.settings import StoreKind
+from anyascope.promql.judge import Outcome
 from support.components import REPOSITORY, shared_path
 
 NOT_YET = REPOSITORY / "tests" / "golden" / "promql" / "not_yet.tsv"
@@ -51,24 +47,27 @@ def not_yet(script: str) -> set[int]:
     return {int(row["line"]) for row in rows(NOT_YET) if row["file"] == script}
 
 
-def make() -> tuple[MemoryMetrics, Engine]:
-    # The scripts assume this feature flag of Prometheus.
-    options = EngineOptions(delayed_name_removal=True)
-    store = MemoryMetrics()
-    return store, Engine(store, options=options, clock=SystemClock(), registry=CollectorRegistry())
-
-
 @pytest.mark.parametrize("name", SCRIPTS)
-async def test_every_case_passes_that_is_not_listed_as_not_yet(name: str) -> None:
+def test_every_case_passes_that_is_not_listed_as_not_yet(name: str) -> None:
     """Exactly the cases of `tests/golden/promql/not_yet.tsv` do not pass; a case that begins to pass leaves the list."""
     script = shared_path(f"conformance/promql/{name}.test")
 
-    verdicts = await run_script(parse_script(script.read_text(encoding="utf-8")), make)
+    report = run_promql_tests(script, store=StoreKind.MEMORY)
 
-    missed = {verdict.line: verdict.reason for verdict in verdicts if verdict.outcome is not Outcome.PASSED}
+    missed = {verdict.line: verdict.reason for verdict in report.verdicts if verdict.outcome is not Outcome.PASSED}
     known = not_yet(script.name)
+    assert report.error == ""
     assert {line: reason for line, reason in missed.items() if line not in known} == {}
     assert known - set(missed) == set()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["limit", "literals", "range_queries", "selectors", "staleness", "trig_functions"])
+def test_a_store_on_disk_gives_the_same_verdicts(name: str) -> None:
+    """Samples of 1970 are older than the hot window: every one is read from the disk."""
+    script = shared_path(f"conformance/promql/{name}.test")
+
+    assert run_promql_tests(script, store=StoreKind.CHDB) == run_promql_tests(script, store=StoreKind.MEMORY)
 
 
 def test_no_plain_case_is_listed_as_not_yet() -> None:

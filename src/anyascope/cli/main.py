@@ -1,6 +1,6 @@
 """`anyascope`: the commands, and how a run of one ends.
 
-Exit codes: 0 well; 1 what was looked at is not well (`doctor`, `test rules`); 2 the command could not do its work: bad
+Exit codes: 0 well; 1 what was looked at is not well (`doctor`, `test`); 2 the command could not do its work: bad
 input, a broken configuration, no server; 130 interrupted.
 """
 
@@ -13,7 +13,7 @@ from typing import Annotated
 
 import typer
 
-from anyascope.cli import alerts, check, demo, doctor, logs, query, rule_tests, traces, up
+from anyascope.cli import alerts, check, demo, doctor, logs, promql_tests, query, rule_tests, traces, up
 from anyascope.cli.session import Session
 from anyascope.cli.terminal import clean
 from anyascope.errors import AnyascopeError
@@ -34,6 +34,7 @@ app = typer.Typer(
 app.command("up")(up.up)
 app.command("demo")(demo.demo)
 app.add_typer(check.app, name="check")
+rule_tests.app.command("promql")(promql_tests.promql)
 app.add_typer(rule_tests.app, name="test")
 app.command("query")(query.query)
 app.command("logs")(logs.logs)

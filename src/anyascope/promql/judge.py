@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import TypeAlias, assert_never
@@ -28,16 +29,16 @@ RANGE_STEP_MS = 60_000  # an instant query must answer the same in the middle of
 _PLACE = re.compile(r" \(\d+:\d+\)$")
 _EDGES = re.compile(r"\b(?:start|end|range|step)\(\)")
 
-Makes: TypeAlias = Callable[[], tuple[MetricWriter, Engine]]
-"""Makes an empty store and an engine over it: called at the beginning and at each `clear`."""
+Makes: TypeAlias = Callable[[], Awaitable[tuple[MetricWriter, Engine]]]
+"""Gives an empty store and an engine over it: called at the beginning and at each `clear`."""
 
 
 class Outcome(Enum):
-    """What became of a case."""
+    """What became of a case; it is skipped where the query uses what this engine does not evaluate."""
 
     PASSED = "passed"
     FAILED = "failed"
-    UNSUPPORTED = "unsupported"
+    SKIPPED = "skipped"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,16 +51,29 @@ class Verdict:
     reason: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class ScriptReport:
+    """What became of a script: a verdict a query, in order, or why there are none."""
+
+    file: str
+    verdicts: tuple[Verdict, ...] = ()
+    error: str = ""
+
+    def count(self, outcome: Outcome) -> int:
+        """How many cases ended so."""
+        return Counter(verdict.outcome for verdict in self.verdicts)[outcome]
+
+
 async def run_script(commands: Sequence[Command], make: Makes) -> list[Verdict]:
     """Run a script; one verdict a query, in order."""
-    writer, engine = make()
+    writer, engine = await make()
     verdicts = []
     try:
         for command in commands:
             match command:
                 case Clear():
                     engine.close()
-                    writer, engine = make()
+                    writer, engine = await make()
                 case Load():
                     await load_samples(command, writer)
                 case Case():
@@ -127,7 +141,7 @@ async def _judge(case: Case, engine: Engine) -> Verdict:
         else:
             result = await engine.instant(case.query, case.start_ms)
     except UnsupportedError as error:
-        return Verdict(case.line, case.query, Outcome.UNSUPPORTED, str(error))
+        return Verdict(case.line, case.query, Outcome.SKIPPED, str(error))
     except AnyascopeError as error:
         reason = _failure(case.fails, str(error))
         return _verdict(case, reason)

@@ -133,7 +133,7 @@ class _Reader:
                 try:
                     commands.append(self._command(line))
                 except InvalidInputError as error:
-                    raise InvalidInputError(error.message, path=f"line {self._next}") from error
+                    raise InvalidInputError(error.message, path=error.path or f"line {self._next}") from error
         return commands
 
     def _command(self, line: str) -> Command:
@@ -146,21 +146,23 @@ class _Reader:
             return self._case(line)
         raise InvalidInputError(f"expected clear, load or eval, got {word!r}")
 
-    def _block(self) -> list[str]:
-        """The next lines up to an empty one."""
+    def _block(self) -> list[tuple[int, str]]:
+        """The next lines up to an empty one, numbered."""
         begun = self._next
         while self._next < len(self._lines) and self._lines[self._next]:
             self._next += 1
-        return self._lines[begun : self._next]
+        return list(enumerate(self._lines[begun : self._next], begun + 1))
 
     def _load(self, line: str) -> Load:
         number = self._next
         words = line.split()
         if len(words) != 2 or words[0] not in {"load", "load_with_nhcb"}:
             raise InvalidInputError(f"expected `load <step>`, got {line!r}")
+        step_ms = _duration_ms(words[1])
         # Start timestamps, which stand above the samples that they belong to, are not kept.
-        rows = [parse_row(row) for row in self._block() if not row.split()[0].endswith("@st")]
-        return Load(number, _duration_ms(words[1]), tuple(rows), words[0] == "load_with_nhcb")
+        lines = [(place, row) for place, row in self._block() if not row.split()[0].endswith("@st")]
+        rows = [_placed_row(row, place) for place, row in lines]
+        return Load(number, step_ms, tuple(rows), words[0] == "load_with_nhcb")
 
     def _case(self, line: str) -> Case:
         case, old = _case_of(line, self._next)
@@ -181,6 +183,13 @@ class _Reader:
             else:
                 case.rows.append(parse_row(row))
         return case
+
+
+def _placed_row(line: str, place: int) -> Row:
+    try:
+        return parse_row(line)
+    except InvalidInputError as error:
+        raise InvalidInputError(error.message, path=f"line {place}") from error
 
 
 def _duration_ms(text: str) -> int:

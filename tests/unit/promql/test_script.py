@@ -16,7 +16,7 @@ from anyascope.store.memory.metrics import MemoryMetrics
 from support.promql import engine_over
 
 
-def make() -> tuple[MemoryMetrics, Engine]:
+async def make() -> tuple[MemoryMetrics, Engine]:
     store = MemoryMetrics()
     return store, engine_over(store)
 
