@@ -1,0 +1,82 @@
+"""Kernels: ordinary loops until they are compiled, the same answers afterwards."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numba
+import numpy as np
+
+from anyascope import compiled
+from anyascope.compiled import WORTH_ELEMENTS, Kernel, Workshop
+
+
+def doubled(value: float) -> float:
+    return 2 * value
+
+
+def double_all(values: np.ndarray, found: np.ndarray) -> None:
+    for place in range(len(values)):
+        found[place] = doubled(values[place])
+
+
+def a_kernel() -> Kernel:
+    return Kernel(double_all, "f8[:] f8[:]!", (doubled,))
+
+
+def test_a_kernel_is_ready_only_when_it_is_compiled() -> None:
+    """Nobody waits for a compiler: until it is done there is no compiled loop, and then it answers as the plain one."""
+    kernel = a_kernel()
+    assert kernel.ready(0) is None
+    kernel.build(numba, is_kept=False)
+    loop = kernel.ready(0)
+    assert loop is not None
+    values = np.array([1.5, -2.0, np.nan])
+    values.flags.writeable = False  # what is only read may be read-only
+    found, expected = np.zeros(3), np.zeros(3)
+    loop(values, found)
+    kernel.plain(values, expected)
+    np.testing.assert_array_equal(found, expected)
+
+
+def test_only_large_work_wakes_the_workshop(monkeypatch) -> None:
+    """A program that never has much to do never loads the compiler."""
+    monkeypatch.setattr(compiled, "_wanted", compiled.threading.Event())
+    kernel = a_kernel()
+    kernel.ready(WORTH_ELEMENTS - 1)
+    assert not compiled._wanted.is_set()
+    kernel.ready(WORTH_ELEMENTS)
+    assert compiled._wanted.is_set()
+
+
+def test_the_workshop_keeps_what_it_compiled(monkeypatch, tmp_path: Path) -> None:
+    """The first large piece of work makes every kernel ready, and the next start only loads them."""
+    monkeypatch.setattr(compiled, "_wanted", compiled.threading.Event())
+    monkeypatch.setattr(compiled, "_kernels", [kernel := a_kernel()])
+    monkeypatch.setattr(compiled, "_compile_apart", lambda directory: None)
+    workshop = Workshop(tmp_path / "kernels")
+    workshop.start()
+    kernel.ready(WORTH_ELEMENTS)
+    workshop._thread.join(60)
+    assert kernel.ready(0) is not None
+    kept = sorted(path.suffix for path in (tmp_path / "kernels").rglob("*.nb*"))
+    assert kept == [".nbc", ".nbi"]
+
+
+def test_a_directory_that_others_may_write_to_keeps_nothing(tmp_path: Path) -> None:
+    """What is loaded from there runs, so that a directory of others is not used."""
+    tmp_path.chmod(0o777)
+    assert compiled._private(tmp_path) is None
+    tmp_path.chmod(0o700)
+    assert compiled._private(tmp_path) == tmp_path
+
+
+def test_a_closed_workshop_compiles_nothing(monkeypatch) -> None:
+    """Closing before anything was wanted ends its thread."""
+    monkeypatch.setattr(compiled, "_wanted", compiled.threading.Event())
+    monkeypatch.setattr(compiled, "_kernels", [kernel := a_kernel()])
+    workshop = Workshop(None)
+    workshop.start()
+    workshop.close()
+    workshop._thread.join(60)
+    assert kernel.ready(0) is None
