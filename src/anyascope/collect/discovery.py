@@ -10,7 +10,7 @@ import structlog
 from anyascope.clock import NS_PER_S, Clock
 from anyascope.collect.discovery_files import matching_files, parse_target_groups, read_group_file, with_label
 from anyascope.collect.http import USER_AGENT, FetchBounds, FetchError, HttpFetcher
-from anyascope.collect.scrape_config import FileDiscovery, HttpDiscovery, TargetGroup
+from anyascope.collect.scrape_config import DnsDiscovery, FileDiscovery, HttpDiscovery, TargetGroup
 from anyascope.collect.tls import TlsContexts
 from anyascope.errors import InvalidInputError
 
@@ -25,6 +25,10 @@ class Discoverer(Protocol):
     """One way to find targets."""
 
     @property
+    def options(self) -> FileDiscovery | HttpDiscovery | DnsDiscovery:
+        """What it was made of."""
+
+    @property
     def pause_s(self) -> float:
         """Seconds until it makes sense to look again."""
 
@@ -37,12 +41,15 @@ class Discoverer(Protocol):
     def faults(self) -> tuple[str, ...]:
         """What went wrong at the last look, one sentence each."""
 
+    def close(self) -> None:
+        """Let go of what is held."""
+
 
 class FileDiscoverer:
     """Target groups in files, read again when a file's time, size or identity changes."""
 
     def __init__(self, options: FileDiscovery, clock: Clock) -> None:
-        self._options = options
+        self.options = options
         self._clock = clock
         self._known: dict[Path, tuple[TargetGroup, ...]] = {}
         self._marks: dict[Path, tuple[int, int, int]] = {}
@@ -51,16 +58,16 @@ class FileDiscoverer:
 
     @property
     def pause_s(self) -> float:
-        return min(FILE_POLL_S, self._options.refresh_interval_s)
+        return min(FILE_POLL_S, self.options.refresh_interval_s)
 
     async def look(self) -> bool:
         now_ns = self._clock.monotonic_ns()
         # Times may lie (network file systems, clocks set back): everything is read again once a refresh interval.
-        is_due = now_ns - self._read_all_ns >= self._options.refresh_interval_s * NS_PER_S
+        is_due = now_ns - self._read_all_ns >= self.options.refresh_interval_s * NS_PER_S
         if is_due:
             self._read_all_ns = now_ns
         try:
-            files = matching_files(self._options)
+            files = matching_files(self.options)
         except InvalidInputError as error:
             self._faults = {"files": str(error)}
             return False
@@ -81,6 +88,9 @@ class FileDiscoverer:
 
     def faults(self) -> tuple[str, ...]:
         return tuple(self._faults.values())
+
+    def close(self) -> None:
+        """Nothing is held between two looks."""
 
     def _read(self, path: Path, mark: tuple[int, int, int] | None) -> None:
         try:
@@ -107,35 +117,35 @@ class HttpDiscoverer:
     """Target groups behind an address."""
 
     def __init__(self, options: HttpDiscovery) -> None:
-        self._options = options
+        self.options = options
         self._fetcher = HttpFetcher(options.http, TlsContexts(options.http.tls))
         self._known: tuple[TargetGroup, ...] = ()
         self._fault = ""
 
     @property
     def pause_s(self) -> float:
-        return self._options.refresh_interval_s
+        return self.options.refresh_interval_s
 
     async def look(self) -> bool:
         try:
             groups = await self._fetch()
         except (FetchError, InvalidInputError, UnicodeDecodeError) as error:
-            fault = f"{self._options.url}: {error}"
+            fault = f"{self.options.url}: {error}"
             if fault != self._fault:
-                log.warning("target_address_refused", url=self._options.url, error=str(error))
+                log.warning("target_address_refused", url=self.options.url, error=str(error))
             self._fault = fault
             return False
         self._fault = ""
-        before, self._known = self._known, with_label(groups, "__meta_url", self._options.url)
+        before, self._known = self._known, with_label(groups, "__meta_url", self.options.url)
         return self._known != before
 
     async def _fetch(self) -> tuple[TargetGroup, ...]:
-        url = self._options.url
+        url = self.options.url
         headers = (
             ("Accept", "application/json"),
             ("User-Agent", USER_AGENT),
             ("Accept-Encoding", "gzip"),
-            ("X-Prometheus-Refresh-Interval-Seconds", f"{self._options.refresh_interval_s:g}"),
+            ("X-Prometheus-Refresh-Interval-Seconds", f"{self.options.refresh_interval_s:g}"),
         )
         bounds = FetchBounds(HTTP_SD_TIMEOUT_S, HTTP_SD_BYTES_MAX)
         answer = await self._fetcher.get(url, headers=headers, bounds=bounds)

@@ -28,6 +28,7 @@ REDIRECTS_MAX = 10  # as Go's client
 HEADER_BYTES_MAX = 64 * 1024  # exporters send under 1 kB; a stream of headers must not fill the memory
 ERROR_BODY_BYTES = 0  # of an answer that is no 200 nothing is read: its status says all
 USER_AGENT = "anyascope"
+BODY_SIZE_LIMIT = "body_size_limit"
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _GZIP = 16 + zlib.MAX_WBITS  # zlib's number for "a gzip header and trailer"
 _OK = 200
@@ -35,9 +36,13 @@ _REDIRECTS = frozenset((301, 302, 303, 307, 308))
 
 
 class FetchError(AnyascopeError):
-    """Nothing usable was answered; the message says why, for a person."""
+    """Nothing usable was answered; the message says why, for a person. `limit` names the limit that was passed, if any."""
 
     code = "fetch_failed"
+
+    def __init__(self, message: str, *, limit: str = "") -> None:
+        super().__init__(message)
+        self.limit = limit
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +55,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class FetchBounds:
-    """How long an answer may take in all, and how many bytes its body may have after decompression."""
+    """How long an answer may take in all, and below how many bytes its body must stay after decompression."""
 
     timeout_s: float
     body_bytes_max: int
@@ -371,8 +376,8 @@ class _Connection(asyncio.Protocol):
                 self._response.location = text
             case b"content-length":
                 self._response.has_length = True
-                if self._parser is not None and int(text) > self._body_bytes_max and not self._is_connect:
-                    raise FetchError(_too_large(self._body_bytes_max))
+                if self._parser is not None and int(text) >= self._body_bytes_max and not self._is_connect:
+                    raise _too_large(self._body_bytes_max)
             case b"transfer-encoding":
                 self._response.has_length = True
 
@@ -400,8 +405,8 @@ class _Connection(asyncio.Protocol):
                 self._response.body += self._unzip.decompress(body, room + 1)
             except zlib.error as error:
                 raise FetchError(f"broken gzip: {error}") from error
-        if len(self._response.body) > self._body_bytes_max:
-            raise FetchError(_too_large(self._body_bytes_max))
+        if len(self._response.body) >= self._body_bytes_max:
+            raise _too_large(self._body_bytes_max)
 
     def on_message_complete(self) -> None:
         if self._unzip is not None and self._response.status == _OK and not self._unzip.eof:
@@ -422,5 +427,5 @@ class _Connection(asyncio.Protocol):
             self.abort()
 
 
-def _too_large(body_bytes_max: int) -> str:
-    return f"the body is larger than {body_bytes_max} bytes (body_size_limit)"
+def _too_large(body_bytes_max: int) -> FetchError:
+    return FetchError(f"body size limit exceeded (body_size_limit: {body_bytes_max} bytes)", limit=BODY_SIZE_LIMIT)

@@ -8,14 +8,15 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
-from anyascope.collect.scrape_config import NameScheme, ScrapeConfig, ScrapeLimits
+from anyascope.collect.scrape_config import NameScheme, ScrapeConfig, ScrapeLimits, ScrapeProtocol
 from anyascope.errors import AnyascopeError
 from anyascope.model.labels import METRIC_NAME, Labels, labels_of
-from anyascope.wire.exposition.lines import Pairs
+from anyascope.wire.exposition.lines import Format, Pairs
+from anyascope.wire.gotemplate.values import quoted
 from anyascope.wire.relabel import relabel
 
 EXPORTED = "exported_"  # stands before a label of the target's own that the server's label of that name displaced
-_METRIC_EXCERPT_CHARS = 50  # of a metric's name in a message, as upstream
+_EXCERPT_CHARS = 50  # of a name or value in a message, as upstream
 _LEGACY_METRIC = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
 _LEGACY_LABEL = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 
@@ -91,15 +92,15 @@ def _keep_displaced(labels: dict[str, str], displaced: Sequence[tuple[str, str]]
 
 def _check_name(labels: Labels, metric: str, scheme: NameScheme) -> None:
     if not metric:
-        raise ScrapeRejectedError(f"no metric name is left after relabelling: {dict(labels)}")
+        raise ScrapeRejectedError("missing metric name (__name__ label)")
     if scheme is NameScheme.LEGACY and (
         not _LEGACY_METRIC.fullmatch(metric) or not all(_LEGACY_LABEL.fullmatch(name) for name, _ in labels)
     ):
-        raise ScrapeRejectedError(f"a name of {metric!r} is outside the legacy alphabet")
+        raise ScrapeRejectedError(f"invalid metric name or label names: {_shown(labels)}")
 
 
 def _check_limits(labels: Labels, metric: str, limits: ScrapeLimits) -> None:
-    shown = metric[:_METRIC_EXCERPT_CHARS]
+    shown = metric[:_EXCERPT_CHARS]
     if limits.label_limit and len(labels) > limits.label_limit:
         raise ScrapeRejectedError(
             f"label_limit exceeded (metric: {shown}, number of labels: {len(labels)}, limit: {limits.label_limit})",
@@ -112,11 +113,18 @@ def _check_limits(labels: Labels, metric: str, limits: ScrapeLimits) -> None:
         for pair in labels if limit else ():
             length = len(pair[index].encode())
             if length > limit:
+                value = f"value: {quoted(pair[1][:_EXCERPT_CHARS])}, " if kind == "value" else ""
                 raise ScrapeRejectedError(
-                    f"label_{kind}_length_limit exceeded (metric: {shown}, label name: {pair[0]}, "
-                    f"length: {length}, limit: {limit})",
+                    f"label_{kind}_length_limit exceeded (metric: {shown}, label name: {pair[0][:_EXCERPT_CHARS]}, "
+                    f"{value}length: {length}, limit: {limit})",
                     limit=f"label_{kind}_length_limit",
                 )
+
+
+def _shown(labels: Labels) -> str:
+    """Labels as upstream writes them: `{__name__="a", b="c"}`."""
+    parts = (f"{name if _LEGACY_LABEL.fullmatch(name) else quoted(name)}={quoted(value)}" for name, value in labels)
+    return "{" + ", ".join(parts) + "}"
 
 
 def accept_header(config: ScrapeConfig) -> str:
@@ -125,18 +133,22 @@ def accept_header(config: ScrapeConfig) -> str:
     Source: Prometheus, content negotiation: the weights fall by a tenth, anything else comes last.
     """
     parts = []
-    weight = len(config.protocols) + 1
+    weight = len(ScrapeProtocol) + 1
     for protocol in config.protocols:
-        media, version, can_escape = _MEDIA[protocol.value]
+        media, can_escape = _MEDIA[protocol]
         escaping = f";escaping={config.escaping.value}" if can_escape else ""
-        parts.append(f"{media};version={version}{escaping};q=0.{weight}")
+        parts.append(f"{media}{escaping};q=0.{weight}")
         weight -= 1
     return ",".join([*parts, f"*/*;q=0.{weight}"])
 
 
-_MEDIA: Mapping[str, tuple[str, str, bool]] = {
-    "OpenMetricsText1.0.0": ("application/openmetrics-text", "1.0.0", True),
-    "OpenMetricsText0.0.1": ("application/openmetrics-text", "0.0.1", False),
-    "PrometheusText1.0.0": ("text/plain", "1.0.0", True),
-    "PrometheusText0.0.4": ("text/plain", "0.0.4", False),
+_MEDIA: Mapping[ScrapeProtocol, tuple[str, bool]] = {
+    ScrapeProtocol.PROTOBUF: (
+        f"{Format.PROTOBUF.value};proto=io.prometheus.client.MetricFamily;encoding=delimited",
+        False,
+    ),
+    ScrapeProtocol.OPENMETRICS_1_0: (f"{Format.OPENMETRICS.value};version=1.0.0", True),
+    ScrapeProtocol.OPENMETRICS_0_0_1: (f"{Format.OPENMETRICS.value};version=0.0.1", False),
+    ScrapeProtocol.TEXT_1_0: (f"{Format.TEXT.value};version=1.0.0", True),
+    ScrapeProtocol.TEXT_0_0_4: (f"{Format.TEXT.value};version=0.0.4", False),
 }

@@ -11,9 +11,12 @@ import structlog
 
 from anyascope.clock import NS_PER_MS, NS_PER_S, Clock
 from anyascope.collect.discovery import Discoverer, FileDiscoverer, HttpDiscoverer
+from anyascope.collect.discovery_dns import DnsDiscoverer
+from anyascope.collect.failure_log import FailureLog
 from anyascope.collect.http import HttpFetcher
 from anyascope.collect.scrape import Fetcher, TargetScraper
 from anyascope.collect.scrape_config import ScrapeConfig
+from anyascope.collect.series import Live
 from anyascope.collect.tally import ScrapeTally
 from anyascope.collect.targets import Target, TargetList, make_targets
 from anyascope.collect.tls import TlsContexts
@@ -27,6 +30,9 @@ log = structlog.get_logger("anyascope.collect")
 # event loop that also answers requests needs a little more.
 LATENESS_NS_MAX = 5 * NS_PER_MS
 LATENESS_SHARE_MAX = 100  # but never more than this part of the interval
+# A target that is gone may come back at once (an inventory that flaps): its series end only this many intervals after
+# the scrape that it missed, as upstream has it, and with that scrape's time.
+FAREWELL_INTERVALS = 1.1
 
 FetcherMaker = Callable[[ScrapeConfig, TlsContexts], Fetcher]
 
@@ -70,57 +76,67 @@ class ScrapePool:
         self.config = config
         self._parts = parts
         self._contexts = TlsContexts(config.http.tls)
+        self._failures = FailureLog(config.failure_log) if config.failure_log is not None else None
         self._running: dict[tuple[Labels, str], _Running] = {}
+        self._leaving: dict[tuple[Labels, str], _Running] = {}
         self._list = TargetList((), (), ())
         self._discoverers: list[Discoverer] = [
             *(FileDiscoverer(options, parts.clock) for options in config.files),
             *(HttpDiscoverer(options) for options in config.urls),
+            *(DnsDiscoverer(options) for options in config.names),
         ]
         self._lookers: list[asyncio.Task[None]] = []
 
+    @property
+    def is_done(self) -> bool:
+        """Whether nothing is left to do: no target is scraped, and none is to be marked as ended any more."""
+        return not self._running and all(leaving.task.done() for leaving in self._leaving.values())
+
     async def start(self, predecessor: ScrapePool | None = None) -> None:
         """Find targets and begin to scrape them. Series of a predecessor's targets with equal labels live on."""
-        if predecessor is None:
-            # A slow inventory must not hold up the server's start: its targets come when it has answered.
-            first: list[Discoverer] = [found for found in self._discoverers if isinstance(found, FileDiscoverer)]
-        else:
-            first = self._discoverers
-        await asyncio.gather(*(found.look() for found in first))
-        await self._sync(predecessor.hand_over() if predecessor is not None else {})
+        known: list[Discoverer] = []
         if predecessor is not None:
-            await predecessor.bury({labels for labels, _ in self._running})
+            self._leaving, known = predecessor.hand_over()
+            same = {
+                place: found
+                for found in known
+                for place, own in enumerate(self._discoverers)
+                if own.options == found.options
+            }
+            self._discoverers = [same.get(place, own) for place, own in enumerate(self._discoverers)]
+        # A slow inventory must hold up neither start nor reload: its targets come when it has answered.
+        slow = [found for found in self._discoverers if not isinstance(found, FileDiscoverer) and found not in known]
+        await asyncio.gather(*(found.look() for found in self._discoverers if found not in (*known, *slow)))
+        await self._sync()
         self._lookers = [
-            asyncio.create_task(self._keep_looking(found, at_once=found not in first)) for found in self._discoverers
+            asyncio.create_task(self._keep_looking(found, at_once=found in slow)) for found in self._discoverers
         ]
 
     async def stop(self) -> None:
         """End all loops. Nothing is marked as ended: the targets are still there, only we are not."""
-        await _end([*self._lookers, *(running.task for running in self._running.values())])
-        self._close()
+        await self._stop_scraping()
+        await _end([leaving.task for leaving in self._leaving.values()])
 
     async def retire(self) -> None:
-        """End all loops and mark all series as ended: the job is no more."""
-        await self.stop()
-        await self.bury(set())
-
-    async def bury(self, kept: set[Labels]) -> None:
-        """Mark the series of all targets as ended, but for those whose labels somebody took over."""
-        now_ns = self._parts.clock.now_ns()
-        gone = [running.scraper for running in self._running.values() if running.scraper.target.labels not in kept]
-        await asyncio.gather(*(scraper.say_farewell(now_ns) for scraper in gone))
+        """End all loops and see to it that all series are marked as ended: the job is no more."""
+        await self._stop_scraping()
+        for running in self._running.values():
+            self._see_off(running.scraper)
         self._running.clear()
 
-    def hand_over(self) -> dict[Labels, tuple[Labels, ...]]:
-        """By target labels, what was last written."""
-        return {running.scraper.target.labels: running.scraper.live_series() for running in self._running.values()}
+    def hand_over(self) -> tuple[dict[tuple[Labels, str], _Running], list[Discoverer]]:
+        """Those that leave, and what is known of others, for a successor; this pool is left with none."""
+        leaving, self._leaving = self._leaving, {}
+        return leaving, self._discoverers
 
     def views(self) -> list[TargetView]:
         """How the targets are."""
         return [running.scraper.view() for running in self._running.values()]
 
     def dropped(self) -> list[DroppedTargetView]:
-        """What relabelling took away."""
-        return [DroppedTargetView(self.config.job_name, labels) for labels in self._list.dropped]
+        """What relabelling took away, as much of it as is to be kept."""
+        kept = self._list.dropped[: self.config.dropped_kept or None]
+        return [DroppedTargetView(self.config.job_name, labels) for labels in kept]
 
     def faults(self) -> list[str]:
         """What is wrong with the discovery of targets."""
@@ -128,12 +144,12 @@ class ScrapePool:
 
     # --- inside -------------------------------------------------------------------------------------------------------
 
-    def _close(self) -> None:
+    async def _stop_scraping(self) -> None:
+        await _end([*self._lookers, *(running.task for running in self._running.values())])
         for running in self._running.values():
             running.scraper.close()
         for found in self._discoverers:
-            if isinstance(found, HttpDiscoverer):
-                found.close()
+            found.close()
 
     async def _keep_looking(self, discoverer: Discoverer, *, at_once: bool) -> None:
         pause_s = 0.0 if at_once else discoverer.pause_s
@@ -145,12 +161,12 @@ class ScrapePool:
                 if discoverer.faults():
                     self._parts.tally.discovery_failures.labels(job=self.config.job_name).inc()
                 if is_changed:
-                    await self._sync({})
+                    await self._sync()
             except Exception:
                 # One broken look must not end the looking.
                 log.exception("discovery_failed", job=self.config.job_name)
 
-    async def _sync(self, inherited: dict[Labels, tuple[Labels, ...]]) -> None:
+    async def _sync(self) -> None:
         """Bring what runs in line with what is known."""
         groups = [*self.config.static, *(group for found in self._discoverers for group in found.groups())]
         self._list = make_targets(self.config, groups)
@@ -159,18 +175,16 @@ class ScrapePool:
         refusal = self._refusal()
         wanted = {target.key: target for target in self._list.targets}
         gone = [self._running.pop(key) for key in list(self._running) if key not in wanted]
-        for key, target in wanted.items():
-            running = self._running.get(key)
-            if running is not None:
-                running.scraper.refusal = refusal
-            else:
-                self._running[key] = self._launch(target, refusal, inherited.get(target.labels, ()))
-        self._parts.tally.targets.labels(job=self.config.job_name).set(len(self._running))
         await _end([running.task for running in gone])
-        now_ns = self._parts.clock.now_ns()
         for running in gone:
             running.scraper.close()
-            await running.scraper.say_farewell(now_ns)
+            self._see_off(running.scraper)
+        for key, target in wanted.items():
+            if key in self._running:
+                self._running[key].scraper.refusal = refusal
+            else:
+                self._running[key] = self._launch(target, refusal, self._welcome(target.labels))
+        self._parts.tally.targets.labels(job=self.config.job_name).set(len(self._running))
 
     def _refusal(self) -> str:
         limit, count = self.config.limits.target_limit, len(self._list.targets)
@@ -178,7 +192,7 @@ class ScrapePool:
             return f"target_limit exceeded (number of targets: {count}, limit: {limit})"
         return ""
 
-    def _launch(self, target: Target, refusal: str, inherited: tuple[Labels, ...]) -> _Running:
+    def _launch(self, target: Target, refusal: str, inherited: Live) -> _Running:
         scraper = TargetScraper(
             target,
             self.config,
@@ -188,8 +202,33 @@ class ScrapePool:
             tally=self._parts.tally,
             refusal=refusal,
             inherited=inherited,
+            failures=self._failures,
         )
         return _Running(scraper, asyncio.create_task(self._scrape_on(scraper)))
+
+    def _see_off(self, scraper: TargetScraper) -> None:
+        """Mark its series as ended, in a while."""
+        self._leaving = {key: leaving for key, leaving in self._leaving.items() if not leaving.task.done()}
+        self._leaving[scraper.target.key] = _Running(scraper, asyncio.create_task(self._say_farewell(scraper)))
+
+    def _welcome(self, labels: Labels) -> Live:
+        """What targets with these labels have written that were leaving: one is back, perhaps at another address."""
+        back = [key for key, leaving in self._leaving.items() if key[0] == labels and not leaving.task.done()]
+        found = Live()
+        for key in back:
+            leaving = self._leaving.pop(key)
+            leaving.task.cancel()
+            live = leaving.scraper.live_series()
+            found = Live(tuple(dict.fromkeys((*found.series, *live.series))), found.native | live.native)
+        return found
+
+    async def _say_farewell(self, scraper: TargetScraper) -> None:
+        clock = self._parts.clock
+        interval_ns = round(scraper.target.interval_s * NS_PER_S)
+        missed_ns = next_due_ns(clock.now_ns(), interval_ns=interval_ns, offset=offset_ns(scraper.target))
+        until_ns = missed_ns + round(FAREWELL_INTERVALS * interval_ns)
+        await clock.sleep((until_ns - clock.now_ns()) / NS_PER_S)
+        await scraper.say_farewell(missed_ns)
 
     async def _scrape_on(self, scraper: TargetScraper) -> None:
         clock = self._parts.clock
@@ -219,6 +258,7 @@ class ScrapeManager:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         self._pools: dict[str, ScrapePool] = {}
+        self._retired: dict[str, ScrapePool] = {}
 
     async def apply(self, configs: Sequence[ScrapeConfig]) -> None:
         """Scrape by these configurations from now on. A job whose configuration did not change is not touched."""
@@ -230,16 +270,18 @@ class ScrapeManager:
                 self._pools[config.job_name] = known
                 continue
             self._pools[config.job_name] = ScrapePool(config, self._parts)
-            begun.append(_replace(known, self._pools[config.job_name]))
+            predecessor = known or self._retired.pop(config.job_name, None)
+            begun.append(_replace(predecessor, self._pools[config.job_name]))
         await asyncio.gather(*begun, *(pool.retire() for pool in before.values()))
+        self._retired = {job: pool for job, pool in self._retired.items() if not pool.is_done} | before
         for job in before:
             self._parts.tally.targets.remove(job)
 
     async def stop(self) -> None:
         """End all loops, without marking anything as ended."""
-        for pool in self._pools.values():
+        for pool in (*self._pools.values(), *self._retired.values()):
             await pool.stop()
-        self._pools = {}
+        self._pools, self._retired = {}, {}
 
     def views(self) -> list[TargetView]:
         """All targets, by job in the order of the configuration."""
@@ -256,7 +298,7 @@ class ScrapeManager:
 
 async def _replace(known: ScrapePool | None, pool: ScrapePool) -> None:
     if known is not None:
-        await known.stop()
+        await known.retire()
     await pool.start(known)
 
 

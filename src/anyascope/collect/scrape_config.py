@@ -15,6 +15,7 @@ SCRAPE_INTERVAL_S = 60.0  # Prometheus' default
 SCRAPE_TIMEOUT_S = 10.0  # Prometheus' default
 FILE_SD_REFRESH_S = 300.0  # Prometheus' default; a change is seen earlier, by the file's time
 HTTP_SD_REFRESH_S = 60.0  # Prometheus' default
+DNS_SD_REFRESH_S = 30.0  # Prometheus' default
 BODY_BYTES_MAX = 256 * 1024 * 1024  # where no body_size_limit is set: 2.5 million lines, more than any interval allows
 
 
@@ -45,9 +46,34 @@ class HttpDiscovery:
     refresh_interval_s: float = HTTP_SD_REFRESH_S
 
 
+class RecordType(Enum):
+    """Which records of a name are asked for."""
+
+    SRV = "SRV"
+    A = "A"
+    AAAA = "AAAA"
+    MX = "MX"
+    NS = "NS"
+
+
+@dataclass(frozen=True, slots=True)
+class DnsDiscovery:
+    """Names whose records are targets. `port` belongs to all records but SRV, which bring their own."""
+
+    names: tuple[str, ...]
+    type: RecordType = RecordType.SRV
+    port: int = 0
+    refresh_interval_s: float = DNS_SD_REFRESH_S
+
+
 @dataclass(frozen=True, slots=True)
 class ScrapeLimits:
-    """What one scrape may bring; 0 is no limit. A scrape past one of them counts as failed, as upstream has it."""
+    """What one scrape may bring; 0 is no limit. A scrape past one of them counts as failed, as upstream has it.
+
+    Attributes:
+        native_bucket_limit: buckets of a native histogram; neighbours are merged until it holds.
+        native_schema_max: the finest resolution that native histograms keep; None where their own is kept.
+    """
 
     sample_limit: int = 0
     label_limit: int = 0
@@ -55,6 +81,8 @@ class ScrapeLimits:
     label_value_length_limit: int = 0
     target_limit: int = 0
     body_bytes_max: int = BODY_BYTES_MAX
+    native_bucket_limit: int = 0
+    native_schema_max: int | None = None
 
 
 class NameScheme(Enum):
@@ -74,8 +102,9 @@ class Escaping(Enum):
 
 
 class ScrapeProtocol(Enum):
-    """Formats to ask for, in Prometheus' names; protobuf is not spoken."""
+    """Formats to ask for, in Prometheus' names."""
 
+    PROTOBUF = "PrometheusProto"
     OPENMETRICS_1_0 = "OpenMetricsText1.0.0"
     OPENMETRICS_0_0_1 = "OpenMetricsText0.0.1"
     TEXT_1_0 = "PrometheusText1.0.0"
@@ -84,6 +113,8 @@ class ScrapeProtocol(Enum):
     @property
     def form(self) -> Format:
         """The format that it stands for."""
+        if self is ScrapeProtocol.PROTOBUF:
+            return Format.PROTOBUF
         is_open = self in (ScrapeProtocol.OPENMETRICS_1_0, ScrapeProtocol.OPENMETRICS_0_0_1)
         return Format.OPENMETRICS if is_open else Format.TEXT
 
@@ -96,9 +127,21 @@ PROTOCOLS_DEFAULT = (
 )
 
 
+PROTOCOLS_WITH_NATIVES = (ScrapeProtocol.PROTOBUF, *PROTOCOLS_DEFAULT)  # native histograms travel in protobuf only
+
+
 @dataclass(frozen=True, slots=True)
 class ScrapeConfig:
-    """One job."""
+    """One job.
+
+    Attributes:
+        has_natives: whether native histograms are taken; where not, their classic buckets are.
+        always_classics: whether classic buckets are taken beside native histograms.
+        converts_classics: whether classic histograms become native ones with custom buckets.
+        has_extra_metrics: whether a scrape writes its timeout, sample limit and body size too.
+        failure_log: where failed scrapes are written down; None for nowhere.
+        dropped_kept: how many dropped targets are remembered; 0 for all.
+    """
 
     job_name: str
     scrape_interval_s: float = SCRAPE_INTERVAL_S
@@ -114,6 +157,7 @@ class ScrapeConfig:
     static: tuple[TargetGroup, ...] = ()
     files: tuple[FileDiscovery, ...] = ()
     urls: tuple[HttpDiscovery, ...] = ()
+    names: tuple[DnsDiscovery, ...] = ()
     relabel_rules: tuple[RelabelRule, ...] = ()
     metric_relabel_rules: tuple[RelabelRule, ...] = ()
     limits: ScrapeLimits = field(default_factory=ScrapeLimits)
@@ -121,3 +165,9 @@ class ScrapeConfig:
     fallback_protocol: ScrapeProtocol | None = None
     name_scheme: NameScheme = NameScheme.UTF8
     escaping: Escaping = Escaping.ALLOW_UTF8
+    has_natives: bool = False
+    always_classics: bool = False
+    converts_classics: bool = False
+    has_extra_metrics: bool = False
+    failure_log: Path | None = None
+    dropped_kept: int = 0

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from anyascope.model.labels import Labels, series_id
-from anyascope.model.metrics import STALE_NAN_BITS, SampleBatch
+from anyascope.model.metrics import STALE_NAN, STALE_NAN_BITS, HistogramSample, SampleBatch
 
 _GROWTH = 2  # arrays double when they are full, so that a million series cost twenty copies
 
@@ -19,12 +19,24 @@ class Draft:
     """Samples that are to be written, and what is true once they are.
 
     Attributes:
-        samples: with a staleness marker for each series that vanished.
+        samples: with a staleness marker for each series of floats that vanished.
         live: bool[slots], which series the source has now, without those that are not tracked.
+        histograms: with a staleness marker for each series of native histograms that vanished.
+        native: bool[slots], which series are of native histograms, as they were last written.
     """
 
     samples: SampleBatch
     live: NDArray[np.bool_]
+    histograms: tuple[HistogramSample, ...]
+    native: NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """What a source has last written: all series, and which of them are of native histograms."""
+
+    series: tuple[Labels, ...] = ()
+    native: frozenset[Labels] = frozenset()
 
 
 class SeriesBook:
@@ -33,16 +45,18 @@ class SeriesBook:
     A draft becomes true by `commit`, after it was stored: one that could not be stored is forgotten without a trace.
     """
 
-    def __init__(self, live: Iterable[Labels] = ()) -> None:
+    def __init__(self, live: Live | None = None) -> None:
         self._slots: dict[Labels, int] = {}
         self._labels: list[Labels] = []
         self._ids = np.empty(64, dtype=np.uint64)
         self._live = np.zeros(0, dtype=np.bool_)
         self._last_slots = np.empty(0, dtype=np.int64)
         self._last_series: tuple[Labels, ...] = ()
-        for labels in live:
+        before = live or Live()
+        for labels in before.series:
             self.slot_of(labels)
         self._live = np.ones(len(self._labels), dtype=np.bool_)
+        self._native = np.array([labels in before.native for labels in self._labels], dtype=np.bool_)
 
     def __len__(self) -> int:
         return len(self._labels)
@@ -57,9 +71,11 @@ class SeriesBook:
             self._ids[slot] = series_id(labels)
         return slot
 
-    def live(self) -> list[Labels]:
+    def live(self) -> Live:
         """The series that were last written."""
-        return [self._labels[slot] for slot in np.flatnonzero(self._live)]
+        slots = np.flatnonzero(self._live).tolist()
+        native = frozenset(self._labels[slot] for slot in slots if self._native[slot])
+        return Live(tuple(self._labels[slot] for slot in slots), native)
 
     def live_count(self) -> int:
         """How many series were last written."""
@@ -77,6 +93,7 @@ class SeriesBook:
         time_ms: int,
         times_ms: Mapping[int, int] | None = None,
         untracked: Iterable[int] = (),
+        natives: Mapping[int, HistogramSample] | None = None,
     ) -> Draft:
         """What to write for these samples.
 
@@ -86,6 +103,7 @@ class SeriesBook:
             time_ms: UTC milliseconds of all samples but those in `times_ms`, and of the staleness markers.
             times_ms: position -> a time of its own.
             untracked: positions of samples whose series get no staleness marker when they vanish.
+            natives: position -> the native histogram that stands there, without labels and time.
         """
         live = np.zeros(len(self._labels), dtype=np.bool_)
         live[slots] = True
@@ -94,35 +112,55 @@ class SeriesBook:
         if len(positions):
             tracked = live.copy()
             tracked[slots[positions]] = False
-        gone = np.flatnonzero(self._before() & ~live)
-        times = np.full(len(slots) + len(gone), time_ms, dtype=np.int64)
+        gone = np.flatnonzero(_as_long(self._live, len(live)) & ~live)
+        times = np.full(len(slots), time_ms, dtype=np.int64)
         if times_ms:
             times[np.fromiter(times_ms, dtype=np.int64)] = np.fromiter(times_ms.values(), dtype=np.int64)
-        # By their bits: a staleness marker must not pass through arithmetic, which may quieten it.
-        bits = np.concatenate([values.view(np.uint64), np.full(len(gone), STALE_NAN_BITS, dtype=np.uint64)])
-        samples = self._batch(np.concatenate([slots, gone]), times, bits.view(np.float64))
-        return Draft(samples, tracked)
+        native = _as_long(self._native, len(live)).copy()
+        native[slots] = False
+        gone_native = gone[native[gone]]
+        histograms: list[HistogramSample] = []
+        if natives:
+            places = np.fromiter(natives, dtype=np.int64)
+            native[slots[places]] = True
+            histograms = [
+                replace(found, labels=self._labels[slots[at]], time_ms=int(times[at])) for at, found in natives.items()
+            ]
+            slots, times, values = np.delete(slots, places), np.delete(times, places), np.delete(values, places)
+        histograms += [
+            HistogramSample(self._labels[slot], time_ms, 0.0, STALE_NAN, 0, 0.0, 0.0) for slot in gone_native
+        ]
+        samples = self._with_markers(slots, times, values, gone=gone[~native[gone]], time_ms=time_ms)
+        return Draft(samples, tracked, tuple(histograms), native)
 
     def count_new(self, slots: NDArray[np.int64]) -> int:
         """How many distinct series among these were not last written."""
         now = np.zeros(len(self._labels), dtype=np.bool_)
         now[slots] = True
-        return int(np.count_nonzero(now & ~self._before()))
+        return int(np.count_nonzero(now & ~_as_long(self._live, len(now))))
 
     def commit(self, draft: Draft) -> None:
         """The draft was stored."""
         self._live = draft.live
+        self._native = draft.native
 
-    def farewell(self, *, time_ms: int) -> SampleBatch:
+    def farewell(self, *, time_ms: int) -> Draft:
         """A staleness marker for every series that was last written; the source is gone."""
-        draft = self.draft(np.empty(0, np.int64), np.empty(0, np.float64), time_ms=time_ms)
-        return draft.samples
+        return self.draft(np.empty(0, np.int64), np.empty(0, np.float64), time_ms=time_ms)
 
-    def _before(self) -> NDArray[np.bool_]:
-        """`live` as long as there are slots now."""
-        before = np.zeros(len(self._labels), dtype=np.bool_)
-        before[: len(self._live)] = self._live
-        return before
+    def _with_markers(
+        self,
+        slots: NDArray[np.int64],
+        times_ms: NDArray[np.int64],
+        values: NDArray[np.float64],
+        *,
+        gone: NDArray[np.int64],
+        time_ms: int,
+    ) -> SampleBatch:
+        # By their bits: a staleness marker must not pass through arithmetic, which may quieten it.
+        bits = np.concatenate([values.view(np.uint64), np.full(len(gone), STALE_NAN_BITS, dtype=np.uint64)])
+        times = np.concatenate([times_ms, np.full(len(gone), time_ms, dtype=np.int64)])
+        return self._batch(np.concatenate([slots, gone]), times, bits.view(np.float64))
 
     def _batch(self, slots: NDArray[np.int64], times_ms: NDArray[np.int64], values: NDArray[np.float64]) -> SampleBatch:
         if np.array_equal(slots, self._last_slots):
@@ -135,3 +173,10 @@ class SeriesBook:
         self._last_slots = slots
         self._last_series = tuple(self._labels[slot] for slot in slots.tolist())
         return self._batch(slots, times_ms, values)
+
+
+def _as_long(flags: NDArray[np.bool_], size: int) -> NDArray[np.bool_]:
+    """bool[size]: the flags, and False for the slots that came since."""
+    found = np.zeros(size, dtype=np.bool_)
+    found[: len(flags)] = flags
+    return found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from pathlib import Path
 from typing import TypeVar
@@ -12,15 +12,19 @@ from urllib.parse import urlsplit
 from anyascope.collect.discovery_files import GROUP_FILE_NAME
 from anyascope.collect.scrape_config import (
     BODY_BYTES_MAX,
+    DNS_SD_REFRESH_S,
     FILE_SD_REFRESH_S,
     HTTP_SD_REFRESH_S,
     PROTOCOLS_DEFAULT,
+    PROTOCOLS_WITH_NATIVES,
     SCRAPE_INTERVAL_S,
     SCRAPE_TIMEOUT_S,
+    DnsDiscovery,
     Escaping,
     FileDiscovery,
     HttpDiscovery,
     NameScheme,
+    RecordType,
     ScrapeConfig,
     ScrapeLimits,
     ScrapeProtocol,
@@ -28,6 +32,7 @@ from anyascope.collect.scrape_config import (
 )
 from anyascope.model.http import HttpOptions
 from anyascope.model.labels import Labels, labels_of
+from anyascope.wire.exposition.natives import schema_of_factor
 from anyascope.wire.http_settings import HttpSpeaker, read_http_options, refuse_unsupported
 from anyascope.wire.relabel_settings import read_relabel_rules
 from anyascope.wire.settings import Section
@@ -36,8 +41,9 @@ E = TypeVar("E", bound=Enum)
 
 _SCRAPER = HttpSpeaker("the scraper", proxy_schemes=("http",), has_proxy_from_environment=False, needs_username=True)
 _CLOUD_LOGINS = ("sigv4", "azuread", "google_iam")
-_PROTOBUF = "PrometheusProto"  # a known name, not spoken: left out where another is given beside it
 _LIMITS = ("sample_limit", "label_limit", "label_name_length_limit", "label_value_length_limit", "target_limit")
+_DISCOVERIES = ("file_sd_configs", "http_sd_configs", "dns_sd_configs")
+PORT_MAX = 65_535  # of TCP
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +53,15 @@ class ScrapeDefaults:
     interval_s: float = SCRAPE_INTERVAL_S
     timeout_s: float = SCRAPE_TIMEOUT_S
     limits: ScrapeLimits = field(default_factory=ScrapeLimits)
-    protocols: tuple[ScrapeProtocol, ...] = PROTOCOLS_DEFAULT
+    protocols: tuple[ScrapeProtocol, ...] = ()  # empty: what suits the job
     name_scheme: NameScheme = NameScheme.UTF8
-    escaping: Escaping = Escaping.ALLOW_UTF8
+    escaping: Escaping | None = None  # None: what suits the job's name scheme
+    has_natives: bool = False
+    always_classics: bool = False
+    converts_classics: bool = False
+    has_extra_metrics: bool = False
+    failure_log: Path | None = None
+    dropped_kept: int = 0
 
 
 def read_scrape_defaults(section: Section) -> ScrapeDefaults:
@@ -61,15 +73,20 @@ def read_scrape_defaults(section: Section) -> ScrapeDefaults:
     timeout_s = _positive(section, "scrape_timeout", min(SCRAPE_TIMEOUT_S, interval_s))
     if timeout_s > interval_s:
         section.wrong("must not be greater than scrape_interval", name="scrape_timeout")
-    _refuse_native(section)
-    section.integer("keep_dropped_targets", 0)  # accepted: dropped targets are kept in full, within target_limit
+    scheme = section.choice("metric_name_validation_scheme", NameScheme, NameScheme.UTF8)
     return ScrapeDefaults(
         interval_s=interval_s,
         timeout_s=timeout_s,
         limits=_limits(section, ScrapeLimits()),
-        protocols=_protocols(section, PROTOCOLS_DEFAULT),
-        name_scheme=section.choice("metric_name_validation_scheme", NameScheme, NameScheme.UTF8),
-        escaping=section.choice("metric_name_escaping_scheme", Escaping, Escaping.ALLOW_UTF8),
+        protocols=_protocols(section),
+        name_scheme=scheme,
+        escaping=_escaping(section, scheme, None),
+        has_natives=section.boolean("scrape_native_histograms", False),
+        always_classics=_always_classics(section, default=False),
+        converts_classics=section.boolean("convert_classic_histograms_to_nhcb", False),
+        has_extra_metrics=section.boolean("extra_scrape_metrics", False),
+        failure_log=_failure_log(section, None),
+        dropped_kept=_count(section, "keep_dropped_targets", 0),
     )
 
 
@@ -105,8 +122,8 @@ def read_scrape_config(section: Section, defaults: ScrapeDefaults) -> ScrapeConf
         section.wrong("must not be empty", name="job_name")
     interval_s = _positive(section, "scrape_interval", defaults.interval_s)
     timeout_s = _timeout(section, defaults, interval_s)
-    _refuse_native(section)
-    section.integer("keep_dropped_targets", 0)
+    has_natives = section.boolean("scrape_native_histograms", defaults.has_natives)
+    scheme = section.choice("metric_name_validation_scheme", NameScheme, defaults.name_scheme)
     _refuse_other_discoveries(section)
     fallback = _protocol(section, "fallback_scrape_protocol", section.text("fallback_scrape_protocol", ""))
     config = ScrapeConfig(
@@ -124,13 +141,22 @@ def read_scrape_config(section: Section, defaults: ScrapeDefaults) -> ScrapeConf
         static=_static(section),
         files=tuple(_file_discovery(entry) for entry in section.sections("file_sd_configs")),
         urls=tuple(_http_discovery(entry) for entry in section.sections("http_sd_configs")),
+        names=tuple(_dns_discovery(entry) for entry in section.sections("dns_sd_configs")),
         relabel_rules=read_relabel_rules(section.sections("relabel_configs")),
         metric_relabel_rules=read_relabel_rules(section.sections("metric_relabel_configs")),
-        limits=_limits(section, defaults.limits),
-        protocols=_protocols(section, defaults.protocols),
+        limits=_native_limits(section, _limits(section, defaults.limits)),
+        protocols=_protocols(section)
+        or defaults.protocols
+        or (PROTOCOLS_WITH_NATIVES if has_natives else PROTOCOLS_DEFAULT),
         fallback_protocol=fallback,
-        name_scheme=section.choice("metric_name_validation_scheme", NameScheme, defaults.name_scheme),
-        escaping=section.choice("metric_name_escaping_scheme", Escaping, defaults.escaping),
+        name_scheme=scheme,
+        escaping=_escaping(section, scheme, defaults.escaping) or _ESCAPING_OF[scheme],
+        has_natives=has_natives,
+        always_classics=_always_classics(section, default=defaults.always_classics),
+        converts_classics=section.boolean("convert_classic_histograms_to_nhcb", defaults.converts_classics),
+        has_extra_metrics=section.boolean("extra_scrape_metrics", defaults.has_extra_metrics),
+        failure_log=_failure_log(section, defaults.failure_log),
+        dropped_kept=_count(section, "keep_dropped_targets", defaults.dropped_kept),
     )
     section.done()
     return config
@@ -178,44 +204,66 @@ def _params(section: Section) -> tuple[tuple[str, tuple[str, ...]], ...]:
     return tuple((name, params.texts(name)) for name in params.names())
 
 
-def _refuse_native(section: Section) -> None:
-    """Native histograms travel in protobuf only, which is not spoken; what can be had without it is accepted."""
-    section.boolean("always_scrape_classic_histograms", False)
-    section.boolean("scrape_classic_histograms", False)
-    for name in ("convert_classic_histograms_to_nhcb", "scrape_native_histograms"):
-        if section.boolean(name, False):
-            section.wrong("is not supported yet", name=name)
-    section.integer("native_histogram_bucket_limit", 0)
-    section.number("native_histogram_min_bucket_factor", 0.0)
-    section.boolean("extra_scrape_metrics", False)
+_ESCAPING_OF = {NameScheme.UTF8: Escaping.ALLOW_UTF8, NameScheme.LEGACY: Escaping.UNDERSCORES}
+
+
+def _escaping(section: Section, scheme: NameScheme, default: Escaping | None) -> Escaping | None:
+    name = "metric_name_escaping_scheme"
+    found = section.choice(name, Escaping, Escaping.ALLOW_UTF8) if section.has(name) else default
+    if found is Escaping.ALLOW_UTF8 and scheme is NameScheme.LEGACY:
+        section.wrong(
+            "names in UTF-8 are asked for, but metric_name_validation_scheme is legacy",
+            name=name if section.has(name) else "",
+        )
+    return found
+
+
+def _always_classics(section: Section, *, default: bool) -> bool:
+    older = section.boolean("scrape_classic_histograms", default)  # its name in Prometheus 2
+    return section.boolean("always_scrape_classic_histograms", older)
+
+
+def _failure_log(section: Section, default: Path | None) -> Path | None:
+    name = section.text("scrape_failure_log_file", "")
+    return section.beside(name) if name else default
+
+
+def _count(section: Section, name: str, default: int) -> int:
+    value = section.integer(name, default)
+    if value < 0:
+        section.wrong("must not be negative", name=name)
+    return value
+
+
+def _native_limits(section: Section, limits: ScrapeLimits) -> ScrapeLimits:
+    factor = section.number("native_histogram_min_bucket_factor", 0.0)
+    return replace(
+        limits,
+        native_bucket_limit=_count(section, "native_histogram_bucket_limit", 0),
+        native_schema_max=schema_of_factor(factor) if factor > 1 else None,
+    )
 
 
 def _refuse_other_discoveries(section: Section) -> None:
     for name in section.names():
-        if name.endswith("_sd_configs") and name not in ("file_sd_configs", "http_sd_configs"):
+        if name.endswith("_sd_configs") and name not in _DISCOVERIES:
             section.plain(name)
             kind = name.removesuffix("_sd_configs")
             section.wrong(
-                f"service discovery by {kind} is not supported yet; use static_configs, file_sd_configs or "
-                "http_sd_configs",
+                f"service discovery by {kind} is not supported yet; use static_configs, file_sd_configs, "
+                "http_sd_configs or dns_sd_configs",
                 name=name,
             )
 
 
 def _limits(section: Section, defaults: ScrapeLimits) -> ScrapeLimits:
-    values = {name: section.integer(name, getattr(defaults, name)) for name in _LIMITS}
-    for name, value in values.items():
-        if value < 0:
-            section.wrong("must not be negative", name=name)
+    values = {name: _count(section, name, getattr(defaults, name)) for name in _LIMITS}
     size = section.size_bytes("body_size_limit", defaults.body_bytes_max)
     return ScrapeLimits(**values, body_bytes_max=size or BODY_BYTES_MAX)
 
 
 def _protocol(section: Section, name: str, text: str) -> ScrapeProtocol | None:
     if not text:
-        return None
-    if text == _PROTOBUF:
-        section.wrong(f"{_PROTOBUF} is not supported yet", name=name)
         return None
     try:
         return _member(ScrapeProtocol, text)
@@ -224,17 +272,15 @@ def _protocol(section: Section, name: str, text: str) -> ScrapeProtocol | None:
         return None
 
 
-def _protocols(section: Section, default: tuple[ScrapeProtocol, ...]) -> tuple[ScrapeProtocol, ...]:
+def _protocols(section: Section) -> tuple[ScrapeProtocol, ...]:
+    """The formats that are named; empty where none are."""
     texts = section.texts("scrape_protocols")
-    if not texts:
-        if section.has("scrape_protocols"):
-            section.wrong("must name at least one format", name="scrape_protocols")
-        return default
-    spoken = [text for text in texts if text != _PROTOBUF] or [_PROTOBUF]
+    if not texts and section.has("scrape_protocols"):
+        section.wrong("must name at least one format", name="scrape_protocols")
     if len(set(texts)) != len(texts):
         section.wrong("names a format twice", name="scrape_protocols")
-    found = [_protocol(section, "scrape_protocols", text) for text in spoken]
-    return tuple(protocol for protocol in found if protocol is not None) or default
+    found = [_protocol(section, "scrape_protocols", text) for text in texts]
+    return tuple(protocol for protocol in found if protocol is not None)
 
 
 def _labels(section: Section, name: str) -> Labels:
@@ -299,6 +345,26 @@ def _http_discovery(section: Section) -> HttpDiscovery:
         url=url,
         http=_http(section),
         refresh_interval_s=_positive(section, "refresh_interval", HTTP_SD_REFRESH_S),
+    )
+    section.done()
+    return found
+
+
+def _dns_discovery(section: Section) -> DnsDiscovery:
+    names = section.texts("names")
+    if not names or not all(names):
+        section.wrong("DNS discovery needs at least one name", name="names" if section.has("names") else "")
+    kind = section.parsed("type", lambda text: _member(RecordType, text.upper()), RecordType.SRV)
+    port = section.integer("port", 0)
+    if kind is not RecordType.SRV and not port:
+        section.wrong("a port is required for all record types but SRV")
+    elif not 0 <= port <= PORT_MAX:
+        section.wrong(f"must be from 1 to {PORT_MAX}", name="port")
+    found = DnsDiscovery(
+        names=names,
+        type=kind,
+        port=port,
+        refresh_interval_s=_positive(section, "refresh_interval", DNS_SD_REFRESH_S),
     )
     section.done()
     return found

@@ -18,6 +18,11 @@ class ScrapeTally:
             "Scrapes lost because the intake was full until the next one was due.",
             registry=registry,
         )
+        self.repeated = Counter(
+            "anyascope_scrape_samples_repeated_total",
+            "Samples left out because their page had the same series further up.",
+            registry=registry,
+        )
         self.limit_hits = Counter(
             "anyascope_scrape_limit_hits_total",
             "Scrapes refused by a limit of their job.",

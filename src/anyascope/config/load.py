@@ -61,6 +61,7 @@ PROMETHEUS_GLOBAL = (
     "scrape_native_histograms",
     "always_scrape_classic_histograms",
     "convert_classic_histograms_to_nhcb",
+    "extra_scrape_metrics",
 )
 # Sections of a prometheus.yml that have no effect here, and what to do about it.
 PROMETHEUS_UNUSED = {

@@ -56,7 +56,7 @@ def test_metric_rules_see_all_labels() -> None:
 def test_a_series_without_a_name_is_refused() -> None:
     """Rules that take the name away make the page unusable."""
     rule = RelabelRule(RelabelAction.LABEL_DROP, regex="__name__")
-    with pytest.raises(ScrapeRejectedError, match="no metric name is left"):
+    with pytest.raises(ScrapeRejectedError, match="missing metric name"):
         final({"__name__": "x"}, metric_relabel_rules=(rule,))
 
 
@@ -68,7 +68,10 @@ def test_a_series_without_a_name_is_refused() -> None:
             {"label_name_length_limit": 7},
             "label_name_length_limit exceeded (metric: x, label name: __name__, length: 8",
         ),
-        ({"label_value_length_limit": 3}, "label_value_length_limit exceeded (metric: x, label name: b, length: 4"),
+        (
+            {"label_value_length_limit": 3},
+            'label_value_length_limit exceeded (metric: x, label name: b, value: "éty", length: 4',
+        ),
     ],
 )
 def test_refuses_past_a_limit(limits: dict[str, int], message: str) -> None:
@@ -88,19 +91,19 @@ def test_legacy_names_where_asked_for() -> None:
     """The legacy scheme refuses names that UTF-8 allows."""
     for pairs in ({"__name__": "x.y"}, {"__name__": "x", "a.b": "c"}):
         assert final(pairs) is not None
-        with pytest.raises(ScrapeRejectedError, match="outside the legacy alphabet"):
+        with pytest.raises(ScrapeRejectedError, match="invalid metric name or label names"):
             final(pairs, name_scheme=NameScheme.LEGACY)
 
 
 def test_asks_for_formats_in_their_order() -> None:
     """The header weighs the formats as Prometheus does."""
     assert accept_header(ScrapeConfig("x")) == (
-        "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.5,"
-        "application/openmetrics-text;version=0.0.1;q=0.4,"
-        "text/plain;version=1.0.0;escaping=allow-utf-8;q=0.3,text/plain;version=0.0.4;q=0.2,*/*;q=0.1"
+        "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,"
+        "application/openmetrics-text;version=0.0.1;q=0.5,"
+        "text/plain;version=1.0.0;escaping=allow-utf-8;q=0.4,text/plain;version=0.0.4;q=0.3,*/*;q=0.2"
     )
     one = ScrapeConfig("x", protocols=(ScrapeProtocol.TEXT_1_0,), escaping=Escaping.DOTS)
-    assert accept_header(one) == "text/plain;version=1.0.0;escaping=dots;q=0.2,*/*;q=0.1"
+    assert accept_header(one) == "text/plain;version=1.0.0;escaping=dots;q=0.6,*/*;q=0.5"
 
 
 def test_label_sets_are_sorted() -> None:

@@ -6,6 +6,7 @@ import asyncio
 import itertools
 from dataclasses import replace
 
+import pytest
 from prometheus_client import CollectorRegistry
 
 from anyascope.clock import NS_PER_S, ManualClock
@@ -112,6 +113,9 @@ async def test_a_removed_target_ends_its_series() -> None:
     await farm.manager.apply([job("a:1", "b:1")])
     await farm.clock.advance(15)
     await farm.manager.apply([job("b:1")])
+    await farm.clock.advance(15)
+    assert ended(farm) == set()
+    await farm.clock.advance(20)
     assert "a" in ended(farm)
     before = len(farm.times("a:1"))
     await farm.clock.advance(60)
@@ -125,8 +129,50 @@ async def test_a_removed_job_ends_its_series() -> None:
     await farm.manager.apply([job("a:1")])
     await farm.clock.advance(15)
     await farm.manager.apply([])
+    await farm.clock.advance(35)
     assert {"a", "up", "scrape_duration_seconds"} <= ended(farm)
     assert farm.manager.views() == []
+    await farm.manager.stop()
+
+
+async def test_series_end_at_the_scrape_that_was_missed() -> None:
+    """The markers of a target that is gone carry the time at which it would have been scraped next."""
+    farm = Farm()
+    await farm.manager.apply([job("a:1")])
+    await farm.clock.advance(15)
+    await farm.manager.apply([])
+    await farm.clock.advance(35)
+    (marked,) = [batch for _, batch in farm.intake.batches if ended_in(batch)]
+    assert times_of(marked) == {(farm.times("a:1")[-1] + 15 * NS_PER_S) // 1_000_000}
+    await farm.manager.stop()
+
+
+@pytest.mark.parametrize("away_s", [1, 15])
+async def test_a_target_that_flaps_leaves_no_marker(away_s: float) -> None:
+    """A target, or a whole job, that is back within an interval goes on as if it had never gone."""
+    farm = Farm()
+    await farm.manager.apply([job("a:1")])
+    await farm.clock.advance(16)
+    await farm.manager.apply([])
+    await farm.clock.advance(away_s)
+    await farm.manager.apply([job("a:1")])
+    await farm.clock.advance(60)
+    assert ended(farm) == set()
+    assert len(farm.manager.views()) == 1
+    await farm.manager.stop()
+
+
+async def test_a_target_that_moves_keeps_its_series() -> None:
+    """A target with the same labels at another address takes the series over."""
+    farm = Farm()
+    labels = {"labels": labels_of({"instance": "same"})}
+    groups = [TargetGroup("0", ((("__address__", address),),), **labels) for address in ("a:1", "b:1")]
+    await farm.manager.apply([job(static=(groups[0],))])
+    await farm.clock.advance(16)
+    await farm.manager.apply([job(static=(groups[1],))])
+    await farm.clock.advance(60)
+    assert (len(farm.times("a:1")), len(farm.times("b:1"))) == (1, 4)
+    assert ended(farm) == set()
     await farm.manager.stop()
 
 
@@ -176,6 +222,7 @@ async def test_targets_from_a_file_come_and_go(tmp_path) -> None:
     path.write_text('[{"targets": ["bb:1"]}]')
     await farm.clock.advance(16)
     assert [view.scrape_url for view in farm.manager.views()] == ["http://bb:1/metrics"]
+    await farm.clock.advance(35)
     assert "a" in ended(farm)
     await farm.manager.stop()
 

@@ -3,25 +3,45 @@
 from __future__ import annotations
 
 import asyncio
+import json
 
+import numpy as np
 import pytest
 from prometheus_client import CollectorRegistry
 
 from anyascope.clock import NS_PER_S, ManualClock
+from anyascope.collect.failure_log import FailureLog
 from anyascope.collect.http import Answer, FetchError
 from anyascope.collect.scrape import REPORT_NAMES, TargetScraper
 from anyascope.collect.scrape_config import ScrapeConfig, ScrapeLimits, ScrapeProtocol
 from anyascope.collect.tally import ScrapeTally
 from anyascope.collect.targets import Target
 from anyascope.model.labels import labels_of, metric_of
-from anyascope.model.metrics import MetricType
+from anyascope.model.metrics import MetricType, is_stale
 from anyascope.model.status import TargetHealth
 from anyascope.wire.relabel import RelabelAction, RelabelRule
 from support.collecting import RecordingIntake, ended_in, named, times_of, values_of
+from support.protobuf_pages import HISTOGRAM, family, metric, protobuf_page
 
 LABELS = (("instance", "a:1"), ("job", "node"))
 TEXT = "text/plain; version=0.0.4"
 OPEN = "application/openmetrics-text; version=1.0.0"
+PROTOBUF = "application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=delimited"
+NATIVE = {
+    "sample_count": 6,
+    "sample_sum": 9.0,
+    "schema": 1,
+    "zero_threshold": 1e-3,
+    "zero_count": 2,
+    "positive_span": [{"offset": 1, "length": 2}],
+    "positive_delta": [1, 2],
+}
+CLASSIC = {
+    "sample_count": 6,
+    "sample_sum": 9.0,
+    "bucket": [{"upper_bound": 1.0, "cumulative_count": 1}, {"upper_bound": 2.5, "cumulative_count": 4}],
+}
+BOTH = {"has_natives": True, "always_classics": True}
 
 
 class Pages:
@@ -141,8 +161,14 @@ async def test_a_broken_page_is_a_failure_with_its_line() -> None:
 @pytest.mark.parametrize(
     ("content_type", "error"),
     [
-        ("text/html", "the target sends Content-Type 'text/html', and no fallback_scrape_protocol is set"),
-        ("", "the target sends no Content-Type, and no fallback_scrape_protocol is set"),
+        (
+            "text/html",
+            'received unsupported Content-Type "text/html" and no fallback_scrape_protocol specified for target',
+        ),
+        (
+            "",
+            "non-compliant scrape target sending blank Content-Type and no fallback_scrape_protocol specified for target",
+        ),
     ],
 )
 async def test_an_unknown_content_type_is_a_failure(content_type: str, error: str) -> None:
@@ -191,13 +217,13 @@ async def test_several_times_of_one_series_are_all_kept() -> None:
 
 
 async def test_of_repeated_samples_the_first_stands() -> None:
-    """A page that names a series twice is used with the first value, and the view says so."""
+    """A page that names a series twice is used with the first value; the others are counted."""
     scene = Scene(Pages(b"a 1\na 2\nb 3\n"))
     found = await scene.scrape()
     assert (found[series("a")], found[series("b")]) == (1.0, 3.0)
     view = scene.scraper.view()
-    assert view.health is TargetHealth.UP
-    assert view.last_error == "1 samples repeat a series of the same page; the first one stands"
+    assert (view.health, view.last_error) == (TargetHealth.UP, "")
+    assert scene.counted("anyascope_scrape_samples_repeated_total") == 1.0
     assert scene.report()["scrape_samples_scraped"] == 3.0
 
 
@@ -282,7 +308,7 @@ async def test_forgets_series_that_went() -> None:
     pages = [b"".join(b'a{page="%d",row="%d"} 1\n' % (page, row) for row in range(300)) for page in range(20)]
     scene = Scene(Pages(*pages))
     await scene.scrape(20)
-    assert len(scene.scraper._book) < 2600
+    assert len(scene.scraper._reader.book) < 2600
     assert scene.report()["scrape_series_added"] == 300.0
 
 
@@ -300,3 +326,122 @@ async def test_tells_the_target_its_timeout() -> None:
     assert pages.headers["X-Prometheus-Scrape-Timeout-Seconds"] == "10"
     assert pages.headers["Accept-Encoding"] == "gzip"
     assert "openmetrics" in pages.headers["Accept"]
+
+
+async def test_an_empty_page_is_a_page() -> None:
+    """A page without a byte is good, whatever format it says it is in; everything that was there has ended."""
+    for content_type in (OPEN, ""):
+        pages = Pages(b"a 1\n# EOF\n", b"", content_type=OPEN)
+        scene = Scene(pages)
+        await scene.scrape()
+        pages.content_type = content_type
+        await scene.scrape()
+        assert scene.scraper.view().last_error == ""
+        assert scene.report()["up"] == 1.0
+        assert scene.intake.ended() == {series("a")}
+
+
+async def test_counts_what_stood_before_a_break() -> None:
+    """The report counts the samples up to where a page broke, those that rules leave too."""
+    drop = RelabelRule(RelabelAction.DROP, source_labels=("__name__",), regex="b")
+    scene = Scene(Pages(b"a 1\nb 1\nc{ 2\nd 1\n"), metric_relabel_rules=(drop,))
+    await scene.scrape()
+    report = scene.report()
+    assert (report["scrape_samples_scraped"], report["scrape_samples_post_metric_relabeling"]) == (2.0, 1.0)
+    assert report["up"] == 0.0
+
+
+async def test_writes_more_about_itself_when_asked() -> None:
+    """With extra_scrape_metrics a scrape tells its timeout, its limit and the size of the page."""
+    too_large = FetchError("body size limit exceeded", limit="body_size_limit")
+    pages = Pages(b"a 1\n", too_large, FetchError("nothing there"))
+    scene = Scene(pages, has_extra_metrics=True, limits=ScrapeLimits(sample_limit=7))
+    sizes = []
+    for _ in range(3):
+        last = await scene.scrape()
+        sizes.append(named(last, "scrape_body_size_bytes")[0])
+        assert named(last, "scrape_timeout_seconds") == [10.0]
+        assert named(last, "scrape_sample_limit") == [7.0]
+    assert sizes == [4.0, -1.0, 0.0]
+
+
+async def test_writes_failures_down(tmp_path) -> None:
+    """Each failed scrape is a line of JSON; a file that cannot be written stops nothing."""
+    scene = Scene(Pages(FetchError("connection refused"), b"a 1\n", FetchError("again")))
+    scene.scraper._failures = FailureLog(tmp_path / "f.log")
+    await scene.scrape(3)
+    lines = [json.loads(line) for line in (tmp_path / "f.log").read_text().splitlines()]
+    assert [line["msg"] for line in lines] == ["connection refused", "again"]
+    assert {(line["level"], line["job_name"], line["target"]) for line in lines} == {
+        ("ERROR", "node", "http://a:1/metrics")
+    }
+    broken = Scene(Pages(FetchError("x")))
+    broken.scraper._failures = FailureLog(tmp_path / "no" / "f.log")
+    await broken.scrape()
+    assert broken.report()["up"] == 0.0
+
+
+async def test_native_histograms_are_written_and_end() -> None:
+    """A native histogram is written with its series' labels; when it is gone its series ends as a histogram."""
+    page = protobuf_page(family("h", HISTOGRAM, metric(histogram=NATIVE, code="200")))
+    scene = Scene(Pages(page, page, b"", content_type=PROTOBUF), has_natives=True)
+    await scene.scrape(2)
+    labels = series("h", code="200")
+    for _, batch in scene.intake.batches:
+        (found,) = batch.histograms
+        assert (found.labels, found.count, found.schema, found.positive_counts) == (labels, 6.0, 1, (1.0, 3.0))
+        assert found.time_ms == scene.clock.now_ns() // 1_000_000
+        assert labels not in values_of(batch)
+    assert scene.report()["scrape_series_added"] == 0.0
+    assert scene.report()["scrape_samples_scraped"] == 1.0
+    await scene.scrape()
+    (marker,) = scene.intake.batches[-1][1].histograms
+    assert marker.labels == labels
+    assert is_stale(np.array([marker.sum]))[0]
+    assert scene.intake.ended() == set()
+
+
+async def test_without_native_histograms_their_buckets_are_written() -> None:
+    """Where native histograms are not asked for, the classic buckets beside them are what is kept."""
+    page = protobuf_page(family("h", HISTOGRAM, metric(histogram=NATIVE | CLASSIC)))
+    for fields, natives, buckets in (({}, 0, 3), ({"has_natives": True}, 1, 0), (BOTH, 1, 3)):
+        scene = Scene(Pages(page, content_type=PROTOBUF), **fields)
+        found = await scene.scrape()
+        assert len(scene.intake.batches[-1][1].histograms) == natives
+        assert len(named(found, "h_bucket")) == buckets
+
+
+async def test_classic_histograms_become_custom_ones() -> None:
+    """With the conversion a classic histogram is one native histogram with its bounds, from text as from protobuf."""
+    text = b'# TYPE h histogram\nh_bucket{le="1"} 1\nh_bucket{le="2.5"} 4\nh_bucket{le="+Inf"} 6\nh_sum 9\nh_count 6\n'
+    binary = protobuf_page(family("h", HISTOGRAM, metric(histogram=CLASSIC)))
+    for page, content_type in ((text, TEXT), (binary, PROTOBUF)):
+        scene = Scene(Pages(page, page, content_type=content_type), converts_classics=True)
+        await scene.scrape(2)
+        (found,) = scene.intake.batches[-1][1].histograms
+        assert found.labels == series("h")
+        assert (found.schema, found.custom_bounds, found.positive_counts) == (-53, (1.0, 2.5), (1.0, 3.0, 2.0))
+        assert (found.count, found.sum) == (6.0, 9.0)
+        assert named(scene.intake.last(), "h_bucket") == []
+        assert scene.report()["scrape_samples_scraped"] == 1.0
+
+
+async def test_a_histogram_past_its_bucket_limit_is_merged_or_refused() -> None:
+    """Neighbours are merged until the limit holds; where they cannot be, the page is refused."""
+    page = protobuf_page(family("h", HISTOGRAM, metric(histogram=NATIVE)))
+    scene = Scene(Pages(page, content_type=PROTOBUF), has_natives=True, limits=ScrapeLimits(native_bucket_limit=1))
+    await scene.scrape()
+    (found,) = scene.intake.batches[-1][1].histograms
+    assert (found.schema, found.positive_counts, found.count) == (0, (4.0,), 6.0)
+    text = b'# TYPE h histogram\nh_bucket{le="1"} 1\nh_bucket{le="+Inf"} 2\nh_count 2\n'
+    scene = Scene(Pages(text), converts_classics=True, limits=ScrapeLimits(native_bucket_limit=1))
+    await scene.scrape()
+    assert scene.scraper.view().last_error == "histogram bucket limit exceeded"
+    assert scene.counted("anyascope_scrape_limit_hits_total", limit="native_histogram_bucket_limit") == 1.0
+
+
+async def test_a_broken_protobuf_page_is_a_failure() -> None:
+    """A page that is no protobuf is not used, and the view says where it broke."""
+    scene = Scene(Pages(b"\xff\xff\xff\xff\xff\xff", content_type=PROTOBUF), has_natives=True)
+    await scene.scrape()
+    assert scene.scraper.view().last_error == "expected the length of a metric family at byte 0"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from anyascope.collect.series import SeriesBook
+from anyascope.collect.series import Live, SeriesBook
 from anyascope.model.labels import labels_of, series_id
 from anyascope.model.metrics import is_stale
 
@@ -57,13 +57,13 @@ def test_says_farewell_to_all() -> None:
     book = SeriesBook()
     write(book, A, B)
     write(book, B, C)
-    samples = book.farewell(time_ms=9000)
+    samples = book.farewell(time_ms=9000).samples
     assert ended(samples) == {B, C}
 
 
 def test_inherits_what_a_predecessor_wrote() -> None:
     """Series of a predecessor are marked if the successor does not send them."""
-    book = SeriesBook([A, B])
+    book = SeriesBook(Live((A, B)))
     assert ended(write(book, A)) == {B}
 
 

@@ -6,8 +6,11 @@ import pytest
 
 from anyascope.collect.scrape_config import (
     BODY_BYTES_MAX,
+    PROTOCOLS_DEFAULT,
+    PROTOCOLS_WITH_NATIVES,
     Escaping,
     NameScheme,
+    RecordType,
     ScrapeProtocol,
 )
 from anyascope.collect.settings import read_external_labels, read_scrape_configs
@@ -168,7 +171,11 @@ def test_external_labels_are_read_apart() -> None:
         ("scheme: ftp", "3: scrape_configs[0].scheme: must be http or https, got 'ftp'"),
         ("oauth2: {client_id: x}", "3: scrape_configs[0].oauth2: is not supported yet"),
         ("kubernetes_sd_configs: []", "service discovery by kubernetes is not supported yet"),
-        ("dns_sd_configs: [{names: [x]}]", "service discovery by dns is not supported yet"),
+        ("dns_sd_configs: [{names: []}]", "DNS discovery needs at least one name"),
+        ("dns_sd_configs: [{names: [x], type: A}]", "a port is required for all record types but SRV"),
+        ("dns_sd_configs: [{names: [x], type: TXT}]", "must be one of SRV, A, AAAA, MX, NS"),
+        ("dns_sd_configs: [{names: [x], type: A, port: 70000}]", "must be from 1 to 65535"),
+        ("dns_sd_configs: [{names: [x], resolver: y}]", "field resolver is not known here"),
         ("bearer_token: a\nbasic_auth: {username: b}", "at most one of basic_auth, authorization and bearer_token"),
         ("authorization: {type: basic, credentials: x}", 'type "Basic" is what basic_auth is for'),
         ("basic_auth: {username: a, password: b, password_file: c}", "at most one of password and password_file"),
@@ -190,11 +197,13 @@ def test_external_labels_are_read_apart() -> None:
         ("relabel_configs: [{action: keep, regex: '('}]", "relabel_configs[0].regex: not a regular expression"),
         ("sample_limit: -1", "3: scrape_configs[0].sample_limit: must not be negative"),
         ("body_size_limit: lots", "not a valid size: 'lots'"),
-        ("scrape_protocols: [Proto9]", "must be one of OpenMetricsText1.0.0"),
-        ("scrape_protocols: [PrometheusProto]", "PrometheusProto is not supported yet"),
+        ("scrape_protocols: [Proto9]", "must be one of PrometheusProto, OpenMetricsText1.0.0"),
         ("scrape_protocols: [PrometheusText0.0.4, PrometheusText0.0.4]", "names a format twice"),
-        ("fallback_scrape_protocol: PrometheusProto", "PrometheusProto is not supported yet"),
-        ("convert_classic_histograms_to_nhcb: true", "is not supported yet"),
+        ("native_histogram_bucket_limit: -1", "must not be negative"),
+        (
+            "metric_name_validation_scheme: legacy\nmetric_name_escaping_scheme: allow-utf-8",
+            "names in UTF-8 are asked for, but metric_name_validation_scheme is legacy",
+        ),
         ("proxy_url: socks5://x:1", "other proxies are not supported yet"),
         ("proxy_from_environment: true", "name the proxy in proxy_url"),
         ("http_headers: {Authorization: {values: [x]}}", "is set by the scraper itself"),
@@ -216,7 +225,45 @@ def test_tells_all_mistakes_at_once() -> None:
     assert len(wrong(job("scheme: ftp\nsample_limit: x\nnonsense: 1"))) == 3
 
 
-def test_protobuf_beside_a_text_format_is_left_out() -> None:
-    """A list that prefers protobuf works by the formats that follow it."""
-    found = read(job("scrape_protocols: [PrometheusProto, OpenMetricsText1.0.0]"))[0]
-    assert found.protocols == (ScrapeProtocol.OPENMETRICS_1_0,)
+def test_reads_how_histograms_are_taken() -> None:
+    """Native histograms are asked for in protobuf, unless the formats are named; global settings hold for all jobs."""
+    plain, named, resting = read(
+        """
+global: {scrape_native_histograms: true, convert_classic_histograms_to_nhcb: true}
+scrape_configs:
+- {job_name: plain, always_scrape_classic_histograms: true, native_histogram_bucket_limit: 20}
+- {job_name: named, scrape_protocols: [PrometheusText0.0.4], native_histogram_min_bucket_factor: 1.5}
+- {job_name: resting, scrape_native_histograms: false, scrape_classic_histograms: true}
+"""
+    )
+    assert plain.protocols == PROTOCOLS_WITH_NATIVES
+    assert (plain.has_natives, plain.always_classics, plain.converts_classics) == (True, True, True)
+    assert (plain.limits.native_bucket_limit, plain.limits.native_schema_max) == (20, None)
+    assert named.protocols == (ScrapeProtocol.TEXT_0_0_4,)
+    assert named.limits.native_schema_max == 1
+    assert resting.protocols == PROTOCOLS_DEFAULT
+    assert (resting.has_natives, resting.always_classics) == (False, True)
+
+
+def test_reads_names_whose_records_are_targets() -> None:
+    """Records are SRV where nothing else is said; others need a port."""
+    lines = "dns_sd_configs: [{names: [_m._tcp.x, y]}, {names: [z], type: mx, port: 9100, refresh_interval: 1m}]"
+    first, second = read(job(lines))[0].names
+    assert (first.names, first.type, first.refresh_interval_s) == (("_m._tcp.x", "y"), RecordType.SRV, 30.0)
+    assert (second.type, second.port, second.refresh_interval_s) == (RecordType.MX, 9100, 60.0)
+
+
+def test_the_escaping_follows_the_names() -> None:
+    """Where no escaping is named, it suits the job's names, whatever suits the others'."""
+    found = read("global: {}\nscrape_configs: [{job_name: a}, {job_name: b, metric_name_validation_scheme: legacy}]")
+    assert [config.escaping for config in found] == [Escaping.ALLOW_UTF8, Escaping.UNDERSCORES]
+
+
+def test_reads_what_is_written_beside_samples() -> None:
+    """The log of failures stands beside the settings; extra series and kept targets come from global or the job."""
+    text = "global: {scrape_failure_log_file: f.log, keep_dropped_targets: 5}\nscrape_configs:\n"
+    first, second = read(
+        f"{text}- {{job_name: a}}\n- {{job_name: b, extra_scrape_metrics: true, keep_dropped_targets: 1}}"
+    )
+    assert (str(first.failure_log), first.dropped_kept, first.has_extra_metrics) == ("/conf/f.log", 5, False)
+    assert (second.dropped_kept, second.has_extra_metrics) == (1, True)

@@ -1,1 +1,1 @@
-"""Prometheus' text format 0.0.4 and OpenMetrics 1.0: bytes in, samples and metadata out; pure."""
+"""Prometheus' text format 0.0.4, OpenMetrics 1.0 and the protobuf format: bytes in, samples and metadata out; pure."""

@@ -35,7 +35,7 @@ class Exposition:
 
 
 def format_of(content_type: str) -> Format | None:
-    """The format that a Content-Type header names; None where it names neither, or is empty."""
+    """The format that a Content-Type header names; None where it names none of them, or is empty."""
     media = content_type.partition(";")[0].strip().lower()
     return next((form for form in Format if form.value == media), None)
 
@@ -87,9 +87,10 @@ class _Family:
 
 @dataclass(slots=True)
 class Comments:
-    """What the comments of one body say, fed line by line. `family_type` is what the last `# TYPE` declared."""
+    """What the comments of one body say, fed line by line. `family_name` and `_type` are what the last `# TYPE` declared."""
 
     form: Format
+    family_name: str = ""
     family_type: MetricType = MetricType.UNKNOWN
     _families: dict[str, _Family] = field(default_factory=dict)
 
@@ -133,6 +134,7 @@ class Comments:
                 if kind is None:
                     raise ExpositionError(f"{said!r} is not a metric type", line=number)
                 family.type = self.family_type = kind
+                self.family_name = name
             case b"UNIT":
                 if said and not name.endswith(f"_{said}"):
                     raise ExpositionError(f"unit {said!r} is not the end of the name {name!r}", line=number)

@@ -6,7 +6,7 @@ taken apart again, no rule applied again. A million lines a second were measured
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,34 +19,15 @@ from anyascope.wire.exposition.lines import (
     ExpositionError,
     Format,
     LineExemplar,
-    Pairs,
     parse_exemplar,
     parse_line,
     parse_time,
 )
+from anyascope.wire.exposition.reading import Reading, Resolve
 
 HEADS_SPARE = 1000  # heads that may be remembered beyond twice those in use, before the unused ones are forgotten
 
 EXEMPLAR_MARK = b" # {"
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """The samples of one body.
-
-    Attributes:
-        slots: int64[n], for each sample what `resolve` answered for its labels.
-        values: float64[n].
-        times_ms: position -> the time that the line gives, only for lines that give one.
-        exemplars: position -> the exemplar, only for lines that have one.
-        metadata: what the comments say; the same object again while they do not change.
-    """
-
-    slots: NDArray[np.int64]
-    values: NDArray[np.float64]
-    times_ms: dict[int, int]
-    exemplars: dict[int, LineExemplar]
-    metadata: tuple[MetricMetadata, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,16 +44,21 @@ class KnownLines:
     """The lines of one source.
 
     Args:
-        resolve: gives each new label set a number of the caller's own; called once a head. What it raises ends the
-            reading.
+        resolve: numbers new label sets; called once a head.
     """
 
-    def __init__(self, resolve: Callable[[Pairs], int]) -> None:
+    def __init__(self, resolve: Resolve) -> None:
         self._resolve = resolve
         self._slots: dict[bytes, int] = {}
         self._form = Format.TEXT
         self._comments: list[tuple[int, bytes]] = []
         self._metadata: tuple[MetricMetadata, ...] = ()
+        self._progress: list[int] = []
+
+    @property
+    def progress(self) -> list[int]:
+        """The slots of the last body as far as it was read, also where it turned out to be broken."""
+        return self._progress
 
     def read(self, body: bytes, *, form: Format) -> Reading:
         """Everything that a body says, by the numbers that `resolve` gave.
@@ -106,6 +92,7 @@ class KnownLines:
 
     def _find(self, lines: Sequence[bytes], known: Mapping[bytes, int]) -> tuple[_Found, list[tuple[int, bytes]]]:
         found = _Found([], [], {}, {})
+        self._progress = found.slots
         comments: list[tuple[int, bytes]] = []
         for number, line in enumerate(lines, 1):
             head, _, text = line.rpartition(b" ")
@@ -119,7 +106,7 @@ class KnownLines:
                 if self._form is Format.OPENMETRICS:
                     raise ExpositionError("expected no empty line", line=number)
             elif not self._read_known(line, known, number=number, found=found):
-                self._read_new(line, self._family_type(comments), number=number, found=found)
+                self._read_new(line, self._family(comments), number=number, found=found)
         return found, comments
 
     def _read_known(self, line: bytes, known: Mapping[bytes, int], *, number: int, found: _Found) -> bool:
@@ -143,9 +130,11 @@ class KnownLines:
         found.texts.append(value)
         return True
 
-    def _read_new(self, line: bytes, kind: MetricType, *, number: int, found: _Found) -> None:
+    def _read_new(self, line: bytes, family: tuple[str, MetricType], *, number: int, found: _Found) -> None:
+        name, kind = family
         sample = parse_line(line, form=self._form, number=number, family_type=kind)
-        slot = self._resolve(sample.pairs)
+        is_member = sample.pairs[0][1].startswith(name)
+        slot = self._resolve(sample.pairs, kind if is_member else MetricType.UNKNOWN)
         if sample.head:
             self._slots[sample.head] = slot
         if sample.time_ms is not None:
@@ -155,14 +144,14 @@ class KnownLines:
         found.slots.append(slot)
         found.texts.append(b"%r" % sample.value)
 
-    def _family_type(self, comments: list[tuple[int, bytes]]) -> MetricType:
-        """What the last `# TYPE` declares."""
+    def _family(self, comments: list[tuple[int, bytes]]) -> tuple[str, MetricType]:
+        """What the last `# TYPE` declares: name and type."""
         for number, line in reversed(comments):
             if b" TYPE " in line or b"\tTYPE" in line:
                 last = Comments(self._form)
                 last.read(line, number=number)
-                return last.family_type
-        return MetricType.UNKNOWN
+                return last.family_name, last.family_type
+        return "", MetricType.UNKNOWN
 
     def _read_comments(self, comments: list[tuple[int, bytes]]) -> None:
         if comments == self._comments:

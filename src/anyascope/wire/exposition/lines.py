@@ -25,10 +25,11 @@ _EXPONENT_MAX = 6
 
 
 class Format(Enum):
-    """Which of the two formats a body is in."""
+    """Which format a body is in: two of text lines, one of protobuf."""
 
     TEXT = "text/plain"
     OPENMETRICS = "application/openmetrics-text"
+    PROTOBUF = "application/vnd.google.protobuf"
 
 
 class ExpositionError(InvalidInputError):

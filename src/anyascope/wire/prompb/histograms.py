@@ -34,9 +34,13 @@ def histogram_of(labels: Labels, message: Any) -> HistogramSample:
     # One of the two of a oneof is set; the other one reads as zero.
     count = float(message.count_int or message.count_float)
     zero_count = float(message.zero_count_int or message.zero_count_float)
-    positive_spans, positive = _buckets(message.positive_spans, message.positive_deltas, message.positive_counts)
-    negative_spans, negative = _buckets(message.negative_spans, message.negative_deltas, message.negative_counts)
-    _check_counts(count, zero_count, (*positive, *negative), is_sum_nan=math.isnan(message.sum))
+    positive_spans, positive = absolute_buckets(
+        message.positive_spans, message.positive_deltas, message.positive_counts
+    )
+    negative_spans, negative = absolute_buckets(
+        message.negative_spans, message.negative_deltas, message.negative_counts
+    )
+    check_counts(count, zero_count, (*positive, *negative), is_sum_nan=math.isnan(message.sum))
     if bounds and sum(gap + length for gap, length in positive_spans) > len(bounds) + 1:
         raise FaultError("a native histogram has more buckets than bounds")
     return HistogramSample(
@@ -70,7 +74,12 @@ def _check_schema(schema: int, bounds: Sequence[float]) -> None:
         raise FaultError(f"the schema {schema} of a native histogram is not known")
 
 
-def _buckets(spans: Any, deltas: Any, counts: Any) -> tuple[Spans, tuple[float, ...]]:
+def absolute_buckets(spans: Any, deltas: Any, counts: Any) -> tuple[Spans, tuple[float, ...]]:
+    """Spans and absolute counts of one sign; counts come as differences, or else as they are.
+
+    Raises:
+        FaultError: they do not fit each other.
+    """
     found = tuple((span.offset, span.length) for span in spans)
     absolute = tuple(map(float, accumulate(deltas))) if deltas else tuple(counts)
     if sum(length for _, length in found) != len(absolute):
@@ -82,7 +91,8 @@ def _buckets(spans: Any, deltas: Any, counts: Any) -> tuple[Spans, tuple[float, 
     return found, absolute
 
 
-def _check_counts(count: float, zero_count: float, buckets: Sequence[float], *, is_sum_nan: bool) -> None:
+def check_counts(count: float, zero_count: float, buckets: Sequence[float], *, is_sum_nan: bool) -> None:
+    """Raise `FaultError` unless the count is the sum of its parts."""
     # `not >=` also meets NaN.
     if not all(bucket >= 0 for bucket in (count, zero_count, *buckets)):
         raise FaultError("a native histogram has a negative count")

@@ -8,23 +8,10 @@ Source: prometheus/prompb `remote.proto` and `types.proto`; io.prometheus.write.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
-from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+from anyascope.wire.protobuf import Messages, declare
 
-Kind = descriptor_pb2.FieldDescriptorProto
-_TYPES = {
-    "double": Kind.TYPE_DOUBLE,
-    "int64": Kind.TYPE_INT64,
-    "uint64": Kind.TYPE_UINT64,
-    "string": Kind.TYPE_STRING,
-    "bytes": Kind.TYPE_BYTES,
-    "uint32": Kind.TYPE_UINT32,
-    "sint32": Kind.TYPE_SINT32,
-    "sint64": Kind.TYPE_SINT64,
-    "int32": Kind.TYPE_INT32,  # enums are read as numbers: an unknown one is for the reader to judge
-}
 _SPAN = {"offset": (1, "sint32"), "length": (2, "uint32")}
 _LABEL = {"name": (1, "string"), "value": (2, "string")}
 _SAMPLE = {"value": (1, "double"), "timestamp": (2, "int64")}
@@ -47,7 +34,7 @@ _HISTOGRAM = {
     "custom_values": (16, "many double"),
     "start_timestamp": (17, "int64"),
 }
-_MESSAGES: Mapping[str, Mapping[str, tuple[int, str]]] = {
+_MESSAGES: Messages = {
     "Span": _SPAN,
     "Label": _LABEL,
     "Sample": _SAMPLE,
@@ -76,30 +63,8 @@ _MESSAGES: Mapping[str, Mapping[str, tuple[int, str]]] = {
     "Query": {"start": (1, "int64"), "end": (2, "int64"), "matchers": (3, "many Matcher")},
     "ReadRequest": {"queries": (1, "many Query"), "accepted_response_types": (2, "many int32")},
 }
-_PACKAGE = "anyascope.prompb"
 
-
-def _classes() -> dict[str, Any]:
-    file = descriptor_pb2.FileDescriptorProto(name="anyascope/prompb.proto", package=_PACKAGE, syntax="proto3")
-    for message, fields in _MESSAGES.items():
-        into = file.message_type.add(name=message)
-        for name, (number, kind) in fields.items():
-            is_many, of = kind.startswith("many "), kind.removeprefix("many ")
-            field = into.field.add(
-                name=name, number=number, label=Kind.LABEL_REPEATED if is_many else Kind.LABEL_OPTIONAL
-            )
-            if of in _MESSAGES:
-                field.type, field.type_name = Kind.TYPE_MESSAGE, f".{_PACKAGE}.{of}"
-            else:
-                field.type = _TYPES[of]
-    pool = descriptor_pool.DescriptorPool()
-    pool.Add(file)
-    return {
-        name: message_factory.GetMessageClass(pool.FindMessageTypeByName(f"{_PACKAGE}.{name}")) for name in _MESSAGES
-    }
-
-
-_BUILT = _classes()
+_BUILT = declare("anyascope.prompb", _MESSAGES)
 # `Any`: the classes exist only at run time.
 WriteRequest: Any = _BUILT["WriteRequest"]
 Series: Any = _BUILT["Series"]

@@ -15,10 +15,12 @@ class Book:
 
     def __init__(self) -> None:
         self.slots: dict = {}
+        self.kinds: dict = {}
         self.asked = 0
         self.lines = KnownLines(self)
 
-    def __call__(self, pairs) -> int:
+    def __call__(self, pairs, kind) -> int:
+        self.kinds[pairs] = kind
         self.asked += 1
         return self.slots.setdefault(pairs, len(self.slots))
 
