@@ -5,19 +5,24 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from anyascope.errors import UnsupportedError
+from anyascope.frames.labelsets import LabelSets
 from anyascope.model.labels import METRIC_NAME, Labels
 from anyascope.promql.columns import Bools, Floats, Ints
 from anyascope.promql.errors import QueryError
 from anyascope.promql.functions.over_time import quantiles
-from anyascope.promql.functions.sums import doubtful_sums
+from anyascope.promql.functions.sums import group_means, group_sums, group_variances
 from anyascope.promql.mixed import aggregated
 from anyascope.promql.numbers import format_float, format_general
 from anyascope.promql.syntax import Aggregate, Expression
 from anyascope.promql.values import Context, Nameless, Vector, merged, rows_of, seen
+
+C = TypeVar("C", bound=np.generic)
 
 K_MAX = 2.0**63  # Prometheus takes `k` as a 64-bit integer
 
@@ -38,10 +43,9 @@ class Groups:
     begins: Ints
     rows: Ints
 
-    @property
-    def counts(self) -> Ints:
-        """int64[groups]: how many series each has."""
-        return np.diff(np.append(self.begins, len(self.order)))
+    def ordered(self, cells: NDArray[C]) -> NDArray[C]:
+        """A column of [series, steps] with the series of a group side by side."""
+        return cells if len(self.labels) == 1 else cells[self.order]
 
 
 def grouped(labels: Sequence[Labels], node: Aggregate, dropped: frozenset[str] = frozenset()) -> Groups:
@@ -53,13 +57,20 @@ def grouped(labels: Sequence[Labels], node: Aggregate, dropped: frozenset[str] =
         reserved_grouped = any(name.startswith("__") for name in node.grouping)
         if not node.is_without and not reserved_grouped:
             labels = labels.named  # what has been dropped of them is not looked at
+    key = ("grouped", node.grouping, node.is_without, dropped)
+    if isinstance(labels, LabelSets):
+        return labels.once(key, lambda labels: _grouped(labels, node, dropped))
+    return _grouped(labels, node, dropped)
+
+
+def _grouped(labels: Sequence[Labels], node: Aggregate, dropped: frozenset[str]) -> Groups:
     index: dict[Labels, int] = {}
     if node.is_without:
         gone = frozenset(node.grouping) | {METRIC_NAME} | dropped
-        keys = (tuple(pair for pair in each if pair[0] not in gone) for each in labels)
+        keys = (tuple([pair for pair in each if pair[0] not in gone]) for each in labels)
     else:
         kept = frozenset(node.grouping) - dropped
-        keys = (tuple(pair for pair in each if pair[0] in kept) for each in labels)
+        keys = (tuple([pair for pair in each if pair[0] in kept]) for each in labels)
     rows = np.fromiter((index.setdefault(key, len(index)) for key in keys), np.int64, len(labels))
     order = np.argsort(rows, kind="stable")
     begins = np.searchsorted(rows[order], np.arange(len(index)))
@@ -85,25 +96,35 @@ def aggregate(node: Aggregate, body: Vector, parameter: Floats | str | None, con
     if node.operator == "limit_ratio":
         raise UnsupportedError("limit_ratio is not evaluated")
     groups = grouped(body.labels, node)
-    is_single = len(groups.labels) == 1
-    values = body.values if is_single else body.values[groups.order]
-    present = body.present if is_single else body.present[groups.order]
-    counts = np.add.reduceat(present, groups.begins, axis=0, dtype=np.int64)
-    found = counts > 0
-    if node.operator == "quantile":
-        assert isinstance(parameter, np.ndarray)
-        _warn_of_quantiles(parameter, node.parameter, context)
-        result = _quantile(values, present, groups, parameter)
-    else:
-        with np.errstate(all="ignore"):
-            result = REDUCERS[node.operator](values, present, groups.begins, counts)
-        if node.operator in {"sum", "avg"} and context.natives:
+    if node.operator in COMPENSATED:
+        result = COMPENSATED[node.operator](body.values, body.present, groups.rows, len(groups.labels))
+        found = _any_present(body.present, groups)
+        if context.natives and node.operator in {"sum", "avg"}:
+            values, present = groups.ordered(body.values), groups.ordered(body.present)
             result, found = aggregated(node, values, present, groups.begins, result=result, context=context)
+    else:
+        values, present = groups.ordered(body.values), groups.ordered(body.present)
+        counts = np.add.reduceat(present, groups.begins, axis=0, dtype=np.int64)
+        found = counts > 0
+        if node.operator == "quantile":
+            assert isinstance(parameter, np.ndarray)
+            _warn_of_quantiles(parameter, node.parameter, context)
+            result = _quantile(values, present, groups, parameter)
+        else:
+            result = REDUCERS[node.operator](values, present, groups.begins, counts)
     fading = None
     if body.fading is not None:
         fading = np.zeros(len(groups.labels), np.bool_)
         np.logical_or.at(fading, groups.rows, body.fading & body.present.any(axis=1))
     return _without_empty(Vector(groups.labels, result, found, fading))
+
+
+def _any_present(present: Bools, groups: Groups) -> Bools:
+    """bool[groups, steps]: where a group has a value."""
+    if present.all():
+        return np.ones((len(groups.labels), present.shape[1]), np.bool_)
+    found: Bools = np.logical_or.reduceat(groups.ordered(present), groups.begins, axis=0)
+    return found
 
 
 # What these say of a group is about floats only; histograms are left out of it.
@@ -130,30 +151,6 @@ def _filled(values: Floats, present: Bools, filler: float) -> Floats:
     return values if present.all() else np.where(present, values, filler)
 
 
-def _sum(values: Floats, present: Bools, begins: Ints, _counts: Ints) -> Floats:
-    filled = _filled(values, present, 0.0)
-    sums: Floats = np.add.reduceat(filled, begins, axis=0)
-    if not (filled < 0).any():
-        return sums
-    # Where much cancels, plain addition may have lost what remains: those few are added exactly.
-    doubtful = doubtful_sums(sums, np.add.reduceat(np.abs(filled), begins, axis=0))
-    ends = np.append(begins[1:], len(filled))
-    for group, step in np.argwhere(doubtful).tolist():
-        sums[group, step] = math.fsum(filled[begins[group] : ends[group], step].tolist())
-    return sums
-
-
-def _avg(values: Floats, present: Bools, begins: Ints, counts: Ints) -> Floats:
-    means = _sum(values, present, begins, counts) / counts
-    overflowed = np.isinf(means)
-    if overflowed.any():
-        # Half of the summands' exponents' room: sums of scaled values do not overflow where the mean is finite.
-        scale = 2.0 ** math.ceil(math.log2(max(len(values), 2)))
-        again = _sum(values / scale, present, begins, counts) / counts * scale
-        means = np.where(overflowed, again, means)
-    return means
-
-
 def _min(values: Floats, present: Bools, begins: Ints, _counts: Ints) -> Floats:
     smallest: Floats = np.fmin.reduceat(_filled(values, present, np.nan), begins, axis=0)
     return smallest
@@ -172,29 +169,18 @@ def _group(_values: Floats, _present: Bools, _begins: Ints, counts: Ints) -> Flo
     return np.ones(counts.shape)
 
 
-def _stdvar(values: Floats, present: Bools, begins: Ints, counts: Ints) -> Floats:
-    lengths = np.diff(np.append(begins, len(values)))
-    # About the smallest value, so that values that are all the same vary by exactly nothing.
-    shifted = values - np.repeat(_min(values, present, begins, counts), lengths, axis=0)
-    means = np.add.reduceat(_filled(shifted, present, 0.0), begins, axis=0) / counts
-    squares = np.where(present, (shifted - np.repeat(means, lengths, axis=0)) ** 2, 0.0)
-    variances: Floats = np.add.reduceat(squares, begins, axis=0) / counts
-    return variances
-
-
-def _stddev(values: Floats, present: Bools, begins: Ints, counts: Ints) -> Floats:
-    return np.sqrt(_stdvar(values, present, begins, counts))
-
-
 REDUCERS: dict[str, Callable[[Floats, Bools, Ints, Ints], Floats]] = {
-    "avg": _avg,
     "count": _count,
     "group": _group,
     "max": _max,
     "min": _min,
-    "stddev": _stddev,
-    "stdvar": _stdvar,
-    "sum": _sum,
+}
+
+COMPENSATED: dict[str, Callable[[Floats, Bools, Ints, int], Floats]] = {
+    "avg": group_means,
+    "stddev": lambda values, present, rows, groups: np.sqrt(group_variances(values, present, rows, groups)),
+    "stdvar": group_variances,
+    "sum": group_sums,
 }
 
 

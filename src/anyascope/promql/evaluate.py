@@ -32,7 +32,7 @@ from anyascope.promql.syntax import (
     unwrapped,
 )
 from anyascope.promql.values import Context, Scalars, Value, Vector, Windows, Words, too_many_samples
-from anyascope.promql.windows import newest, starts, stops, without_stale
+from anyascope.promql.windows import bounds_of, newest, newest_values, without_stale
 
 CELLS_AT_ONCE_MAX = (
     1_000_000  # series times steps of a range function: some 8 MB columns, which stay near the processor
@@ -109,8 +109,7 @@ def select(node: Select, context: Context) -> Vector:
     """The newest sample of each series at each step."""
     frame = context.frames[node.slot]
     context.check(len(frame))
-    chosen, present = newest(frame, _right_edges(node, context), context.lookback_ms)
-    values = frame.values[chosen] if len(frame.values) else np.zeros(chosen.shape)
+    values, present = newest_values(frame, _right_edges(node, context), context.lookback_ms)
     if context.tells_resets:
         values = context.natives.telling(values)
     return Vector(frame.labels, values, present, is_one_metric=_names_one_metric(node))
@@ -266,8 +265,7 @@ def _parts(source: _Source, context: Context) -> Iterator[Windows]:
     for begin in range(0, max(series, 1), at_once):
         end = min(begin + at_once, series)
         part = frame if series <= at_once else _slice(frame, begin, end)
-        stopped = stops(part, source.right_ms)
-        started = starts(part, source.right_ms, source.range_ms, stopped)
+        started, stopped = bounds_of(part, source.right_ms, source.range_ms)
         fading = source.fading[begin:end] if source.fading is not None else None
         yield Windows(
             part.labels,

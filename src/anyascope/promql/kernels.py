@@ -53,7 +53,7 @@ def bounds(offsets: Ints, times_ms: Ints, right_ms: Ints, range_ms: int, first: 
 
 
 @kernel("i8[:] i8[:] i8[:] i8[:] i8 i8[:,:]! b1[:,:]!")
-def newest(
+def newest_bits(
     offsets: Ints, times_ms: Ints, bits: Ints, right_ms: Ints, lookback_ms: int, chosen: Ints, present: Bools
 ) -> None:
     """The bits of the sample that an instant selector sees at each step, and whether there is one."""
@@ -167,3 +167,16 @@ def group_totals(values: Floats, present: Bools, rows: Ints, totals: Floats, los
                 total, missing = added(values[row, step], totals[group, step], lost[group, step])
                 totals[group, step], lost[group, step] = total, missing
                 counts[group, step] += 1
+
+
+@kernel("f8[:,:] b1[:,:] i8[:] f8[:,:]! f8[:,:]! i8[:,:]!")
+def group_spreads(values: Floats, present: Bools, rows: Ints, means: Floats, squares: Floats, counts: Ints) -> None:
+    """The running mean of each group's present values, and the sum of squares about it (Welford); begins at zeros."""
+    for row in range(len(rows)):
+        group = rows[row]
+        for step in range(values.shape[1]):
+            if present[row, step]:
+                counts[group, step] += 1
+                delta = values[row, step] - means[group, step]
+                means[group, step] += delta / counts[group, step]
+                squares[group, step] += delta * (values[row, step] - means[group, step])

@@ -15,7 +15,7 @@ import numpy as np
 from anyascope.frames.histogram import NativeHistogram, ResetHint
 from anyascope.model.labels import METRIC_NAME
 from anyascope.promql.columns import Bools, Floats, Ints
-from anyascope.promql.functions.counters import GAP_MAX, MS_PER_S
+from anyascope.promql.kernels import GAP_MAX, MS_PER_S
 from anyascope.promql.mixed import SUBTRACTION, note_reconciled, total, warn_of_schemas
 from anyascope.promql.natives import (
     MixedSchemasError,

@@ -8,9 +8,25 @@ import numpy as np
 
 from anyascope.frames.samples import SampleFrame
 from anyascope.model.metrics import is_stale
-from anyascope.promql.columns import Bools, Ints
+from anyascope.promql.columns import Bools, Floats, Ints
+from anyascope.promql.kernels import bounds, newest_bits
 
 SERIES_SEARCHED_MAX = 16  # up to here a binary search a series beats counting all samples; measured at 240 samples
+
+
+def bounds_of(frame: SampleFrame, right_ms: Ints, range_ms: int) -> tuple[Ints, Ints]:
+    """int64[series, steps] twice: the first sample of each window, and the one after its last.
+
+    `right_ms` is int64[steps], either ascending by one step or the same everywhere.
+    """
+    series, steps = len(frame), len(right_ms)
+    loop = bounds.ready(len(frame.times_ms) + series * steps)
+    if loop is None:
+        stopped = stops(frame, right_ms)
+        return starts(frame, right_ms, range_ms, stopped), stopped
+    first, stop = np.empty((series, steps), np.int64), np.empty((series, steps), np.int64)
+    loop(frame.offsets, frame.times_ms, right_ms, range_ms, first, stop)
+    return first, stop
 
 
 def stops(frame: SampleFrame, right_ms: Ints) -> Ints:
@@ -85,6 +101,19 @@ def without_stale(frame: SampleFrame) -> SampleFrame:
     counted = np.zeros(len(kept) + 1, np.int64)
     np.cumsum(kept, out=counted[1:])
     return SampleFrame(frame.labels, counted[frame.offsets], frame.times_ms[kept], frame.values[kept])
+
+
+def newest_values(frame: SampleFrame, right_ms: Ints, lookback_ms: int) -> tuple[Floats, Bools]:
+    """What an instant selector sees at each step: float64[series, steps], and bool of that shape where it sees anything."""
+    series, steps = len(frame), len(right_ms)
+    loop = newest_bits.ready(len(frame.times_ms) + series * steps)
+    if loop is None:
+        chosen, present = newest(frame, right_ms, lookback_ms)
+        return (frame.values[chosen] if len(frame.values) else np.zeros(chosen.shape)), present
+    values, present = np.empty((series, steps)), np.empty((series, steps), np.bool_)
+    bits = frame.values.view(np.int64), values.view(np.int64)
+    loop(frame.offsets, frame.times_ms, bits[0], right_ms, lookback_ms, bits[1], present)
+    return values, present
 
 
 def newest(frame: SampleFrame, right_ms: Ints, lookback_ms: int) -> tuple[Ints, Bools]:

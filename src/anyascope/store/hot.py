@@ -11,18 +11,19 @@ are not given out.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from anyascope.store.kernels import NONE, copy_samples, count_samples
 from anyascope.store.labelindex import Refs
+from anyascope.store.ragged import offsets_of
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
 CHUNK = 32  # samples; 8 minutes at one every 15 s, so that a series at rest wastes little
-NONE = -1  # no chunk
 SERIES_FIRST_CAPACITY = 1024  # entries; the arrays double from here
 SHRINK_SHARE = 0.75  # of the pool that stays in use when it ran full, so that it is not cleared batch by batch
 NEVER_MS = np.iinfo(np.int64).max
@@ -30,19 +31,26 @@ NEVER_MS = np.iinfo(np.int64).max
 
 @dataclass(frozen=True, slots=True)
 class Gathered:
-    """Samples out of the window, in the order in which each series' were written.
+    """Samples out of the window, series after series, each series' in the order in which they were written.
 
     Attributes:
-        rows: int64[n], which of the asked series.
+        counts: int64[series], how many there are of each asked series.
         times_ms: int64[n].
         values: float64[n].
         start_ms: from when on the answer is complete.
+        is_settled: each series' are known to be in time order, no time twice.
     """
 
-    rows: Ints
+    counts: Ints
     times_ms: Ints
     values: Floats
     start_ms: int
+    is_settled: bool = False
+
+    @property
+    def rows(self) -> Ints:
+        """int64[n]: which of the asked series."""
+        return np.repeat(np.arange(len(self.counts)), self.counts)
 
 
 class HotWindow:
@@ -241,23 +249,41 @@ class HotWindow:
 
     def gather(self, refs: Refs, *, start_ms: int, end_ms: int) -> Gathered:
         """The samples of series in the stretch (inclusive) as far as the window reaches back."""
-        begin = max(start_ms, self.start_ms)
         known = refs < len(self._current)
         if not known.all():
-            asked = np.flatnonzero(known)
-            inner = self.gather(refs[asked], start_ms=start_ms, end_ms=end_ms)
-            return Gathered(asked[inner.rows], inner.times_ms, inner.values, inner.start_ms)
+            inner = self.gather(refs[known], start_ms=start_ms, end_ms=end_ms)
+            counts = np.zeros(len(refs), np.int64)
+            counts[known] = inner.counts
+            return replace(inner, counts=counts)
+        begin = max(start_ms, self.start_ms)
+        count, copy = count_samples.ready(len(refs) * CHUNK), copy_samples.ready(0)
+        if count is None or copy is None:
+            return self._gather(refs, begin, end_ms)
+        rows = refs.astype(np.int64)
+        counts = np.empty(len(rows), np.int64)
+        chunks = (self._current, self._before, self._newest_ms, self._fill)
+        count(rows, *chunks, self._times, begin, end_ms, counts)
+        offsets = offsets_of(counts)
+        times_ms, values = np.empty(offsets[-1], np.int64), np.empty(offsets[-1], np.float64)
+        is_settled = copy(rows, *chunks, self._times, self._values, begin, end_ms, offsets, times_ms, values)
+        return Gathered(counts, times_ms, values, self.start_ms, is_settled)
+
+    def _gather(self, refs: Refs, begin_ms: int, end_ms: int) -> Gathered:
+        """What the kernels do, with numpy."""
         levels = self._chains(refs)[::-1]
         if not levels:
-            return Gathered(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.float64), self.start_ms)
+            counts = np.zeros(len(refs), np.int64)
+            return Gathered(counts, np.empty(0, np.int64), np.empty(0, np.float64), self.start_ms)
         rows = np.concatenate([level[0] for level in levels])
         chunks = np.concatenate([level[1] for level in levels])
-        useful = self._newest_ms[chunks] >= begin
+        useful = self._newest_ms[chunks] >= begin_ms
         rows, chunks = rows[useful], chunks[useful]
         # Oldest chunks first and stably by series: each series' samples come in the order in which they were written.
         order = np.argsort(rows, kind="stable")
         rows, chunks = rows[order], chunks[order]
         filled = np.where(chunks == self._current[refs[rows]], self._fill[refs[rows]], CHUNK)
         times = self._times[chunks]
-        wanted = (np.arange(CHUNK) < filled[:, None]) & (times >= begin) & (times <= end_ms)
-        return Gathered(np.repeat(rows, wanted.sum(axis=1)), times[wanted], self._values[chunks][wanted], self.start_ms)
+        wanted = (np.arange(CHUNK) < filled[:, None]) & (times >= begin_ms) & (times <= end_ms)
+        counts = np.zeros(len(refs), np.int64)
+        np.add.at(counts, rows, wanted.sum(axis=1))
+        return Gathered(counts, times[wanted], self._values[chunks][wanted], self.start_ms)

@@ -11,17 +11,22 @@ from array import array
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 
 import numpy as np
 import re2
 from numpy.typing import NDArray
 
 from anyascope.errors import InvalidInputError
+from anyascope.frames.labelsets import LabelSets
 from anyascope.model.labels import METRIC_NAME, Labels, Matcher, MatchOp, series_id
 
 Refs = NDArray[np.uint32]
 
 SELECTIONS_CACHED_MAX = 1024  # selectors; rules and dashboards ask for the same ones again and again
+SELECTED_SERIES_MAX = (
+    500_000  # of all remembered selectors together; some 100 bytes each with what is worked out of them
+)
 PATTERNS_CACHED_MAX = 512  # (label, pattern) pairs whose matching values are remembered
 PROBES_MAX = 64  # ids tried for a series whose own is taken; 44 bits make even the second a rarity
 SERIES_FIRST_CAPACITY = 1024  # entries; the arrays double from here
@@ -40,6 +45,26 @@ class Placed:
 
     refs: Refs
     fresh: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """The series that a selector matches, sorted by their labels; both are remembered: read them, never write.
+
+    Attributes:
+        refs: uint32[series].
+        labels: of each.
+    """
+
+    refs: Refs
+    labels: LabelSets
+
+    def only(self, kept: NDArray[np.bool_]) -> Chosen:
+        """Those of the series for which bool[series] is true."""
+        if kept.all():
+            return self
+        refs = self.refs[kept]
+        return Chosen(refs, LabelSets([self.labels[row] for row in np.flatnonzero(kept).tolist()]))
 
 
 @dataclass(slots=True)
@@ -106,7 +131,8 @@ class LabelIndex:
         self._postings: dict[str, dict[str, array[int]]] = {}
         self._values: dict[str, list[str]] = {}
         self._every = array("I")
-        self._selections: OrderedDict[tuple[Matcher, ...], tuple[int, Refs]] = OrderedDict()
+        self._selections: OrderedDict[tuple[Matcher, ...], tuple[int, Chosen]] = OrderedDict()
+        self._selected = 0  # series of all remembered selections
         self._patterns: OrderedDict[tuple[str, str], tuple[Pattern, Remembered]] = OrderedDict()
         self._generation = 0
 
@@ -257,18 +283,31 @@ class LabelIndex:
         Raises:
             InvalidInputError: a regular expression is not RE2.
         """
+        return self.choose(matchers).refs
+
+    def choose(self, matchers: Sequence[Matcher]) -> Chosen:
+        """The same, with their labels.
+
+        Raises:
+            InvalidInputError: a regular expression is not RE2.
+        """
         key = tuple(matchers)
         found = self._selections.get(key)
         if found is not None and found[0] == self._generation:
             self._selections.move_to_end(key)
             return found[1]
-        refs = self._select(key).tolist()
-        refs.sort(key=self._labels.__getitem__)
-        ordered = np.array(refs, np.uint32)
-        self._selections[key] = (self._generation, ordered)
-        if len(self._selections) > SELECTIONS_CACHED_MAX:
-            self._selections.popitem(last=False)
-        return ordered
+        pairs = sorted(((self.labels(ref), ref) for ref in self._select(key).tolist()), key=itemgetter(0))
+        chosen = Chosen(np.array([ref for _, ref in pairs], np.uint32), LabelSets([labels for labels, _ in pairs]))
+        self._remember(key, chosen)
+        return chosen
+
+    def _remember(self, key: tuple[Matcher, ...], chosen: Chosen) -> None:
+        stale = self._selections.pop(key, None)
+        self._selected += len(chosen.refs) - (len(stale[1].refs) if stale is not None else 0)
+        self._selections[key] = (self._generation, chosen)
+        while len(self._selections) > SELECTIONS_CACHED_MAX or self._selected > SELECTED_SERIES_MAX:
+            _, (_, oldest) = self._selections.popitem(last=False)
+            self._selected -= len(oldest.refs)
 
     def _select(self, matchers: Sequence[Matcher]) -> Refs:
         wanted: list[Refs] = []
@@ -336,9 +375,11 @@ class LabelIndex:
         refs = chosen[0] if len(chosen) == 1 else np.unique(np.concatenate(chosen))
         return refs[(self._first_ms[refs] <= end_ms) & (self._last_ms[refs] >= start_ms)]
 
-    def within(self, refs: Refs, *, start_ms: int, end_ms: int) -> Refs:
-        """Those of the series that may have a sample in the stretch (inclusive), in the same order."""
-        return refs[(self._first_ms[refs] <= end_ms) & (self._last_ms[refs] >= start_ms)]
+    def choose_within(self, matchers: Sequence[Matcher], *, start_ms: int, end_ms: int) -> Chosen:
+        """The series for which all matchers hold and that may have a sample in the stretch (inclusive), as `choose`."""
+        chosen = self.choose(matchers)
+        refs = chosen.refs
+        return chosen.only((self._first_ms[refs] <= end_ms) & (self._last_ms[refs] >= start_ms))
 
     def names_of(self, refs: Refs) -> list[str]:
         """The label names of these series, sorted."""

@@ -12,6 +12,7 @@ from anyascope.errors import LimitExceededError
 from anyascope.frames.samples import SampleFrame
 from anyascope.model.labels import Labels
 from anyascope.store.api.metrics import Selection
+from anyascope.store.kernels import place_blocks
 
 
 def settle(
@@ -50,47 +51,63 @@ class Columns:
         return Columns(*settle(rows, times_ms, values))
 
 
-def regrouped(rows: NDArray[np.int64], times_ms: NDArray[np.int64], values: NDArray[np.float64]) -> Columns:
-    """Samples whose rows come in any order but each row's together and in time order, by row; without sorting."""
-    if len(rows) < 2 or np.all(rows[1:] >= rows[:-1]):
-        return Columns(rows, times_ms, values)
-    counts = np.bincount(rows)
-    is_first = np.ones(len(rows), np.bool_)
-    is_first[1:] = rows[1:] != rows[:-1]
-    firsts = np.flatnonzero(is_first)
-    shift = np.zeros(len(counts), np.int64)
-    shift[rows[firsts]] = (np.cumsum(counts) - counts)[rows[firsts]] - firsts
-    places = np.arange(len(rows)) + shift[rows]
-    ordered = Columns(np.empty_like(rows), np.empty_like(times_ms), np.empty_like(values))
-    ordered.rows[places], ordered.times_ms[places], ordered.values[places] = rows, times_ms, values
-    return ordered
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Settled samples of some series, side by side.
+
+    Attributes:
+        begins, counts: int64[series], where each asked series' samples begin, and how many there are.
+        times_ms, values: int64[n], float64[n]; each series' in time order, no time twice.
+    """
+
+    begins: NDArray[np.int64]
+    counts: NDArray[np.int64]
+    times_ms: NDArray[np.int64]
+    values: NDArray[np.float64]
+
+    @staticmethod
+    def of(columns: Columns, series: int) -> Piece:
+        """From samples by row."""
+        counts = np.bincount(columns.rows, minlength=series)
+        return Piece(offsets_of(counts)[:-1], counts, columns.times_ms, columns.values)
 
 
-def joined(early: Columns, late: Columns, *, series: int) -> Columns:
-    """Both, where in each row every time of `early` is before every one of `late`; without sorting."""
-    if not len(early.rows):
-        return late
-    if not len(late.rows):
-        return early
-    early_counts = np.bincount(early.rows, minlength=series)
-    late_counts = np.bincount(late.rows, minlength=series)
-    begins = np.cumsum(early_counts + late_counts) - early_counts - late_counts
-    total = len(early.rows) + len(late.rows)
-    rows, times_ms, values = np.empty(total, np.int64), np.empty(total, np.int64), np.empty(total, np.float64)
-    for part, counts, shift in ((early, early_counts, begins), (late, late_counts, begins + early_counts)):
-        own_begins = np.cumsum(counts) - counts
-        places = np.arange(len(part.rows)) + (shift - own_begins)[part.rows]
-        rows[places], times_ms[places], values[places] = part.rows, part.times_ms, part.values
-    return Columns(rows, times_ms, values)
+def offsets_of(counts: NDArray[np.int64]) -> NDArray[np.int64]:
+    """int64[series + 1]: where each of several stretches side by side begins, and where the last ends."""
+    offsets = np.zeros(len(counts) + 1, np.int64)
+    np.cumsum(counts, out=offsets[1:])
+    return offsets
 
 
-def frame_of(labels: Sequence[Labels], columns: Columns) -> SampleFrame:
-    """The frame of the series that were asked for; those without a sample are left out."""
-    counts = np.bincount(columns.rows, minlength=len(labels))
+def frame_of(labels: Sequence[Labels], early: Piece, late: Piece | None = None) -> SampleFrame:
+    """The frame of the series that were asked for; those without a sample are left out.
+
+    In each series every time of `early` is before every one of `late`.
+    """
+    counts = early.counts if late is None else early.counts + late.counts
+    offsets = offsets_of(counts)
+    if late is None and np.array_equal(early.begins, offsets[:-1]):
+        times_ms, values = early.times_ms, early.values
+    else:
+        times_ms, values = np.empty(offsets[-1], np.int64), np.empty(offsets[-1], np.float64)
+        _place(early, offsets[:-1], times_ms, values)
+        if late is not None:
+            _place(late, offsets[:-1] + early.counts, times_ms, values)
+    if counts.all():
+        return SampleFrame(labels, offsets, times_ms, values)
     present = np.flatnonzero(counts)
-    offsets = np.zeros(len(present) + 1, np.int64)
-    np.cumsum(counts[present], out=offsets[1:])
-    return SampleFrame([labels[row] for row in present.tolist()], offsets, columns.times_ms, columns.values)
+    return SampleFrame([labels[row] for row in present.tolist()], offsets_of(counts[present]), times_ms, values)
+
+
+def _place(piece: Piece, targets: NDArray[np.int64], times_ms: NDArray[np.int64], values: NDArray[np.float64]) -> None:
+    """Copy each series' samples to where they belong."""
+    copy = place_blocks.ready(len(piece.times_ms))
+    if copy is not None:
+        copy(piece.begins, piece.counts, targets, piece.times_ms, piece.values, times_ms, values)
+        return
+    own = np.arange(int(piece.counts.sum())) - np.repeat(offsets_of(piece.counts)[:-1], piece.counts)
+    sources, places = own + np.repeat(piece.begins, piece.counts), own + np.repeat(targets, piece.counts)
+    times_ms[places], values[places] = piece.times_ms[sources], piece.values[sources]
 
 
 def check_series(found: int, selection: Selection) -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from anyascope.errors import InvalidInputError
 from anyascope.model.labels import series_id
+from anyascope.store import labelindex
 from anyascope.store.labelindex import LabelIndex, Pattern
 from support.telemetry import labels, matchers
 
@@ -73,14 +74,37 @@ def test_dropped_series_are_forgotten_everywhere():
     assert placed(index, labels("up", job="a")).refs.tolist() == [3]
 
 
+def test_a_selection_is_remembered_until_a_series_comes():
+    """The same question has the same answer without work, until there is a series that it may not know."""
+    index = LabelIndex()
+    placed(index, labels("b"), labels("a"))
+    first = index.choose(matchers("__name__=~a|b|c"))
+    assert index.choose(matchers("__name__=~a|b|c")) is first
+    assert list(first.labels) == [labels("a"), labels("b")]
+    placed(index, labels("c"))
+    assert list(index.choose(matchers("__name__=~a|b|c")).labels) == [labels("a"), labels("b"), labels("c")]
+
+
+def test_remembered_selections_are_bounded_by_their_series(monkeypatch):
+    """What is remembered of large selections does not grow with their number."""
+    monkeypatch.setattr(labelindex, "SELECTED_SERIES_MAX", 3)
+    index = LabelIndex()
+    placed(index, labels("a"), labels("b"))
+    first = index.choose([])
+    second = index.choose(matchers("__name__=~a|b"))
+    assert index.choose(matchers("__name__=~a|b")) is second
+    assert index.choose([]) is not first
+
+
 def test_times_bound_what_may_have_samples():
     """Series are left out of stretches before their first and after their last sample."""
     index = LabelIndex()
-    refs = placed(index, labels("a"), labels("b")).refs
+    placed(index, labels("a"), labels("b"))
     index.saw(np.array([0, 0, 1], np.uint32), np.array([10, 20, 30], np.int64))
 
-    assert index.within(refs, start_ms=20, end_ms=29).tolist() == [0]
-    assert index.within(refs, start_ms=21, end_ms=29).tolist() == []
+    found = index.choose_within([], start_ms=20, end_ms=29)
+    assert (found.refs.tolist(), list(found.labels)) == ([0], [labels("a")])
+    assert index.choose_within([], start_ms=21, end_ms=29).refs.tolist() == []
     assert index.select_any([], start_ms=0, end_ms=99).tolist() == [0, 1]
     assert index.quiet_since(25).tolist() == [0]
 

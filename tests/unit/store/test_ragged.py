@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
-from anyascope.store.ragged import Columns, frame_of, joined, regrouped, settle
+from anyascope.store.kernels import place_blocks
+from anyascope.store.ragged import Columns, Piece, frame_of, settle
 from support.telemetry import labels
 
 
@@ -31,28 +33,42 @@ def test_settled_samples_stay_the_same_arrays():
     assert settle(rows, times, values)[2] is values
 
 
-def test_regrouping_sorts_rows_that_come_together():
-    """Rows in any order, each together, end up by row."""
-    assert shown(regrouped(*columns((2, 1, 1), (2, 2, 2), (0, 5, 3), (3, 1, 4)))) == [
-        (0, 5, 3.0),
-        (2, 1, 1.0),
-        (2, 2, 2.0),
-        (3, 1, 4.0),
+def piece(begins, counts, *samples):
+    times, values = zip(*samples, strict=True)
+    return Piece(np.array(begins), np.array(counts), np.array(times, np.int64), np.array(values, np.float64))
+
+
+def framed(frame):
+    return [
+        (labels, list(zip(frame.times_ms[begin:end].tolist(), frame.values[begin:end].tolist(), strict=True)))
+        for labels, begin, end in zip(
+            frame.labels, frame.offsets[:-1].tolist(), frame.offsets[1:].tolist(), strict=True
+        )
     ]
 
 
-def test_joining_puts_early_before_late():
-    """Each row's early samples come before its late ones."""
-    early = Columns(*columns((0, 1, 1), (2, 1, 2), (2, 2, 3)))
-    late = Columns(*columns((0, 5, 4), (1, 5, 5), (2, 5, 6)))
+NAMES = [labels("a"), labels("b"), labels("c")]
 
-    assert [row[:2] for row in shown(joined(early, late, series=4))] == [(0, 1), (0, 5), (1, 5), (2, 1), (2, 2), (2, 5)]
+
+@pytest.mark.parametrize("is_compiled", [False, True])
+def test_a_frame_takes_series_from_where_they_stand(monkeypatch, is_compiled):
+    """Samples that stand in another order than the series end up with theirs, early ones before late ones."""
+    if is_compiled:
+        monkeypatch.setattr(place_blocks, "_compiled", place_blocks.plain)
+    early = piece((1, 0, 0), (2, 0, 1), (7, 1.0), (1, 2.0), (2, 3.0))
+    late = piece((0, 1, 2), (1, 1, 0), (5, 4.0), (6, 5.0))
+
+    assert framed(frame_of(NAMES, early, late)) == [
+        (labels("a"), [(1, 2.0), (2, 3.0), (5, 4.0)]),
+        (labels("b"), [(6, 5.0)]),
+        (labels("c"), [(7, 1.0)]),
+    ]
 
 
 def test_a_frame_leaves_out_series_without_samples():
     """Only series with samples are in the frame."""
-    frame = frame_of([labels("a"), labels("b"), labels("c")], Columns(*columns((0, 1, 1), (2, 1, 2))))
+    frame = frame_of(NAMES, Piece.of(Columns(*columns((0, 1, 1), (2, 1, 2))), 3))
 
     assert list(frame.labels) == [labels("a"), labels("c")]
     assert frame.offsets.tolist() == [0, 1, 2]
-    assert len(frame_of([labels("a")], Columns(*columns()))) == 0
+    assert len(frame_of(NAMES, Piece.of(Columns(*columns()), 3))) == 0

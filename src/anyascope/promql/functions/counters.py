@@ -7,26 +7,24 @@ from collections.abc import Sequence
 import numpy as np
 
 from anyascope.promql.columns import Bools, Floats, Ints
-from anyascope.promql.functions.flat import FlatWindows, reduced
+from anyascope.promql.functions.flat import FlatWindows
+from anyascope.promql.kernels import DELTA, GAP_MAX, INCREASE, MS_PER_S, RATE, extrapolated
 from anyascope.promql.values import Windows
-
-MS_PER_S = 1000.0
-GAP_MAX = 1.1  # of the usual distance between samples: nearer to an edge, the series is taken to reach it
 
 
 def rate(windows: Windows, _arguments: Sequence[Floats]) -> tuple[Floats, Bools]:
     """The rise a second of a counter, extrapolated to the edges of the window."""
-    return _extrapolated(windows, is_counter=True, is_rate=True)
+    return _extrapolated(windows, RATE)
 
 
 def increase(windows: Windows, _arguments: Sequence[Floats]) -> tuple[Floats, Bools]:
     """The rise of a counter, extrapolated to the edges of the window."""
-    return _extrapolated(windows, is_counter=True, is_rate=False)
+    return _extrapolated(windows, INCREASE)
 
 
 def delta(windows: Windows, _arguments: Sequence[Floats]) -> tuple[Floats, Bools]:
     """The change of a gauge, extrapolated to the edges of the window."""
-    return _extrapolated(windows, is_counter=False, is_rate=False)
+    return _extrapolated(windows, DELTA)
 
 
 def irate(windows: Windows, _arguments: Sequence[Floats]) -> tuple[Floats, Bools]:
@@ -51,13 +49,14 @@ def _last_two(windows: Windows) -> tuple[FlatWindows, Floats, Floats, Floats]:
     return flat, windows.values[last - 1], windows.values[last], interval_s
 
 
-def reset_sums(values: Floats, first: Ints, stop: Ints) -> Floats:
-    """float64[windows]: how much a counter lost in each window by falling, added up.
+def add_resets(rise: Floats, values: Floats, first: Ints, stop: Ints) -> None:
+    """Add to each window's rise what its counter lost by falling.
 
     A sample below its predecessor is a restart: the value before it is carried on. Falls are few, so only they are
     looked at; the fall from one series to the next lies in no window.
 
     Args:
+        rise: float64[windows], written.
         values: float64[samples], flat.
         first, stop: int64[windows]; the window's samples are `first:stop`.
 
@@ -65,20 +64,32 @@ def reset_sums(values: Floats, first: Ints, stop: Ints) -> Floats:
     """
     with np.errstate(invalid="ignore"):
         falls = np.flatnonzero(values[1:] < values[:-1])
-    lost = np.zeros(len(first))
     if not len(falls):
-        return lost
+        return
     # `falls` holds the number of the sample before each fall; it and the next must lie in the window.
     begin = np.searchsorted(falls, first)
     end = np.searchsorted(falls, stop - 1)
     hit = np.flatnonzero(end > begin)
-    if len(hit):
-        lost[hit] = reduced(np.add, values[falls], begin[hit], end[hit])
-    return lost
+    while len(hit):  # one fall after the other, so that sums are the same to the last digit however they are made
+        rise[hit] += values[falls[begin[hit]]]
+        begin[hit] += 1
+        hit = hit[end[hit] > begin[hit]]
 
 
-def _extrapolated(windows: Windows, *, is_counter: bool, is_rate: bool) -> tuple[Floats, Bools]:
+def _extrapolated(windows: Windows, kind: int) -> tuple[Floats, Bools]:
     """Source: Prometheus, `extrapolatedRate`."""
+    loop = extrapolated.ready(len(windows.values) + windows.first.size)
+    if loop is None:
+        return _extrapolated_flat(windows, kind)
+    found, present = np.empty(windows.first.shape), np.empty(windows.first.shape, np.bool_)
+    columns = (windows.times_ms, windows.values, windows.first, windows.stop, windows.right_ms)
+    loop(*columns, windows.range_ms, kind, found, present)
+    return found, present
+
+
+def _extrapolated_flat(windows: Windows, kind: int) -> tuple[Floats, Bools]:
+    """What the kernel does, with numpy."""
+    is_counter = kind != DELTA
     flat = FlatWindows.of(windows, samples_min=2)
     values, times_ms = windows.values, windows.times_ms
     last = flat.stop - 1
@@ -88,7 +99,7 @@ def _extrapolated(windows: Windows, *, is_counter: bool, is_rate: bool) -> tuple
         first_values = values[flat.first]
         rise = values[last] - first_values
         if is_counter:
-            rise += reset_sums(values, flat.first, flat.stop)
+            add_resets(rise, values, flat.first, flat.stop)
         to_start = (first_ms - (right_ms - windows.range_ms)) / MS_PER_S
         to_end = (right_ms - last_ms) / MS_PER_S
         sampled = (last_ms - first_ms) / MS_PER_S
@@ -103,6 +114,6 @@ def _extrapolated(windows: Windows, *, is_counter: bool, is_rate: bool) -> tuple
             to_start = np.where(began_later, to_zero, to_start)
         to_end = np.where(to_end >= threshold, half, to_end)
         factor = (sampled + to_start + to_end) / sampled
-        if is_rate:
+        if kind == RATE:
             factor /= windows.range_ms / MS_PER_S
         return flat.spread(rise * factor), flat.mask

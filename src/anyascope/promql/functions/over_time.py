@@ -9,7 +9,7 @@ import numpy as np
 from anyascope.promql.columns import Bools, Floats, Ints
 from anyascope.promql.errors import QueryError
 from anyascope.promql.functions.flat import FlatWindows, reduced
-from anyascope.promql.functions.sums import window_means, window_sums
+from anyascope.promql.functions.sums import window_means, window_sums, window_variance
 from anyascope.promql.values import Windows
 
 MS_PER_S = 1000.0
@@ -102,16 +102,7 @@ def _time_of(windows: Windows, operation: np.ufunc) -> tuple[Floats, Bools]:
 def stdvar_over_time(windows: Windows, _arguments: Sequence[Floats]) -> tuple[Floats, Bools]:
     """The population variance of the samples."""
     flat = FlatWindows.of(windows, samples_min=1)
-    variances = np.empty(len(flat.first))
-    with np.errstate(all="ignore"):
-        for part, samples, begins in flat.chunks():
-            counts = flat.counts[part]
-            # About the first sample, so that samples that are all the same vary by exactly nothing.
-            shifted = windows.values[samples] - np.repeat(windows.values[flat.first[part]], counts)
-            means = np.add.reduceat(shifted, begins) / counts
-            squares = (shifted - np.repeat(means, counts)) ** 2
-            variances[part] = np.add.reduceat(squares, begins) / counts
-    return flat.spread(variances), flat.mask
+    return flat.spread(window_variance(flat, windows.values)), flat.mask
 
 
 def stddev_over_time(windows: Windows, arguments: Sequence[Floats]) -> tuple[Floats, Bools]:

@@ -29,8 +29,8 @@ from anyascope.store.chdb.samples import (
 from anyascope.store.chdb.seriesbook import IDS_PER_STATEMENT, SeriesBook
 from anyascope.store.exemplars import NewestExemplars, in_order
 from anyascope.store.hot import Gathered, HotWindow
-from anyascope.store.labelindex import LabelIndex, Refs
-from anyascope.store.ragged import Columns, check_samples, check_series, frame_of, joined, regrouped
+from anyascope.store.labelindex import Chosen, LabelIndex, Refs
+from anyascope.store.ragged import Columns, Piece, check_samples, check_series, frame_of, offsets_of
 from anyascope.store.tokens import Tokens
 
 ON_LOOP_ROWS_MAX = 50_000  # beyond, arrays are built on a worker thread: 50,000 rows take under 10 ms
@@ -199,24 +199,22 @@ class ChdbMetrics:
 
     # --- reading ------------------------------------------------------------------------------------------------------
 
-    def _matching(self, selection: Selection) -> Refs:
-        refs = self._index.within(
-            self._index.select(selection.matchers), start_ms=selection.start_ms, end_ms=selection.end_ms
-        )
-        check_series(len(refs), selection)
-        return refs
+    def _matching(self, selection: Selection) -> Chosen:
+        chosen = self._index.choose_within(selection.matchers, start_ms=selection.start_ms, end_ms=selection.end_ms)
+        check_series(len(chosen.refs), selection)
+        return chosen
 
     async def select(self, selection: Selection) -> SampleFrame:
-        refs = self._matching(selection)
+        chosen = self._matching(selection)
+        refs, labels = chosen.refs, chosen.labels
         if not len(refs):
             return SampleFrame.empty()
-        labels = [self._index.labels(ref) for ref in refs.tolist()]
         # One look at memory, before anything is waited for: what is older than its start comes from disk, so that the
         # two meet without a seam however the window moves meanwhile.
         recent = self._hot.gather(refs, start_ms=selection.start_ms, end_ms=selection.end_ms)
-        check_samples(len(recent.rows), selection)
+        check_samples(len(recent.times_ms), selection)
         if selection.start_ms >= recent.start_ms:
-            return frame_of(labels, Columns.settled(recent.rows, recent.times_ms, recent.values))
+            return frame_of(labels, piece_of(recent))
         ids = self._index.ids(refs)
         end_ms = min(selection.end_ms, recent.start_ms - 1)
         parameters = {
@@ -226,8 +224,8 @@ class ChdbMetrics:
             "limit": selection.samples_max + 1,
         }
         table = await self._samples("samples_select", parameters)
-        check_samples(len(table) + len(recent.rows), selection)
-        if len(table) + len(recent.rows) > ON_LOOP_ROWS_MAX:
+        check_samples(len(table) + len(recent.times_ms), selection)
+        if len(table) + len(recent.times_ms) > ON_LOOP_ROWS_MAX:
             return await self._engine.compute(lambda: assembled(labels, ids, table, recent))
         return assembled(labels, ids, table, recent)
 
@@ -241,12 +239,10 @@ class ChdbMetrics:
     async def select_histograms(self, selection: Selection) -> Sequence[HistogramSample]:
         if not self._with_histograms:
             return []
-        refs = self._matching(selection)
-        ids = self._index.ids(refs).tolist()
+        chosen = self._matching(selection)
+        ids = self._index.ids(chosen.refs).tolist()
         labels = {
-            number: self._index.labels(ref)
-            for number, ref in zip(ids, refs.tolist(), strict=True)
-            if number in self._with_histograms
+            number: each for number, each in zip(ids, chosen.labels, strict=True) if number in self._with_histograms
         }
         if not labels:
             return []
@@ -376,10 +372,26 @@ def assembled(labels: Sequence[Labels], ids: NDArray[np.uint64], table: pa.Table
         table: what the disk has of them, sorted by id and time.
         recent: what memory has, all of it later.
     """
-    late = Columns.settled(recent.rows, recent.times_ms, recent.values)
+    late = piece_of(recent)
     if not len(table):
         return frame_of(labels, late)
+    found, times_ms, values = (numpy_of(table, name) for name in ("series_id", "time_ms", "value"))
+    is_same = found[1:] == found[:-1]
+    begins = np.flatnonzero(np.concatenate(([True], ~is_same)))
+    counts = np.diff(np.append(begins, len(found)))
     order = np.argsort(ids)
-    rows = order[np.searchsorted(ids[order], numpy_of(table, "series_id"))]
-    early = regrouped(rows, numpy_of(table, "time_ms"), numpy_of(table, "value"))
-    return frame_of(labels, joined(Columns.settled(early.rows, early.times_ms, early.values), late, series=len(labels)))
+    rows = order[np.searchsorted(ids[order], found[begins])]
+    if (is_same & (times_ms[1:] == times_ms[:-1])).any():
+        early = Piece.of(Columns.settled(np.repeat(rows, counts), times_ms, values), len(ids))
+        return frame_of(labels, early, late)
+    early = Piece(np.zeros(len(ids), np.int64), np.zeros(len(ids), np.int64), times_ms, values)
+    early.begins[rows], early.counts[rows] = begins, counts
+    return frame_of(labels, early, late)
+
+
+def piece_of(recent: Gathered) -> Piece:
+    """What memory has, each time once."""
+    if recent.is_settled:
+        return Piece(offsets_of(recent.counts)[:-1], recent.counts, recent.times_ms, recent.values)
+    columns = Columns.settled(recent.rows, recent.times_ms, recent.values)
+    return Piece.of(columns, len(recent.counts))

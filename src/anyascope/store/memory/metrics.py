@@ -12,8 +12,8 @@ from anyascope.model.labels import Labels, Matcher, series_id
 from anyascope.model.metrics import Exemplar, HistogramSample, MetricBatch, MetricMetadata, SampleBatch
 from anyascope.store.api.metrics import Cardinality, Selection
 from anyascope.store.exemplars import NewestExemplars, in_order
-from anyascope.store.labelindex import LabelIndex, Refs
-from anyascope.store.ragged import Columns, check_samples, check_series, frame_of, settle
+from anyascope.store.labelindex import Chosen, LabelIndex
+from anyascope.store.ragged import Piece, check_samples, check_series, frame_of, offsets_of, settle
 from anyascope.store.tokens import Tokens
 
 Column = tuple[NDArray[np.int64], NDArray[np.float64]]
@@ -80,9 +80,9 @@ class MemoryMetrics:
         return times_ms, values
 
     async def select(self, selection: Selection) -> SampleFrame:
-        refs = self._matching(selection)
+        chosen = self._matching(selection)
         found: list[Column] = []
-        for ref in refs.tolist():
+        for ref in chosen.refs.tolist():
             times_ms, values = self._column(ref)
             begin = np.searchsorted(times_ms, selection.start_ms, side="left")
             end = np.searchsorted(times_ms, selection.end_ms, side="right")
@@ -91,24 +91,18 @@ class MemoryMetrics:
             return SampleFrame.empty()
         counts = np.array([len(times_ms) for times_ms, _ in found], np.int64)
         check_samples(int(counts.sum()), selection)
-        columns = Columns(
-            rows=np.repeat(np.arange(len(refs)), counts),
-            times_ms=np.concatenate([times_ms for times_ms, _ in found]),
-            values=np.concatenate([values for _, values in found]),
-        )
-        return frame_of([self._index.labels(ref) for ref in refs.tolist()], columns)
+        times_ms, values = (np.concatenate([column[n] for column in found]) for n in (0, 1))
+        return frame_of(chosen.labels, Piece(offsets_of(counts)[:-1], counts, times_ms, values))
 
-    def _matching(self, selection: Selection) -> Refs:
-        refs = self._index.within(
-            self._index.select(selection.matchers), start_ms=selection.start_ms, end_ms=selection.end_ms
-        )
-        check_series(len(refs), selection)
-        return refs
+    def _matching(self, selection: Selection) -> Chosen:
+        chosen = self._index.choose_within(selection.matchers, start_ms=selection.start_ms, end_ms=selection.end_ms)
+        check_series(len(chosen.refs), selection)
+        return chosen
 
     async def select_histograms(self, selection: Selection) -> Sequence[HistogramSample]:
         found = [
             histogram
-            for ref in self._matching(selection).tolist()
+            for ref in self._matching(selection).refs.tolist()
             for time_ms, histogram in sorted(self._histograms.get(ref, {}).items())
             if selection.start_ms <= time_ms <= selection.end_ms
         ]
