@@ -29,8 +29,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from anyascope.sdk.logs import initialize_logs
 from anyascope.sdk.metrics import AnyaMetrics
 from anyascope.sdk.operations import BitcoinTransactionData, trace_bitcoin_operation, trace_hsm_operation
-from anyascope.sdk.tracing.processors import ServiceProcessor
-from anyascope.sdk.tracing.sampling import ServiceSampler
+from anyascope.sdk.tracing import initialize_tracing
 from figures import quantile, show
 
 CALLS = 500  # a round
@@ -56,13 +55,10 @@ def provider() -> TracerProvider:
     return made
 
 
-def service_provider() -> TracerProvider:
-    """As `initialize_tracing` makes it: our sampler, and our processor in front of the batch."""
-    made = TracerProvider(resource=Resource.create({"service.name": "custody"}), sampler=ServiceSampler(1.0))
-    ours = ServiceProcessor()
-    ours.lead_to(BatchSpanProcessor(Nowhere()))
-    made.add_span_processor(ours)
-    return made
+def set_provider_up() -> None:
+    """As a service does; only where spans go is exchanged."""
+    made = initialize_tracing("custody", "off")
+    made.road.lead_to(BatchSpanProcessor(Nowhere()))
 
 
 def with_trace_ids(_logger: Any, _method: str, event: dict[str, Any]) -> dict[str, Any]:
@@ -257,7 +253,7 @@ def main() -> None:
     gc.freeze()  # what importing left behind is nobody's cost
     sink = Path("/dev/null").open("w")  # noqa: SIM115  # until the process ends
     hand = ByHand(sink)
-    trace.set_tracer_provider(service_provider())
+    set_provider_up()
     AnyaMetrics.init(CollectorRegistry())
     initialize_logs("custody", "off", stream=sink)
 

@@ -7,7 +7,8 @@ from typing import Any
 
 from anyascope.sdk.correlation import current_correlation_id
 from anyascope.sdk.guard import guarded, quoted, report_misuse
-from anyascope.sdk.logs import emit
+from anyascope.sdk.logs.emitting import announce, emit
+from anyascope.sdk.logs.entry import Ids
 from anyascope.sdk.values import identifier
 
 __all__ = ["audit_event"]
@@ -57,15 +58,18 @@ def audit_event(
         )
         if value is not None
     }
-    put_on_record(identifier(action, "action"), known_phase, {**fields, **told})
+    name, marks = _named(identifier(action, "action"), known_phase)
+    emit(_log, logging.INFO, name, **{**fields, **told, **marks})
     if known_phase is not phase and known_phase != phase:
         report_misuse(f"phase must be one of {', '.join(PHASES)}, got {quoted(phase)}")
 
 
-def put_on_record(action: str, phase: str, fields: dict[str, Any]) -> None:
+def put_on_record(action: str, phase: str, ids: Ids, fields: dict[str, Any]) -> None:
     """What `audit_event` does with arguments that are known to be sound; for the SDK itself, twice an operation."""
+    name, marks = _named(action, phase)
+    announce(_log, logging.INFO, name, {**fields, **marks}, ids)
+
+
+def _named(action: str, phase: str) -> tuple[str, dict[str, str]]:
     name = f"audit.{action}.{phase}"
-    fields["event.name"] = name
-    fields["audit.action"] = action
-    fields["audit.phase"] = phase
-    emit(_log, logging.INFO, name, **fields)
+    return name, {"event.name": name, "audit.action": action, "audit.phase": phase}

@@ -43,7 +43,7 @@ class correlation:  # noqa: N801  # a verb: `with correlation(id):`
     __slots__ = ("_tokens", "correlation_id")
 
     def __init__(self, correlation_id: str | None = None) -> None:
-        self.correlation_id = _chosen(correlation_id)
+        self.correlation_id = sound_id(correlation_id)
         self._tokens: list[Token[str]] = []
 
     def __enter__(self) -> str:
@@ -55,11 +55,7 @@ class correlation:  # noqa: N801  # a verb: `with correlation(id):`
     ) -> None:
         if not self._tokens:
             return
-        try:
-            _current.reset(self._tokens.pop())
-        except (ValueError, RuntimeError):
-            # Left in another context than it was entered in, as generators of web frameworks are: that one is not ours.
-            return
+        release(self._tokens.pop())
 
     async def __aenter__(self) -> str:
         return self.__enter__()
@@ -70,13 +66,28 @@ class correlation:  # noqa: N801  # a verb: `with correlation(id):`
         self.__exit__(kind, error, stack)
 
 
+def hold(correlation_id: str) -> Token[str]:
+    """What `correlation` does on entering, with an id that is known to be sound; for the SDK itself."""
+    return _current.set(correlation_id)
+
+
+def release(token: Token[str]) -> None:
+    """Give back what `hold` gave."""
+    try:
+        _current.reset(token)
+    except (ValueError, RuntimeError):
+        # Left in another context than it was entered in, as generators of web frameworks are: that one is not ours.
+        return
+
+
 def _of_message() -> str:
     received = otel_context.get_value(CONTEXT_KEY)
     return received if isinstance(received, str) and _is_sound(received) else ""
 
 
 @guarded("")
-def _chosen(given: object) -> str:
+def sound_id(given: object) -> str:
+    """What was given, where it may be a correlation id; else a new one."""
     text = as_text(given)
     if given is not None and text is None:
         report_misuse(f"a correlation id is a text, got {quoted(given)}; a new one is used")

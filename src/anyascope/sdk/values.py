@@ -112,6 +112,8 @@ def rate(value: object, what: str) -> float | None:
     """A fee rate in sats a virtual byte; None, and misuse, where it cannot be one."""
     if value is None:
         return None
+    if type(value) is float and 0.0 <= value < math.inf:
+        return value
     try:
         found = float(value) if not isinstance(value, bool | str | bytes) else math.nan  # type: ignore[arg-type]
     except Exception:  # noqa: BLE001  # the host's own object

@@ -20,6 +20,17 @@ async def test_ids_sort_by_time():
     assert uuid.UUID(first).variant == uuid.RFC_4122
 
 
+def test_correlation_ids_are_random_uuids():
+    """Of version 4, in their usual form, and never twice."""
+    ids = RandomIds(ManualClock())
+    made = [ids.uuid4() for _ in range(2_000)]
+    assert len(set(made)) == len(made)
+    for text in made:
+        found = uuid.UUID(text)
+        assert (str(found), found.version, found.variant) == (text, 4, uuid.RFC_4122)
+    assert {text[19] for text in made} == set("89ab")
+
+
 def test_trace_and_span_ids_are_never_zero():
     """All-zero ids mean "absent" in OpenTelemetry."""
     ids = RandomIds(ManualClock())

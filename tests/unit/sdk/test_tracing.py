@@ -15,13 +15,14 @@ from typing import Any
 
 import pytest
 from opentelemetry import propagate, trace
-from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import NoOpTracerProvider
 
 from anyascope.sdk.correlation import correlation
 from anyascope.sdk.guard import MisuseError, forget_told, strict
+from anyascope.sdk.operations import trace_bitcoin_operation
 from anyascope.sdk.testing import capture
 from anyascope.sdk.tracing import current_sample_ratio, initialize_tracing, set_sample_ratio
 from support.components import REPOSITORY
@@ -282,6 +283,65 @@ def test_ours_stand_first_when_a_span_starts_full():
     for found in memory.get_finished_spans():
         assert found.attributes == {"wallet_id": "cold", "a0": 0, "a1": 1}
         assert found.dropped_attributes == 3
+
+
+def test_an_operations_attributes_are_there_from_its_start():
+    """Also for a processor of the host's; a span inside, and one that is not kept, get none of them."""
+    seen: list[tuple[str, dict[str, Any]]] = []
+
+    class Looks(SpanProcessor):
+        def on_start(self, span, parent_context=None):
+            seen.append((span.name, dict(span.attributes)))
+
+    provider = initialized()
+    provider.add_span_processor(Looks())
+    tracer = trace.get_tracer("t")
+    with correlation("c-1"), trace_bitcoin_operation("send", "hot-1"):
+        tracer.start_span("inside", attributes={"a": 1}).end()
+    set_sample_ratio(0.0)
+    with trace_bitcoin_operation("send", "hot-2"):
+        pass
+    set_sample_ratio(1.0)
+    tracer.start_span("later").end()
+    assert seen == [
+        (
+            "bitcoin_operation",
+            {
+                "operation": "send",
+                "wallet_id": "hot-1",
+                "security_level": "high",
+                "security.classification": "restricted",
+                "compliance.level": "high",
+                "anya.correlation_id": "c-1",
+            },
+        ),
+        ("inside", {"a": 1, "anya.correlation_id": "c-1"}),
+        ("later", {}),
+    ]
+
+
+@pytest.mark.parametrize("most", [3, 6, 7, 32])
+def test_an_operation_fills_a_span_of_any_size(most):
+    """What has no room is counted, the outcome too, and the first of its attributes stay."""
+    memory = recorded(initialized(max_attributes_per_span=most))
+    with correlation("c-1"), trace_bitcoin_operation("send", "hot-1"):
+        pass
+    (found,) = memory.get_finished_spans()
+    assert len(found.attributes) == min(most, 7)
+    assert found.dropped_attributes == 7 - min(most, 7)
+    assert dict(found.attributes).get("operation.status", "success") == "success"
+
+
+def test_values_longer_than_the_host_allows_are_cut(monkeypatch):
+    """`OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT` holds for an operation's attributes too."""
+    monkeypatch.setenv("OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT", "4")
+    memory = recorded(initialized())
+    with trace_bitcoin_operation("consolidate", "hot-1") as operation:
+        operation.set_result("f4184fc596403b9d638783cf57adfe4c75c605f6356fbc91338530e9831e9e16")
+    (found,) = memory.get_finished_spans()
+    assert found.attributes["operation"] == "cons"
+    assert found.attributes["transaction_id"] == "f418"
+    assert found.attributes["operation.status"] == "succ"
 
 
 def test_more_of_ours_than_there_is_room_are_counted():

@@ -16,7 +16,7 @@ from opentelemetry.context import Context
 from opentelemetry.trace import NonRecordingSpan, Span, SpanContext, Status, StatusCode, TraceFlags
 
 from anyascope.sdk.audit import audit_event
-from anyascope.sdk.correlation import SPAN_ATTRIBUTE
+from anyascope.sdk.correlation import SPAN_ATTRIBUTE, sound_id
 from anyascope.sdk.custody import measures
 from anyascope.sdk.custody.state import NS_PER_MS, State
 from anyascope.sdk.guard import report_misuse
@@ -230,7 +230,7 @@ class Here:
         self._operation = operation
 
     def __enter__(self) -> None:
-        self._place = Place(self._operation.around(), self._operation.correlation_id)
+        self._place = Place(self._operation.around(), sound_id(self._operation.correlation_id))
 
     def __exit__(self, *_error: object) -> None:
         self._place.leave()

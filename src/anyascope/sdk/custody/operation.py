@@ -8,7 +8,7 @@ from typing import Self
 
 from opentelemetry import trace
 
-from anyascope.sdk.correlation import SPAN_ATTRIBUTE
+from anyascope.sdk.correlation import SPAN_ATTRIBUTE, sound_id
 from anyascope.sdk.custody.confirming import confirm
 from anyascope.sdk.custody.course import OUTCOMES, Course, log
 from anyascope.sdk.custody.state import written
@@ -146,7 +146,7 @@ class CustodyOperation:
         if outer.is_recording() and outer.get_span_context().trace_id != self._course.state.trace_id:
             # A worker's or a request's own trace points to the money's; the money's does not hang on it.
             outer.add_link(self._course.root(), {SPAN_ATTRIBUTE: self._course.correlation_id})
-        self._entries.enter(Place(context, self._course.correlation_id))
+        self._entries.enter(Place(context, sound_id(self._course.correlation_id)))
 
     @guarded(None)
     def _leave(self) -> None:

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
+from anyascope.sdk.correlation import sound_id
 from anyascope.sdk.custody.course import Course, log
 from anyascope.sdk.custody.state import word_of
 from anyascope.sdk.guard import guarded
@@ -31,7 +32,7 @@ class CustodyStep(Operation):
         self._open(
             f"custody.{declared.stage}",
             {**declared.attributes, **operation.attributes(), "custody.stage": declared.stage},
-            correlation_id=operation.correlation_id,
+            correlation_id=sound_id(operation.correlation_id),
             context=operation.around(),
         )
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from anyascope.sdk.guard import as_number, is_strict, quoted, report_misuse, tell_once
-from anyascope.sdk.logs.entry import Entry, clean_event, clean_fields, current_ids, fault_of
+from anyascope.sdk.logs.entry import Entry, Ids, clean_event, clean_fields, current_ids, fault_of
 from anyascope.sdk.logs.levels import LEVEL_MAX
 from anyascope.sdk.logs.outlet import Outlet, installed
 
@@ -47,6 +47,37 @@ def emit(logger: logging.Logger, level: int, event: str, /, **fields: Any) -> No
         logger.disabled = False  # `logging.config` disables the loggers that it does not know; ours must be heard
         if logger.isEnabledFor(level):
             write(logger, level, event, fields)
+    except Exception as error:
+        if is_strict():
+            raise
+        tell_once("writing a log record", error)
+
+
+def announce(  # noqa: PLR0917  # the way of each line of ours: keywords cost a tenth of it
+    logger: logging.Logger, level: int, event: str, fields: dict[str, Any], ids: Ids
+) -> None:
+    """`emit` for the SDK itself, at twice the speed: the fields are bounded and hold no secrets, and nobody changes them.
+
+    Args:
+        logger: as of `emit`.
+        level: as of `emit`.
+        event: the name of a kind of event.
+        fields: at most `FIELDS_MAX`; nothing keeps them from being written as they are.
+        ids: what joins it to the rest.
+    """
+    try:
+        logger.disabled = False  # as `emit` does
+        if not logger.isEnabledFor(level):
+            return
+        outlet = installed()
+        if outlet is None or not hears_alone(logger, outlet):
+            logger.handle(_record(logger, level, event, fields))
+        elif _nesting.depth < NESTED_MAX:
+            _nesting.depth += 1
+            try:
+                outlet.put(Entry(time.time_ns(), level, logger.name, event, fields, ids, None, None, event))
+            finally:
+                _nesting.depth -= 1
     except Exception as error:
         if is_strict():
             raise

@@ -7,13 +7,10 @@ from collections.abc import Mapping
 from anyascope.sdk.guard import guarded
 from anyascope.sdk.metrics.exemplars import chosen_exemplar
 from anyascope.sdk.metrics.quantities import checked_amount, checked_count, checked_number, checked_share
+from anyascope.sdk.metrics.recording import count_hsm_operation, count_transaction
 from anyascope.sdk.metrics.registry import AnyaMetrics, sound_metrics
 
-SUCCESS = "success"
 ERROR = "error"
-SEND = "send"
-RECEIVE = "receive"
-MAIN_WALLET = "main"  # the wallet type whose balance follows from transactions
 
 Exemplar = Mapping[str, str]
 
@@ -60,22 +57,10 @@ class BitcoinMetricsCollector(_Collector):
 
         A wrong argument is reported, and the rest is recorded.
         """
-        metrics = self.metrics
-        bounded = metrics.label_guard.bounded
-        operation, wallet, outcome = (
-            bounded("operation_type", operation_type),
-            bounded("wallet_id", wallet_id),
-            bounded("status", status),
-        )
+        seconds = checked_number("duration", duration, least=0)
+        amount = None if amount_sats is None else checked_amount("amount_sats", amount_sats)
         pointer = chosen_exemplar(exemplar)
-        metrics.bitcoin_transactions_total.labels(operation, outcome, wallet).inc(exemplar=pointer)
-        if (seconds := checked_number("duration", duration, least=0)) is not None:
-            metrics.bitcoin_transaction_duration.labels(operation).observe(seconds, pointer)
-        if amount_sats is None or (amount := checked_amount("amount_sats", amount_sats)) is None:
-            return
-        if outcome == SUCCESS and operation in (SEND, RECEIVE):
-            balance = metrics.bitcoin_wallet_balance_sats.labels(wallet, MAIN_WALLET)
-            balance.inc(amount if operation == RECEIVE else -amount)
+        count_transaction(self.metrics, operation_type, wallet_id, status, seconds, amount, pointer)
 
     @guarded(None)
     def update_blockchain_state(self, block_height: int, mempool_size: int) -> None:
@@ -115,17 +100,9 @@ class HsmMetricsCollector(_Collector):
             error_type: of the error, where the status does not say it.
             exemplar: what the counters point to; by default the current trace.
         """
-        metrics = self.metrics
-        bounded = metrics.label_guard.bounded
-        operation, maker = bounded("operation_type", operation_type), bounded("provider", provider)
-        outcome = bounded("status", status)
+        seconds = checked_number("duration", duration, least=0)
         pointer = chosen_exemplar(exemplar)
-        metrics.hsm_operations_total.labels(operation, maker, outcome).inc(exemplar=pointer)
-        if outcome != SUCCESS:
-            kind = bounded("error_type", status if error_type is None else error_type)
-            metrics.hsm_errors_total.labels(kind, maker).inc(exemplar=pointer)
-        if (seconds := checked_number("duration", duration, least=0)) is not None:
-            metrics.hsm_operation_duration.labels(operation, maker).observe(seconds, pointer)
+        count_hsm_operation(self.metrics, operation_type, provider, status, seconds, error_type, pointer)
 
     @guarded(None)
     def update_active_keys(self, count: int) -> None:

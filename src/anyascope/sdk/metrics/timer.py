@@ -8,7 +8,8 @@ from typing import Self
 
 from anyascope.clock import NS_PER_S, Clock, SystemClock
 from anyascope.sdk.guard import guarded, report_misuse
-from anyascope.sdk.metrics.collectors import ERROR, SUCCESS, BitcoinMetricsCollector, HsmMetricsCollector
+from anyascope.sdk.metrics.collectors import ERROR, BitcoinMetricsCollector, HsmMetricsCollector
+from anyascope.sdk.metrics.recording import SUCCESS
 from anyascope.sdk.metrics.registry import AnyaMetrics
 
 Record = Callable[[str, float, int | None], None]  # status, seconds, satoshis

@@ -66,9 +66,10 @@ def transaction_of(data: object) -> BitcoinTransactionData | None:
     if txid is None and amount is None and fee is None and type(data) is not BitcoinTransactionData:
         report_misuse(f"transaction_data must be BitcoinTransactionData, got {quoted(data)}")
         return None
-    return BitcoinTransactionData(
-        txid=_txid(txid), amount_sats=sats(amount, "amount_sats"), fee_rate_sat_per_vb=rate(fee, "fee_rate_sat_per_vb")
-    )
+    safe_txid, safe_amount, safe_fee = _txid(txid), sats(amount, "amount_sats"), rate(fee, "fee_rate_sat_per_vb")
+    if type(data) is BitcoinTransactionData and safe_txid is txid and safe_amount is amount and safe_fee is fee:
+        return data  # frozen, and sound as it is
+    return BitcoinTransactionData(txid=safe_txid, amount_sats=safe_amount, fee_rate_sat_per_vb=safe_fee)
 
 
 def _field(data: object, name: str) -> object:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from anyascope.sdk.logs import emit
+from anyascope.sdk.metrics.recording import count_transaction
 from anyascope.sdk.operations import measures
 from anyascope.sdk.operations.arguments import Arguments, Data, Given, Name, asked, transaction_of
 from anyascope.sdk.operations.outcomes import transaction_id_in
-from anyascope.sdk.operations.running import ERROR, SUCCESS, Operation, log
+from anyascope.sdk.operations.running import ERROR, SUCCESS, Operation
 from anyascope.sdk.operations.traced import Traced
 from anyascope.sdk.operations.types import BitcoinTransactionData
 from anyascope.sdk.values import UNKNOWN
@@ -53,7 +53,7 @@ class BitcoinOperation(Operation):
                 "compliance.level": "high",
             },
         )
-        emit(log, logging.INFO, "bitcoin_operation_started", **known)
+        self._say(logging.INFO, "bitcoin_operation_started", dict(known))
 
     def _mark(self) -> None:
         known, marks = self._known, {"operation.status": ERROR if self._failed else SUCCESS}
@@ -65,20 +65,22 @@ class BitcoinOperation(Operation):
         self._mark_outcome(marks, error=marks.get("error.message"))
 
     def _measure(self) -> None:
-        measures.bitcoin.record_transaction(
+        count_transaction(
+            measures.bitcoin.metrics,
             self.operation_type,
             self.wallet_id,
             ERROR if self._failed else SUCCESS,
             self.duration_s,
             self.transaction.amount_sats if self.transaction is not None else None,
-            exemplar=self._exemplar("correlation_id", self.correlation_id),
+            self._exemplar("correlation_id", self.correlation_id),
         )
 
     def _tell(self) -> None:
+        said = {**self._known, "duration_ms": self.duration_ms}
         if self._failed:
-            emit(log, logging.ERROR, "bitcoin_operation_failed", **self._known, duration_ms=self.duration_ms)
+            self._say(logging.ERROR, "bitcoin_operation_failed", said)
         else:
-            emit(log, logging.INFO, "bitcoin_operation_succeeded", **self._known, duration_ms=self.duration_ms)
+            self._say(logging.INFO, "bitcoin_operation_succeeded", said)
 
 
 class BitcoinOperations(Traced[BitcoinOperation]):

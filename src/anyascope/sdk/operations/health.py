@@ -9,10 +9,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from anyascope.sdk.guard import quoted, report_misuse
-from anyascope.sdk.logs import emit
 from anyascope.sdk.operations import measures
 from anyascope.sdk.operations.arguments import Arguments, Given, Name
-from anyascope.sdk.operations.running import NS_PER_MS, Operation, log
+from anyascope.sdk.operations.running import NS_PER_MS, Operation
 from anyascope.sdk.operations.traced import Traced
 from anyascope.sdk.operations.types import HealthCheckResult, HealthStatus
 from anyascope.sdk.values import MESSAGE_CHARS_MAX, UNKNOWN, bounded, identifier, printed
@@ -82,7 +81,7 @@ class HealthCheck(Operation):
     def _begin(self) -> None:
         check_type = self.check_type = self._declared.check_type.name(self._arguments)
         self._open(SPAN_NAME, {"check_type": check_type})
-        emit(log, logging.DEBUG, "health_check_started", check_type=check_type)
+        self._say(logging.DEBUG, "health_check_started", {"check_type": check_type})
 
     def _mark(self) -> None:
         status, message = self._found = self._finding()
@@ -109,9 +108,9 @@ class HealthCheck(Operation):
             "duration_ms": self.duration_ms,
         }
         if status is HealthStatus.HEALTHY:
-            emit(log, logging.DEBUG, "health_check_passed", **said)
+            self._say(logging.DEBUG, "health_check_passed", said)
         else:
-            emit(log, logging.WARNING, "health_check_failed", **said, error=message or status.value)
+            self._say(logging.WARNING, "health_check_failed", {**said, "error": message or status.value})
 
 
 class HealthChecks(Traced[HealthCheck]):

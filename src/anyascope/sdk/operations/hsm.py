@@ -7,11 +7,11 @@ from typing import Any
 
 from anyascope.sdk.audit import put_on_record
 from anyascope.sdk.correlation import current_correlation_id
-from anyascope.sdk.logs import emit
+from anyascope.sdk.metrics.recording import count_hsm_operation
 from anyascope.sdk.operations import measures, sources
 from anyascope.sdk.operations.arguments import Arguments, Given, Name
 from anyascope.sdk.operations.outcomes import OTHER_ERROR, hsm_error_type
-from anyascope.sdk.operations.running import ERROR, SUCCESS, Operation, log
+from anyascope.sdk.operations.running import ERROR, SUCCESS, Operation
 from anyascope.sdk.operations.traced import Traced
 from anyascope.sdk.values import UNKNOWN
 
@@ -61,12 +61,13 @@ class HsmOperation(Operation):
         )
         # The intent is on record before the module is asked: of a signature that nobody can account for, it is all there is.
         self._audit("intent", {})
-        emit(log, logging.INFO, "hsm_operation_started", **known)
+        self._say(logging.INFO, "hsm_operation_started", dict(known))
 
     def _audit(self, phase: str, more: dict[str, str]) -> None:
         put_on_record(
             AUDIT_ACTION,
             phase,
+            self._ids,
             {
                 AUDIT_ATTRIBUTE: self.audit_correlation_id,
                 "audit.resource": self.key_id,
@@ -90,20 +91,22 @@ class HsmOperation(Operation):
         return hsm_error_type(self._error) if isinstance(self._error, BaseException) else OTHER_ERROR
 
     def _measure(self) -> None:
-        measures.hsm.record_operation(
+        count_hsm_operation(
+            measures.hsm.metrics,
             self.operation_type,
             self.provider,
             ERROR if self._failed else SUCCESS,
             self.duration_s,
-            error_type=self._error_type() if self._failed else None,
-            exemplar=self._exemplar(EXEMPLAR_LABEL, self.audit_correlation_id),
+            self._error_type() if self._failed else None,
+            self._exemplar(EXEMPLAR_LABEL, self.audit_correlation_id),
         )
 
     def _tell(self) -> None:
+        said = {**self._known, "duration_ms": self.duration_ms}
         if self._failed:
-            emit(log, logging.ERROR, "hsm_operation_failed", **self._known, duration_ms=self.duration_ms)
+            self._say(logging.ERROR, "hsm_operation_failed", said)
         else:
-            emit(log, logging.INFO, "hsm_operation_succeeded", **self._known, duration_ms=self.duration_ms)
+            self._say(logging.INFO, "hsm_operation_succeeded", said)
 
 
 class HsmOperations(Traced[HsmOperation]):

@@ -12,28 +12,27 @@ from typing import Any, Generic, TypeVar, cast
 from opentelemetry import context as otel_context
 from opentelemetry.context import Context
 
-from anyascope.sdk.correlation import correlation, current_correlation_id
+from anyascope.sdk.correlation import current_correlation_id, hold, release
 
 T = TypeVar("T")
 
 
 class Place:
-    """A change of the current context, and the way back."""
+    """A change of the current context, and the way back. The correlation id is known to be sound."""
 
     __slots__ = ("_joined", "_token")
 
     def __init__(self, context: Context, correlation_id: str) -> None:
-        self._joined: Any = None
+        self._joined: Token[str] | None = None
         if current_correlation_id() != correlation_id:
-            self._joined = correlation(correlation_id)
-            self._joined.__enter__()
+            self._joined = hold(correlation_id)
         self._token: Token[Context] = otel_context.attach(context)
 
     def leave(self) -> None:
         """Give the context back as it was."""
         otel_context.detach(self._token)
         if self._joined is not None:
-            self._joined.__exit__(None, None, None)
+            release(self._joined)
 
 
 class _Entered:

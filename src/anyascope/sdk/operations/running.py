@@ -11,13 +11,16 @@ from typing import Any
 
 from opentelemetry import trace
 from opentelemetry.context import Context
-from opentelemetry.trace import INVALID_SPAN, Span, Status, StatusCode, Tracer, TracerProvider
+from opentelemetry.trace import INVALID_SPAN, Span, Status, StatusCode, TraceFlags, Tracer, TracerProvider
 
 from anyascope.sdk.correlation import SPAN_ATTRIBUTE, current_correlation_id
 from anyascope.sdk.guard import guarded, is_strict, report_misuse, tell_once
+from anyascope.sdk.logs.emitting import announce
+from anyascope.sdk.logs.entry import NO_IDS, Ids
 from anyascope.sdk.operations import sources
 from anyascope.sdk.operations.outcomes import error_text
 from anyascope.sdk.operations.places import Place
+from anyascope.sdk.tracing.limits import SoundAttributes, write_sound
 from anyascope.sdk.values import MESSAGE_CHARS_MAX, attribute, bounded, identifier, printed, stack_of
 
 TRACER_NAME = "anyascope.sdk"
@@ -73,6 +76,7 @@ class Operation:
     __slots__ = (
         "_duration_ns",
         "_error",
+        "_ids",
         "_is_over",
         "_place",
         "_result",
@@ -84,6 +88,7 @@ class Operation:
     def __init__(self) -> None:
         self.span: Span = INVALID_SPAN
         self.correlation_id = ""
+        self._ids = NO_IDS
         self._result: object = None
         self._error: BaseException | str | None = None
         self._started_ns = 0
@@ -186,14 +191,20 @@ class Operation:
 
         Args:
             name: of the span.
-            attributes: of the span; the correlation id is added.
-            correlation_id: the one to work under; else the current one, else a new one.
+            attributes: of the span, bounded and without secrets; the correlation id is added.
+            correlation_id: the sound one to work under; else the current one, else a new one.
             context: what the span starts in, the current one where it is not given.
         """
-        self.correlation_id = correlation_id or current_correlation_id() or sources.new_id()
-        attributes[SPAN_ATTRIBUTE] = self.correlation_id
-        self.span = tracer().start_span(name, context, attributes=attributes)
-        self._place = Place(trace.set_span_in_context(self.span, context), self.correlation_id)
+        joined = self.correlation_id = correlation_id or current_correlation_id() or sources.new_id()
+        attributes[SPAN_ATTRIBUTE] = joined
+        span = self.span = tracer().start_span(name, context, attributes=SoundAttributes(attributes))
+        own = span.get_span_context()
+        self._ids = Ids(own.trace_id, own.span_id, own.trace_flags, joined) if own.is_valid else Ids(0, 0, 0, joined)
+        self._place = Place(trace.set_span_in_context(span, context), joined)
+
+    def _say(self, level: int, event: str, fields: dict[str, Any]) -> None:
+        """Write a log line of this operation; the fields are sound, and nobody changes them."""
+        announce(log, level, event, fields, self._ids)
 
     @guarded(None)
     def resume(self) -> None:
@@ -232,7 +243,7 @@ class Operation:
 
     def _mark_outcome(self, attributes: dict[str, Any], *, error: str | None = None) -> None:
         """Write these on the span, and its status: failed for this reason, or well."""
-        self.span.set_attributes(attributes)
+        write_sound(self.span, attributes)
         if error is None:
             self.span.set_status(_OK)
             return
@@ -243,12 +254,12 @@ class Operation:
 
     def _exemplar(self, name: str, value: str) -> dict[str, str] | None:
         """The trace and this id as an exemplar's labels; the trace only where it is kept, the id only where it fits."""
-        context = self.span.get_span_context()
+        ids = self._ids
         labels: dict[str, str] = {}
         room = EXEMPLAR_CHARS_MAX
-        if context.is_valid and context.trace_flags.sampled:
-            labels["trace_id"] = f"{context.trace_id:032x}"
-            labels["span_id"] = f"{context.span_id:016x}"
+        if ids.flags & TraceFlags.SAMPLED:
+            labels["trace_id"] = f"{ids.trace_id:032x}"
+            labels["span_id"] = f"{ids.span_id:016x}"
             room -= _TRACE_LABEL_CHARS
         if value and len(name) + len(value) <= room:
             labels[name] = value

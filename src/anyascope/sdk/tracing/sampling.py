@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Sequence
+from typing import cast
 
 from opentelemetry import context as otel_context
 from opentelemetry import trace
@@ -16,7 +17,7 @@ from opentelemetry.util.types import Attributes
 
 from anyascope.sdk.correlation import SPAN_ATTRIBUTE, current_correlation_id
 from anyascope.sdk.guard import guarded, tell_once
-from anyascope.sdk.tracing.limits import ours_last
+from anyascope.sdk.tracing.limits import SoundAttributes, keep_back, ours_last
 
 _LOW_64_BITS = (1 << 64) - 1
 _KEEP_KEY = otel_context.create_key("anyascope-keep-trace")
@@ -76,7 +77,11 @@ class ServiceSampler(Sampler):
             is_kept = not has_parent and trace_id & _LOW_64_BITS < self._bound
             if not is_kept and otel_context.get_value(_KEEP_KEY, parent_context) is None:
                 return SamplingResult(Decision.DROP, None, state)
-        return SamplingResult(Decision.RECORD_AND_SAMPLE, self._completed(attributes), state)
+        # Only our own provider has limits of ours, and our processor before all others.
+        is_sound = attributes.__class__ is SoundAttributes and self._limits is not None
+        keep_back(cast("SoundAttributes", attributes) if is_sound else None)
+        given = None if is_sound else self._completed(attributes)
+        return SamplingResult(Decision.RECORD_AND_SAMPLE, given, state)
 
     def get_description(self) -> str:
         return f"AnyascopeParentBased{{ratio={self.ratio}}}"
