@@ -10,10 +10,13 @@ from anyascope.promql.engine import Engine
 from anyascope.promql.judge import load_samples
 from anyascope.promql.options import EngineOptions
 from anyascope.promql.script import Load, parse_script
+from anyascope.promql.signatures import EVERY_FEATURE, Feature
 from anyascope.store.memory.metrics import MemoryMetrics
 
+EXPERIMENTAL = EngineOptions(features=EVERY_FEATURE - {Feature.DELAYED_NAME_REMOVAL})
 
-def engine_over(store: MemoryMetrics, options: EngineOptions | None = None) -> Engine:
+
+def engine_over(store: MemoryMetrics, options: EngineOptions = EXPERIMENTAL) -> Engine:
     return Engine(store, options=options, clock=SystemClock(), registry=CollectorRegistry())
 
 
@@ -26,7 +29,7 @@ async def store_of(script: str) -> MemoryMetrics:
     return store
 
 
-async def loaded(script: str, options: EngineOptions | None = None) -> Engine:
+async def loaded(script: str, options: EngineOptions = EXPERIMENTAL) -> Engine:
     return engine_over(await store_of(script), options)
 
 

@@ -18,6 +18,7 @@ from anyascope.promql.engine import Engine
 from anyascope.promql.judge import Makes, ScriptReport, run_script
 from anyascope.promql.options import EngineOptions
 from anyascope.promql.script import parse_script
+from anyascope.promql.signatures import EVERY_FEATURE
 from anyascope.store.chdb.store import ChdbStore, StoreOptions
 from anyascope.store.memory.metrics import MemoryMetrics
 from anyascope.wire.settings import SETTINGS_BYTES_MAX
@@ -25,7 +26,7 @@ from anyascope.wire.settings import SETTINGS_BYTES_MAX
 FOREVER_MS = 1 << 60  # beyond every time that a script can name
 
 # What the scripts assume of the engine that they judge.
-OPTIONS = EngineOptions(delayed_name_removal=True)
+OPTIONS = EngineOptions(features=EVERY_FEATURE)
 
 
 def run_promql_tests(path: Path, *, store: StoreKind) -> ScriptReport:

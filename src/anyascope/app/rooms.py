@@ -59,7 +59,8 @@ def build_rooms(settings: Settings, stores: Stores, *, url: str, ground: Ground,
     ingest = _build_ingest(stores, redactor, ground)
     upkeep = _build_upkeep(settings, stores, ground)
     intake = RoomyIntake(ingest, upkeep=upkeep)
-    engine = Engine(stores.telemetry.metrics, options=EngineOptions(), clock=clock, registry=registry)
+    options = EngineOptions(features=settings.features)
+    engine = Engine(stores.telemetry.metrics, options=options, clock=clock, registry=registry)
     courier = Courier(
         stores.documents,
         make_channels(settings.alerting, ground=ground),

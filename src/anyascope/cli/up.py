@@ -59,6 +59,15 @@ def up(
             "--no-collect", envvar=f"{ENV}NO_COLLECT", help="Collect nothing of this host or the server itself."
         ),
     ] = False,
+    enable_feature: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--enable-feature",
+            envvar=f"{ENV}ENABLE_FEATURE",
+            metavar="NAME",
+            help="What of PromQL is experimental, under Prometheus' names, such as promql-experimental-functions.",
+        ),
+    ] = None,
     store: Annotated[
         StoreKind | None,
         typer.Option("--store", envvar=f"{ENV}STORE", help="chdb, on disk; or memory, which forgets at the end."),
@@ -80,6 +89,7 @@ def up(
         alertmanager_config=alertmanager_config,
         log_format=log_format.value if log_format else None,
         collect=not no_collect,
+        features=tuple(enable_feature or ()),
         store=store.value if store else None,
     )
     raise typer.Exit(run_server(sources))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 from glob import glob
@@ -15,6 +16,7 @@ from anyascope.collect.settings import read_external_labels, read_scrape_configs
 from anyascope.config.addresses import parse_address
 from anyascope.config.sections import (
     read_collectors,
+    read_features,
     read_receive,
     read_retention,
     read_sdk,
@@ -33,6 +35,7 @@ from anyascope.config.settings import (
     StoreKind,
 )
 from anyascope.errors import InvalidInputError
+from anyascope.promql.signatures import Feature, feature_of
 from anyascope.wire.settings import Mistake, Section, SettingsError, read_settings
 
 E = TypeVar("E", bound=Enum)
@@ -87,6 +90,7 @@ class Sources:
     log_format: str | None = None
     store: str | None = None
     collect: bool = True
+    features: tuple[str, ...] = ()
 
 
 def load(sources: Sources) -> Settings:
@@ -153,6 +157,7 @@ def _load_main(path: Path | None) -> Settings:
         collect=read_collectors(top.section("collectors"), scrape_configs),
         rules=rules,
         alerting=read_alerting(top, other_global_fields=PROMETHEUS_GLOBAL),
+        features=read_features(top.section("promql")),
         sdk=read_sdk(top.section("sdk")),
         log_format=logging.choice("format", LogFormat, LogFormat.JSON),
         log_level=logging.choice("level", LogLevel, LogLevel.INFO),
@@ -228,6 +233,7 @@ def _with_flags(settings: Settings, sources: Sources) -> Settings:
         server=server,
         log_format=log_format,
         collect=collect,
+        features=settings.features | _features(sources.features),
         alerting=replace(settings.alerting, external_url=settings.alerting.external_url or server.external_url),
     )
 
@@ -245,6 +251,14 @@ def _choice(flag: str, kind: type[E], text: str) -> E:
     except ValueError:
         known = ", ".join(str(member.value) for member in kind)
         raise InvalidInputError(f"must be one of {known}, got {text!r}", path=flag) from None
+
+
+def _features(texts: Sequence[str]) -> frozenset[Feature]:
+    """What `--enable-feature` names, as in Prometheus several at once with commas between them."""
+    try:
+        return frozenset(feature_of(name.strip()) for text in texts for name in text.split(",") if name.strip())
+    except ValueError as error:
+        raise InvalidInputError(str(error), path="--enable-feature") from error
 
 
 def _without_own(collect: CollectOptions) -> CollectOptions:

@@ -25,6 +25,7 @@ from anyascope.config.settings import (
 )
 from anyascope.model.sdk import SdkSetting, SdkSettings
 from anyascope.model.secret import SecretFile
+from anyascope.promql.signatures import Feature, feature_of
 from anyascope.store.api.retention import RetentionPolicy
 from anyascope.wire.settings import Section, parse_duration_s
 
@@ -92,6 +93,18 @@ def read_storage(section: Section) -> StorageSettings:
     )
     section.done()
     return found
+
+
+def read_features(section: Section) -> frozenset[Feature]:
+    """`promql`: the experimental features that are on."""
+    found = set()
+    for text in section.texts("features"):
+        try:
+            found.add(feature_of(text))
+        except ValueError as error:
+            section.wrong(str(error), name="features")
+    section.done()
+    return frozenset(found)
 
 
 def read_retention(section: Section) -> dict[str, RetentionPolicy]:

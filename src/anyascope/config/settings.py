@@ -13,6 +13,7 @@ from anyascope.config.addresses import Address
 from anyascope.model.labels import Labels
 from anyascope.model.sdk import SdkSettings
 from anyascope.model.secret import SecretFile
+from anyascope.promql.signatures import Feature
 from anyascope.store.api.retention import RetentionPolicy
 
 MAIN_PORT = 9470
@@ -116,6 +117,7 @@ class Settings:
         file: the main configuration file; None where there is none.
         files: every configuration file that was read, the main one first.
         token_files: one token a file; any of them opens every door.
+        features: what of PromQL is off by default and on here.
         sdk: what services that use an SDK are asked to do.
         warnings: what was read and has no effect here, one sentence each.
     """
@@ -131,6 +133,7 @@ class Settings:
     )
     collect: CollectOptions = field(default_factory=CollectOptions)
     rules: RulesSettings = field(default_factory=RulesSettings)
+    features: frozenset[Feature] = frozenset()
     alerting: AlertingOptions = field(default_factory=AlertingOptions)
     sdk: SdkSettings = field(default_factory=SdkSettings)
     log_format: LogFormat = LogFormat.JSON

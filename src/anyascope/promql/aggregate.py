@@ -10,13 +10,13 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from anyascope.errors import UnsupportedError
 from anyascope.frames.labelsets import LabelSets
 from anyascope.model.labels import METRIC_NAME, Labels
 from anyascope.promql.columns import Bools, Floats, Ints
 from anyascope.promql.errors import QueryError
 from anyascope.promql.functions.over_time import quantiles
 from anyascope.promql.functions.sums import group_means, group_sums, group_variances
+from anyascope.promql.hashes import HASHES, label_hash
 from anyascope.promql.mixed import aggregated
 from anyascope.promql.numbers import format_float, format_general
 from anyascope.promql.syntax import Aggregate, Expression
@@ -94,7 +94,8 @@ def aggregate(node: Aggregate, body: Vector, parameter: Floats | str | None, con
         assert isinstance(parameter, np.ndarray)
         return _choose(node, body, parameter, context)
     if node.operator == "limit_ratio":
-        raise UnsupportedError("limit_ratio is not evaluated")
+        assert isinstance(parameter, np.ndarray)
+        return _share(node, body, parameter, context)
     groups = grouped(body.labels, node)
     if node.operator in COMPENSATED:
         result = COMPENSATED[node.operator](body.values, body.present, groups.rows, len(groups.labels))
@@ -233,6 +234,24 @@ def _choose(node: Aggregate, body: Vector, wanted: Floats, context: Context) -> 
         rows = order[:, 0]
         return rows_of(body, rows[chosen[rows, 0]])
     return _without_empty(Vector(body.labels, body.values, chosen, body.fading, body.is_one_metric))
+
+
+def _share(node: Aggregate, body: Vector, wanted: Floats, context: Context) -> Vector:
+    """`limit_ratio`: the series whose labels' hash lies in a part of all hashes; of a negative ratio, in the rest.
+
+    Source: Prometheus, `RatioSampler`.
+    """
+    if np.isnan(wanted).any():
+        raise QueryError("Ratio value is NaN")
+    pos = node.parameter.pos if node.parameter is not None else -1
+    for ratio in np.unique(wanted[np.abs(wanted) > 1]).tolist():
+        capped = format_general(math.copysign(1.0, ratio))
+        message = f"ratio value should be between -1 and 1, got {format_general(ratio)}, capping to {capped}"
+        context.notes.warn(message, pos)
+    ratio = np.clip(wanted, -1.0, 1.0)
+    place = np.array([label_hash(labels) / HASHES for labels in body.labels])[:, None]
+    chosen = np.where(ratio >= 0, place < ratio, place >= 1.0 + ratio)
+    return _without_empty(replace(body, present=body.present & chosen))
 
 
 def _ranks(operator: str, body: Vector, groups: Groups) -> tuple[Ints, Ints]:

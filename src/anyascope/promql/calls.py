@@ -17,7 +17,7 @@ from anyascope.promql.columns import Bools, Floats
 from anyascope.promql.functions import histograms, labelling, maths, regression
 from anyascope.promql.functions import natives as native
 from anyascope.promql.functions.registry import NAME_KEEPING, OF_ONE_HISTOGRAM, RANGE
-from anyascope.promql.numbers import format_general
+from anyascope.promql.numbers import format_float, format_general
 from anyascope.promql.syntax import Call, Select, unwrapped
 from anyascope.promql.values import (
     Context,
@@ -303,9 +303,29 @@ def _sort(node: Call, arguments: Sequence[Value], context: Context) -> Value:
 
 def _histogram_quantile(node: Call, arguments: Sequence[Value], context: Context) -> Value:
     wanted = _scalars(arguments[0])
-    pos = node.arguments[1].pos
-    natives, vector = _parted(_vector(arguments[1]), context, pos)
     warn_of_quantile(node, 0, wanted, context)
+    return _quantile_of(wanted, _vector(arguments[1]), context, node.arguments[1].pos)
+
+
+def _histogram_quantiles(node: Call, arguments: Sequence[Value], context: Context) -> Value:
+    """Several quantiles at once, each with its own value of a label."""
+    (label,) = _texts(arguments[1:2])
+    labelling.check_label("", label, node.name)
+    parts = []
+    for index, argument in enumerate(arguments[2:], 2):
+        wanted = _scalars(argument)
+        warn_of_quantile(node, index, wanted, context)
+        found = _quantile_of(wanted, _vector(arguments[0]), context, node.arguments[0].pos)
+        for step_value in np.unique(wanted).tolist():
+            at = wanted == step_value if not math.isnan(step_value) else np.isnan(wanted)
+            labels = [labelling.with_label(each, label, format_float(step_value)) for each in found.labels]
+            kept = found.present & at
+            parts.append(rows_of(replace(found, labels=labels, present=kept), seen(kept, 1)))
+    return _together(parts, context)
+
+
+def _quantile_of(wanted: Floats, of: Vector, context: Context, pos: int) -> Vector:
+    natives, vector = _parted(of, context, pos)
     parts = []
     for alike in histograms.histograms_of(vector, context, pos):
         values, forced = histograms.quantiles_of(alike, alike.columns(wanted))
@@ -419,6 +439,7 @@ HANDLERS: dict[str, Handler] = {
     "end": _end,
     "histogram_fraction": _histogram_fraction,
     "histogram_quantile": _histogram_quantile,
+    "histogram_quantiles": _histogram_quantiles,
     "label_join": _label_join,
     "label_replace": _label_replace,
     "max_of": _most_of,

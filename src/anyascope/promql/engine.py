@@ -27,6 +27,7 @@ from anyascope.promql.lexer import place
 from anyascope.promql.options import INLINE_SAMPLES_MAX, PLANS_MAX, EngineOptions, QueryLimits
 from anyascope.promql.parse import Query, parse
 from anyascope.promql.result import QueryResult, QueryStats, ResultKind
+from anyascope.promql.signatures import Feature
 from anyascope.promql.syntax import kind_of, unwrapped
 from anyascope.promql.values import Context, Notes, Scalars, Value, Vector, Words, settled, without_reserved
 from anyascope.store.api.metrics import MetricReader
@@ -103,7 +104,7 @@ class Engine:
         """
         plan = self._plans.get(query)
         if plan is None:
-            plan = parse(query)
+            plan = parse(query, self._options.features)
             if len(self._plans) >= PLANS_MAX:
                 self._plans.popitem(last=False)
             self._plans[query] = plan
@@ -171,6 +172,7 @@ class Engine:
         limits = limits or self._options.limits
         try:
             plan = query if isinstance(query, Query) else self.parse(query)
+            plan = plan.at_steps(step_ms=steps.step_ms, range_ms=steps.end_ms - steps.start_ms)
             if steps.step_ms and kind_of(plan.root) in {ResultKind.MATRIX, ResultKind.STRING}:
                 kind = "range vector" if kind_of(plan.root) is ResultKind.MATRIX else "string"
                 raise InvalidInputError(
@@ -225,7 +227,7 @@ class Engine:
             frames=frames,
             lookback_ms=steps.lookback_ms,
             subquery_step_ms=options.subquery_step_ms,
-            is_name_removal_delayed=options.delayed_name_removal,
+            is_name_removal_delayed=Feature.DELAYED_NAME_REMOVAL in options.features,
             samples_max=limits.samples_max,
             deadline_s=deadline_s,
             notes=Notes(),

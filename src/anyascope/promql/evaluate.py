@@ -7,18 +7,22 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from anyascope.errors import UnsupportedError
 from anyascope.frames.samples import SampleFrame
 from anyascope.model.labels import METRIC_NAME, Labels, MatchOp
 from anyascope.promql.aggregate import aggregate
 from anyascope.promql.calls import call, over_range
 from anyascope.promql.columns import Bools, Floats, Ints
+from anyascope.promql.errors import QueryError
 from anyascope.promql.fetch import anchored, subquery_grid
+from anyascope.promql.info import info
 from anyascope.promql.match import set_operation, vector_operation
 from anyascope.promql.mixed import operate
 from anyascope.promql.natives import scaled
 from anyascope.promql.operators import compute
 from anyascope.promql.syntax import (
     SET_OPERATORS,
+    TRIM_OPERATORS,
     Aggregate,
     Binary,
     Call,
@@ -107,12 +111,18 @@ def _names_one_metric(node: Select) -> bool:
 
 def select(node: Select, context: Context) -> Vector:
     """The newest sample of each series at each step."""
+    _refuse_extension(node)
     frame = context.frames[node.slot]
     context.check(len(frame))
     values, present = newest_values(frame, _right_edges(node, context), context.lookback_ms)
     if context.tells_resets:
         values = context.natives.telling(values)
     return Vector(frame.labels, values, present, is_one_metric=_names_one_metric(node))
+
+
+def _refuse_extension(node: Select) -> None:
+    if node.extension is not None:
+        raise UnsupportedError(f"the modifier {node.extension.value} is not evaluated")
 
 
 def _negated(value: Value, context: Context) -> Value:
@@ -146,6 +156,8 @@ def _aggregated(node: Aggregate, context: Context) -> Vector:
 def _combined(node: Binary, left: Value, right: Value, context: Context) -> Value:
     match left, right:
         case Scalars(), Scalars():
+            if node.operator in TRIM_OPERATORS:
+                raise QueryError(f'operator "{node.operator}" not allowed for Scalar operations')
             values, holds = compute(node.operator, left.values, right.values)
             return Scalars(values if holds is None else holds.astype(np.float64))
         case Vector(), Scalars():
@@ -161,6 +173,8 @@ def _combined(node: Binary, left: Value, right: Value, context: Context) -> Valu
 
 def _with_scalar(node: Binary, vector: Vector, context: Context, *, left: Floats, right: Floats) -> Vector:
     values, holds, present = operate(node, left, right, present=vector.present, context=context)
+    if node.operator in TRIM_OPERATORS:
+        return replace(vector, values=values, present=present)
     if holds is None:
         return context.renamed(replace(vector, values=values, present=present))
     if node.returns_bool:
@@ -173,6 +187,8 @@ def _called(node: Call, context: Context) -> Value:
     if node.name in READS_HISTOGRAMS and context.natives:
         context = replace(context, tells_resets=node.name in READS_TOTALS_ALONE)
     arguments = [unwrapped(argument) for argument in node.arguments]
+    if node.name == "info":
+        return _informed(node.arguments[0], arguments[1], context)
     ranged = next((n for n, argument in enumerate(arguments) if is_range(argument)), None)
     if ranged is not None:
         scalars = [evaluate(argument, context) for n, argument in enumerate(node.arguments) if n != ranged]
@@ -180,6 +196,13 @@ def _called(node: Call, context: Context) -> Value:
     if node.name == "timestamp" and isinstance(arguments[0], Select):
         return _sample_times(arguments[0], context)
     return call(node, [evaluate(argument, context) for argument in node.arguments], context)
+
+
+def _informed(argument: Expression, labels: Expression, context: Context) -> Vector:
+    base = evaluate(argument, context)
+    assert isinstance(base, Vector)
+    assert isinstance(labels, Select)
+    return info(labels, base, context.frames[labels.slot], context)
 
 
 def is_range(node: Expression) -> bool:
@@ -238,6 +261,7 @@ def _ranged(node: Expression, context: Context) -> _Source:
     assert isinstance(node, Select | Subquery)
     right_ms = _right_edges(node, context)
     if isinstance(node, Select):
+        _refuse_extension(node)
         frame = without_stale(context.frames[node.slot])
         if context.tells_resets:
             frame = replace(frame, values=context.natives.telling(frame.values))

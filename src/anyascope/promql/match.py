@@ -117,6 +117,9 @@ def vector_operation(node: Binary, left: Vector, right: Vector, context: Context
         QueryError: series of the "one" side share a signature, or results share their labels, at the same step.
     """
     signs = signatures(left, right, node.matching)
+    if node.matching.fills:
+        left, right = filled(left, right, signs, node.matching)
+        signs = signatures(left, right, node.matching)
     is_swapped = node.matching.cardinality is Cardinality.ONE_TO_MANY
     many, one = (right, left) if is_swapped else (left, right)
     many_rows, one_rows = (signs.right, signs.left) if is_swapped else (signs.left, signs.right)
@@ -143,6 +146,42 @@ def vector_operation(node: Binary, left: Vector, right: Vector, context: Context
         present &= keep
     fading = _result_fading(node, many, many_index, context)
     return merged(_compact(Vector(labels, values, present, fading)))
+
+
+def filled(left: Vector, right: Vector, signs: Signatures, matching: Matching) -> tuple[Vector, Vector]:
+    """Both sides, each with a series in place of what the other has and it lacks, where a value is given for it."""
+    of = signature_of(matching)
+    on_left, on_right = _present(left, signs.left, signs.count), _present(right, signs.right, signs.count)
+    names: list[Labels] = [()] * signs.count
+    for vector, rows in ((left, signs.left), (right, signs.right)):
+        for labels, row in zip(vector.labels, rows.tolist(), strict=True):
+            names[row] = of(labels)
+    fill_left, fill_right = matching.fill_left, matching.fill_right
+    if matching.cardinality is Cardinality.ONE_TO_MANY:
+        # Prometheus swaps the sides of `group_right` before it fills, and its tests expect what comes of that.
+        fill_left, fill_right = fill_right, fill_left
+    added_left = _stand_ins(names, on_right & ~on_left, fill_left)
+    added_right = _stand_ins(names, on_left & ~on_right, fill_right)
+    return _beside(left, added_left), _beside(right, added_right)
+
+
+def _stand_ins(names: Sequence[Labels], lacking: Bools, value: float | None) -> Vector:
+    rows = np.flatnonzero(lacking.any(axis=1)) if value is not None else np.empty(0, np.int64)
+    present = lacking[rows]
+    return Vector([names[row] for row in rows.tolist()], np.full(present.shape, value or 0.0), present)
+
+
+def _beside(first: Vector, second: Vector) -> Vector:
+    """The series of both, which may have the same labels: they are not there at the same step."""
+    if not len(second):
+        return first
+    fading = None if first.fading is None else np.concatenate([first.fading, np.zeros(len(second), np.bool_)])
+    return Vector(
+        [*first.labels, *second.labels],
+        np.concatenate([first.values, second.values]),
+        np.concatenate([first.present, second.present]),
+        fading,
+    )
 
 
 def _pairs(many_rows: Ints, one_rows: Ints, count: int) -> tuple[Ints, Ints]:

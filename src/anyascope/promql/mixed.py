@@ -12,6 +12,7 @@ import numpy as np
 
 from anyascope.frames.histogram import NativeHistogram
 from anyascope.promql.columns import Bools, Floats, Ints
+from anyascope.promql.functions.trim import trimmed
 from anyascope.promql.natives import (
     MixedSchemasError,
     added,
@@ -23,7 +24,7 @@ from anyascope.promql.natives import (
     summed,
 )
 from anyascope.promql.operators import compute
-from anyascope.promql.syntax import Aggregate, Binary
+from anyascope.promql.syntax import TRIM_OPERATORS, Aggregate, Binary
 from anyascope.promql.values import Context, Notes
 
 HISTOGRAM, FLOAT = "histogram", "float"
@@ -67,6 +68,8 @@ def operate(
     Returns:
         The values; of a comparison where it holds; and where there is a result at all.
     """
+    if node.operator in TRIM_OPERATORS:
+        return _cut(node, left, right, present=present, context=context)
     values, holds = compute(node.operator, left, right)
     if not context.natives:
         return values, holds, present
@@ -90,6 +93,24 @@ def operate(
             assert holds is not None
             holds[row, step] = result
     return values, holds, kept
+
+
+def _cut(
+    node: Binary, left: Floats, right: Floats, *, present: Bools, context: Context
+) -> tuple[Floats, Bools | None, Bools]:
+    """`</` and `>/`: of a histogram at a number, and of nothing else."""
+    left, right = np.broadcast_to(left, present.shape), np.broadcast_to(right, present.shape)
+    of_left, of_right = context.natives.mask(left), context.natives.mask(right)
+    kept = present & of_left & ~of_right
+    values = np.zeros(present.shape)
+    for row, step in np.argwhere(kept).tolist():
+        histogram = context.natives.at(left[row, step])
+        result = trimmed(histogram, float(right[row, step]), keeps_below=node.operator == "</")
+        values[row, step] = context.natives.box(result)
+    kinds = (FLOAT, HISTOGRAM)
+    for is_left, is_right in np.unique(np.stack([of_left, of_right])[:, present & ~kept], axis=1).T.tolist():
+        note_incompatible(context.notes, node.operator, (kinds[is_left], kinds[is_right]), node.pos)
+    return values, None, kept
 
 
 Operand: TypeAlias = NativeHistogram | float

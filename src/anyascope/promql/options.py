@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from anyascope.promql.signatures import Feature
+
 QUERY_CHARACTERS_MAX = 64 * 1024  # the longest expressions of published rule packs are under 4 kB
-QUERY_DEPTH_MAX = 100  # nesting and operators in a row; the grammar's library descends recursively
+QUERY_DEPTH_MAX = 120  # levels of a tree, three Python frames each; nothing that a person writes
 LOOKBACK_MS = 300_000  # Prometheus' default: five missed scrapes of a minute
 SUBQUERY_STEP_MS = 60_000  # Prometheus' default evaluation interval, which is the default step of subqueries
 STEPS_MAX = 11_000  # Prometheus' limit: a week at 60 s, a year at 1 h
@@ -42,8 +44,8 @@ class EngineOptions:
         steps_max: points a series that a range query may ask for.
         concurrency_max: queries evaluated at the same time; the others wait.
         limits: of queries that bring none of their own.
-        delayed_name_removal: drop metric names at the very end of a query, as Prometheus does behind its feature flag
-            of this name; otherwise at each function that changes the meaning of values.
+        features: what is off by default in Prometheus and on here: experimental functions and syntax, and metric names
+            dropped at the very end of a query instead of at each function that changes the meaning of values.
     """
 
     lookback_ms: int = LOOKBACK_MS
@@ -51,4 +53,4 @@ class EngineOptions:
     steps_max: int = STEPS_MAX
     concurrency_max: int = CONCURRENCY_MAX
     limits: QueryLimits = QueryLimits()
-    delayed_name_removal: bool = False
+    features: frozenset[Feature] = frozenset()

@@ -62,13 +62,15 @@ class Clear:
 class Load:
     """Add samples: the value `i` of each row at `i * step_ms`.
 
-    `has_custom_twins` asks for a native histogram with custom buckets beside each classic one.
+    `has_custom_twins` asks for a native histogram with custom buckets beside each classic one; `has_start_times` says that
+    start timestamps stand beside samples, which are not kept.
     """
 
     line: int
     step_ms: int
     rows: tuple[Row, ...]
     has_custom_twins: bool = False
+    has_start_times: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,10 +161,9 @@ class _Reader:
         if len(words) != 2 or words[0] not in {"load", "load_with_nhcb"}:
             raise InvalidInputError(f"expected `load <step>`, got {line!r}")
         step_ms = _duration_ms(words[1])
-        # Start timestamps, which stand above the samples that they belong to, are not kept.
-        lines = [(place, row) for place, row in self._block() if not row.split()[0].endswith("@st")]
-        rows = [_placed_row(row, place) for place, row in lines]
-        return Load(number, step_ms, tuple(rows), words[0] == "load_with_nhcb")
+        block = self._block()
+        rows = [_placed_row(row, place) for place, row in block if not _is_start_times(row)]
+        return Load(number, step_ms, tuple(rows), words[0] == "load_with_nhcb", len(rows) < len(block))
 
     def _case(self, line: str) -> Case:
         case, old = _case_of(line, self._next)
@@ -183,6 +184,10 @@ class _Reader:
             else:
                 case.rows.append(parse_row(row))
         return case
+
+
+def _is_start_times(line: str) -> bool:
+    return line.split(maxsplit=1)[0].endswith("@st")
 
 
 def _placed_row(line: str, place: int) -> Row:

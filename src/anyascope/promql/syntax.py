@@ -12,9 +12,11 @@ from enum import Enum
 from typing import TypeAlias
 
 from anyascope.model.labels import Matcher
+from anyascope.promql.durations import Length
 from anyascope.promql.result import ResultKind
 
 SET_OPERATORS = frozenset({"and", "or", "unless"})
+TRIM_OPERATORS = frozenset({"</", ">/"})
 COMPARISONS = frozenset({"==", "!=", ">", "<", ">=", "<="})
 AGGREGATIONS_WITH_PARAMETER = frozenset({"topk", "bottomk", "quantile", "count_values", "limitk", "limit_ratio"})
 
@@ -63,6 +65,22 @@ class Text:
     pos: int = -1
 
 
+class Extension(Enum):
+    """What a selector does about the edges of its range."""
+
+    ANCHORED = "anchored"  # the newest sample at or before an edge stands at it
+    SMOOTHED = "smoothed"  # the value at an edge is interpolated
+
+
+@dataclass(frozen=True, slots=True)
+class Lengths:
+    """What a selector's or a subquery's durations are computed from, where they depend on the steps of the query."""
+
+    range: Length | None = None
+    step: Length | None = None
+    offset: Length | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Select:
     """An instant or a range selector.
@@ -73,6 +91,8 @@ class Select:
         anchor: the time that stands in for the step's own.
         range_ms: of a range selector; 0 is an instant selector.
         slot: its number in the query, from 0; what is fetched for it lies there.
+        extension: of `anchored` and `smoothed`.
+        lengths: where durations await the query's steps; until then those in milliseconds are not its own.
     """
 
     matchers: tuple[Matcher, ...]
@@ -81,11 +101,13 @@ class Select:
     range_ms: int = 0
     slot: int = 0
     pos: int = -1
+    extension: Extension | None = None
+    lengths: Lengths | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Subquery:
-    """`body[range:step]`; a step of 0 is the engine's default."""
+    """`body[range:step]`; a step of 0 is the engine's default. `lengths` as in `Select`."""
 
     body: Expression
     range_ms: int
@@ -93,6 +115,7 @@ class Subquery:
     offset_ms: int = 0
     anchor: Anchor = None
     pos: int = -1
+    lengths: Lengths | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,12 +150,22 @@ class Cardinality(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Matching:
-    """Which labels two vectors are matched by: those of `on`, or all but those of `ignoring` (`is_on` false)."""
+    """Which labels two vectors are matched by: those of `on`, or all but those of `ignoring` (`is_on` false).
+
+    `fill_left` and `fill_right` stand in for what a side lacks.
+    """
 
     labels: tuple[str, ...] = ()
     is_on: bool = False
     cardinality: Cardinality = Cardinality.ONE_TO_ONE
     include: tuple[str, ...] = ()
+    fill_left: float | None = None
+    fill_right: float | None = None
+
+    @property
+    def fills(self) -> bool:
+        """Whether a side stands in for the other."""
+        return self.fill_left is not None or self.fill_right is not None
 
 
 @dataclass(frozen=True, slots=True)

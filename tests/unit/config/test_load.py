@@ -206,3 +206,19 @@ def test_what_services_are_asked_to_do_is_checked_with_line_and_path(folder):
     ]
     assert "from 0 to 1" in mistakes[0].message
     assert "debug, info, warning, error" in mistakes[1].message
+
+
+def test_features_of_promql_come_from_file_and_flags_together(folder):
+    """Under Prometheus' names, several in one flag; an unknown one is an error that lists those that there are."""
+    file = written(folder, "promql: {features: [promql-duration-expr]}")
+    settings = load(Sources(config=file, features=("promql-experimental-functions, promql-binop-fill-modifiers",)))
+
+    assert {feature.value for feature in settings.features} == {
+        "promql-duration-expr",
+        "promql-experimental-functions",
+        "promql-binop-fill-modifiers",
+    }
+    with pytest.raises(InvalidInputError, match="--enable-feature: must be one of"):
+        load(Sources(features=("exemplar-storage",)))
+    with pytest.raises(SettingsError, match=r"promql.features.*must be one of promql-experimental-functions"):
+        load(Sources(config=written(folder, "promql: {features: [agent]}")))

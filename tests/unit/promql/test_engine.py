@@ -17,6 +17,7 @@ from anyascope.promql.engine import Engine
 from anyascope.promql.errors import QueryError, QuerySyntaxError, QueryTimeoutError
 from anyascope.promql.options import EngineOptions, QueryLimits
 from anyascope.promql.result import ResultKind
+from anyascope.promql.signatures import Feature
 from anyascope.store.api.metrics import Selection
 from anyascope.store.memory.metrics import MemoryMetrics
 from support.promql import answers, loaded, named, ranged, store_of
@@ -241,8 +242,8 @@ async def test_unknown_functions_name_themselves() -> None:
     """What the grammar knows and the engine does not is refused by name."""
     engine = await loaded(LOAD)
 
-    with pytest.raises(UnsupportedError, match="info"):
-        await engine.instant("info(temperature)", 60_000)
+    with pytest.raises(UnsupportedError, match="start_timestamp"):
+        await engine.instant("start_timestamp(temperature)", 60_000)
 
 
 async def test_failures_are_counted_by_code() -> None:
@@ -268,7 +269,7 @@ async def test_a_query_is_read_once() -> None:
 
 async def test_names_may_stay_until_the_end() -> None:
     """With delayed removal an outer label function still sees the name."""
-    engine = await loaded(LOAD, EngineOptions(delayed_name_removal=True))
+    engine = await loaded(LOAD, EngineOptions(features=frozenset({Feature.DELAYED_NAME_REMOVAL})))
     query = 'label_replace(rate(requests_total{code="200"}[5m]), "was", "$1", "__name__", "(.+)")'
 
     assert list(await answers(engine, query, 600)) == [(("code", "200"), ("was", "requests_total"))]

@@ -6,7 +6,6 @@ import math
 
 import pytest
 
-from anyascope.errors import UnsupportedError
 from anyascope.promql.errors import QueryError
 from support.promql import answers, loaded, named, ranged
 
@@ -199,9 +198,33 @@ async def test_values_can_be_counted() -> None:
     }
 
 
-async def test_limit_ratio_says_that_it_is_not_there() -> None:
-    """It would need Prometheus' own hash of labels."""
-    engine = await loaded(LOAD)
+async def test_limit_ratio_chooses_by_the_hash_of_labels() -> None:
+    """A ratio and the negative of its complement share the series between them; the choice does not change with time."""
+    engine = await loaded("load 1m\n" + "\n".join(f'    m{{i="{number}"}} 1 1 1' for number in range(40)))
 
-    with pytest.raises(UnsupportedError, match="limit_ratio"):
-        await answers(engine, "limit_ratio(0.5, total)", 0)
+    some = set(await answers(engine, "limit_ratio(0.3, m)", 0))
+    others = set(await answers(engine, "limit_ratio(-0.7, m)", 60))
+
+    assert len(some) + len(others) == len(some | others) == 40
+    assert 4 < len(some) < 20
+    assert set(await answers(engine, "limit_ratio(0.3, m)", 120)) == some
+
+
+async def test_a_ratio_out_of_bounds_is_capped() -> None:
+    """With a warning; NaN is an error."""
+    engine = await loaded(LOAD)
+    result = await engine.instant("limit_ratio(1.5, total)", 0)
+
+    assert result.warnings == ("PromQL warning: ratio value should be between -1 and 1, got 1.5, capping to 1 (1:13)",)
+    assert len(result) == 2
+    with pytest.raises(QueryError, match="Ratio value is NaN"):
+        await answers(engine, "limit_ratio(NaN, total)", 0)
+
+
+async def test_a_number_stands_in_for_what_a_side_lacks() -> None:
+    """`fill_left` and `fill_right` name the side; what has no partner and no number is left out."""
+    engine = await loaded('load 1m\n    a{x="1"} 1\n    a{x="2"} 2\n    b{x="2"} 20\n    b{x="3"} 30')
+
+    assert await answers(engine, "a + fill_right(5) b", 0) == {named("", x="1"): 6, named("", x="2"): 22}
+    assert await answers(engine, "a + fill_left(-5) b", 0) == {named("", x="2"): 22, named("", x="3"): 25}
+    assert len(await answers(engine, "a + fill(0) b", 0)) == 3

@@ -34,7 +34,7 @@ def label_replace(vector: Vector, arguments: Sequence[str]) -> Vector:
         compiled = re2.compile(f"(?s:{pattern})", options)
     except re2.error as error:
         raise QueryError(f"invalid regular expression in label_replace(): {pattern}") from error
-    _check_label("destination", destination, "label_replace")
+    check_label("destination", destination, "label_replace")
     expand = _template(replacement, dict(compiled.groupindex), compiled.groups)
     known: dict[str, str | None] = {}
 
@@ -59,16 +59,23 @@ def label_join(vector: Vector, arguments: Sequence[str]) -> Vector:
     """
     destination, separator, *sources = arguments
     for source in sources:
-        _check_label("source", source, "label_join")
-    _check_label("destination", destination, "label_join")
+        check_label("source", source, "label_join")
+    check_label("destination", destination, "label_join")
     return _relabelled(
         vector, destination, lambda labels: separator.join(label_of(labels, source) for source in sources)
     )
 
 
-def _check_label(role: str, name: str, function: str) -> None:
+def check_label(role: str, name: str, function: str) -> None:
+    """Raise where a label's name is none."""
     if not name or "\ufffd" in name:
-        raise QueryError(f"invalid {role} label name in {function}(): {name}")
+        raise QueryError(f"invalid {role} label name in {function}(): {name}".replace("  ", " "))
+
+
+def with_label(labels: Labels, name: str, value: str) -> Labels:
+    """The label set with one label set, or taken away where the value is empty."""
+    kept = [pair for pair in labels if pair[0] != name]
+    return tuple(sorted([*kept, (name, value)])) if value else tuple(kept)
 
 
 def _relabelled(vector: Vector, destination: str, value_of: Callable[[Labels], str | None]) -> Vector:
@@ -79,8 +86,7 @@ def _relabelled(vector: Vector, destination: str, value_of: Callable[[Labels], s
         if value is None:
             labels.append(old)
             continue
-        kept = [pair for pair in old if pair[0] != destination]
-        labels.append(tuple(sorted([*kept, (destination, value)])) if value else tuple(kept))
+        labels.append(with_label(old, destination, value))
         if destination == METRIC_NAME and fading is not None:
             fading[row] = False
     return merged(replace(vector, labels=labels, fading=fading, is_one_metric=False))

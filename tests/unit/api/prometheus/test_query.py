@@ -178,12 +178,12 @@ async def test_an_evaluation_that_fails_is_an_execution_error() -> None:
     assert answer.json()["errorType"] == "execution"
 
 
-async def test_what_is_not_evaluated_is_an_execution_error() -> None:
-    """It names itself."""
+async def test_what_is_not_enabled_says_so_in_prometheus_words() -> None:
+    """Status 400: it is not PromQL here."""
     answer = await ask("query", query="info(up)")
 
-    assert answer.status_code == 422
-    assert "info" in answer.json()["error"]
+    assert answer.status_code == 400
+    assert answer.json()["error"] == 'invalid parameter "query": 1:1: parse error: function "info" is not enabled'
 
 
 async def test_a_query_out_of_time_is_a_timeout() -> None:
