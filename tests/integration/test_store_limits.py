@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import random
 from pathlib import Path
 
@@ -36,6 +37,7 @@ async def make(tmp_path):
             tmp_path, options=StoreOptions(**options), clock=clock or ManualClock(), registry=registry
         )
         store.registry = registry
+        store._clock = store.metrics._clock
         made.append(store)
         return store
 
@@ -114,6 +116,7 @@ async def test_metrics_past_their_bytes_leave_memory_too(make):
                 )
             )
         )
+    await store.metrics.flush()
     usage = (await store.keeper.usage())["metrics"]
 
     await store.keeper.apply_retention({"metrics": RetentionPolicy(90, int(usage.disk_bytes * 0.6))})
@@ -217,20 +220,54 @@ async def test_what_the_engine_does_not_understand_is_our_failure(make):
     assert store.registry.get_sample_value("anyascope_store_failures_total", {"kind": "read", "code": "internal"}) == 1
 
 
-async def test_a_failed_write_leaves_no_series_behind(make):
-    """A batch that could not be stored shows no series; sent again it is stored whole."""
+async def test_a_failed_write_leaves_no_series_behind(make, monkeypatch):
+    """A batch that the disk did not take shows no series; sent again it is stored whole."""
     store = await make()
     up = labels("up")
-    await store._engine.command("RENAME TABLE samples TO hidden")
-    with pytest.raises(AnyascopeError):
-        await store.metrics.write_metrics(samples((up, NOW_MS, 1.0)), token="t")
+    with monkeypatch.context() as patch:
+        patch.setattr("anyascope.store.journal.files._write_all", no_room)
+        with pytest.raises(UnavailableError, match="No space left on device"):
+            await store.metrics.write_metrics(samples((up, NOW_MS, 1.0)), token="t")
     assert await store.metrics.series([], start_ms=0, end_ms=FOREVER_MS) == []
     assert await selected(store, "__name__=up") == {}
 
-    await store._engine.command("RENAME TABLE hidden TO samples")
     await store.metrics.write_metrics(samples((up, NOW_MS, 1.0)), token="t")
 
     assert await selected(store, "__name__=up") == {up: [(NOW_MS, 1.0)]}
+
+
+def no_room(file, parts):
+    os.write(file, b"".join(parts)[:20])
+    raise OSError(28, "No space left on device")
+
+
+async def test_tables_that_take_nothing_lose_nothing(make):
+    """While the engine refuses, writes go on and are read, the store says so, and the tables follow when they can."""
+    clock = ManualClock()
+    store = await make(clock=clock)
+    up, day_ms = labels("up"), 86_400_000
+    await store._engine.command("RENAME TABLE samples TO hidden")
+    await store.metrics.write_metrics(samples((up, NOW_MS, 1.0), (up, NOW_MS - day_ms, 2.0)))
+    with pytest.raises(AnyascopeError):
+        await store.metrics.flush()
+    assert "wait in the journal" in store.keeper.trouble()
+    await store.metrics.write_metrics(samples((up, NOW_MS, 3.0)))
+    assert await selected(store, "__name__=up", start_ms=NOW_MS) == {up: [(NOW_MS, 3.0)]}
+    assert (await store.metrics.cardinality()).series == 1
+
+    await store._engine.command("RENAME TABLE hidden TO samples")
+    await clock.advance(60)
+    await until(lambda: is_sorted(store))
+
+    assert store.keeper.trouble() == ""
+    assert await selected(store, "__name__=up") == {up: [(NOW_MS - day_ms, 2.0), (NOW_MS, 3.0)]}
+    assert (await store.keeper.usage())["metrics"].rows >= 2
+
+
+async def is_sorted(store):
+    if store.metrics.waiting_ms()[0]:
+        await store._clock.advance(10)
+    return not store.metrics.waiting_ms()[0]
 
 
 async def test_a_short_memory_is_helped_out_by_the_disk(make):
@@ -273,12 +310,17 @@ async def test_the_store_counts_what_it_does(make):
     """Rows, durations, series and memory are on the registry."""
     store = await make()
     await store.metrics.write_metrics(samples((labels("up"), NOW_MS, 1.0)))
+    assert store.registry.get_sample_value("anyascope_journal_unsorted_rows") == 1
+    await store.metrics.flush()
     await store.metrics.select(Selection(matchers("__name__=up"), 0, NOW_MS))
     value = store.registry.get_sample_value
 
     assert value("anyascope_store_inserted_rows_total", {"table": "samples"}) == 1
     assert value("anyascope_store_insert_duration_seconds_count", {"table": "samples"}) == 1
     assert value("anyascope_store_query_duration_seconds_count", {"statement": "samples_select"}) == 1
+    assert value("anyascope_journal_append_duration_seconds_count") == 1
+    assert value("anyascope_journal_unsorted_rows") == 0
+    assert value("anyascope_journal_bytes") > 24
     assert value("anyascope_store_series") == 1
     assert value("anyascope_store_hot_samples") > 0
     assert value("anyascope_store_hot_window_seconds") == 900

@@ -123,6 +123,10 @@ class Upkeep:
         return ComponentHealth("disk", "store", HealthStatus.HEALTHY, message)
 
     def _store(self) -> ComponentHealth:
+        trouble = self._keeper.trouble()
+        if trouble:
+            advice = "nothing that was acknowledged is lost; look at free disk space and at the server's log"
+            return ComponentHealth("store", "store", HealthStatus.DEGRADED, trouble, advice)
         if self._faults:
             advice = "what is set aside lies in the data directory; restore it from a backup, then restart"
             return ComponentHealth("store", "store", HealthStatus.DEGRADED, "; ".join(self._faults), advice)

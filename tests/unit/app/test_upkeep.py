@@ -20,6 +20,7 @@ class Keeper:
         self.applied = 0
         self.fails = False
         self.found: list[str] = []
+        self.troubled = ""
 
     async def usage(self):
         return {}
@@ -32,6 +33,9 @@ class Keeper:
 
     async def faults(self):
         return self.found
+
+    def trouble(self):
+        return self.troubled
 
 
 @pytest.fixture

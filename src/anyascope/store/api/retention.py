@@ -36,3 +36,6 @@ class StoreKeeper(Protocol):
 
     async def faults(self) -> list[str]:
         """What was found damaged (such as parts set aside at start), one sentence each; empty when all is well."""
+
+    def trouble(self) -> str:
+        """Why the store does not do now what it should, a sentence; empty while it does. Quick, never raises."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,21 +15,17 @@ from prometheus_client import CollectorRegistry, Gauge
 from anyascope.clock import MS_PER_S, NS_PER_MS, Clock
 from anyascope.frames.samples import SampleFrame
 from anyascope.model.labels import Labels, Matcher, series_id
-from anyascope.model.metrics import Exemplar, HistogramSample, MetricBatch, MetricMetadata, MetricType, SampleBatch
+from anyascope.model.metrics import Exemplar, HistogramSample, MetricBatch, MetricMetadata, MetricType
 from anyascope.store.api.metrics import Cardinality, Selection
 from anyascope.store.chdb.binding import Parameter
 from anyascope.store.chdb.engine import Engine
-from anyascope.store.chdb.samples import (
-    exemplar_block,
-    histogram_block,
-    histogram_of,
-    label_sets,
-    metadata_block,
-    sample_block,
-)
+from anyascope.store.chdb.samples import histogram_of, label_sets
 from anyascope.store.chdb.seriesbook import IDS_PER_STATEMENT, SeriesBook
+from anyascope.store.chdb.sorter import Sorter
+from anyascope.store.chdb.unsorted import Appended
 from anyascope.store.exemplars import NewestExemplars, in_order
 from anyascope.store.hot import Gathered, HotWindow
+from anyascope.store.journal.files import Journal, JournalOptions
 from anyascope.store.labelindex import Chosen, LabelIndex, Refs
 from anyascope.store.ragged import Columns, Piece, check_samples, check_series, frame_of, offsets_of
 from anyascope.store.tokens import Tokens
@@ -37,6 +34,7 @@ ON_LOOP_ROWS_MAX = 50_000  # beyond, arrays are built on a worker thread: 50,000
 EVICT_STEPS = 16  # the window is shortened in steps of this part of it
 FOREVER_MS = 2**62
 NO_REF = 2**32 - 1
+JOURNAL_DIRECTORY = "journal"
 ORDER_OF_WRITING = "toUInt64(splitByChar('_', _part)[2])"  # a part's name holds the number of its first insert
 
 
@@ -54,20 +52,40 @@ class HotOptions:
 
 
 class ChdbMetrics:
-    """Writer and reader of metrics. Lives on the event loop; disk work goes to the engine's threads."""
+    """Writer and reader of metrics. Lives on the event loop; disk work goes to threads.
 
-    def __init__(self, engine: Engine, *, options: HotOptions, clock: Clock, registry: CollectorRegistry) -> None:
+    What is written is appended to the journal, and readers see it at once: in the hot window, or where it is older than
+    that among what the sorter has not brought into the tables yet.
+
+    Args:
+        directory: the store's; the journal lies in a folder of it.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        directory: Path,
+        *,
+        options: HotOptions,
+        journal: JournalOptions,
+        clock: Clock,
+        registry: CollectorRegistry,
+    ) -> None:
         self._engine = engine
         self._clock = clock
         self._window_ms = round(options.window_s * MS_PER_S)
         self._samples_max = options.samples_max
         self._index = LabelIndex()
         self._book = SeriesBook(engine, self._index, clock=clock)
+        self._sorter = Sorter(
+            engine, directory / JOURNAL_DIRECTORY, index=self._index, options=journal, clock=clock, registry=registry
+        )
         self._hot = HotWindow(start_ms=self._now_ms() - self._window_ms, samples_max=options.samples_max)
         self._metadata: dict[str, MetricMetadata] = {}
         self._with_histograms: set[int] = set()  # ids of series that have native histograms: most queries meet none
         self._exemplars = NewestExemplars()
         self._tokens = Tokens()
+        self._found: list[str] = []
         Gauge("anyascope_store_series", "Series in the label index.", registry=registry).set_function(
             lambda: len(self._index)
         )
@@ -93,6 +111,7 @@ class ChdbMetrics:
     async def load(self, *, is_after_crash: bool) -> list[str]:
         """Fill the label index, the metadata and the hot window from disk; what was found amiss, a sentence each."""
         await self._book.load(is_after_crash=is_after_crash)
+        self._found += await self._sorter.recover()
         table = await self._engine.ask("metadata_all")
         for row in table.to_pylist():
             self._metadata[row["metric"]] = MetricMetadata(
@@ -101,7 +120,8 @@ class ChdbMetrics:
         table = await self._engine.ask("histograms_series")
         self._with_histograms.update(table["series_id"].to_pylist())
         lost = await self._warm()
-        return [f"{lost} series have samples but no labels, and cannot be found"] if lost else []
+        self._sorter.start()
+        return [*self._found, *([f"{lost} series have samples but no labels, and cannot be found"] if lost else [])]
 
     async def _warm(self) -> int:
         """Bring the newest samples back into memory, as many minutes as fill half the pool; how many series are unknown."""
@@ -128,7 +148,30 @@ class ChdbMetrics:
 
     async def close(self) -> None:
         """Write down what is written lazily."""
-        await self._book.note_seen(at_once=True)
+        try:
+            await self._sorter.close()
+        finally:
+            await self._book.note_seen(at_once=True)
+
+    @property
+    def journal(self) -> Journal:
+        """Everything that is written, in the order of its coming, for who sends it on."""
+        return self._sorter.journal
+
+    def labels_of(self, ids: Sequence[int]) -> list[Labels | None]:
+        """The labels of stored ids; None where a series was deleted."""
+        refs = (self._index.ref_of(number) for number in ids)
+        return [None if ref is None else self._index.labels(ref) for ref in refs]
+
+    @property
+    def found(self) -> Sequence[str]:
+        """What of the journal was found damaged at the start, a sentence each."""
+        return self._found
+
+    @property
+    def trouble(self) -> str:
+        """Why the tables do not follow the journal; empty while they do."""
+        return self._sorter.fault
 
     # --- writing ------------------------------------------------------------------------------------------------------
 
@@ -143,14 +186,23 @@ class ChdbMetrics:
             [each.time_ms for each in batch.histograms] + [each.time_ms for each in exemplars], np.int64
         )
         await self._book.cover(np.concatenate((refs, owner_refs)), np.concatenate((samples.times_ms, owner_times)))
-        await self._write_samples(refs, samples, token=token)
-        await self._write_histograms(batch.histograms, owner_refs[: len(batch.histograms)], token=token)
-        await self._write_exemplars(exemplars, owner_refs[len(batch.histograms) :], token=token)
-        await self._write_metadata(batch.metadata)
+        owner_list, split = owner_refs.tolist(), len(batch.histograms)
+        metadata = [entry for entry in batch.metadata if self._metadata.get(entry.metric) != entry]
+        if not (len(samples) or owner_list or metadata):
+            return
+        await self._sorter.append(
+            Appended.of(refs, samples.times_ms, samples.values) if len(samples) else None,
+            list(zip(owner_list[:split], batch.histograms, strict=True)),
+            list(zip(owner_list[split:], exemplars, strict=True)),
+            metadata,
+        )
         # Only what is durable is shown: from here on readers see it.
         self._index.saw(refs, samples.times_ms)
         self._index.saw(owner_refs, owner_times)
         self._hot.append(refs, samples.times_ms, samples.values)
+        self._with_histograms.update(self._index.ids(owner_refs[:split]).tolist())
+        self._exemplars.stored(exemplars)
+        self._metadata.update((entry.metric, entry) for entry in metadata)
         self._tokens.add(token)
         self._forget()
         await self._book.note_seen()
@@ -161,35 +213,6 @@ class ChdbMetrics:
         ids = np.fromiter(map(series_id, distinct), np.uint64, len(distinct))
         refs = dict(zip(distinct, self._index.place(distinct, ids).refs.tolist(), strict=True))
         return np.array([refs[labels] for labels in owners], np.uint32)
-
-    async def _write_samples(self, refs: Refs, samples: SampleBatch, *, token: str) -> None:
-        if not len(samples):
-            return
-        ids = self._index.ids(refs)
-        if len(refs) > ON_LOOP_ROWS_MAX:
-            block = await self._engine.work(lambda: sample_block(ids, samples.times_ms, samples.values))
-        else:
-            block = sample_block(ids, samples.times_ms, samples.values)
-        await self._engine.insert("samples", block, rows=len(refs), token=token)
-
-    async def _write_histograms(self, histograms: Sequence[HistogramSample], refs: Refs, *, token: str) -> None:
-        if histograms:
-            ids = self._index.ids(refs)
-            await self._engine.insert("histograms", histogram_block(ids, histograms), rows=len(histograms), token=token)
-            self._with_histograms.update(ids.tolist())
-
-    async def _write_exemplars(self, exemplars: Sequence[Exemplar], refs: Refs, *, token: str) -> None:
-        if exemplars:
-            block = exemplar_block(self._index.ids(refs), exemplars)
-            await self._engine.insert("exemplars", block, rows=len(exemplars), token=token)
-            self._exemplars.stored(exemplars)
-
-    async def _write_metadata(self, metadata: Sequence[MetricMetadata]) -> None:
-        changed = [entry for entry in metadata if self._metadata.get(entry.metric) != entry]
-        if changed:
-            block = metadata_block(changed, updated_ms=self._now_ms())
-            await self._engine.insert("metadata", block, rows=len(changed))
-            self._metadata.update((entry.metric, entry) for entry in changed)
 
     def _forget(self) -> None:
         """Move the start of the hot window up, a step at a time."""
@@ -215,8 +238,9 @@ class ChdbMetrics:
         check_samples(len(recent.times_ms), selection)
         if selection.start_ms >= recent.start_ms:
             return frame_of(labels, piece_of(recent))
-        ids = self._index.ids(refs)
         end_ms = min(selection.end_ms, recent.start_ms - 1)
+        waiting = [part.between(refs, start_ms=selection.start_ms, end_ms=end_ms) for part in self._sorter.unsorted()]
+        ids = self._index.ids(refs)
         parameters = {
             "ids": ids.tolist(),
             "start_ms": selection.start_ms,
@@ -224,10 +248,11 @@ class ChdbMetrics:
             "limit": selection.samples_max + 1,
         }
         table = await self._samples("samples_select", parameters)
-        check_samples(len(table) + len(recent.times_ms), selection)
-        if len(table) + len(recent.times_ms) > ON_LOOP_ROWS_MAX:
-            return await self._engine.compute(lambda: assembled(labels, ids, table, recent))
-        return assembled(labels, ids, table, recent)
+        count = len(table) + len(recent.times_ms) + sum(len(part.rows) for part in waiting)
+        check_samples(count, selection)
+        if count > ON_LOOP_ROWS_MAX:
+            return await self._engine.compute(lambda: assembled(labels, from_disk(ids, table, waiting), recent))
+        return assembled(labels, from_disk(ids, table, waiting), recent)
 
     async def _samples(self, name: str, parameters: Mapping[str, Parameter]) -> pa.Table:
         """Samples by series and time, equal times in the order in which they were written."""
@@ -246,6 +271,8 @@ class ChdbMetrics:
         }
         if not labels:
             return []
+        asked = set(chosen.refs.tolist())
+        waiting = [each for part in self._sorter.unsorted() for ref, each in part.histograms if ref in asked]
         table = await self._engine.ask(
             "histograms_select",
             {
@@ -260,6 +287,9 @@ class ChdbMetrics:
         for row in table.to_pylist():
             histogram = histogram_of(labels[row["series_id"]], row)
             found[histogram.labels, histogram.time_ms] = histogram  # the later written one stays
+        for histogram in waiting:
+            if selection.start_ms <= histogram.time_ms <= selection.end_ms:
+                found[histogram.labels, histogram.time_ms] = histogram
         return [found[key] for key in sorted(found)]
 
     async def series(
@@ -291,17 +321,24 @@ class ChdbMetrics:
         if not len(refs):
             return []
         owners = dict(zip(self._index.ids(refs).tolist(), map(self._index.labels, refs.tolist()), strict=True))
+        asked = set(refs.tolist())
+        waiting = [
+            each
+            for part in self._sorter.unsorted()
+            for ref, each in part.exemplars
+            if ref in asked and start_ms <= each.time_ms <= end_ms
+        ]
         table = await self._engine.ask(
             "exemplars_select", {"ids": list(owners), "start_ms": start_ms, "end_ms": end_ms}
         )
         if not len(table):
-            return []
+            return in_order(waiting)
         columns = (table[name].to_pylist() for name in ("series_id", "time_ms", "value"))
         found = [
             Exemplar(owners[number], time_ms, value, labels)
             for labels, number, time_ms, value in zip(label_sets(table), *columns, strict=True)
         ]
-        return in_order(found)
+        return in_order([*found, *waiting])
 
     async def cardinality(self, *, limit: int = 10) -> Cardinality:
         every = self._index.every()
@@ -322,23 +359,37 @@ class ChdbMetrics:
         refs = self._index.select_any(matcher_sets, start_ms=start_ms, end_ms=end_ms)
         if not len(refs):
             return 0
-        ids = self._index.ids(refs).tolist()
-        self._cut_hot(refs, start_ms=start_ms, end_ms=end_ms)
-        self._exemplars.forget()
+        # What is in the tables is deleted there; what comes meanwhile waits, and is written after the deletion.
+        async with self._sorter.settled():
+            self._sorter.cut(refs, start_ms=start_ms, end_ms=end_ms)
+            self._cut_hot(refs, start_ms=start_ms, end_ms=end_ms)
+            self._exemplars.forget()
+            await self._delete_rows(self._index.ids(refs).tolist(), start_ms=start_ms, end_ms=end_ms)
+        gone = refs[(self._index.first_ms(refs) >= start_ms) & (self._index.last_ms(refs) <= end_ms)]
+        await self._book.remove(gone)
+        return len(refs)
+
+    async def _delete_rows(self, ids: Sequence[int], *, start_ms: int, end_ms: int) -> None:
         for begin in range(0, len(ids), IDS_PER_STATEMENT):
             some = ",".join(map(str, ids[begin : begin + IDS_PER_STATEMENT]))
             where = f"series_id IN ({some}) AND time_ms BETWEEN {start_ms:d} AND {end_ms:d}"
             for table in ("samples", "histograms", "exemplars"):
                 await self._engine.command(f"ALTER TABLE {table} DELETE WHERE {where} SETTINGS mutations_sync = 1")
-        gone = refs[(self._index.first_ms(refs) >= start_ms) & (self._index.last_ms(refs) <= end_ms)]
-        await self._book.remove(gone)
-        return len(refs)
 
     def _cut_hot(self, refs: Refs, *, start_ms: int, end_ms: int) -> None:
         held = self._hot.gather(refs, start_ms=-FOREVER_MS, end_ms=FOREVER_MS)
         stays = (held.times_ms < start_ms) | (held.times_ms > end_ms)
         self._hot.drop(refs)
         self._hot.append(refs[held.rows[stays]], held.times_ms[stays], held.values[stays])
+
+    async def flush(self) -> None:
+        """Bring what only the journal and memory hold into the tables."""
+        await self._sorter.flush()
+
+    def waiting_ms(self) -> tuple[int, int, int]:
+        """(rows, oldest, newest time) of what is not in the tables yet."""
+        first, last = zip(*(part.stretch_ms() for part in self._sorter.unsorted()), strict=True)
+        return self._sorter.rows, min(first), max(last)
 
     async def forget_before(self, time_ms: int) -> None:
         """After retention dropped everything older than this: forget the series that ended before."""
@@ -363,30 +414,43 @@ def has_repeats(table: pa.Table) -> bool:
     return bool(np.any((ids[1:] == ids[:-1]) & (times_ms[1:] == times_ms[:-1])))
 
 
-def assembled(labels: Sequence[Labels], ids: NDArray[np.uint64], table: pa.Table, recent: Gathered) -> SampleFrame:
-    """Disk and memory as one frame.
+def assembled(labels: Sequence[Labels], early: Piece | None, recent: Gathered) -> SampleFrame:
+    """Disk and memory as one frame; what memory has is all later."""
+    late = piece_of(recent)
+    return frame_of(labels, late) if early is None else frame_of(labels, early, late)
+
+
+def from_disk(ids: NDArray[np.uint64], table: pa.Table, waiting: Sequence[Columns]) -> Piece | None:
+    """What stands before the hot window; None where nothing does.
 
     Args:
-        labels: of the asked series.
-        ids: uint64[series], their ids.
+        ids: uint64[series], of the asked series.
         table: what the disk has of them, sorted by id and time.
-        recent: what memory has, all of it later.
+        waiting: what was written later and is on its way to the disk, oldest first; parts of it may be there already.
     """
-    late = piece_of(recent)
+    written = [part for part in waiting if len(part.rows)]
     if not len(table):
-        return frame_of(labels, late)
+        return Piece.of(Columns.settled(*_concatenated(written)), len(ids)) if written else None
     found, times_ms, values = (numpy_of(table, name) for name in ("series_id", "time_ms", "value"))
     is_same = found[1:] == found[:-1]
     begins = np.flatnonzero(np.concatenate(([True], ~is_same)))
     counts = np.diff(np.append(begins, len(found)))
     order = np.argsort(ids)
     rows = order[np.searchsorted(ids[order], found[begins])]
-    if (is_same & (times_ms[1:] == times_ms[:-1])).any():
-        early = Piece.of(Columns.settled(np.repeat(rows, counts), times_ms, values), len(ids))
-        return frame_of(labels, early, late)
+    if written or (is_same & (times_ms[1:] == times_ms[:-1])).any():
+        disk = Columns(np.repeat(rows, counts), times_ms, values)
+        return Piece.of(Columns.settled(*_concatenated([disk, *written])), len(ids))
     early = Piece(np.zeros(len(ids), np.int64), np.zeros(len(ids), np.int64), times_ms, values)
     early.begins[rows], early.counts[rows] = begins, counts
-    return frame_of(labels, early, late)
+    return early
+
+
+def _concatenated(parts: Sequence[Columns]) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
+    return (
+        np.concatenate([part.rows for part in parts]),
+        np.concatenate([part.times_ms for part in parts]),
+        np.concatenate([part.values for part in parts]),
+    )
 
 
 def piece_of(recent: Gathered) -> Piece:

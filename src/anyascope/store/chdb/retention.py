@@ -89,13 +89,20 @@ class ChdbKeeper:
             extents = [await self._extent(each) for each in tables]
             filled = [extent for extent in extents if extent.rows]
             names = [each.name for each in tables] + list(BESIDE[signal])
+            if signal == "metrics":
+                filled += self._waiting()
             usage[signal] = SignalUsage(
-                rows=sum(extent.rows for extent in extents),
+                rows=sum(extent.rows for extent in filled),
                 disk_bytes=sum(disk_bytes.get(name, 0) for name in names),
                 oldest_ns=min((extent.oldest_ns for extent in filled), default=0),
                 newest_ns=max((extent.newest_ns for extent in filled), default=0),
             )
         return usage
+
+    def _waiting(self) -> list[Extent]:
+        """What is in the journal and not in the tables yet."""
+        rows, oldest_ms, newest_ms = self._metrics.waiting_ms()
+        return [Extent(rows, oldest_ms * NS_PER_MS, newest_ms * NS_PER_MS)] if rows else []
 
     async def _extent(self, table: Table) -> Extent:
         found = await self._engine.question(
@@ -107,6 +114,8 @@ class ChdbKeeper:
 
     async def apply_retention(self, policies: Mapping[str, RetentionPolicy]) -> int:
         freed = 0
+        if "metrics" in policies:
+            await self._metrics.flush()
         for signal, tables in SIGNALS.items():
             policy = policies.get(signal)
             if policy is None:
@@ -177,9 +186,15 @@ class ChdbKeeper:
             " SETTINGS mutations_sync = 1"
         )
 
+    def trouble(self) -> str:
+        return self._metrics.trouble
+
     async def faults(self) -> list[str]:
         table = await self._engine.ask("detached")
         return [
-            f"part {row['name']} of table {row['table']} is damaged ({row['reason']}) and was set aside: its rows are missing"
-            for row in table.to_pylist()
+            *self._metrics.found,
+            *(
+                f"part {row['name']} of table {row['table']} is damaged ({row['reason']}) and was set aside: its rows are missing"
+                for row in table.to_pylist()
+            ),
         ]

@@ -14,6 +14,7 @@ from anyascope.store.chdb.metrics import ChdbMetrics, HotOptions
 from anyascope.store.chdb.retention import ChdbKeeper
 from anyascope.store.chdb.schema import migrate
 from anyascope.store.chdb.spans import ChdbSpans
+from anyascope.store.journal.files import JournalOptions
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +23,7 @@ class StoreOptions:
 
     engine: EngineOptions = field(default_factory=EngineOptions)
     hot: HotOptions = field(default_factory=HotOptions)
+    journal: JournalOptions = field(default_factory=JournalOptions)
 
 
 class ChdbStore:
@@ -33,9 +35,13 @@ class ChdbStore:
         found_at_start: what recovery found, one sentence each.
     """
 
-    def __init__(self, engine: Engine, *, options: StoreOptions, clock: Clock, registry: CollectorRegistry) -> None:
+    def __init__(
+        self, engine: Engine, directory: Path, *, options: StoreOptions, clock: Clock, registry: CollectorRegistry
+    ) -> None:
         self._engine = engine
-        self.metrics = ChdbMetrics(engine, options=options.hot, clock=clock, registry=registry)
+        self.metrics = ChdbMetrics(
+            engine, directory, options=options.hot, journal=options.journal, clock=clock, registry=registry
+        )
         self.logs = ChdbLogs(engine, clock=clock)
         self.spans = ChdbSpans(engine)
         self.keeper = ChdbKeeper(engine, self.metrics, clock=clock)
@@ -55,7 +61,7 @@ class ChdbStore:
         engine = await Engine.open(directory, options=options.engine, clock=clock, registry=registry)
         try:
             steps = await migrate(engine, clock=clock)
-            store = ChdbStore(engine, options=options, clock=clock, registry=registry)
+            store = ChdbStore(engine, directory, options=options, clock=clock, registry=registry)
             if steps:
                 store.found_at_start.append(f"schema brought up to date in {steps} step{'s' if steps > 1 else ''}")
             if engine.left_by:

@@ -57,8 +57,16 @@ def pack_samples(samples: Samples) -> tuple[bytes, ...]:
 
 
 def unpack_samples(payload: bytes) -> Samples:
-    """The samples of a payload; its arrays can only be read."""
+    """The samples of a payload; its arrays can only be read.
+
+    Raises:
+        ValueError: it is not one.
+    """
+    if len(payload) < SAMPLES_HEAD.size:
+        raise ValueError(f"a payload of samples has at least {SAMPLES_HEAD.size} bytes, got {len(payload)}")
     count, width, first_ms = SAMPLES_HEAD.unpack_from(payload)
+    if width and width not in TIME_TYPES:
+        raise ValueError(f"times of {width} bytes are not known")
     at = SAMPLES_HEAD.size
     ids = np.frombuffer(payload, np.uint64, count, at)
     at += ids.nbytes
@@ -83,8 +91,15 @@ def pack_extras(extras: Extras) -> bytes:
 
 
 def unpack_extras(payload: bytes) -> Extras:
-    """The extras of a payload, without their series' labels."""
-    return msgspec.msgpack.decode(payload, type=Extras)
+    """The extras of a payload, without their series' labels.
+
+    Raises:
+        ValueError: it is not one.
+    """
+    try:
+        return msgspec.msgpack.decode(payload, type=Extras)
+    except msgspec.MsgspecError as error:
+        raise ValueError(f"a payload of extras is damaged: {error}") from error
 
 
 def _speakable(extras: Extras) -> Extras:

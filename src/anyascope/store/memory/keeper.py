@@ -43,3 +43,6 @@ class MemoryKeeper:
 
     async def faults(self) -> list[str]:
         return []
+
+    def trouble(self) -> str:
+        return ""
