@@ -92,8 +92,13 @@ function quoted(value: string): string {
   return /^[A-Za-z0-9_./@-]+$/.test(value) && !/^(AND|OR|NOT)$/.test(value) ? value : `"${value.replace(/(["\\])/g, "\\$1")}"`;
 }
 
+export type FilterMode = "include" | "exclude";
+
+/** Narrows a search to, or away from, a field's value. */
+export type Filter = (field: string, value: string, mode: FilterMode) => void;
+
 /** A search text with a field's value added, or kept out. */
-export function withFilter(query: string, field: string, value: string, mode: "include" | "exclude"): string {
+export function withFilter(query: string, field: string, value: string, mode: FilterMode): string {
   const term = `${field}:${quoted(value)}`;
   const clean = query.trim();
   const rest = removeTerm(removeTerm(clean, `-${term}`), term);

@@ -1,13 +1,12 @@
 import { ActionIcon, Tooltip } from "@mantine/core";
 
-import { rowFields, rowKey, type LogRow } from "../../model/logs";
+import { rowFields, rowKey, type Filter, type LogRow } from "../../model/logs";
 import { parseNanos } from "../../model/time";
 import { href } from "../../state/location";
 import { CopyButton } from "../../ui/CopyButton";
 import { Icon } from "../../ui/icons";
 import { Link } from "../../ui/Link";
 import { Time, ZoneLabel } from "../../ui/Time";
-import type { Filter } from "./RowList";
 
 const AROUND_MS = 60_000; // a link shows the row among its neighbours
 

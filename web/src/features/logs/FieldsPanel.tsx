@@ -3,10 +3,10 @@ import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 
 import { fetchValues, type LogQuestion } from "../../api/own";
+import type { Filter } from "../../model/logs";
 import { formatValue } from "../../model/units";
 import { Icon } from "../../ui/icons";
 import { Empty, Failure, Loading } from "../../ui/States";
-import type { Filter } from "./RowList";
 import { useLogFields } from "./useLogSearch";
 
 const VALUES_MAX = 10;

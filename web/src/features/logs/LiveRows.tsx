@@ -1,9 +1,10 @@
 import { Button } from "@mantine/core";
 import { useState } from "react";
 
+import type { Filter } from "../../model/logs";
 import { Icon } from "../../ui/icons";
 import { Empty } from "../../ui/States";
-import { RowList, type Filter } from "./RowList";
+import { RowList } from "./RowList";
 import { useTail } from "./useTail";
 
 /** Rows as they arrive, until paused. */

@@ -5,7 +5,7 @@ import { Button } from "@mantine/core";
 import { useQueryClient } from "@tanstack/react-query";
 import { useCallback } from "react";
 
-import { withFilter } from "../../model/logs";
+import { withFilter, type FilterMode } from "../../model/logs";
 import { absoluteRange } from "../../model/time";
 import { useQueryState } from "../../state/location";
 import { useRange } from "../../state/range";
@@ -30,7 +30,7 @@ export default function LogsPage() {
   const showFields = query.get("fields") === "1";
   const zoom = useCallback((startMs: number, endMs: number) => setRange(absoluteRange({ startMs, endMs })), [setRange]);
   const filter = useCallback(
-    (field: string, value: string, mode: "include" | "exclude") => change({ q: withFilter(view.text, field, value, mode) }),
+    (field: string, value: string, mode: FilterMode) => change({ q: withFilter(view.text, field, value, mode) }),
     [change, view.text],
   );
   return (

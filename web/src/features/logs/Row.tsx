@@ -1,9 +1,8 @@
 import { LEVEL_COLORS } from "../../model/severity";
-import { rowLevel, type LogRow } from "../../model/logs";
+import { rowLevel, type Filter, type LogRow } from "../../model/logs";
 import { Icon } from "../../ui/icons";
 import { Time } from "../../ui/Time";
 import { Details } from "./Details";
-import type { Filter } from "./RowList";
 
 interface Props {
   row: LogRow;

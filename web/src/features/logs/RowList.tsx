@@ -1,10 +1,8 @@
 import { useWindowVirtualizer } from "@tanstack/react-virtual";
 import { useEffect, useLayoutEffect, useRef, useState } from "react";
 
-import { rowKey, type LogRow } from "../../model/logs";
+import { rowKey, type Filter, type LogRow } from "../../model/logs";
 import { Row } from "./Row";
-
-export type Filter = (field: string, value: string, mode: "include" | "exclude") => void;
 
 interface Props {
   rows: readonly LogRow[];

@@ -1,9 +1,10 @@
 import { useMemo } from "react";
 
+import type { Filter } from "../../model/logs";
 import { href, useQueryState } from "../../state/location";
 import { Link } from "../../ui/Link";
 import { Empty, Failure, Loading } from "../../ui/States";
-import { RowList, type Filter } from "./RowList";
+import { RowList } from "./RowList";
 import { useLogRows, type LogView } from "./useLogSearch";
 
 const SEND_LOGS = `curl -X POST http://127.0.0.1:9470/v1/logs -H 'content-type: application/json' -d '
