@@ -16,6 +16,7 @@ SCHEMA_CUSTOM = -53  # buckets with bounds of their own
 SCHEMA_MIN, SCHEMA_MAX = -4, 8
 BUCKETS_MAX = 20_000  # of one histogram and sign; clients merge buckets long before, most at 160
 GAUGE_HINT = 3  # `Histogram.ResetHint.GAUGE`
+WHOLE_MAX = 2.0**53  # up to here a float tells every whole number from its neighbours
 COUNT_TOLERANCE = 1e-6  # relative: the sum of float buckets is rounded otherwise than their count
 
 Spans = tuple[tuple[int, int], ...]
@@ -102,19 +103,38 @@ def check_counts(count: float, zero_count: float, buckets: Sequence[float], *, i
         raise FaultError("the count of a native histogram is not the sum of its buckets")
 
 
-def fill_histogram(message: Any, histogram: HistogramSample) -> None:
-    """Write a histogram into a `Histogram` message, as a float histogram."""
+def fill_histogram(message: Any, histogram: HistogramSample, *, as_integers: bool = False) -> None:
+    """Write a histogram into a `Histogram` message.
+
+    Args:
+        as_integers: as an integer histogram where all its counts are whole (and it is no gauge); else as a float one.
+    """
     message.timestamp = histogram.time_ms
     message.sum = histogram.sum
     message.schema = histogram.schema
-    message.count_float = histogram.count
     message.zero_threshold = histogram.zero_threshold
-    message.zero_count_float = histogram.zero_count
     message.reset_hint = GAUGE_HINT if histogram.is_gauge else 0
     message.custom_values.extend(histogram.custom_bounds)
     for offset, length in histogram.positive_spans:
         message.positive_spans.add(offset=offset, length=length)
     for offset, length in histogram.negative_spans:
         message.negative_spans.add(offset=offset, length=length)
+    if as_integers and _is_whole(histogram):
+        message.count_int, message.zero_count_int = int(histogram.count), int(histogram.zero_count)
+        message.positive_deltas.extend(_deltas(histogram.positive_counts))
+        message.negative_deltas.extend(_deltas(histogram.negative_counts))
+        return
+    message.count_float, message.zero_count_float = histogram.count, histogram.zero_count
     message.positive_counts.extend(histogram.positive_counts)
     message.negative_counts.extend(histogram.negative_counts)
+
+
+def _is_whole(histogram: HistogramSample) -> bool:
+    counts = (histogram.count, histogram.zero_count, *histogram.positive_counts, *histogram.negative_counts)
+    return not histogram.is_gauge and all(count.is_integer() and count <= WHOLE_MAX for count in counts)
+
+
+def _deltas(counts: Sequence[float]) -> list[int]:
+    """The first count, then by how much each one differs from the one before."""
+    whole = [0, *map(int, counts)]
+    return [after - before for before, after in pairwise(whole)]

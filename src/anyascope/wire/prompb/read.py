@@ -17,12 +17,11 @@ from anyascope.model.labels import Labels, Matcher, MatchOp
 from anyascope.model.metrics import HistogramSample
 from anyascope.wire.prompb import schema
 from anyascope.wire.prompb.histograms import fill_histogram
+from anyascope.wire.prompb.outgoing import sample_fields
+from anyascope.wire.prompb.pieces import field
 
 QUERIES_MAX = 100  # of one request; Prometheus sends one
 MATCH_OPS = (MatchOp.EQUAL, MatchOp.NOT_EQUAL, MatchOp.REGEX, MatchOp.NOT_REGEX)  # by their numbers on the wire
-TIME_BITS_MIN, TIME_BITS_MAX = 35, 42  # times that take six bytes: 1971 to 2109
-SAMPLE = np.dtype([("head", "u1", 3), ("value", "<f8"), ("tag", "u1"), ("time", "u1", 6)])
-SAMPLE_HEAD, TIME_TAG, MORE_FOLLOWS = (0x12, 0x10, 0x09), 0x10, 0x80
 SERIES_TAG, RESULT_TAG = 0x0A, 0x0A
 
 
@@ -74,7 +73,7 @@ def _op(number: int) -> MatchOp:
 def encode_read(results: Iterable[Iterable[ReadSeries]]) -> bytes:
     """The answer: one result a query, in order."""
     return b"".join(
-        _field(RESULT_TAG, b"".join(_field(SERIES_TAG, _series(series)) for series in result)) for result in results
+        field(RESULT_TAG, b"".join(field(SERIES_TAG, _series(series)) for series in result)) for result in results
     )
 
 
@@ -84,23 +83,5 @@ def _series(series: ReadSeries) -> bytes:
         message.labels.add(name=name, value=value)
     for histogram in series.histograms:
         fill_histogram(message.histograms.add(), histogram)
-    times_ms = series.times_ms
-    if len(times_ms) and not (1 << TIME_BITS_MIN <= times_ms[0] <= times_ms[-1] < 1 << TIME_BITS_MAX):
-        for time_ms, value in zip(times_ms.tolist(), series.values.tolist(), strict=True):
-            message.samples.add(timestamp=time_ms, value=value)
-        return bytes(message.SerializeToString())
     # Fields may stand in any order: the samples' bytes are laid out as a column behind the rest.
-    column = np.zeros(len(times_ms), SAMPLE)
-    column["head"], column["tag"], column["value"] = SAMPLE_HEAD, TIME_TAG, series.values
-    column["time"] = (times_ms[:, None] >> (7 * np.arange(6))) & 0x7F
-    column["time"][:, :5] |= MORE_FOLLOWS
-    return bytes(message.SerializeToString()) + column.tobytes()
-
-
-def _field(tag: int, content: bytes) -> bytes:
-    size, header = len(content), bytearray((tag,))
-    while size > 0x7F:
-        header.append(size & 0x7F | MORE_FOLLOWS)
-        size >>= 7
-    header.append(size)
-    return bytes(header) + content
+    return bytes(message.SerializeToString()) + b"".join(sample_fields(series.times_ms, series.values))
