@@ -14,8 +14,8 @@ from anyascope.model.receivers import SlackOptions, WebhookOptions
 from anyascope.model.secret import Secret, SecretFile
 from anyascope.notify.channels.slack import SlackChannel
 from anyascope.notify.channels.webhook import SIGNATURE_HEADER, WebhookChannel
-from anyascope.notify.http import url_secrets
 from anyascope.notify.templates import load_templates
+from anyascope.wire.notices.answers import url_secrets
 from anyascope.wire.retry_after import parse_retry_after
 from support.notifications import many, notification
 from support.sinks import http_sink

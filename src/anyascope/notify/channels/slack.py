@@ -15,9 +15,10 @@ from anyascope.errors import InvalidInputError
 from anyascope.model.notifications import AttemptOutcome, Notification
 from anyascope.model.receivers import SlackOptions
 from anyascope.notify.channel import Outcome
-from anyascope.notify.http import Answer, HttpSender, judge
+from anyascope.notify.http import HttpSender, judge
 from anyascope.notify.templates import Templates
 from anyascope.wire.gotemplate import TemplateError
+from anyascope.wire.http_post import Answer
 from anyascope.wire.notices.answers import shown, slack_error
 from anyascope.wire.notices.slack import default_messages
 

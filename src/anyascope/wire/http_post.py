@@ -1,0 +1,166 @@
+"""One POST to a far end, as the settings ask for it, and its answer: bounded, and without our secrets in any message."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+import httpx
+
+from anyascope import __version__
+from anyascope.clock import NS_PER_S, Clock
+from anyascope.errors import AnyascopeError, InvalidInputError
+from anyascope.model.http import HttpOptions, is_direct
+from anyascope.wire.notices.answers import ANSWER_BYTES_MAX, shown, url_secrets
+from anyascope.wire.retry_after import parse_retry_after
+from anyascope.wire.tls import default_context, tls_context
+
+# The client imports these with its first request, which takes up to half a second: not while a page waits.
+for _module in ("httpcore", "anyio", "anyio._backends._asyncio", "h11"):
+    importlib.import_module(_module)
+
+USER_AGENT = f"anyascope/{__version__}"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back: status, wait, headers and the beginning of the body; `hidden` are secrets that it may repeat."""
+
+    status: int
+    phrase: str
+    body: bytes
+    retry_after_s: float
+    hidden: tuple[str, ...] = field(default=(), repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    @property
+    def detail(self) -> str:
+        """Status and text for people, one line."""
+        detail = f"{self.status} {self.phrase}".strip()
+        return shown(f"{detail}: {self.body.decode('utf-8', 'replace')}", self.hidden) if self.body else detail
+
+
+class PostError(AnyascopeError):
+    """There was no answer; the message says why. `is_final`: the same request cannot succeed later either."""
+
+    code = "post_failed"
+
+    def __init__(self, message: str, *, is_final: bool) -> None:
+        super().__init__(message)
+        self.is_final = is_final
+
+
+class HttpPoster:
+    """Posts bodies to addresses that share one `http_config`; keeps connections between requests.
+
+    Args:
+        connections_max: at a time; further requests wait.
+    """
+
+    def __init__(self, options: HttpOptions, *, timeout_s: float, clock: Clock, connections_max: int = 100) -> None:
+        self._options = options
+        self._timeout_s = timeout_s
+        self._clock = clock
+        self._limits = httpx.Limits(max_connections=connections_max, max_keepalive_connections=connections_max)
+        self._clients: dict[bool, httpx.AsyncClient] = {}  # by whether the proxy is used
+        default_context()  # read now, so that the first page does not wait for it
+
+    async def post(self, url: str, body: bytes, *, headers: Mapping[str, str], secrets: tuple[str, ...] = ()) -> Answer:
+        """The answer, whatever its status.
+
+        Args:
+            url: where to.
+            body: any bytes.
+            headers: beside those of `http_config`.
+            secrets: texts that must not be shown, such as the address where it holds a token.
+
+        Raises:
+            PostError: there was none.
+        """
+        hidden = secrets
+        try:
+            hidden = (*hidden, *self._secrets())
+            client = self._client_for(url)
+            request = client.build_request(
+                "POST", url, content=body, headers=[*self._headers(), *headers.items()], extensions=self._extensions()
+            )
+            response = await client.send(request, stream=True, auth=self._auth())
+            try:
+                return await self._read(response, hidden)
+            finally:
+                await response.aclose()
+        except (httpx.InvalidURL, httpx.UnsupportedProtocol, httpx.TooManyRedirects) as error:
+            raise PostError(shown(f"{type(error).__name__}: {error}", hidden), is_final=True) from error
+        except httpx.TimeoutException as error:
+            raise PostError(f"{type(error).__name__} after {self._timeout_s:g} s", is_final=False) from error
+        except (httpx.HTTPError, OSError, InvalidInputError) as error:
+            raise PostError(shown(f"{type(error).__name__}: {error}", hidden), is_final=False) from error
+
+    async def close(self) -> None:
+        """Let go of connections."""
+        clients, self._clients = list(self._clients.values()), {}
+        for client in clients:
+            await client.aclose()
+
+    def _client_for(self, url: str) -> httpx.AsyncClient:
+        options = self._options
+        is_proxied = bool(options.proxy_url) and not is_direct(options.no_proxy, urlsplit(url).hostname or "")
+        client = self._clients.get(is_proxied)
+        if client is None:
+            client = self._clients[is_proxied] = httpx.AsyncClient(
+                verify=tls_context(options.tls),
+                proxy=httpx.Proxy(options.proxy_url, headers=self._proxy_headers()) if is_proxied else None,
+                trust_env=options.proxy_from_environment,
+                follow_redirects=options.follow_redirects,
+                timeout=self._timeout_s,
+                limits=self._limits,
+            )
+        return client
+
+    def _secrets(self) -> tuple[str, ...]:
+        options = self._options
+        secrets = [secret for _, secret in (*options.headers, *options.proxy_headers)]
+        if options.basic_auth is not None:
+            secrets.append(options.basic_auth.password)
+        if options.authorization is not None:
+            secrets.append(options.authorization.credentials)
+        return (*(secret.reveal() for secret in secrets), *url_secrets(options.proxy_url))
+
+    def _proxy_headers(self) -> list[tuple[str, str]]:
+        return [(name, value.reveal()) for name, value in self._options.proxy_headers]
+
+    def _auth(self) -> httpx.Auth | None:
+        if self._options.basic_auth is None:
+            return None
+        username, password = self._options.basic_auth
+        return httpx.BasicAuth(username.reveal(), password.reveal())
+
+    def _headers(self) -> list[tuple[str, str]]:
+        headers = [("User-Agent", USER_AGENT)]
+        if self._options.authorization is not None:
+            credentials, scheme = self._options.authorization
+            headers.append(("Authorization", f"{scheme} {credentials.reveal()}"))
+        headers.extend((name, value.reveal()) for name, value in self._options.headers)
+        return headers
+
+    def _extensions(self) -> dict[str, str] | None:
+        name = self._options.tls.server_name
+        return {"sni_hostname": name} if name else None
+
+    async def _read(self, response: httpx.Response, hidden: tuple[str, ...]) -> Answer:
+        body = b""
+        async for chunk in response.aiter_bytes():
+            body += chunk
+            if len(body) >= ANSWER_BYTES_MAX:
+                break
+        retry_after = response.headers.get("Retry-After", "")
+        return Answer(
+            status=response.status_code,
+            phrase=response.reason_phrase,
+            body=body[:ANSWER_BYTES_MAX],
+            retry_after_s=parse_retry_after(retry_after, now_s=self._clock.now_ns() / NS_PER_S),
+            hidden=hidden,
+            headers=response.headers,
+        )
