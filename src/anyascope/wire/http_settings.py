@@ -34,7 +34,7 @@ RESERVED_HEADERS = frozenset(
         "x-prometheus-scrape-timeout-seconds",
     )
 )
-_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", re.ASCII)  # RFC 9110, `token`
+HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", re.ASCII)  # RFC 9110, `token`
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +184,7 @@ def _proxy_headers(section: Section) -> tuple[tuple[str, Secret], ...]:
 def _headers(section: Section, speaker: HttpSpeaker) -> tuple[tuple[str, Secret], ...]:
     found: list[tuple[str, Secret]] = []
     for name in section.names():
-        if _HEADER_NAME.fullmatch(name) is None:
+        if HEADER_NAME.fullmatch(name) is None:
             section.wrong(f"{name!r} is not a header's name", name=name)
         if name.lower() in RESERVED_HEADERS:
             section.wrong(f"is set by {speaker.name} itself", name=name)
