@@ -97,11 +97,11 @@ async def live(seed: int, given_: Circumstances) -> None:
             if life_number < lives - 1:
                 await life.crash()
         for _ in range(300):
-            if not life.queue._waiting and not source.backlog_bytes("far"):
+            if not (await source.standing("far")).backlog_bytes:
                 break
             await clock.advance(2.0)
         await life.queue.stop()
-    assert not source.backlog_bytes("far")
+    assert not (await source.standing("far")).backlog_bytes
     held = {dict(labels)["n"]: times for labels, times in strict.held.items()}
     assert held == {str(n): [1_700_000_000_000 + 1000 * r for r in times] for n, times in wanted.items()}
 

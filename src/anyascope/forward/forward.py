@@ -78,7 +78,7 @@ class Forward:
         """Go on where the last run ended; far ends that are configured no longer are forgotten."""
         self._arrivals.on_metrics(self._stored)
         wanted = {remote.name for remote in self._options.remotes}
-        for consumer in self._source.consumers():
+        for consumer in await self._source.consumers():
             name = consumer.removeprefix(CONSUMER)
             if name != consumer and name not in wanted:
                 await self._forget(name)
@@ -136,7 +136,6 @@ class Forward:
         )
         self._running[remote.name] = Running(remote, options.external_labels, queue, courier)
         await queue.start()
-        self._tally.backlog_bytes.labels(remote.name, remote.shown_url).set_function(queue.backlog_bytes)
 
     async def _forget(self, name: str) -> None:
         with contextlib.suppress(AnyascopeError, OSError):
@@ -158,7 +157,7 @@ class Forward:
             running.queue.told()
 
     def _health(self, running: Running) -> ComponentHealth:
-        name, backlog_bytes = f"remote write {running.remote.name}", running.queue.backlog_bytes()
+        name, backlog_bytes = f"remote write {running.remote.name}", running.queue.backlog_bytes
         waits = f"{backlog_bytes / MEBIBYTE:.1f} MiB wait"
         if running.queue.fault:
             is_near = backlog_bytes > BEHIND_SHARE * self._options.spool_bytes_max

@@ -33,6 +33,19 @@ class Entry:
     others: Sequence[HistogramSample | Exemplar] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How far a consumer is behind.
+
+    Attributes:
+        backlog_bytes: what it has still to deal with.
+        lost_bytes: what gave way before it had dealt with it, since the start.
+    """
+
+    backlog_bytes: int = 0
+    lost_bytes: int = 0
+
+
 class Log(Protocol):
     """An append-only log of what was stored, which keeps what its consumers have not dealt with, within a size."""
 
@@ -48,14 +61,11 @@ class Log(Protocol):
     async def forget(self, consumer: str) -> None:
         """Wait for this consumer no longer."""
 
-    def consumers(self) -> Sequence[str]:
+    async def consumers(self) -> Sequence[str]:
         """Who is waited for."""
 
-    def backlog_bytes(self, consumer: str) -> int:
-        """What this consumer has still to deal with."""
-
-    def lost_bytes(self, consumer: str) -> int:
-        """What gave way before this consumer had dealt with it, since the start."""
+    async def standing(self, consumer: str) -> Standing:
+        """How far the consumer is behind."""
 
 
 LabelsOf = Callable[[Sequence[int]], Sequence[Labels | None]]
@@ -124,15 +134,13 @@ class MemoryLog:
         self._consumers.pop(consumer, None)
         self._trim()
 
-    def consumers(self) -> Sequence[str]:
+    async def consumers(self) -> Sequence[str]:
         return tuple(self._consumers)
 
-    def backlog_bytes(self, consumer: str) -> int:
-        place = self._consumers[consumer].place
-        return sum(_size_bytes(entry) for entry in self._entries if entry.end > place)
-
-    def lost_bytes(self, consumer: str) -> int:
-        return self._consumers[consumer].lost_bytes
+    async def standing(self, consumer: str) -> Standing:
+        known = self._consumers[consumer]
+        waiting = sum(_size_bytes(entry) for entry in self._entries if entry.end > known.place)
+        return Standing(waiting, known.lost_bytes)
 
     def _places(self) -> tuple[Place, Place]:
         self._next += 1

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from anyascope.clock import MS_PER_S, NS_PER_S, Clock, wait_for
 from anyascope.errors import AnyascopeError
 from anyascope.forward.courier import Courier, counts_of
-from anyascope.forward.log import Entry, Log
+from anyascope.forward.log import Entry, Log, Standing
 from anyascope.forward.options import RemoteWrite
 from anyascope.forward.places import LanePlaces, Place
 from anyascope.forward.series import SeriesBook
@@ -26,6 +26,7 @@ from anyascope.model.metrics import MetricMetadata
 
 IDLE_S = 60.0  # a shard that has nothing is told when something comes
 DRAIN_LOOK_S = 0.2  # how soon a far end that fails is noticed at the end
+READ_EVERY_S = 0.05  # at the end of the log: what comes within so long is read together
 POLL_S = 1.0  # how soon an entry is noticed that nobody told of
 COMMIT_EVERY_S = 1.0  # of the place in the log, by which its files are removed; lanes' places are written at once
 RETRY_FAULT_S = 10.0  # after a fault of our own
@@ -105,7 +106,7 @@ class Queue:
         self._closing = False
         self._in, self._out, self._dropped, self._sending = Rate(), Rate(), Rate(), Rate()
         self._fault = ""
-        self._lost_bytes = 0
+        self._standing = Standing()
         self._tasks: list[asyncio.Task[None]] = []
 
     # --- life ---------------------------------------------------------------------------------------------------------
@@ -114,7 +115,7 @@ class Queue:
         """Go on where the last run ended."""
         start = await self._source.position(self._name)
         self._committed = start
-        self._lost_bytes = self._source.lost_bytes(self._name)
+        self._standing = await self._source.standing(self._name)
         self._places.open(start)
         self._tasks = [asyncio.create_task(self._run())]
 
@@ -150,9 +151,10 @@ class Queue:
         """Why nothing is sent; empty where all is well."""
         return self._fault or self._courier.fault
 
+    @property
     def backlog_bytes(self) -> int:
-        """What is in the log and not sent yet."""
-        return self._source.backlog_bytes(self._name)
+        """What is in the log and not sent yet, as of a second ago."""
+        return self._standing.backlog_bytes
 
     @property
     def shards(self) -> int:
@@ -244,12 +246,15 @@ class Queue:
                 await wait_for(self._room, clock=self._clock, timeout_s=POLL_S)
                 continue
             self._arrived.clear()
+            began_ns = self._clock.monotonic_ns()
             entries = await self._next_entries(self._read_to)
             for entry in entries:
                 low = self._places.taken("done", entry.start) if entry.start < settled else None
                 self._take(entry, self._hold(entry, low=low))
             if not entries:
                 await wait_for(self._arrived, clock=self._clock, timeout_s=POLL_S)
+                took_s = (self._clock.monotonic_ns() - began_ns) / NS_PER_S
+                await self._clock.sleep(READ_EVERY_S - took_s)
 
     async def _next_entries(self, place: Place) -> Sequence[Entry]:
         """What the log has from here on; asks again where it cannot be read."""
@@ -407,15 +412,17 @@ class Queue:
                 log.warning("forward_place_not_written", remote_name=self._remote.name, error=str(error))
 
     async def _commit(self) -> None:
-        lost_bytes = self._source.lost_bytes(self._name)
-        if lost_bytes > self._lost_bytes:
-            self._tally.lost_bytes.labels(*self._labels).inc(lost_bytes - self._lost_bytes)
-            log.error("forward_lost", remote_name=self._remote.name, bytes=lost_bytes - self._lost_bytes)
-            self._lost_bytes = lost_bytes
         place = self._held[0].start if self._held else self._read_to
         if place > self._committed:
             self._committed = place
             await self._source.commit(self._name, place)
+        standing = await self._source.standing(self._name)
+        lost_bytes = standing.lost_bytes - self._standing.lost_bytes
+        if lost_bytes > 0:
+            self._tally.lost_bytes.labels(*self._labels).inc(lost_bytes)
+            log.error("forward_lost", remote_name=self._remote.name, bytes=lost_bytes)
+        self._standing = standing
+        self._tally.backlog_bytes.labels(*self._labels).set(standing.backlog_bytes)
 
     def _hurry(self) -> None:
         for shard in self._shards:

@@ -130,10 +130,10 @@ async def test_memory_is_bounded_while_the_far_end_is_away():
 
     assert 50 <= life.queue._waiting < 50 + 20
     assert life.value("samples_pending") == life.queue._waiting
-    assert source.backlog_bytes("far") == 24 * 600
+    assert (await source.standing("far")).backlog_bytes == 24 * 600
     far_end.answers = lambda number, rows: TAKEN
     await until(lambda: len(far_end.rows) == 600, clock)
-    await until(lambda: not source.backlog_bytes("far"), clock)
+    await until(lambda: not life.queue.backlog_bytes, clock)
     assert life.value("samples_pending") == 0
     await life.queue.stop()
 
@@ -173,4 +173,4 @@ async def test_what_waits_is_sent_at_the_end_but_a_far_end_that_is_away_is_not_w
     source.append(scrape(0, range(5)))
     await clock.advance(10)
     await life.queue.drain(within_s=3.0)
-    assert source.backlog_bytes("far") == 5 * 24
+    assert (await source.standing("far")).backlog_bytes == 5 * 24
