@@ -33,7 +33,12 @@ async def build(
     """
     sockets = bind_all(plan.settings)
     try:
-        stores = await open_stores(plan.settings.storage, clock=ground.clock, registry=ground.registry)
+        stores = await open_stores(
+            plan.settings.storage,
+            journal_bytes_max=plan.settings.forward.spool_bytes_max,
+            clock=ground.clock,
+            registry=ground.registry,
+        )
     except BaseException:
         sockets.close()
         raise
@@ -66,7 +71,7 @@ def _assemble(
     if own is not None:
         trace_into(own)
     health = Health(clock=ground.clock, registry=ground.registry)
-    health.watch([rooms.upkeep, rooms.ingest, rooms.collect, rooms.rules, rooms.alerting, rooms.courier])
+    health.watch([rooms.upkeep, rooms.ingest, rooms.collect, rooms.forward, rooms.rules, rooms.alerting, rooms.courier])
     readiness, streams = Readiness(), Streams(registry=ground.registry)
     reloads = Reloads(plan, read=read, clock=ground.clock)
     doors = build_front(

@@ -88,6 +88,7 @@ class House:
         if rooms.own is not None:
             rooms.own.start(rooms.ingest)
         await rooms.upkeep.start()
+        await rooms.forward.start()
         await rooms.courier.start()
         await rooms.alerting.start()
         await rooms.rules.start(plan.groups)
@@ -97,12 +98,13 @@ class House:
         log.info("started", url=self.url, rule_groups=len(plan.groups))
 
     async def apply(self, plan: Plan) -> None:
-        """Put a plan into force: receivers, routes, rules, collectors and retention."""
+        """Put a plan into force: receivers, routes, rules, collectors, far ends and retention."""
         rooms = self._rooms
         await rooms.courier.reload(self._make_channels(plan.settings.alerting))
         await rooms.alerting.reload(reachable(plan.settings.alerting, self._reach))
         await rooms.rules.reload(plan.groups)
         await rooms.collect.reload(named(plan.settings.collect, self._reach))
+        await rooms.forward.reload(plan.settings.forward)
         rooms.upkeep.set_policies(plan.settings.retention)
 
     async def stop(self) -> None:
@@ -118,6 +120,7 @@ class House:
             ("notify", rooms.courier.drain),
             ("own telemetry", rooms.own.stop if rooms.own is not None else _nothing),
             ("ingest", rooms.ingest.drain),
+            ("forward", rooms.forward.drain),
             ("upkeep", rooms.upkeep.stop),
             ("stores", rooms.stores.close),
         ):

@@ -9,6 +9,7 @@ from opentelemetry.sdk.trace import TracerProvider
 
 from anyascope.alerting.desk import Alerting
 from anyascope.alerting.settings import AlertingOptions
+from anyascope.app.forwarding import build_forward
 from anyascope.app.ground import Ground
 from anyascope.app.stores import Stores
 from anyascope.app.upkeep import RoomyIntake, Upkeep
@@ -16,6 +17,7 @@ from anyascope.app.watch_self import OwnTelemetry
 from anyascope.collect.collect import Collect
 from anyascope.collect.options import CollectOptions
 from anyascope.config.settings import RulesSettings, Settings, StoreKind
+from anyascope.forward.forward import Forward
 from anyascope.ingest.ingest import Ingest
 from anyascope.ingest.options import IngestOptions
 from anyascope.notify.channel import Channel
@@ -43,6 +45,7 @@ class Rooms:
     alerting: Alerting
     rules: Rules
     collect: Collect
+    forward: Forward
     own: OwnTelemetry | None
     redactor: Redactor
 
@@ -95,7 +98,8 @@ def build_rooms(settings: Settings, stores: Stores, *, url: str, ground: Ground,
         ids=ids,
         registry=registry,
     )
-    return Rooms(stores, ingest, intake, upkeep, engine, courier, alerting, rules, collect, own, redactor)
+    forward = build_forward(settings.forward, stores, ingest, ground)
+    return Rooms(stores, ingest, intake, upkeep, engine, courier, alerting, rules, collect, forward, own, redactor)
 
 
 def make_channels(options: AlertingOptions, *, ground: Ground) -> dict[str, Channel]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -9,6 +10,7 @@ from prometheus_client import CollectorRegistry
 
 from anyascope.clock import Clock
 from anyascope.config.settings import StorageSettings, StoreKind
+from anyascope.model.labels import Labels
 from anyascope.store.api.documents import DocumentStore
 from anyascope.store.api.logs import LogReader, LogWriter
 from anyascope.store.api.metrics import MetricReader, MetricWriter
@@ -18,6 +20,7 @@ from anyascope.store.chdb.engine import EngineOptions
 from anyascope.store.chdb.store import ChdbStore, StoreOptions
 from anyascope.store.documents.memory import MemoryDocuments
 from anyascope.store.documents.sql import open_documents
+from anyascope.store.journal.files import Journal, JournalOptions
 from anyascope.store.memory.store import MemoryStore
 
 CONTROL_FILE = "control.sqlite"
@@ -71,12 +74,24 @@ class Telemetry(Closing, Protocol):
         """What recovery found, one sentence each."""
 
 
+class Journaled(Protocol):
+    """Metrics that are appended to a journal first."""
+
+    @property
+    def journal(self) -> Journal:
+        """Everything that is written, in the order of its coming."""
+
+    def labels_of(self, ids: Sequence[int]) -> Sequence[Labels | None]:
+        """The labels of stored ids; None where the series is not known (any more)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Stores:
-    """Where everything is kept."""
+    """Where everything is kept. `journaled` is None where the store keeps no journal."""
 
     telemetry: Telemetry
     documents: Documents
+    journaled: Journaled | None = None
 
     async def close(self) -> None:
         """Close both; what was acknowledged is durable already."""
@@ -84,8 +99,13 @@ class Stores:
         await self.telemetry.close()
 
 
-async def open_stores(settings: StorageSettings, *, clock: Clock, registry: CollectorRegistry) -> Stores:
+async def open_stores(
+    settings: StorageSettings, *, journal_bytes_max: int, clock: Clock, registry: CollectorRegistry
+) -> Stores:
     """Open, migrate and recover.
+
+    Args:
+        journal_bytes_max: how much of the journal is kept for who sends metrics on.
 
     Raises:
         ConflictError: another process uses the data directory.
@@ -96,7 +116,10 @@ async def open_stores(settings: StorageSettings, *, clock: Clock, registry: Coll
         return Stores(MemoryStore(clock=clock, registry=registry), MemoryDocuments(clock=clock))
     telemetry = await ChdbStore.open(
         settings.directory / TELEMETRY_DIRECTORY,
-        options=StoreOptions(engine=EngineOptions(memory_bytes_max=settings.memory_bytes_max)),
+        options=StoreOptions(
+            engine=EngineOptions(memory_bytes_max=settings.memory_bytes_max),
+            journal=JournalOptions(retained_bytes_max=journal_bytes_max),
+        ),
         clock=clock,
         registry=registry,
     )
@@ -105,4 +128,4 @@ async def open_stores(settings: StorageSettings, *, clock: Clock, registry: Coll
     except BaseException:
         await telemetry.close()
         raise
-    return Stores(telemetry, documents)
+    return Stores(telemetry, documents, telemetry.metrics)

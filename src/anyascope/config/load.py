@@ -35,11 +35,14 @@ from anyascope.config.settings import (
     StoreKind,
 )
 from anyascope.errors import InvalidInputError
+from anyascope.forward.options import ForwardOptions
+from anyascope.forward.settings import read_remote_writes, read_spool_bytes
 from anyascope.promql.signatures import Feature, feature_of
 from anyascope.wire.settings import Mistake, Section, SettingsError, read_settings
 
 E = TypeVar("E", bound=Enum)
 
+FORWARD_DIRECTORY = "forward"  # of the data directory
 DEFAULT_FILE = Path("anyascope.yml")  # in the current directory, when no other is named
 
 # Fields of Prometheus' `global` that somebody here asks for; Alertmanager's half of a shared `global` may skip them.
@@ -69,7 +72,6 @@ PROMETHEUS_GLOBAL = (
 # Sections of a prometheus.yml that have no effect here, and what to do about it.
 PROMETHEUS_UNUSED = {
     "alerting": "alerts go to this server's own receivers, not to the Alertmanagers of this section",
-    "remote_write": "samples are kept here and not sent on",
     "remote_read": "queries read what is kept here only",
     "storage": "see `storage` and `retention` of anyascope.yml",
     "tracing": "the server keeps its own spans",
@@ -145,6 +147,11 @@ def _load_main(path: Path | None) -> Settings:
     shared = top.section("global")
     scrape_configs = _scrape_configs(top, shared)
     rules = _read_rules(top, shared)
+    forward = ForwardOptions(
+        remotes=read_remote_writes(top.sections("remote_write")),
+        external_labels=rules.external_labels,
+        spool_bytes_max=read_spool_bytes(top.section("forward")),
+    )
     logging = top.section("logging")
     settings = Settings(
         file=chosen,
@@ -156,6 +163,7 @@ def _load_main(path: Path | None) -> Settings:
         retention=read_retention(top.section("retention")),
         collect=read_collectors(top.section("collectors"), scrape_configs),
         rules=rules,
+        forward=forward,
         alerting=read_alerting(top, other_global_fields=PROMETHEUS_GLOBAL),
         features=read_features(top.section("promql")),
         sdk=read_sdk(top.section("sdk")),
@@ -199,6 +207,7 @@ def _with_prometheus(settings: Settings, path: Path) -> Settings:
     shared = top.section("global")
     scrape_configs = _scrape_configs(top, shared)
     rules = _read_rules(top, shared)
+    remotes = read_remote_writes(top.sections("remote_write"), beside=settings.forward.remotes)
     shared.done()
     warnings = []
     for name, reason in PROMETHEUS_UNUSED.items():
@@ -210,6 +219,11 @@ def _with_prometheus(settings: Settings, path: Path) -> Settings:
         settings,
         files=(*settings.files, path),
         collect=replace(settings.collect, scrape_configs=(*settings.collect.scrape_configs, *scrape_configs)),
+        forward=replace(
+            settings.forward,
+            remotes=(*settings.forward.remotes, *remotes),
+            external_labels=rules.external_labels or settings.forward.external_labels,
+        ),
         rules=replace(rules, default_pack=settings.rules.default_pack, files=(*settings.rules.files, *rules.files)),
         warnings=(*settings.warnings, *warnings),
     )
@@ -226,10 +240,14 @@ def _with_flags(settings: Settings, sources: Sources) -> Settings:
     log_format = settings.log_format
     if sources.log_format is not None:
         log_format = _choice("--log-format", LogFormat, sources.log_format)
+    directory = storage.directory.resolve()
     collect = settings.collect if sources.collect else _without_own(settings.collect)
     return replace(
         settings,
-        storage=replace(storage, directory=storage.directory.resolve()),
+        storage=replace(storage, directory=directory),
+        forward=replace(
+            settings.forward, directory=directory / FORWARD_DIRECTORY if storage.kind is StoreKind.CHDB else None
+        ),
         server=server,
         log_format=log_format,
         collect=collect,

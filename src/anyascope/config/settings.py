@@ -10,6 +10,7 @@ from pathlib import Path
 from anyascope.alerting.settings import AlertingOptions
 from anyascope.collect.options import CollectOptions
 from anyascope.config.addresses import Address
+from anyascope.forward.options import ForwardOptions
 from anyascope.model.labels import Labels
 from anyascope.model.sdk import SdkSettings
 from anyascope.model.secret import SecretFile
@@ -134,6 +135,7 @@ class Settings:
     collect: CollectOptions = field(default_factory=CollectOptions)
     rules: RulesSettings = field(default_factory=RulesSettings)
     features: frozenset[Feature] = frozenset()
+    forward: ForwardOptions = field(default_factory=ForwardOptions)
     alerting: AlertingOptions = field(default_factory=AlertingOptions)
     sdk: SdkSettings = field(default_factory=SdkSettings)
     log_format: LogFormat = LogFormat.JSON

@@ -29,19 +29,26 @@ from anyascope.wire.relabel_settings import read_relabel_rules
 from anyascope.wire.settings import Section
 
 _SPEAKER = HttpSpeaker(
-    "remote write", proxy_schemes=("http", "https"), has_proxy_from_environment=True, needs_username=False
+    "remote write",
+    proxy_schemes=("http", "https"),
+    has_proxy_from_environment=True,
+    needs_username=False,
+    has_oauth2=True,
 )
 _CLOUD_LOGINS = ("sigv4", "azuread", "google_iam")
 SPOOL_BYTES_MIN = 64 * 1024 * 1024  # two files of the log: below, what is sent now would give way already
 
 
-def read_remote_writes(sections: Sequence[Section]) -> tuple[RemoteWrite, ...]:
+def read_remote_writes(sections: Sequence[Section], *, beside: Sequence[RemoteWrite] = ()) -> tuple[RemoteWrite, ...]:
     """All entries of `remote_write`. What is wrong is noted in the sections; the caller raises.
+
+    Args:
+        beside: entries of another file.
 
     Source: Prometheus configuration, `<remote_write>`.
     """
-    seen: Counter[str] = Counter()
-    names: set[str] = set()
+    seen = Counter(remote.url.reveal() for remote in beside)
+    names = {remote.name for remote in beside}
     found = []
     for section in sections:
         remote = _read_remote_write(section, seen)

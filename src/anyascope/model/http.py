@@ -55,11 +55,30 @@ class Authorization(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
+class OAuth2:
+    """Where to get a token for `Authorization`, as a client with credentials of its own.
+
+    Attributes:
+        client_secret: may stand in a file.
+        endpoint_params: further fields of the request for a token.
+        tls, proxy_url: of that request alone.
+    """
+
+    client_id: str
+    client_secret: Secret
+    token_url: str = field(repr=False)
+    scopes: tuple[str, ...] = ()
+    endpoint_params: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    tls: TlsOptions = field(default_factory=TlsOptions)
+    proxy_url: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class HttpOptions:
     """How to speak HTTP to somebody.
 
     Attributes:
-        basic_auth: at most one of this and `authorization` is set.
+        basic_auth: at most one of this, `authorization` and `oauth2` is set.
         proxy_url: empty for none; not shown, since it may hold a password.
         no_proxy: hosts, domains, addresses and networks that are reached directly, see `is_direct`.
         proxy_headers: what the proxy alone is told.
@@ -69,6 +88,7 @@ class HttpOptions:
 
     basic_auth: BasicAuth | None = None
     authorization: Authorization | None = None
+    oauth2: OAuth2 | None = None
     tls: TlsOptions = field(default_factory=TlsOptions)
     proxy_url: str = field(default="", repr=False)
     no_proxy: tuple[str, ...] = ()

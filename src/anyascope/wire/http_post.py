@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
@@ -14,6 +14,7 @@ from anyascope.clock import NS_PER_S, Clock
 from anyascope.errors import AnyascopeError, InvalidInputError
 from anyascope.model.http import HttpOptions, is_direct
 from anyascope.wire.notices.answers import ANSWER_BYTES_MAX, shown, url_secrets
+from anyascope.wire.oauth2 import TokenError, Tokens
 from anyascope.wire.retry_after import parse_retry_after
 from anyascope.wire.tls import default_context, tls_context
 
@@ -21,6 +22,7 @@ from anyascope.wire.tls import default_context, tls_context
 for _module in ("httpcore", "anyio", "anyio._backends._asyncio", "h11"):
     importlib.import_module(_module)
 
+UNAUTHORIZED = 401
 USER_AGENT = f"anyascope/{__version__}"
 
 
@@ -65,6 +67,7 @@ class HttpPoster:
         self._clock = clock
         self._limits = httpx.Limits(max_connections=connections_max, max_keepalive_connections=connections_max)
         self._clients: dict[bool, httpx.AsyncClient] = {}  # by whether the proxy is used
+        self._tokens = Tokens(options.oauth2, timeout_s=timeout_s, clock=clock) if options.oauth2 is not None else None
         default_context()  # read now, so that the first page does not wait for it
 
     async def post(self, url: str, body: bytes, *, headers: Mapping[str, str], secrets: tuple[str, ...] = ()) -> Answer:
@@ -82,21 +85,29 @@ class HttpPoster:
         hidden = secrets
         try:
             hidden = (*hidden, *self._secrets())
-            client = self._client_for(url)
-            request = client.build_request(
-                "POST", url, content=body, headers=[*self._headers(), *headers.items()], extensions=self._extensions()
-            )
-            response = await client.send(request, stream=True, auth=self._auth())
-            try:
-                return await self._read(response, hidden)
-            finally:
-                await response.aclose()
+            token = await self._tokens.token() if self._tokens is not None else ""
+            hidden = (*hidden, token) if token else hidden
+            answer = await self._exchange(url, body, [*self._headers(token), *headers.items()], hidden)
+            if self._tokens is not None and answer.status == UNAUTHORIZED:
+                self._tokens.forget()
+            return answer
         except (httpx.InvalidURL, httpx.UnsupportedProtocol, httpx.TooManyRedirects) as error:
             raise PostError(shown(f"{type(error).__name__}: {error}", hidden), is_final=True) from error
         except httpx.TimeoutException as error:
             raise PostError(f"{type(error).__name__} after {self._timeout_s:g} s", is_final=False) from error
-        except (httpx.HTTPError, OSError, InvalidInputError) as error:
+        except (httpx.HTTPError, OSError, InvalidInputError, TokenError) as error:
             raise PostError(shown(f"{type(error).__name__}: {error}", hidden), is_final=False) from error
+
+    async def _exchange(
+        self, url: str, body: bytes, headers: Sequence[tuple[str, str]], hidden: tuple[str, ...]
+    ) -> Answer:
+        client = self._client_for(url)
+        request = client.build_request("POST", url, content=body, headers=list(headers), extensions=self._extensions())
+        response = await client.send(request, stream=True, auth=self._auth())
+        try:
+            return await self._read(response, hidden)
+        finally:
+            await response.aclose()
 
     async def close(self) -> None:
         """Let go of connections."""
@@ -126,6 +137,8 @@ class HttpPoster:
             secrets.append(options.basic_auth.password)
         if options.authorization is not None:
             secrets.append(options.authorization.credentials)
+        if options.oauth2 is not None:
+            secrets.append(options.oauth2.client_secret)
         return (*(secret.reveal() for secret in secrets), *url_secrets(options.proxy_url))
 
     def _proxy_headers(self) -> list[tuple[str, str]]:
@@ -137,8 +150,10 @@ class HttpPoster:
         username, password = self._options.basic_auth
         return httpx.BasicAuth(username.reveal(), password.reveal())
 
-    def _headers(self) -> list[tuple[str, str]]:
+    def _headers(self, token: str) -> list[tuple[str, str]]:
         headers = [("User-Agent", USER_AGENT)]
+        if token:
+            headers.append(("Authorization", f"Bearer {token}"))
         if self._options.authorization is not None:
             credentials, scheme = self._options.authorization
             headers.append(("Authorization", f"{scheme} {credentials.reveal()}"))

@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from anyascope.model.http import Authorization, BasicAuth, HttpOptions, TlsOptions, TlsVersion
+from anyascope.model.http import Authorization, BasicAuth, HttpOptions, OAuth2, TlsOptions, TlsVersion
 from anyascope.model.secret import Secret, SecretFile
 from anyascope.wire.settings import Section
 
@@ -46,12 +46,14 @@ class HttpSpeaker:
         proxy_schemes: how it can speak to a proxy.
         has_proxy_from_environment: whether it can take the proxy from the environment.
         needs_username: whether `basic_auth` without a name is a mistake.
+        has_oauth2: whether it can get tokens.
     """
 
     name: str
     proxy_schemes: tuple[str, ...]
     has_proxy_from_environment: bool
     needs_username: bool
+    has_oauth2: bool = False
 
 
 def read_http_options(section: Section, speaker: HttpSpeaker) -> HttpOptions:
@@ -59,14 +61,19 @@ def read_http_options(section: Section, speaker: HttpSpeaker) -> HttpOptions:
 
     Source: Prometheus configuration, `<http_config>`.
     """
-    refuse_unsupported(section, ("oauth2",))
+    if not speaker.has_oauth2:
+        refuse_unsupported(section, ("oauth2",))
     section.boolean("enable_http2", True)  # accepted: HTTP/1.1 is spoken, which every far end understands
     basic_auth, authorization = _basic_auth(section, speaker), _authorization(section)
+    oauth2 = _oauth2(section, speaker) if speaker.has_oauth2 else None
+    if oauth2 and (basic_auth or authorization):
+        section.wrong("at most one of basic_auth, authorization and oauth2 may be set", name="oauth2")
     if basic_auth and authorization:
         section.wrong("at most one of basic_auth, authorization and bearer_token may be set", name="basic_auth")
     options = HttpOptions(
         basic_auth=basic_auth,
         authorization=authorization,
+        oauth2=oauth2,
         tls=read_tls(section.section("tls_config")),
         proxy_url=_proxy_url(section, speaker),
         no_proxy=split_no_proxy(section.text("no_proxy", "")),
@@ -159,6 +166,30 @@ def _authorization(parent: Section) -> Authorization | None:
         parent.wrong('type "Basic" is what basic_auth is for', name="authorization")
     found = credentials or bearer
     return None if found is None else Authorization(found, type=kind or "Bearer")
+
+
+def _oauth2(parent: Section, speaker: HttpSpeaker) -> OAuth2 | None:
+    section = parent.section("oauth2")
+    if not parent.has("oauth2"):
+        return None
+    secret = read_secret(section, "client_secret")
+    if secret is None:
+        section.wrong("oauth2 needs a client_secret or a client_secret_file")
+    refuse_unsupported(section, ("client_secret_ref", "proxy_from_environment", "no_proxy", "proxy_connect_header"))
+    token_url = section.text("token_url")
+    if token_url and not token_url.startswith(("http://", "https://")):
+        section.wrong("must be an http or https address", name="token_url")
+    found = OAuth2(
+        client_id=section.text("client_id"),
+        client_secret=secret or Secret(""),
+        token_url=token_url,
+        scopes=section.texts("scopes"),
+        endpoint_params=tuple(section.text_map("endpoint_params").items()),
+        tls=read_tls(section.section("tls_config")),
+        proxy_url=_proxy_url(section, speaker),
+    )
+    section.done()
+    return found
 
 
 def _proxy_url(section: Section, speaker: HttpSpeaker) -> str:

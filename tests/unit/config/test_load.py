@@ -116,7 +116,8 @@ def test_a_prometheus_file_counts_as_it_is(folder):
     )
     settings = load(Sources(prometheus_config=path))
     assert [config.job_name for config in settings.collect.scrape_configs] == ["p"]
-    assert len(settings.warnings) == 2
+    assert [remote.shown_url for remote in settings.forward.remotes] == ["http://x/"]
+    assert len(settings.warnings) == 1
     assert "section alerting has no effect" in settings.warnings[0]
 
 
