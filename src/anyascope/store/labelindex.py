@@ -394,9 +394,11 @@ class LabelIndex:
         return sorted({value for ref in refs.tolist() for known, value in self.labels(ref) if known == name})
 
     def quiet_since(self, time_ms: int) -> Refs:
-        """Series without a sample at or after this time."""
+        """Series whose samples all lie before this time; one whose first sample is still being written is none of them."""
         every = self.every()
-        return every[self._last_ms[every] < time_ms]
+        last_ms = self.last_ms(every)
+        is_quiet: NDArray[np.bool_] = (last_ms < time_ms) & (last_ms != -NEVER_MS)
+        return every[is_quiet]
 
     # --- where series come from ---------------------------------------------------------------------------------------
 

@@ -109,6 +109,15 @@ def test_times_bound_what_may_have_samples():
     assert index.quiet_since(25).tolist() == [0]
 
 
+def test_a_series_whose_first_sample_is_being_written_is_not_quiet():
+    """Retention that runs meanwhile must not take its labels away."""
+    index = LabelIndex()
+    placed(index, labels("a"), labels("b"))
+    index.saw(np.array([1], np.uint32), np.array([20]))
+
+    assert index.quiet_since(25).tolist() == [1]
+
+
 @pytest.mark.parametrize("source", ["(", "*a", "[z-a]", "(?=x)"])
 def test_expressions_that_are_not_re2_are_refused(source):
     """The message shows the expression."""
