@@ -7,8 +7,11 @@ from prometheus_client import CollectorRegistry
 
 from anyascope.clock import ManualClock
 from anyascope.model.alerts import AlertState
+from anyascope.model.labels import labels_of
+from anyascope.model.metrics import MetricBatch
 from anyascope.promql.engine import Engine
 from anyascope.rules.options import RulesOptions
+from anyascope.rules.series import parse_histogram
 from anyascope.store.memory.metrics import MemoryMetrics
 from support.rules_house import Pipe, RulesHouse
 
@@ -121,3 +124,31 @@ async def test_alerts_can_be_queried(house):
     assert [dict(labels)["alertstate"] for labels, _ in pending.pairs()] == ["pending"]
     assert [dict(labels)["alertstate"] for labels, _ in firing.pairs()] == ["firing"]
     assert list(over.pairs()) == []
+
+
+async def test_native_histograms_are_recorded(house):
+    """A recorded native histogram is stored, can be read, and ends with a staleness marker."""
+    await house.reload(
+        """
+        groups:
+        - name: natives
+          rules:
+          - {record: job:seconds, expr: sum by (job) (seconds)}
+          - {alert: Busy, expr: job:seconds, annotations: {summary: "{{ $value }}"}}
+        """
+    )
+    histogram = parse_histogram("{{schema:1 count:3 sum:4.5 buckets:[1 2]}}")
+    sample = histogram.sample(labels_of({"__name__": "seconds", "job": "a", "pod": "b"}), house.now_ms())
+    await house.pipe.metrics(MetricBatch(histograms=(sample,)), source="test")
+    await house.clock.advance(0)
+
+    recorded = await house.engine.instant("job:seconds", house.now_ms())
+    [(labels, cell)] = recorded.pairs()
+    assert dict(labels) == {"__name__": "job:seconds", "job": "a"}
+    assert (recorded.natives.at(cell).count, recorded.natives.at(cell).positive) == (3, {0: 1, 1: 2})
+    assert house.sink.take()[0].annotations["summary"].startswith("{count:3, sum:4.5, (0.7")
+
+    await house.clock.advance(360)
+
+    assert not list((await house.engine.instant("job:seconds", house.now_ms())).pairs())
+    assert any(labels["__name__"] == "job:seconds" and value != value for labels, _, value in house.pipe.written())

@@ -172,9 +172,12 @@ class RulesHouse:
     async def reload(self, text, *, file="r.yml"):
         await self.rules.reload(load_rules(text, file=file))
 
+    def now_ms(self):
+        return self.clock.now_ns() // 1_000_000
+
     async def send(self, labels, value):
         """A sample of now arrives."""
-        sample = (labels_of(labels), self.clock.now_ns() // 1_000_000, value)
+        sample = (labels_of(labels), self.now_ms(), value)
         await self.pipe.metrics(MetricBatch(SampleBatch.of([sample])), source="test")
         await self.clock.advance(0)
 

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from anyascope.clock import NS_PER_MS, NS_PER_S
 from anyascope.errors import InvalidInputError, LimitExceededError
+from anyascope.frames.histogram import NativeHistogram
 from anyascope.model.alerts import AlertState
 from anyascope.model.labels import METRIC_NAME, Labels, labels_of, without_name
+from anyascope.model.metrics import MetricBatch, SampleBatch
 from anyascope.promql.result import QueryResult, ResultKind
 from anyascope.rules.definition import AlertingRule, RecordingRule
-from anyascope.rules.expand import TemplateContext, expand
+from anyascope.rules.expand import TemplateContext, TemplateValue, expand
+from anyascope.rules.histogramtext import TemplateHistogram
 from anyascope.rules.state import ActiveAlert, Finding, judge
 from anyascope.rules.triggers import ALERTS, ALERTS_FOR_STATE
 from anyascope.semconv.alerts import LABEL_ALERTNAME
@@ -20,7 +23,10 @@ from anyascope.wire.gotemplate.prometheus import TemplateSample
 
 LABEL_ALERTSTATE = "alertstate"
 
-Sample = tuple[Labels, int, float]
+Value: TypeAlias = float | NativeHistogram
+"""What an element of a vector holds."""
+
+Sample: TypeAlias = tuple[Labels, int, Value]
 """Labels, UTC milliseconds, value."""
 
 
@@ -53,8 +59,8 @@ class Moment:
         return self.now_ns // NS_PER_MS - self.offset_ms
 
 
-async def query_vector(engine: Evaluator, expr: str, time_ms: int) -> list[tuple[Labels, float]]:
-    """The elements of a vector that are floats; a scalar is one without labels.
+async def query_vector(engine: Evaluator, expr: str, time_ms: int) -> list[tuple[Labels, Value]]:
+    """The elements of a vector; a scalar is one without labels.
 
     Raises:
         AnyascopeError: the query failed, or gives neither vector nor scalar.
@@ -65,7 +71,18 @@ async def query_vector(engine: Evaluator, expr: str, time_ms: int) -> list[tuple
     if not result.natives:
         return list(result.pairs())
     boxed = result.natives.mask(result.frame.values).tolist()
-    return [pair for pair, is_boxed in zip(result.pairs(), boxed, strict=True) if not is_boxed]
+    return [
+        (labels, result.natives.at(value) if is_boxed else value)
+        for (labels, value), is_boxed in zip(result.pairs(), boxed, strict=True)
+    ]
+
+
+def batch_of(samples: Iterable[Sample]) -> MetricBatch:
+    """The samples as a store takes them."""
+    floats = [(labels, time_ms, value) for labels, time_ms, value in samples if isinstance(value, float)]
+    natives = (entry for entry in samples if isinstance(entry[2], NativeHistogram))
+    histograms = tuple(value.sample(labels, time_ms) for labels, time_ms, value in natives)  # type: ignore[union-attr]
+    return MetricBatch(SampleBatch.of(floats), histograms=histograms)
 
 
 async def record(rule: RecordingRule, engine: Evaluator, moment: Moment, *, limit: int) -> list[Sample]:
@@ -90,6 +107,17 @@ async def find(rule: AlertingRule, engine: Evaluator, moment: Moment) -> dict[La
     Raises:
         AnyascopeError: the query failed, or two elements have the same labels afterwards.
     """
+    return await found_in(await query_vector(engine, rule.expr, moment.time_ms), rule, engine, moment)
+
+
+async def found_in(
+    elements: Iterable[tuple[Labels, Value]], rule: AlertingRule, engine: Evaluator, moment: Moment
+) -> dict[Labels, Finding]:
+    """The same of an answer that is at hand; the engine answers the templates' own queries.
+
+    Raises:
+        InvalidInputError: two elements have the same labels once the rule's own are added.
+    """
     context = TemplateContext(
         query=lambda expr: _template_samples(engine, expr, moment.time_ms),
         now_s=moment.now_ns / NS_PER_S,
@@ -97,16 +125,18 @@ async def find(rule: AlertingRule, engine: Evaluator, moment: Moment) -> dict[La
         external_labels=moment.external_labels or {},
     )
     found: dict[Labels, Finding] = {}
-    for element, value in await query_vector(engine, rule.expr, moment.time_ms):
+    for element, value in elements:
         shown = dict(element)
-        own = [(name, await expand(template, context, shown, value)) for name, template in rule.labels.items()]
+        told = _told(value)
+        own = [(name, await expand(template, context, shown, told)) for name, template in rule.labels.items()]
         labels = _overridden(without_name(element), (*own, (LABEL_ALERTNAME, rule.name)))
         if labels in found:
             raise InvalidInputError("vector contains metrics with the same labelset after applying alert labels")
         annotations = {
-            name: await expand(template, context, shown, value) for name, template in rule.annotations.items()
+            name: await expand(template, context, shown, told) for name, template in rule.annotations.items()
         }
-        found[labels] = Finding(annotations, value)
+        # Prometheus' value of an alert on a native histogram is zero; its templates see the whole of it.
+        found[labels] = Finding(annotations, value if isinstance(value, float) else 0.0)
     return found
 
 
@@ -155,4 +185,10 @@ def _overridden(labels: Labels, own: Iterable[tuple[str, str]]) -> Labels:
 
 
 async def _template_samples(engine: Evaluator, expr: str, time_ms: int) -> Sequence[TemplateSample]:
-    return [TemplateSample(dict(labels), value) for labels, value in await query_vector(engine, expr, time_ms)]
+    elements = await query_vector(engine, expr, time_ms)
+    return [TemplateSample(dict(labels), _told(value)) for labels, value in elements]
+
+
+def _told(value: Value) -> TemplateValue:
+    """The value as templates see it."""
+    return TemplateHistogram(value) if isinstance(value, NativeHistogram) else value

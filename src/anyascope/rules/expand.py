@@ -8,14 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from anyascope.errors import AnyascopeError
 from anyascope.wire.gotemplate import DataObject, Limits, Template, TemplateError, TemplateFunctionError, parse_template
 from anyascope.wire.gotemplate.prometheus import FUNCTION_NAMES, TemplateSample, rule_functions
 
-VARIABLES = ("$labels", "$externalLabels", "$externalURL", "$value")
+_VARIABLES = "{{$labels := .Labels}}{{$externalLabels := .ExternalLabels}}{{$externalURL := .ExternalURL}}{{$value := .Value}}"  # set in front of each text, as Prometheus does it: the columns of its errors count from there
 QUERIES_MAX = 20  # of one template; each runs the template once more
 EXPAND_LIMITS = Limits(output_chars_max=64 * 1024, steps_max=100_000, seconds_max=0.25)  # a label or one annotation
+
+TemplateValue: TypeAlias = float | DataObject
+"""What `$value` is: a number, or a native histogram as templates see it."""
 
 Query = Callable[[str], Awaitable[Sequence[TemplateSample]]]
 """Answers an expression at the evaluation's time; raises `AnyascopeError`."""
@@ -27,7 +31,7 @@ def parse_rule_template(alert: str, text: str) -> Template:
     Raises:
         TemplateError: it does not parse, or names an unknown function or variable.
     """
-    return parse_template(f"__alert_{alert}", text, functions=FUNCTION_NAMES, variables=VARIABLES)
+    return parse_template(f"__alert_{alert}", _VARIABLES + text, functions=FUNCTION_NAMES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +47,7 @@ class TemplateContext:
 class _AlertData(DataObject):
     """Dot of a rule's template."""
 
-    def __init__(self, context: TemplateContext, labels: Mapping[str, str], value: float) -> None:
+    def __init__(self, context: TemplateContext, labels: Mapping[str, str], value: TemplateValue) -> None:
         self._fields = {
             "Labels": labels,
             "ExternalLabels": context.external_labels,
@@ -63,7 +67,7 @@ class _UnansweredError(Exception):
         self.expr = expr
 
 
-async def expand(template: Template, context: TemplateContext, labels: Mapping[str, str], value: float) -> str:
+async def expand(template: Template, context: TemplateContext, labels: Mapping[str, str], value: TemplateValue) -> str:
     """The template's text; what failed stands in it as `<error expanding template: …>`, as Prometheus writes it."""
     answers: dict[str, Sequence[TemplateSample] | TemplateFunctionError] = {}
 
@@ -77,11 +81,9 @@ async def expand(template: Template, context: TemplateContext, labels: Mapping[s
 
     functions = rule_functions(query=answered, now_s=context.now_s, external_url=context.external_url)
     data = _AlertData(context, labels, value)
-    values = (labels, context.external_labels, context.external_url, value)
-    variables = dict(zip(VARIABLES, values, strict=True))
     for _ in range(QUERIES_MAX + 1):
         try:
-            return template.execute(data, functions=functions, variables=variables, limits=EXPAND_LIMITS)
+            return template.execute(data, functions=functions, limits=EXPAND_LIMITS)
         except _UnansweredError as unanswered:
             answers[unanswered.expr] = await _answer(context, unanswered.expr)
         except TemplateError as error:

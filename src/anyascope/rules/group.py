@@ -13,10 +13,10 @@ from anyascope.errors import AnyascopeError, LimitExceededError
 from anyascope.model.alerts import Alert, AlertState
 from anyascope.model.documents import Change, Delete
 from anyascope.model.labels import Labels, labels_of
-from anyascope.model.metrics import STALE_NAN, MetricBatch, SampleBatch
+from anyascope.model.metrics import STALE_NAN
 from anyascope.model.status import AlertView, RuleGroupView, RuleHealth, RuleKind, RuleView
 from anyascope.rules.definition import AlertingRule, RecordingRule, Rule, RuleGroup
-from anyascope.rules.evaluate import Moment, Sample, alert_samples, decide, find, record
+from anyascope.rules.evaluate import Moment, Sample, alert_samples, batch_of, decide, find, record
 from anyascope.rules.options import House
 from anyascope.rules.persist import STATE_KIND, Active, GroupState, rule_keys, state_key, to_document
 from anyascope.rules.state import VALID_FOR_SENDS, ActiveAlert, needs_sending
@@ -202,7 +202,7 @@ class GroupEvaluation:
         if not samples:
             return
         try:
-            await self._house.intake.metrics(MetricBatch(SampleBatch.of(samples)), source=SOURCE)
+            await self._house.intake.metrics(batch_of(samples), source=SOURCE)
         except AnyascopeError as error:
             if not self.write_error:
                 log.warning("samples_not_stored", group=self.group.key, samples=len(samples), error=str(error))

@@ -12,12 +12,14 @@ from typing import TypeVar
 
 from anyascope.errors import AnyascopeError
 from anyascope.model.labels import Labels, labels_of
+from anyascope.rules.histogramtext import expression_of
 from anyascope.rules.series import Value, parse_histogram, parse_series, parse_values
-from anyascope.wire.settings import Section, read_settings
+from anyascope.wire.settings import Mistake, Section, read_settings
 
 NO_LABELS: Labels = ()
 EVALUATION_INTERVAL_S = 60.0  # promtool's default
 T = TypeVar("T")
+_YAML_FLOATS = {".inf": "inf", "+.inf": "inf", "-.inf": "-inf", ".nan": "nan"}
 
 _FILE_FIELDS = ("rule_files", "evaluation_interval", "group_eval_order", "fuzzy_compare", "tests")
 _TEST_FIELDS = (
@@ -34,10 +36,15 @@ _TEST_FIELDS = (
 
 @dataclass(frozen=True, slots=True)
 class InputSeries:
-    """One series to load: value `i` at `i` times the test's interval after its start."""
+    """One series to load: value `i` at `i` times the test's interval after its start.
+
+    Attributes:
+        mistake: why the series cannot be read, with its place; its test fails, those beside it run.
+    """
 
     labels: Labels
     values: tuple[Value, ...]
+    mistake: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +66,10 @@ class AlertCheck:
 
 @dataclass(frozen=True, slots=True)
 class ExpectedSample:
-    """An element of an answer: a float, or a histogram."""
+    """An element of an answer: a float, or a histogram in the notation of `histogramtext.expression_of`."""
 
     labels: Labels
-    value: Value
+    value: float | str
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,11 +129,14 @@ class _Reader:
 
     def file(self, top: Section) -> RuleTestFile:
         self._check(top, _FILE_FIELDS)
+        order = top.texts("group_eval_order")
+        for name in sorted({name for name in order if order.count(name) > 1}):
+            top.wrong(f"group name repeated in evaluation order: {name}", name="group_eval_order")
         interval_s = top.duration_s("evaluation_interval", EVALUATION_INTERVAL_S) or EVALUATION_INTERVAL_S
         return RuleTestFile(
             rule_files=top.texts("rule_files"),
             evaluation_interval_s=interval_s,
-            group_order=top.texts("group_eval_order"),
+            group_order=order,
             is_fuzzy=top.boolean("fuzzy_compare", default=False),
             tests=tuple(self._test(section, interval_s) for section in top.sections("tests")),
         )
@@ -146,15 +156,18 @@ class _Reader:
 
     def _series(self, section: Section) -> InputSeries:
         self._check(section, ("series", "values"))
-        nothing: list[Value] = []
-        return InputSeries(
-            labels=_read(section, "series", parse_series, NO_LABELS),
-            values=tuple(_read(section, "values", parse_values, nothing)),
-        )
+        try:
+            labels = parse_series(section.text("series", ""))
+            return InputSeries(labels, tuple(parse_values(section.text("values", ""))))
+        except AnyascopeError as error:
+            return InputSeries((), (), str(Mistake(section.file, section.line(), section.path, str(error))))
 
     def _alert_check(self, section: Section) -> AlertCheck:
         self._check(section, ("eval_time", "alertname", "exp_alerts"))
-        name = section.text("alertname")
+        name = section.text("alertname", "")
+        if not name:
+            at = section.text("eval_time", "0s")
+            section.wrong(f"an item under alert_rule_test misses required attribute alertname at eval_time {at}")
         expected = []
         for item in section.sections("exp_alerts"):
             self._check(item, ("exp_labels", "exp_annotations"))
@@ -172,9 +185,8 @@ class _Reader:
         labels = _read(section, "labels", parse_series, NO_LABELS)
         if not section.has("histogram"):
             return ExpectedSample(labels, section.parsed("value", _parse_float, 0.0))
-        nothing = parse_histogram("")
         return ExpectedSample(
-            labels, _read(section, "histogram", lambda text: parse_histogram(text.strip("{}")), nothing)
+            labels, _read(section, "histogram", lambda text: expression_of(parse_histogram(text)), "")
         )
 
 
@@ -190,7 +202,7 @@ def _read(section: Section, name: str, parse: Callable[[str], T], default: T) ->
 
 def _parse_float(text: str) -> float:
     try:
-        return float(text.lower().lstrip(".") if text.lower() in (".inf", ".nan") else text)
+        return float(_YAML_FLOATS.get(text.lower(), text))
     except ValueError:
         raise ValueError(f"must be a number, got {text!r}") from None
 

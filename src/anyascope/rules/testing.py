@@ -7,37 +7,43 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_right
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from glob import glob
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from prometheus_client import CollectorRegistry
 
 from anyascope.clock import MS_PER_S, NS_PER_MS, NS_PER_S, ManualClock
 from anyascope.errors import AnyascopeError, LimitExceededError
+from anyascope.frames.histogram import NativeHistogram
 from anyascope.model.alerts import Alert, AlertState
 from anyascope.model.documents import Change
 from anyascope.model.labels import METRIC_NAME, Labels, metric_of
 from anyascope.model.logs import LogBatch
-from anyascope.model.metrics import HistogramSample, MetricBatch, SampleBatch
+from anyascope.model.metrics import MetricBatch
 from anyascope.model.status import RuleHealth
 from anyascope.model.traces import SpanBatch
 from anyascope.ports import Admission
 from anyascope.promql.engine import Engine
 from anyascope.promql.options import EngineOptions
 from anyascope.rules.definition import RuleGroup
-from anyascope.rules.evaluate import query_vector
+from anyascope.rules.evaluate import batch_of, query_vector
 from anyascope.rules.group import GroupEvaluation
+from anyascope.rules.histogramtext import expression_of
 from anyascope.rules.load import LoadOptions, load_rule_files
 from anyascope.rules.metrics import RuleMetrics
 from anyascope.rules.options import House, RulesOptions
 from anyascope.rules.persist import GroupState
 from anyascope.rules.series import Value
 from anyascope.rules.testfile import AlertCheck, ExprCheck, RuleTest, RuleTestFile, read_test_file
+from anyascope.rules.testreport import CaseReport, Failure, FileReport
 from anyascope.rules.triggers import reads_of
 from anyascope.store.api.metrics import MetricReader, MetricWriter
+from anyascope.wire.durations import format_duration_ms
 from anyascope.wire.gotemplate.fmt import format_float
+from anyascope.wire.gotemplate.values import quoted
 from anyascope.wire.settings import SETTINGS_BYTES_MAX, Mistake, SettingsError
 
 STEPS_MAX = 1_000_000  # evaluations of one test; a year by the minute is 525,600
@@ -48,38 +54,18 @@ class MetricStore(MetricReader, MetricWriter, Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class CaseReport:
-    """One test: it passed where there are no failures, each a text of some lines."""
-
-    name: str
-    failures: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class FileReport:
-    """One file of tests. `errors` are reasons why its tests could not be run at all."""
-
-    file: str
-    cases: tuple[CaseReport, ...] = ()
-    errors: tuple[str, ...] = ()
-
-    @property
-    def is_passed(self) -> bool:
-        """Whether everything that it expects was found."""
-        return not self.errors and not any(case.failures for case in self.cases)
-
-
-@dataclass(frozen=True, slots=True)
 class RuleTestOptions:
     """How test files are run.
 
     Attributes:
         new_store: makes an empty store for each test.
         are_unknown_fields_ignored: in the tests and the rules.
+        is_chosen: whether the test of this name is run.
     """
 
     new_store: Callable[[], MetricStore]
     are_unknown_fields_ignored: bool = False
+    is_chosen: Callable[[str], bool] = lambda _: True
 
 
 async def run_test_file(path: Path, *, options: RuleTestOptions) -> FileReport:
@@ -87,18 +73,36 @@ async def run_test_file(path: Path, *, options: RuleTestOptions) -> FileReport:
     try:
         text = _read(path)
         tests = read_test_file(text, file=str(path), are_unknown_fields_ignored=options.are_unknown_fields_ignored)
+    except SettingsError as error:
+        return FileReport(str(path), errors=tuple(str(mistake) for mistake in error.mistakes))
+    patterns, warnings = _present(tests.rule_files, path.parent)
+    names = [test.name or f"unnamed#{index}" for index, test in enumerate(tests.tests)]
+    # As promtool has it: a pattern chooses by the name that was given, and the nameless have an empty one.
+    skipped = [not options.is_chosen(test.name) for test in tests.tests]
+    try:
         groups = load_rule_files(
-            tests.rule_files,
+            patterns,
             base=path.parent,
             options=LoadOptions(are_unknown_fields_ignored=options.are_unknown_fields_ignored),
         )
     except SettingsError as error:
-        return FileReport(str(path), errors=tuple(str(mistake) for mistake in error.mistakes))
+        left = tuple(CaseReport(name, is_skipped=is_skipped) for name, is_skipped in zip(names, skipped, strict=True))
+        errors = tuple(str(mistake) for mistake in error.mistakes) if not all(skipped) else ()
+        return FileReport(str(path), left, errors, warnings)
+    ordered = _in_order(groups, tests.group_order)
     cases = [
-        await _Case(test, tests, _in_order(groups, tests.group_order), store=options.new_store()).run(index)
-        for index, test in enumerate(tests.tests)
+        CaseReport(name, is_skipped=True)
+        if is_skipped
+        else CaseReport(name, await RuleCase(test, tests, ordered, store=options.new_store()).run())
+        for name, is_skipped, test in zip(names, skipped, tests.tests, strict=True)
     ]
-    return FileReport(str(path), tuple(cases))
+    return FileReport(str(path), tuple(cases), warnings=warnings)
+
+
+def _present(patterns: Sequence[str], base: Path) -> tuple[list[str], tuple[str, ...]]:
+    """The patterns that match a file, and a warning for each other one: what it names may not be written yet."""
+    found = [pattern for pattern in patterns if glob(str(base / pattern))]  # noqa: PTH207 - may be absolute
+    return found, tuple(f"no file match pattern {base / pattern}" for pattern in patterns if pattern not in found)
 
 
 def _read(path: Path) -> str:
@@ -143,7 +147,7 @@ class _StoreIntake:
         raise NotImplementedError
 
 
-class _Case:
+class RuleCase:
     """One test with a store of its own."""
 
     def __init__(self, test: RuleTest, file: RuleTestFile, groups: Sequence[RuleGroup], *, store: MetricStore) -> None:
@@ -170,19 +174,23 @@ class _Case:
             GroupEvaluation(group, [reads_of(rule.expr) for rule in group.rules], house=house, known=GroupState())
             for group in groups
         ]
-        self._failures: list[str] = []
+        self._failures: list[Failure] = []
+        self._is_broken = False
 
-    async def run(self, index: int) -> CaseReport:
-        """Load, evaluate, compare."""
+    async def run(self) -> tuple[Failure, ...]:
+        """Load, evaluate, compare; what was not as expected."""
         try:
+            if mistakes := [series.mistake for series in self._test.series if series.mistake]:
+                return tuple(map(Failure, mistakes))
             await self._evaluate()
-            for check in self._test.expr_checks:
-                await self._check_expr(check)
+            if not self._is_broken:
+                for check in self._test.expr_checks:
+                    await self._check_expr(check)
         except AnyascopeError as error:
-            self._failures.append(str(error))
+            self._failures.append(Failure(str(error)))
         finally:
             self._engine.close()
-        return CaseReport(self._test.name or f"test {index}", tuple(self._failures))
+        return tuple(self._failures)
 
     async def _evaluate(self) -> None:
         """Step by step: the samples up to then, then every group, then the alert checks before the next step."""
@@ -199,26 +207,22 @@ class _Case:
             following = bisect_right(waiting, now_ns // NS_PER_MS, lo=written, key=lambda entry: entry[0])
             await self._load(waiting[written:following])
             written = following
-            if await self._evaluate_groups(now_ns):
+            self._is_broken = await self._evaluate_groups(now_ns)
+            if self._is_broken:
                 return
             while checked < len(checks) and round(checks[checked].at_s * NS_PER_S) < (step + 1) * self._step_ns:
                 self._check_alerts(checks[checked])
                 checked += 1
-        end_ms = (self._start_ns + round(last_s * NS_PER_S)) // NS_PER_MS
-        await self._load([entry for entry in waiting[written:] if entry[0] <= end_ms])
 
     async def _evaluate_groups(self, now_ns: int) -> bool:
         """Whether a rule failed, which ends the test."""
         for group in self._groups:
             await group.evaluate(now_ns, range(len(group.rules)), cause="interval")
             await group.settle()
-            failed = [state for state in group.rules if state.health is RuleHealth.ERR]
-            self._failures.extend(
-                f"rule {state.rule.name}, time {_shown_s(now_ns - self._start_ns)}: {state.error}" for state in failed
-            )
-            if failed:
-                return True
-        return False
+        failed = [state for group in self._groups for state in group.rules if state.health is RuleHealth.ERR]
+        at = _shown(now_ns - self._start_ns)
+        self._failures.extend(Failure(f"rule: {state.rule.name}, time: {at}, err: {state.error}") for state in failed)
+        return bool(failed)
 
     def _inputs(self) -> list[tuple[int, Labels, Value]]:
         interval_ms = round(self._test.interval_s * MS_PER_S)
@@ -231,87 +235,82 @@ class _Case:
         ]
 
     async def _load(self, entries: Sequence[tuple[int, Labels, Value]]) -> None:
-        samples = [(labels, time_ms, value) for time_ms, labels, value in entries if isinstance(value, float)]
-        histograms = tuple(
-            replace(value, labels=labels, time_ms=time_ms)
-            for time_ms, labels, value in entries
-            if isinstance(value, HistogramSample)
-        )
-        if samples or histograms:
-            await self._store.write_metrics(MetricBatch(SampleBatch.of(samples), histograms=histograms))
+        samples = [(labels, time_ms, value) for time_ms, labels, value in entries if value is not None]
+        if samples:
+            await self._store.write_metrics(batch_of(samples))
 
     def _check_alerts(self, check: AlertCheck) -> None:
         found = [
-            (alert.labels, dict(alert.annotations))
+            _alert_lines(alert.labels, alert.annotations)
             for group in self._groups
             for state in group.rules
             if state.rule.name == check.alertname
             for alert in state.active.values()
             if alert.state is AlertState.FIRING
         ]
-        expected = [(alert.labels, dict(alert.annotations)) for alert in check.expected]
-        if sorted(map(repr, found)) != sorted(map(repr, expected)):
-            head = f"alertname: {check.alertname}, time: {_shown_s(round(check.at_s * NS_PER_S))}"
-            self._failures.append(
-                _difference(head, [_shown_alert(*e) for e in expected], [_shown_alert(*f) for f in found])
-            )
+        expected = [_alert_lines(alert.labels, alert.annotations) for alert in check.expected]
+        if sorted(found) != sorted(expected):
+            head = f"alertname: {check.alertname}, time: {_shown(round(check.at_s * NS_PER_S))}"
+            self._failures.append(Failure(head, _together(expected), _together(found)))
 
     async def _check_expr(self, check: ExprCheck) -> None:
-        head = f"expr: {check.expr!r}, time: {_shown_s(round(check.at_s * NS_PER_S))}"
+        head = f"expr: {check.expr!r}, time: {_shown(round(check.at_s * NS_PER_S))}"
         time_ms = (self._start_ns + round(check.at_s * NS_PER_S)) // NS_PER_MS
         try:
-            found: list[tuple[Labels, Value]] = [*await query_vector(self._engine, check.expr, time_ms)]
+            answer = await query_vector(self._engine, check.expr, time_ms)
         except AnyascopeError as error:
-            self._failures.append(f"{head}, err: {error}")
+            self._failures.append(Failure(f"{head}, err: {error}"))
             return
+        found = [
+            (labels, expression_of(value) if isinstance(value, NativeHistogram) else value) for labels, value in answer
+        ]
         expected = [(sample.labels, sample.value) for sample in check.expected]
         if not _are_equal(found, expected, is_fuzzy=self._file.is_fuzzy):
-            self._failures.append(
-                _difference(head, [_shown_sample(*e) for e in expected], [_shown_sample(*f) for f in found])
-            )
+            is_nan = any(value != value for _, value in expected)  # noqa: PLR0124 - NaN is what equals not itself
+            head += "; NaN equals nothing, not even NaN: test for `expr != expr`" if is_nan else ""
+            self._failures.append(Failure(head, _sample_lines(expected), _sample_lines(found)))
 
 
-def _are_equal(
-    found: Sequence[tuple[Labels, Value]], expected: Sequence[tuple[Labels, Value]], *, is_fuzzy: bool
-) -> bool:
+Element: TypeAlias = tuple[Labels, float | str]
+
+
+def _are_equal(found: Sequence[Element], expected: Sequence[Element], *, is_fuzzy: bool) -> bool:
     first, second = dict(found), dict(expected)
     if len(first) != len(found) or len(found) != len(expected) or first.keys() != second.keys():
         return False
     return all(_is_same(first[labels], second[labels], is_fuzzy=is_fuzzy) for labels in first)
 
 
-def _is_same(found: Value, expected: Value, *, is_fuzzy: bool) -> bool:
-    if not isinstance(found, float) or not isinstance(expected, float):
-        return found == expected
-    if found == expected or (math.isnan(found) and math.isnan(expected)):
+def _is_same(found: float | str, expected: float | str, *, is_fuzzy: bool) -> bool:
+    if found == expected:
         return True
-    return is_fuzzy and found in (math.nextafter(expected, math.inf), math.nextafter(expected, -math.inf))
+    if not is_fuzzy or isinstance(found, str) or isinstance(expected, str):
+        return False
+    return found in (math.nextafter(expected, math.inf), math.nextafter(expected, -math.inf))
 
 
-def _difference(head: str, expected: Sequence[str], found: Sequence[str]) -> str:
-    return "\n".join(
-        (
-            head,
-            "  exp:",
-            *(f"    {line}" for line in sorted(expected)),
-            "  got:",
-            *(f"    {line}" for line in sorted(found)),
+def _shown(ns: int) -> str:
+    return format_duration_ms(ns // NS_PER_MS)
+
+
+def _shown_labels(labels: Labels) -> str:
+    pairs = ", ".join(f"{name}={quoted(value)}" for name, value in labels if name != METRIC_NAME)
+    return f"{metric_of(labels)}{{{pairs}}}"
+
+
+def _sample_lines(samples: Sequence[Element]) -> tuple[str, ...]:
+    return tuple(
+        sorted(
+            f"{_shown_labels(labels)} {value if isinstance(value, str) else format_float(value, 'g', -1)}"
+            for labels, value in samples
         )
     )
 
 
-def _shown_s(ns: int) -> str:
-    return f"{ns / NS_PER_S:g}s"
+def _alert_lines(labels: Labels, annotations: Mapping[str, str]) -> tuple[str, ...]:
+    """An alert as lines: its labels, then its annotations."""
+    return (_shown_labels(labels), *(f"    {name}: {quoted(text)}" for name, text in sorted(annotations.items())))
 
 
-def _shown_labels(labels: Labels) -> str:
-    pairs = ", ".join(f'{name}="{value}"' for name, value in labels if name != METRIC_NAME)
-    return f"{metric_of(labels)}{{{pairs}}}"
-
-
-def _shown_sample(labels: Labels, value: Value) -> str:
-    return f"{_shown_labels(labels)} {format_float(value, 'g', -1) if isinstance(value, float) else value}"
-
-
-def _shown_alert(labels: Labels, annotations: dict[str, str]) -> str:
-    return f"{_shown_labels(labels)} {annotations}"
+def _together(alerts: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
+    return tuple(line for lines in sorted(alerts) for line in lines)

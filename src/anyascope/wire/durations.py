@@ -30,3 +30,16 @@ def parse_duration_ms(text: str) -> int:
     if total_ms > DURATION_MS_MAX:
         raise ValueError("duration out of range")
     return total_ms
+
+
+def format_duration_ms(duration_ms: int) -> str:
+    """A duration as Prometheus writes it, such as `1m30s`."""
+    if not duration_ms:
+        return "0s"
+    units = (("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1))
+    parts = []
+    for name, size in units:
+        count, duration_ms = divmod(duration_ms, size)
+        if count:
+            parts.append(f"{count}{name}")
+    return "".join(parts)

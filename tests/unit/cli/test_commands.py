@@ -471,7 +471,7 @@ tests:
     file = tmp_path / "test.yml"
     file.write_text(test.replace("SEVERITY", "critical"))
     code, out, _ = run("test", "rules", str(file))
-    assert (code, out) == (0, f"{file}: passed, 1 tests\n")
+    assert (code, out) == (0, f"{file}: passed, 1 passed, 0 failed\n1 passed, 0 failed, 0 skipped\n")
     file.write_text(test.replace("SEVERITY", "low"))
     code, out, _ = run("test", "rules", str(file))
     assert code == 1

@@ -24,7 +24,8 @@ from anyascope.rules.series import VALUES_MAX, parse_histogram, parse_series, pa
         ("-10-2x1", [-10, -12]),
         ("3-2x1 7", [3, 1, 7]),
         ("1 _ _x2 2", [1, None, None, None, 2]),
-        ("Inf -inf", [math.inf, -math.inf]),
+        ("Inf -inf +Inf", [math.inf, -math.inf, math.inf]),
+        ("+5+1x1 1.", [5, 6, 1]),
     ],
 )
 def test_values(text, values):
@@ -48,13 +49,14 @@ def test_histograms():
     )
 
     assert (first.schema, first.sum, first.count) == (1, 3, 2)
-    assert (first.positive_spans, first.positive_counts) == (((-3, 2),), (2, 1))
-    assert (third.sum, third.count, third.positive_counts) == (5, 4, (4, 1))
+    assert first.positive == {-3: 2, -2: 1}
+    assert (third.sum, third.count, third.positive) == (5, 4, {-3: 4, -2: 1})
     assert second != third
 
 
 @pytest.mark.parametrize(
-    "text", ["abc", "1x", "1+x2", "__", "{{sum:x}}", "{{nope:1}}", "{{buckets:[1]}}+{{buckets:[1 2]}}x1"]
+    "text",
+    ["abc", "1x", "1+x2", "1+1", "1,2", "1+-1x2", "__", "stalex3", "{{sum:x}}", "{{nope:1}}", "{{}}+{{}}"],
 )
 def test_not_values(text):
     """An item that is not in the notation is refused."""
@@ -94,6 +96,6 @@ def test_not_series(text):
 
 def test_histogram_defaults():
     """Everything that a histogram leaves out is zero or empty."""
-    histogram = parse_histogram("")
+    histogram = parse_histogram("{{}}")
 
-    assert (histogram.count, histogram.sum, histogram.schema, histogram.positive_spans) == (0, 0, 0, ())
+    assert (histogram.count, histogram.sum, histogram.schema, histogram.positive) == (0, 0, 0, {})

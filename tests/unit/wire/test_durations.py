@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from anyascope.wire.durations import DURATION_MS_MAX, parse_duration_ms
+from anyascope.wire.durations import DURATION_MS_MAX, format_duration_ms, parse_duration_ms
 
 
 @pytest.mark.parametrize(
@@ -34,3 +34,9 @@ def test_what_is_too_long(text):
     """What does not fit is refused, however many digits it has."""
     with pytest.raises(ValueError, match="duration out of range"):
         parse_duration_ms(text)
+
+
+@pytest.mark.parametrize(("duration_ms", "text"), [(0, "0s"), (1_000, "1s"), (90_000, "1m30s"), (1_500, "1s500ms")])
+def test_durations_are_prometheus_own(duration_ms, text):
+    """Largest unit first."""
+    assert format_duration_ms(duration_ms) == text

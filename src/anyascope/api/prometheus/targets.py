@@ -11,8 +11,9 @@ from starlette.routing import BaseRoute, Route
 
 from anyascope.api.prometheus.answers import endpoint, success
 from anyascope.api.prometheus.forms import Form
-from anyascope.api.prometheus.times import format_ms, format_ns
+from anyascope.api.prometheus.times import format_ns
 from anyascope.model.status import DroppedTargetView, TargetView
+from anyascope.wire.durations import format_duration_ms
 
 
 class TargetsSource(Protocol):
@@ -72,6 +73,6 @@ def _active(view: TargetView) -> dict[str, Any]:
         "lastScrape": format_ns(view.last_scrape_ns),
         "lastScrapeDuration": view.last_scrape_duration_s,
         "health": view.health.value,
-        "scrapeInterval": format_ms(view.scrape_interval_ms),
-        "scrapeTimeout": format_ms(view.scrape_timeout_ms),
+        "scrapeInterval": format_duration_ms(view.scrape_interval_ms),
+        "scrapeTimeout": format_duration_ms(view.scrape_timeout_ms),
     }

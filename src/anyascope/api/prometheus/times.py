@@ -17,16 +17,3 @@ def format_ns(time_ns: int) -> str:
     text = datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
     decimals = f".{rest:09d}".rstrip("0") if rest else ""
     return f"{text}{decimals}Z"
-
-
-def format_ms(duration_ms: int) -> str:
-    """A duration in Prometheus' form, such as `1m30s`."""
-    if not duration_ms:
-        return "0s"
-    units = (("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1))
-    parts = []
-    for name, size in units:
-        count, duration_ms = divmod(duration_ms, size)
-        if count:
-            parts.append(f"{count}{name}")
-    return "".join(parts)

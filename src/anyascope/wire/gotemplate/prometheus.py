@@ -33,7 +33,7 @@ class TemplateSample(DataObject):
 
     type_name = "*template.sample"
 
-    def __init__(self, labels: Mapping[str, str], value: float) -> None:
+    def __init__(self, labels: Mapping[str, str], value: float | DataObject) -> None:
         self.labels = labels
         self.value = value
 

@@ -7,7 +7,7 @@ from datetime import datetime
 
 import pytest
 
-from anyascope.api.prometheus.times import NEVER, format_ms, format_ns
+from anyascope.api.prometheus.times import NEVER, format_ns
 from anyascope.clock import NS_PER_S
 from anyascope.model.alerts import AlertState
 from anyascope.model.labels import labels_of
@@ -208,9 +208,3 @@ async def test_the_largest_families_are_told() -> None:
 def test_times_have_the_decimals_that_they_need(time_ns: int, text: str) -> None:
     """RFC 3339 as Go writes it."""
     assert format_ns(time_ns) == text
-
-
-@pytest.mark.parametrize(("duration_ms", "text"), [(0, "0s"), (1_000, "1s"), (90_000, "1m30s"), (1_500, "1s500ms")])
-def test_durations_are_prometheus_own(duration_ms: int, text: str) -> None:
-    """Largest unit first."""
-    assert format_ms(duration_ms) == text
