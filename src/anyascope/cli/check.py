@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from anyascope.cli.files import paths_of
+from anyascope.cli.session import session_of
 from anyascope.cli.terminal import Style, Terminal, clean
 
+if TYPE_CHECKING:
+    from anyascope.rules.definition import RuleGroup
+    from anyascope.rules.lint import Finding
+    from anyascope.rules.lint.lints import LintOptions
+    from anyascope.wire.settings import Mistake
+
+EXIT_NOT_WELL = 1
 EXIT_MISTAKES = 2
+EXIT_LINT = 3  # promtool's, with --lint-fatal
+STDIN = "-"
 
 app = typer.Typer(help="Explain every mistake of a file, without a server.", no_args_is_help=True)
 
@@ -32,31 +45,131 @@ def config(
 
 
 @app.command("rules")
-def rules(files: Annotated[list[Path], typer.Argument(help="Rule files in Prometheus' format.")]) -> None:
-    """Explain every mistake of rule files, with file, line and path."""
-    from anyascope.rules.load import load_rules
-    from anyascope.wire.settings import SettingsError
+def rules(
+    context: typer.Context,
+    files: Annotated[
+        list[str],
+        typer.Argument(help="Rule files in Prometheus' format; patterns such as rules/*.yml; - reads one piped."),
+    ],
+    *,
+    lint: Annotated[
+        str,
+        typer.Option("--lint", metavar="LIST", help="Which lints: default, all, none, codes; -CODE leaves one out."),
+    ] = "default",
+    lint_fatal: Annotated[bool, typer.Option("--lint-fatal", help="Exit with 3 where a lint finds something.")] = False,
+    scrape_interval: Annotated[
+        str, typer.Option("--scrape-interval", help="How often samples come, for the lint promql/rate.")
+    ] = "15s",
+    server: Annotated[
+        str, typer.Option("--server", metavar="URL", help="Look there whether what the rules read exists.")
+    ] = "",
+    ignore_unknown_fields: Annotated[
+        bool, typer.Option("--ignore-unknown-fields", help="Read past fields that are not known.")
+    ] = False,
+) -> None:
+    """Explain every mistake of rule files, with file, line, column and path, and warn of what is most likely not meant.
+
+    Exit code: 0 sound, 1 a mistake, 2 a file cannot be read, 3 a lint with --lint-fatal.
+    """
+    from anyascope.errors import InvalidInputError
+    from anyascope.rules.lint import chosen_lints
+    from anyascope.rules.lint.lints import LintOptions
+    from anyascope.wire.settings import parse_duration_s
 
     terminal = Terminal.standard()
-    mistakes = 0
-    for file in files:
-        name = clean(str(file))
+    try:
+        options = LintOptions(chosen_lints(lint), parse_duration_s(scrape_interval))
+    except ValueError as error:
+        raise InvalidInputError(str(error), path="--scrape-interval") from error
+    texts, unreadable = _read(terminal, files)
+    groups, mistakes = _load(terminal, texts, are_unknown_fields_ignored=ignore_unknown_fields)
+    findings = _lint(context, groups, texts, options, server=server)
+    for finding in findings:
+        code = terminal.paint(finding.code, Style.YELLOW)
+        terminal.line(f"{clean(finding.file)}:{finding.line}: {code}: {clean(finding.message)}")
+    if findings:
+        terminal.line(terminal.paint(_counted(len(findings), "warning"), Style.YELLOW))
+    if mistakes:
+        _tell_sum(terminal, mistakes)
+    if unreadable or mistakes:
+        raise typer.Exit(EXIT_MISTAKES if unreadable else EXIT_NOT_WELL)
+    if findings and lint_fatal:
+        raise typer.Exit(EXIT_LINT)
+
+
+def _read(terminal: Terminal, names: Sequence[str]) -> tuple[dict[str, str], int]:
+    """The texts of the files by name, and how many cannot be read, which is told."""
+    from anyascope.rules.load import read_rule_file
+    from anyascope.wire.settings import SETTINGS_BYTES_MAX, SettingsError
+
+    texts: dict[str, str] = {}
+    if STDIN in names:
+        body = sys.stdin.buffer.read(SETTINGS_BYTES_MAX + 1)
+        texts["standard input"] = body.decode("utf-8", "replace")
+    paths, missing = paths_of([name for name in names if name != STDIN])
+    for name in missing:
+        terminal.line(f"{clean(name)}: cannot be read: no such file")
+    for path in paths:
         try:
-            groups = load_rules(file.read_text(encoding="utf-8"), file=str(file))
+            texts[str(path)] = read_rule_file(path)
+        except SettingsError as error:
+            terminal.line(clean(str(error)))
+            missing.append(str(path))
+    return texts, len(missing)
+
+
+def _load(
+    terminal: Terminal, texts: dict[str, str], *, are_unknown_fields_ignored: bool
+) -> tuple[list[RuleGroup], int]:
+    """The groups of the sound files, and how many mistakes the others have, which are told."""
+    from anyascope.rules.load import LoadOptions, load_rules
+    from anyascope.wire.settings import SettingsError
+
+    options = LoadOptions(are_unknown_fields_ignored=are_unknown_fields_ignored)
+    found: list[RuleGroup] = []
+    mistakes = 0
+    for name, text in texts.items():
+        try:
+            groups = load_rules(text, file=name, options=options)
         except SettingsError as error:
             mistakes += len(error.mistakes)
             for mistake in error.mistakes:
-                terminal.line(clean(str(mistake)))
-        except (OSError, UnicodeDecodeError) as error:
-            mistakes += 1
-            terminal.line(f"{name}: cannot be read: {clean(str(error))}")
+                terminal.line(clean(_placed(mistake)))
         else:
             count = sum(len(group.rules) for group in groups)
-            terminal.line(f"{name}: {terminal.paint('sound', Style.GREEN)}, {len(groups)} groups, {count} rules")
-    if mistakes:
-        _tell_sum(terminal, mistakes)
-        raise typer.Exit(EXIT_MISTAKES)
+            verdict = terminal.paint("sound", Style.GREEN)
+            terminal.line(f"{clean(name)}: {verdict}, {_counted(len(groups), 'group')}, {_counted(count, 'rule')}")
+            found.extend(groups)
+    return found, mistakes
+
+
+def _lint(
+    context: typer.Context, groups: Sequence[RuleGroup], texts: dict[str, str], options: LintOptions, *, server: str
+) -> list[Finding]:
+    from dataclasses import replace
+
+    from anyascope.rules.lint import lint
+
+    if not server:
+        return lint(groups, texts, options)
+    from anyascope.cli.rule_history import ServerHistory
+    from anyascope.clock import NS_PER_S, SystemClock
+
+    with replace(session_of(context), server=server).client() as client:
+        return lint(
+            groups, texts, replace(options, history=ServerHistory(client, now_s=SystemClock().now_ns() / NS_PER_S))
+        )
+
+
+def _placed(mistake: Mistake) -> str:
+    """A mistake with its column, as editors and compilers have it."""
+    place = ":".join(str(part) for part in (mistake.file, mistake.line, mistake.column) if part)
+    return ": ".join(part for part in (place, mistake.path, mistake.message) if part)
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
 def _tell_sum(terminal: Terminal, mistakes: int) -> None:
-    terminal.line(terminal.paint(f"{mistakes} mistake{'' if mistakes == 1 else 's'}", Style.RED))
+    terminal.line(terminal.paint(_counted(mistakes, "mistake"), Style.RED))

@@ -72,6 +72,18 @@ class Dropped:
     rows: int
 
 
+class _Series(msgspec.Struct):
+    data: list[dict[str, str]]
+
+
+class _MetricType(msgspec.Struct):
+    type: str = ""
+
+
+class _Metadata(msgspec.Struct):
+    data: dict[str, list[_MetricType]]
+
+
 class Client:
     """Asks one server. Every method raises our errors, which say what to do.
 
@@ -222,6 +234,18 @@ class Client:
         """An expression's values from start to end (Unix seconds, both inclusive)."""
         asked = {"query": expression, "start": repr(start_s), "end": repr(end_s), "step": repr(step_s)}
         return self._prometheus("/api/v1/query_range", asked)
+
+    def series(self, selector: str, *, start_s: float, end_s: float, limit: int = 0) -> list[dict[str, str]]:
+        """The labels of the series that match a selector and had samples between two times; `limit` 0 is no limit."""
+        asked = {"match[]": selector, "start": repr(start_s), "end": repr(end_s), "limit": str(limit)}
+        answer = self._answer(self._http.build_request("POST", "/api/v1/series", data=asked))
+        return self._decode(answer.content, _Series).data
+
+    def metric_types(self) -> dict[str, str]:
+        """What each metric is (`counter`, `gauge`, …), as far as it was told; of several the first."""
+        answer = self._answer(self._http.build_request("GET", "/api/v1/metadata"))
+        told = self._decode(answer.content, _Metadata).data
+        return {metric: kinds[0].type for metric, kinds in told.items() if kinds}
 
     # --- inside -------------------------------------------------------------------------------------------------------
 

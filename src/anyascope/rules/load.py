@@ -6,7 +6,7 @@ Source: https://prometheus.io/docs/prometheus/latest/configuration/recording_rul
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from glob import glob
@@ -73,7 +73,7 @@ def load_rule_files(
     mistakes: list[Mistake] = []
     for path in _matching(patterns, base, mistakes):
         try:
-            groups.extend(load_rules(_read(path), file=str(path), options=options))
+            groups.extend(load_rules(read_rule_file(path), file=str(path), options=options))
         except SettingsError as error:
             mistakes.extend(error.mistakes)
     if mistakes:
@@ -103,7 +103,12 @@ def _matching(patterns: Sequence[str], base: Path, mistakes: list[Mistake]) -> l
     return list(paths)
 
 
-def _read(path: Path) -> str:
+def read_rule_file(path: Path) -> str:
+    """The text of a file.
+
+    Raises:
+        SettingsError: it cannot be read, or is not UTF-8.
+    """
     try:
         with path.open("rb") as opened:
             body = opened.read(SETTINGS_BYTES_MAX + 1)
@@ -112,6 +117,22 @@ def _read(path: Path) -> str:
         raise SettingsError([Mistake(str(path), 0, "", f"cannot be read: {error.strerror}")]) from error
     except UnicodeDecodeError as error:
         raise SettingsError([Mistake(str(path), 0, "", f"is not UTF-8: byte {error.start}")]) from error
+
+
+@dataclass(frozen=True, slots=True)
+class _RuleSection:
+    """One rule's section; `who` says which rule it is, as promtool does."""
+
+    section: Section
+    who: str
+
+    def wrong(self, message: str, *, name: str = "") -> None:
+        """Note a mistake of the rule, or of one of its fields."""
+        self.section.wrong(self.who + message, name=name)
+
+    def inner(self, name: str) -> _RuleSection:
+        """A mapping of the rule."""
+        return _RuleSection(self.section.section(name), self.who)
 
 
 class _Loader:
@@ -149,82 +170,90 @@ class _Loader:
         if limit < 0:
             section.wrong(f"must be 0 (no limit) or more, got {limit}", name="limit")
         shared = section.text_map("labels")
-        self._check_labels(section, shared)
+        self._check_labels(_RuleSection(section, ""), shared)
         return RuleGroup(
             name=section.text("name", ""),
             file=section.file,
-            rules=tuple(self._rule(rule, index, shared) for index, rule in enumerate(section.sections("rules"))),
+            rules=tuple(self._rules(section, shared)),
             interval_s=section.duration_s("interval", 0.0),
             limit=limit,
             query_offset_s=section.duration_s("query_offset", None),
         )
 
-    def _rule(self, section: Section, index: int, shared: Mapping[str, str]) -> Rule:
+    def _rules(self, group: Section, shared: Mapping[str, str]) -> Iterator[Rule]:
+        group_name = group.text("name", "")
+        for number, section in enumerate(group.sections("rules"), 1):
+            name = section.text("record", "") or section.text("alert", "")
+            yield self._rule(_RuleSection(section, f'group "{group_name}", rule {number}, "{name}": '), shared)
+
+    def _rule(self, rule: _RuleSection, shared: Mapping[str, str]) -> Rule:
+        section = rule.section
         self._check_fields(section, _RULE_FIELDS)
         record, alert = section.text("record", ""), section.text("alert", "")
         if record and alert:
-            section.wrong("only one of 'record' and 'alert' must be set")
+            rule.wrong("only one of 'record' and 'alert' must be set")
         elif not record and not alert:
-            section.wrong(f"one of 'record' or 'alert' must be set (rule {index} of its group)")
-        expr = self._expr(section, record or alert)
+            rule.wrong("one of 'record' or 'alert' must be set")
+        expr = self._expr(rule)
         own = section.text_map("labels")
-        self._check_labels(section, own)
+        self._check_labels(rule, own)
         labels = {**shared, **own}
         if alert and not record:
-            return self._alerting(section, alert, expr=expr, labels=labels)
-        return self._recording(section, record, expr=expr, labels=tuple(sorted(labels.items())))
+            return self._alerting(rule, alert, expr=expr, labels=labels)
+        return self._recording(rule, record, expr=expr, labels=tuple(sorted(labels.items())))
 
-    def _expr(self, section: Section, rule: str) -> str:
-        expr = section.text("expr", "")
+    def _expr(self, rule: _RuleSection) -> str:
+        expr = rule.section.text("expr", "")
         if not expr:
-            section.wrong(f"field 'expr' must be set in rule{f' {rule}' if rule else ''}", name="expr")
+            rule.wrong("field 'expr' must be set in rule", name="expr")
             return ""
         try:
             self._options.check_expr(expr)
         except AnyascopeError as error:
-            section.wrong(f"could not parse expression of {rule}: {error}", name="expr")
+            rule.wrong(f"could not parse expression: {error}", name="expr")
         return expr
 
-    def _recording(self, section: Section, name: str, *, expr: str, labels: Labels) -> RecordingRule:
+    def _recording(self, rule: _RuleSection, name: str, *, expr: str, labels: Labels) -> RecordingRule:
         for field in _ALERT_ONLY_FIELDS:
-            if section.has(field):
-                section.wrong(f"invalid field '{field}' in recording rule", name=field)
+            if rule.section.has(field):
+                rule.wrong(f"invalid field '{field}' in recording rule", name=field)
         if name and not self._is_metric_name(name):
-            section.wrong(f"invalid recording rule name: {name}", name="record")
+            rule.wrong(f"invalid recording rule name: {name}", name="record")
         if "{" in name or "}" in name:
-            section.wrong(f"braces present in the recording rule name; should it be in expr?: {name}", name="record")
-        return RecordingRule(name, expr, labels, section.line())
+            rule.wrong(f"braces present in the recording rule name; should it be in expr?: {name}", name="record")
+        return RecordingRule(name, expr, labels, rule.section.line())
 
-    def _alerting(self, section: Section, name: str, *, expr: str, labels: Mapping[str, str]) -> AlertingRule:
+    def _alerting(self, rule: _RuleSection, name: str, *, expr: str, labels: Mapping[str, str]) -> AlertingRule:
+        section = rule.section
         annotations = section.text_map("annotations")
         for annotation in annotations:
             if not self._is_label_name(annotation):
-                section.wrong(f"invalid annotation name: {annotation}", name="annotations")
+                rule.inner("annotations").wrong(f"invalid annotation name: {annotation}", name=annotation)
         return AlertingRule(
             name=name,
             expr=expr,
             hold_s=section.duration_s("for", 0.0),
             keep_firing_s=section.duration_s("keep_firing_for", 0.0),
-            labels=self._templates(section, name, "label", labels),
-            annotations=self._templates(section, name, "annotation", annotations),
+            labels=self._templates(rule, name, "label", labels),
+            annotations=self._templates(rule, name, "annotation", annotations),
             label_texts=tuple(sorted(labels.items())),
             annotation_texts=annotations,
             line=section.line(),
         )
 
-    def _templates(self, section: Section, alert: str, kind: str, texts: Mapping[str, str]) -> dict[str, Template]:
+    def _templates(self, rule: _RuleSection, alert: str, kind: str, texts: Mapping[str, str]) -> dict[str, Template]:
         found: dict[str, Template] = {}
         for name, text in texts.items():
             try:
                 found[name] = parse_rule_template(alert, text)
             except TemplateError as error:
-                section.wrong(f'{kind} "{name}": {error.message}', name=f"{kind}s")
+                rule.inner(f"{kind}s").wrong(f'{kind} "{name}": {error.message}', name=name)
         return found
 
-    def _check_labels(self, section: Section, labels: Mapping[str, str]) -> None:
+    def _check_labels(self, place: _RuleSection, labels: Mapping[str, str]) -> None:
         for name in labels:
             if not self._is_label_name(name) or name == METRIC_NAME:
-                section.wrong(f"invalid label name: {name}", name="labels")
+                place.inner("labels").wrong(f"invalid label name: {name}", name=name)
 
     def _is_label_name(self, name: str) -> bool:
         return bool(_LEGACY_LABEL.fullmatch(name)) if self._options.are_names_legacy else bool(name)

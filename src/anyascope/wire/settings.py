@@ -45,12 +45,13 @@ _SIZE_UNITS = {
 
 @dataclass(frozen=True, slots=True)
 class Mistake:
-    """One thing that is wrong, and where."""
+    """One thing that is wrong, and where; `line` and `column` count from 1, 0 is unknown."""
 
     file: str
     line: int
     path: str
     message: str
+    column: int = 0
 
     def __str__(self) -> str:
         place = f"{self.file}:{self.line}" if self.line else self.file
@@ -72,14 +73,14 @@ class Mistakes:
     file: str
     found: list[Mistake] = field(default_factory=list)
 
-    def add(self, line: int, path: str, message: str) -> None:
+    def add(self, line: int, path: str, message: str, *, column: int = 0) -> None:
         """Remember one more."""
-        self.found.append(Mistake(self.file, line, path, message))
+        self.found.append(Mistake(self.file, line, path, message, column))
 
     def raise_if_any(self) -> None:
         """Raise `SettingsError` with all of them, by line."""
         if self.found:
-            raise SettingsError(sorted(self.found, key=lambda mistake: mistake.line))
+            raise SettingsError(sorted(self.found, key=lambda mistake: (mistake.line, mistake.column)))
 
 
 def parse_duration_s(text: str) -> float:
@@ -156,6 +157,7 @@ class Section:
         self._node = node
         self._mistakes = mistakes
         self._path = path
+        self._keys: dict[str, Node] = {}
         self._fields = self._collect(node) if node is not None else {}
         self._asked: set[str] = set()
 
@@ -175,7 +177,7 @@ class Section:
 
     def line(self, name: str = "") -> int:
         """The line (from 1) of a field, or of the section itself."""
-        node = self._fields.get(name, self._node)
+        node = self._mark(name)
         return _line(node) if node is not None else 0
 
     def names(self) -> list[str]:
@@ -189,7 +191,9 @@ class Section:
 
     def wrong(self, message: str, *, name: str = "") -> None:
         """Note a mistake of this section, or of one of its fields."""
-        self._mistakes.add(self.line(name), self._at(name) if name else self._path, message)
+        node = self._mark(name)
+        column = int(node.start_mark.column) + 1 if node is not None else 0
+        self._mistakes.add(self.line(name), self._at(name) if name else self._path, message, column=column)
 
     def raise_if_wrong(self) -> None:
         """Raise `SettingsError` if anything was noted anywhere in the file."""
@@ -311,12 +315,18 @@ class Section:
 
     # --- inside -------------------------------------------------------------------------------------------------------
 
+    def _mark(self, name: str) -> Node | None:
+        """The node whose place is told: a single value's own, the name of a larger one, or the section."""
+        node = self._fields.get(name, self._node)
+        return node if node is None or isinstance(node, ScalarNode) else self._keys.get(name, node)
+
     def _at(self, name: str) -> str:
         return f"{self._path}.{name}" if self._path else name
 
     def _collect(self, node: MappingNode) -> dict[str, Node]:
         inherited = {str(key.value): value for key, value in _merged_pairs(node)}
         own: dict[str, Node] = {}
+        self._keys = {str(key.value): key for key, _ in (*_merged_pairs(node), *_own_pairs(node))}
         for key, value in _own_pairs(node):
             name = str(key.value)
             if name in own:

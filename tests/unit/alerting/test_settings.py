@@ -63,7 +63,7 @@ def test_a_channel_that_is_not_supported_is_named_with_its_place():
     text = "route: {receiver: a}\nreceivers:\n- name: a\n  pagerduty_configs:\n  - routing_key: x\n"
     (mistake,) = mistakes_of(text)
     assert str(mistake) == (
-        "alertmanager.yml:5: receivers[0].pagerduty_configs: pagerduty_configs are not supported yet; "
+        "alertmanager.yml:4: receivers[0].pagerduty_configs: pagerduty_configs are not supported yet; "
         "use one of webhook_configs, slack_configs, email_configs"
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 
 import httpx
@@ -432,16 +433,43 @@ groups:
 
 
 def test_check_rules_counts_what_is_sound_and_tells_every_mistake(run, tmp_path):
-    """Exit code 0 or 2."""
+    """Exit code 0, 1 for a mistake, 2 for a file that cannot be read."""
     sound, broken = tmp_path / "sound.yml", tmp_path / "broken.yml"
     sound.write_text(RULES)
-    broken.write_text("groups:\n  - {name: g, colour: red}\n")
-    assert run("check", "rules", str(sound)) == (0, f"{sound}: sound, 1 groups, 1 rules\n", "")
-    code, out, _ = run("check", "rules", str(sound), str(broken), str(tmp_path / "none"))
-    assert code == 2
-    assert f"{broken}:2: groups[0].colour" in out
-    assert "none: cannot be read" in out
+    broken.write_text("groups:\n  - {name: g, colour: red, limit: x}\n")
+    assert run("check", "rules", "--lint=none", str(sound)) == (0, f"{sound}: sound, 1 group, 1 rule\n", "")
+    code, out, _ = run("check", "rules", str(sound), str(broken))
+    assert code == 1
+    assert f"{broken}:2:23: groups[0].colour: field colour not found" in out
     assert "2 mistakes" in out
+    code, out, _ = run("check", "rules", str(broken), str(tmp_path / "none"))
+    assert code == 2
+    assert "none: cannot be read" in out
+
+
+def test_check_rules_reads_patterns_and_what_is_piped(run, tmp_path, monkeypatch):
+    """A pattern that the shell left stands for its files; `-` for standard input."""
+    (tmp_path / "a.yml").write_text(RULES)
+    (tmp_path / "b.yml").write_text(RULES)
+    code, out, _ = run("check", "rules", "--lint=none", str(tmp_path / "*.yml"))
+    assert (code, out.count("sound")) == (0, 2)
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"groups: [{name: ''}]")))
+    code, out, _ = run("check", "rules", "-")
+    assert (code, out.splitlines()[0]) == (1, "standard input:1:10: groups[0]: Groupname must not be empty")
+
+
+def test_check_rules_warns(run, tmp_path):
+    """Lints are told and do not fail, unless they shall; the list of lints is checked."""
+    file = tmp_path / "a.yml"
+    file.write_text(RULES)
+    code, out, _ = run("check", "rules", str(file))
+    assert code == 0
+    assert f"{file}:5: alerts/annotation: Down: has no summary" in out
+    assert out.endswith("2 warnings\n")
+    assert run("check", "rules", "--lint-fatal", str(file))[0] == 3
+    assert run("check", "rules", "--lint-fatal", "--lint=none", str(file))[0] == 0
+    code, _, err = run("check", "rules", "--lint=alerts/fro", str(file))
+    assert (code, err) == (2, "anyascope: --lint: there is no lint 'alerts/fro'; did you mean alerts/for?\n")
 
 
 def test_check_config_tells_every_mistake(run, tmp_path):
@@ -473,7 +501,31 @@ tests:
     code, out, _ = run("test", "rules", str(file))
     assert (code, out) == (0, f"{file}: passed, 1 passed, 0 failed\n1 passed, 0 failed, 0 skipped\n")
     file.write_text(test.replace("SEVERITY", "low"))
-    code, out, _ = run("test", "rules", str(file))
+    code, out, _ = run("test", "rules", str(file), "--junit", str(tmp_path / "j.xml"))
     assert code == 1
-    assert "failed" in out
-    assert "critical" in out
+    assert '      - {alertname="Down", job="a", severity="low"}' in out
+    assert '      + {alertname="Down", job="a", severity="critical"}' in out
+    assert out.endswith("0 passed, 1 failed, 0 skipped\n")
+    assert 'testcase name="unnamed#0"' in (tmp_path / "j.xml").read_text()
+    code, out, _ = run("test", "rules", str(file), "--no-diff")
+    assert "        got:\n            {alertname" in out
+    code, out, _ = run("test", "rules", str(file), "--run", "other")
+    assert (code, out.splitlines()[-1]) == (0, "0 passed, 0 failed, 1 skipped")
+    assert run("test", "rules", str(tmp_path / "none"))[0] == 2
+    assert run("test", "rules", str(file), "--run", "(")[2].startswith("anyascope: --run: must be a regular expression")
+
+
+def test_check_rules_asks_a_server(run, server, tmp_path):
+    """With --server, what a rule reads and the server does not have is told; each question is asked once."""
+    server.answers["/api/v1/series"] = {"data": []}
+    server.answers["/api/v1/metadata"] = {"data": {"gone": [{"type": "gauge"}]}}
+    file = tmp_path / "a.yml"
+    file.write_text("groups: [{name: g, rules: [{record: a, expr: 'rate(gone[5m])'}, {record: b, expr: gone}]}]")
+
+    code, out, _ = run("check", "rules", str(file), "--server", "http://there:1")
+
+    assert code == 0
+    assert out.count("the server has no metric gone") == 2
+    assert "promql/counter: a: rate() is for counters, and gone is a gauge" in out
+    assert [request.url.path for request in server.asked].count("/api/v1/series") == 2
+    assert {request.url.host for request in server.asked} == {"there"}

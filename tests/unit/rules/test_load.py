@@ -128,7 +128,7 @@ groups:
         ("{record: 'a{b=\"c\"}', expr: up}", "braces present in the recording rule name; should it be in expr?"),
         ("{alert: a, expr: up, labels: {__name__: x}}", "invalid label name: __name__"),
         ("{alert: a, expr: up, for: 5 minutes}", "not a valid duration string: '5 minutes'"),
-        ("{alert: a, expr: 'up =='}", "could not parse expression of a: "),
+        ("{alert: a, expr: 'up =='}", "could not parse expression: "),
         (
             "{alert: a, expr: up, labels: {b: '{{ $label.x }}'}}",
             'label "b": template: __alert_a:1: undefined variable "$label"',

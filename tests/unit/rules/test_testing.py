@@ -67,7 +67,7 @@ async def test_fuzzy(tmp_path):
 @pytest.mark.parametrize(
     ("file", "message"),
     [
-        ("bad-rules-syntax-test.yml", "could not parse expression of x"),
+        ("bad-rules-syntax-test.yml", 'group "bad-syntax", rule 1, "x": could not parse expression: '),
         ("rules_run_extrafields.yml", "field namespace not found"),
         ("none.yml", "cannot be read"),
     ],
