@@ -31,8 +31,8 @@ WORTH_ELEMENTS = 20_000  # about a millisecond of numpy; programs that never hav
 COMPILE_S_MAX = 300.0  # all kernels take some ten seconds of one core; longer, and something hangs
 NICE = 10  # what compiles gives way to what serves
 
-_wanted = threading.Event()
 _kernels: list[Kernel[Any, Any]] = []
+_idle: set[Workshop] = set()  # wait for the first large piece of work
 
 
 class Kernel(Generic[P, R]):
@@ -51,7 +51,8 @@ class Kernel(Generic[P, R]):
     def ready(self, elements: int) -> Callable[P, R] | None:
         """The compiled loop, or None where there is none yet; `elements` is how much there is to do."""
         if self._compiled is None and elements >= WORTH_ELEMENTS:
-            _wanted.set()
+            for workshop in tuple(_idle):
+                workshop.wake()
         return self._compiled
 
     def build(self, numba: ModuleType, *, is_kept: bool) -> None:
@@ -103,21 +104,22 @@ class Workshop:
     def __init__(self, directory: Path | None) -> None:
         self._directory = directory
         self._thread = threading.Thread(target=self._work, name="kernels", daemon=True)
-        self._is_closed = False
 
     def start(self) -> None:
         """Wait for the first large piece of work."""
-        self._thread.start()
+        _idle.add(self)
+
+    def wake(self) -> None:
+        """There is work: compile. Once is enough."""
+        if self in _idle:
+            _idle.discard(self)
+            self._thread.start()
 
     def close(self) -> None:
         """Wait no longer; what is being compiled is left behind."""
-        self._is_closed = True
-        _wanted.set()
+        _idle.discard(self)
 
     def _work(self) -> None:
-        _wanted.wait()
-        if self._is_closed:
-            return
         try:
             directory = _private(self._directory) if self._directory is not None else None
             if directory is not None and not _mark_of(directory).exists():

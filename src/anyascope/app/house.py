@@ -94,6 +94,7 @@ class House:
         await rooms.rules.start(plan.groups)
         await self._doors.open()
         await rooms.collect.start()
+        rooms.workshop.start()
         self._readiness.set("")
         log.info("started", url=self.url, rule_groups=len(plan.groups))
 
@@ -106,6 +107,8 @@ class House:
         await rooms.collect.reload(named(plan.settings.collect, self._reach))
         await rooms.forward.reload(plan.settings.forward)
         rooms.upkeep.set_policies(plan.settings.retention)
+        rooms.engine.reload(plan.settings.queries)
+        rooms.query_log.write_to(plan.settings.query_log_file)
 
     async def stop(self) -> None:
         """Take nothing more, store what waits, finish sends, close the store. A step that fails is logged and passed."""
@@ -119,6 +122,7 @@ class House:
             ("alerting", rooms.alerting.stop),
             ("notify", rooms.courier.drain),
             ("own telemetry", rooms.own.stop if rooms.own is not None else _nothing),
+            ("queries", self._stop_queries),
             ("ingest", rooms.ingest.drain),
             ("forward", rooms.forward.drain),
             ("upkeep", rooms.upkeep.stop),
@@ -127,6 +131,10 @@ class House:
             await _step(name, step)
         if self._mark is not None:
             self._mark.clear()
+
+    async def _stop_queries(self) -> None:
+        self._rooms.workshop.close()
+        self._rooms.engine.close()
 
 
 async def _nothing() -> None:

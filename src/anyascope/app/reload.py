@@ -75,6 +75,7 @@ def _needs_restart(old: Settings, new: Settings) -> list[str]:
         "access": (old.token_files, new.token_files),
         "storage": (old.storage, new.storage),
         "forward": (old.forward.spool_bytes_max, new.forward.spool_bytes_max),
+        "limits.query_concurrency": (old.queries.concurrency_max, new.queries.concurrency_max),
         "logging": ((old.log_format, old.log_level), (new.log_format, new.log_level)),
     }
     return [name for name, (before, after) in pairs.items() if before != after]

@@ -16,6 +16,7 @@ from anyascope.app.upkeep import RoomyIntake, Upkeep
 from anyascope.app.watch_self import OwnTelemetry
 from anyascope.collect.collect import Collect
 from anyascope.collect.options import CollectOptions
+from anyascope.compiled import Workshop
 from anyascope.config.settings import RulesSettings, Settings, StoreKind
 from anyascope.forward.forward import Forward
 from anyascope.ingest.ingest import Ingest
@@ -26,10 +27,12 @@ from anyascope.notify.courier import Courier
 from anyascope.notify.patience import CourierOptions
 from anyascope.notify.templates import load_templates
 from anyascope.promql.engine import Engine
-from anyascope.promql.options import EngineOptions
+from anyascope.promql.querylog import QueryLog
 from anyascope.redact.api import Redactor
 from anyascope.rules.manager import Rules
 from anyascope.rules.options import RulesOptions
+
+KERNELS_DIRECTORY = "kernels"  # below the data directory: what was compiled, some megabyte that may be deleted
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +44,8 @@ class Rooms:
     intake: RoomyIntake
     upkeep: Upkeep
     engine: Engine
+    query_log: QueryLog
+    workshop: Workshop
     courier: Courier
     alerting: Alerting
     rules: Rules
@@ -62,8 +67,10 @@ def build_rooms(settings: Settings, stores: Stores, *, url: str, ground: Ground,
     ingest = _build_ingest(stores, redactor, ground)
     upkeep = _build_upkeep(settings, stores, ground)
     intake = RoomyIntake(ingest, upkeep=upkeep)
-    options = EngineOptions(features=settings.features)
-    engine = Engine(stores.telemetry.metrics, options=options, clock=clock, registry=registry)
+    query_log = QueryLog(clock=clock, registry=registry)
+    query_log.write_to(settings.query_log_file)
+    options = replace(settings.queries, features=settings.features)
+    engine = Engine(stores.telemetry.metrics, options=options, clock=clock, registry=registry, query_log=query_log)
     courier = Courier(
         stores.documents,
         make_channels(settings.alerting, ground=ground),
@@ -99,7 +106,22 @@ def build_rooms(settings: Settings, stores: Stores, *, url: str, ground: Ground,
         registry=registry,
     )
     forward = build_forward(settings.forward, stores, ingest, ground)
-    return Rooms(stores, ingest, intake, upkeep, engine, courier, alerting, rules, collect, forward, own, redactor)
+    return Rooms(
+        stores=stores,
+        ingest=ingest,
+        intake=intake,
+        upkeep=upkeep,
+        engine=engine,
+        query_log=query_log,
+        workshop=Workshop(settings.storage.directory / KERNELS_DIRECTORY if _is_on_disk(settings) else None),
+        courier=courier,
+        alerting=alerting,
+        rules=rules,
+        collect=collect,
+        forward=forward,
+        own=own,
+        redactor=redactor,
+    )
 
 
 def make_channels(options: AlertingOptions, *, ground: Ground) -> dict[str, Channel]:
@@ -146,15 +168,18 @@ def _build_ingest(stores: Stores, redactor: Redactor, ground: Ground) -> Ingest:
 
 
 def _build_upkeep(settings: Settings, stores: Stores, ground: Ground) -> Upkeep:
-    is_on_disk = settings.storage.kind is StoreKind.CHDB
     return Upkeep(
         stores.telemetry.keeper,
-        directory=settings.storage.directory if is_on_disk else None,
+        directory=settings.storage.directory if _is_on_disk(settings) else None,
         reserve_bytes=settings.storage.reserve_bytes,
         policies=settings.retention,
         clock=ground.clock,
         registry=ground.registry,
     )
+
+
+def _is_on_disk(settings: Settings) -> bool:
+    return settings.storage.kind is StoreKind.CHDB
 
 
 def _rules_options(settings: RulesSettings, url: str) -> RulesOptions:

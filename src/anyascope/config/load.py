@@ -10,12 +10,14 @@ from pathlib import Path
 from typing import TypeVar
 
 from anyascope.alerting.settings import read_alerting, read_alertmanager_file
+from anyascope.clock import MS_PER_S
 from anyascope.collect.options import CollectOptions
 from anyascope.collect.scrape_config import ScrapeConfig
 from anyascope.collect.settings import read_external_labels, read_scrape_configs
 from anyascope.config.addresses import parse_address
 from anyascope.config.sections import (
     read_collectors,
+    read_engine,
     read_features,
     read_receive,
     read_retention,
@@ -153,6 +155,7 @@ def _load_main(path: Path | None) -> Settings:
         spool_bytes_max=read_spool_bytes(top.section("forward")),
     )
     logging = top.section("logging")
+    limits = top.section("limits")
     settings = Settings(
         file=chosen,
         files=(chosen,),
@@ -164,6 +167,8 @@ def _load_main(path: Path | None) -> Settings:
         collect=read_collectors(top.section("collectors"), scrape_configs),
         rules=rules,
         forward=forward,
+        queries=read_engine(limits, evaluation_interval_s=rules.evaluation_interval_s),
+        query_log_file=_query_log_file(top, shared),
         alerting=read_alerting(top, other_global_fields=PROMETHEUS_GLOBAL),
         features=read_features(top.section("promql")),
         sdk=read_sdk(top.section("sdk")),
@@ -171,6 +176,7 @@ def _load_main(path: Path | None) -> Settings:
         log_level=logging.choice("level", LogLevel, LogLevel.INFO),
     )
     logging.done()
+    limits.done()
     top.done()
     top.raise_if_wrong()
     return settings
@@ -189,7 +195,6 @@ def _scrape_configs(top: Section, shared: Section) -> tuple[ScrapeConfig, ...]:
 
 def _read_rules(top: Section, shared: Section) -> RulesSettings:
     own = top.section("rules")
-    shared.text("query_log_file", "")
     shared.text("scrape_failure_log_file", "")
     found = RulesSettings(
         files=tuple(str(resolve(top, pattern)) for pattern in top.texts("rule_files")),
@@ -202,12 +207,18 @@ def _read_rules(top: Section, shared: Section) -> RulesSettings:
     return found
 
 
+def _query_log_file(top: Section, shared: Section) -> Path | None:
+    name = shared.text("query_log_file", "")
+    return resolve(top, name) if name else None
+
+
 def _with_prometheus(settings: Settings, path: Path) -> Settings:
     top = read_settings(_read_text(path), file=str(path))
     shared = top.section("global")
     scrape_configs = _scrape_configs(top, shared)
     rules = _read_rules(top, shared)
     remotes = read_remote_writes(top.sections("remote_write"), beside=settings.forward.remotes)
+    query_log_file = _query_log_file(top, shared)
     shared.done()
     warnings = []
     for name, reason in PROMETHEUS_UNUSED.items():
@@ -225,6 +236,8 @@ def _with_prometheus(settings: Settings, path: Path) -> Settings:
             external_labels=rules.external_labels or settings.forward.external_labels,
         ),
         rules=replace(rules, default_pack=settings.rules.default_pack, files=(*settings.rules.files, *rules.files)),
+        queries=replace(settings.queries, subquery_step_ms=max(round(rules.evaluation_interval_s * MS_PER_S), 1)),
+        query_log_file=query_log_file or settings.query_log_file,
         warnings=(*settings.warnings, *warnings),
     )
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
+from anyascope.clock import MS_PER_S
 from anyascope.collect.options import (
     CertificateOptions,
     CollectOptions,
@@ -25,6 +27,7 @@ from anyascope.config.settings import (
 )
 from anyascope.model.sdk import SdkSetting, SdkSettings
 from anyascope.model.secret import SecretFile
+from anyascope.promql.options import EngineOptions, QueryLimits
 from anyascope.promql.signatures import Feature, feature_of
 from anyascope.store.api.retention import RetentionPolicy
 from anyascope.wire.settings import Section, parse_duration_s
@@ -105,6 +108,38 @@ def read_features(section: Section) -> frozenset[Feature]:
             section.wrong(str(error), name="features")
     section.done()
     return frozenset(found)
+
+
+def read_query_limits(section: Section) -> QueryLimits:
+    """`limits.query_*`: what one query may take."""
+    default = QueryLimits()
+    timeout_s = section.duration_s("query_timeout", default.timeout_s)
+    if timeout_s <= 0:
+        section.wrong("must be more than 0", name="query_timeout")
+    return QueryLimits(
+        samples_max=_at_least_one(section, "query_samples", default.samples_max),
+        series_max=_at_least_one(section, "query_series", default.series_max),
+        timeout_s=timeout_s,
+    )
+
+
+def read_engine(section: Section, *, evaluation_interval_s: float) -> EngineOptions:
+    """What `limits` says of queries; subqueries without a step take the interval at which rules are evaluated."""
+    default = EngineOptions()
+    return replace(
+        default,
+        subquery_step_ms=max(round(evaluation_interval_s * MS_PER_S), 1),
+        steps_max=_at_least_one(section, "query_steps", default.steps_max),
+        concurrency_max=_at_least_one(section, "query_concurrency", default.concurrency_max),
+        limits=read_query_limits(section),
+    )
+
+
+def _at_least_one(section: Section, name: str, default: int) -> int:
+    found = section.integer(name, default)
+    if found < 1:
+        section.wrong("must be at least 1", name=name)
+    return found
 
 
 def read_retention(section: Section) -> dict[str, RetentionPolicy]:

@@ -14,6 +14,7 @@ from anyascope.forward.options import ForwardOptions
 from anyascope.model.labels import Labels
 from anyascope.model.sdk import SdkSettings
 from anyascope.model.secret import SecretFile
+from anyascope.promql.options import EngineOptions
 from anyascope.promql.signatures import Feature
 from anyascope.store.api.retention import RetentionPolicy
 
@@ -119,6 +120,8 @@ class Settings:
         files: every configuration file that was read, the main one first.
         token_files: one token a file; any of them opens every door.
         features: what of PromQL is off by default and on here.
+        queries: how PromQL is evaluated, and what a query may take.
+        query_log_file: where queries are written down; None writes none.
         sdk: what services that use an SDK are asked to do.
         warnings: what was read and has no effect here, one sentence each.
     """
@@ -137,6 +140,8 @@ class Settings:
     features: frozenset[Feature] = frozenset()
     forward: ForwardOptions = field(default_factory=ForwardOptions)
     alerting: AlertingOptions = field(default_factory=AlertingOptions)
+    queries: EngineOptions = field(default_factory=EngineOptions)
+    query_log_file: Path | None = None
     sdk: SdkSettings = field(default_factory=SdkSettings)
     log_format: LogFormat = LogFormat.JSON
     log_level: LogLevel = LogLevel.INFO

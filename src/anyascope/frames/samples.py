@@ -23,12 +23,14 @@ class SampleFrame:
         offsets: int64[series + 1].
         times_ms: int64[samples], UTC milliseconds.
         values: float64[samples]; staleness markers are included, with their bits.
+        disk_samples: how many of them were read from disk, for whoever tells what a query cost.
     """
 
     labels: Sequence[Labels]
     offsets: NDArray[np.int64]
     times_ms: NDArray[np.int64]
     values: NDArray[np.float64]
+    disk_samples: int = 0
 
     def __len__(self) -> int:
         return len(self.labels)

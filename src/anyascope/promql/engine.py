@@ -14,18 +14,20 @@ import numpy as np
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from anyascope.clock import NS_PER_MS, NS_PER_S, Clock
+from anyascope.clock import MS_PER_S, NS_PER_MS, Clock
 from anyascope.errors import AnyascopeError, InvalidInputError
 from anyascope.frames.samples import SampleFrame
 from anyascope.frames.steps import StepFrame
 from anyascope.model.labels import Labels
+from anyascope.promql.asking import Asked, Leash
 from anyascope.promql.boxes import NativeTable
-from anyascope.promql.errors import QueryTimeoutError
+from anyascope.promql.errors import QueryCancelledError, QueryTimeoutError
 from anyascope.promql.evaluate import evaluate, is_range, range_samples
 from anyascope.promql.fetch import fetch, spans
 from anyascope.promql.lexer import place
 from anyascope.promql.options import INLINE_SAMPLES_MAX, PLANS_MAX, EngineOptions, QueryLimits
 from anyascope.promql.parse import Query, parse
+from anyascope.promql.querylog import Done, QueryLog
 from anyascope.promql.result import QueryResult, QueryStats, ResultKind
 from anyascope.promql.signatures import Feature
 from anyascope.promql.syntax import kind_of, unwrapped
@@ -56,6 +58,7 @@ class Engine:
         options: how it evaluates, and what it allows by default.
         clock: measures durations.
         registry: gets the engine's own metrics, `anyascope_query_*`.
+        query_log: is told of every query that ended.
     """
 
     def __init__(
@@ -65,8 +68,11 @@ class Engine:
         options: EngineOptions | None = None,
         clock: Clock,
         registry: CollectorRegistry,
+        query_log: QueryLog | None = None,
     ) -> None:
         self._reader = reader
+        self._log = query_log
+        self._asked: dict[int, Asked] = {}
         self._options = options or EngineOptions()
         self._clock = clock
         self._turns = asyncio.Semaphore(self._options.concurrency_max)
@@ -91,9 +97,20 @@ class Engine:
         """What the engine was made with."""
         return self._options
 
+    @property
+    def running(self) -> list[Asked]:
+        """The queries that wait or run now, the oldest first."""
+        return list(self._asked.values())
+
+    def reload(self, options: EngineOptions) -> None:
+        """Evaluate by these options from the next query on; how many run at once stays as it was at the start."""
+        self._options = options
+
     def close(self) -> None:
         """Let go of the threads; queries that run finish by themselves."""
         self._threads.shutdown(wait=False, cancel_futures=True)
+        if self._log is not None:
+            self._log.close()
 
     def parse(self, query: str) -> Query:
         """Read a query, or remember how it was read.
@@ -170,6 +187,9 @@ class Engine:
     async def _answer(self, query: str | Query, steps: _Steps, limits: QueryLimits | None) -> QueryResult:
         began_ns = self._clock.monotonic_ns()
         limits = limits or self._options.limits
+        text = query.text if isinstance(query, Query) else query
+        asked = Asked(text, steps.start_ms, steps.end_ms, steps.step_ms, asked_ns=self._clock.now_ns())
+        self._asked[id(asked)] = asked
         try:
             plan = query if isinstance(query, Query) else self.parse(query)
             plan = plan.at_steps(step_ms=steps.step_ms, range_ms=steps.end_ms - steps.start_ms)
@@ -185,23 +205,43 @@ class Engine:
                 self._running.dec()
         except AnyascopeError as error:
             self._failures.labels(error.code).inc()
+            self._note(asked, QueryStats(fetch_ms=self._ms_since(began_ns)), str(error))
             raise
-        duration_s = (self._clock.monotonic_ns() - began_ns) / NS_PER_S
+        except asyncio.CancelledError:
+            self._failures.labels(QueryCancelledError.code).inc()
+            self._note(asked, QueryStats(fetch_ms=self._ms_since(began_ns)), "query was canceled")
+            raise
+        finally:
+            del self._asked[id(asked)]
+        duration_s = self._ms_since(began_ns) / MS_PER_S
         self._took["range" if steps.step_ms else "instant"].observe(duration_s)
         self._samples.inc(result.stats.samples)
+        self._note(asked, result.stats)
         if duration_s > SLOW_QUERY_S:
             log.warning("query_was_slow", query=plan.text, duration_s=duration_s, samples=result.stats.samples)
         return result
 
+    def _ms_since(self, began_ns: int) -> float:
+        return (self._clock.monotonic_ns() - began_ns) / NS_PER_MS
+
+    def _note(self, asked: Asked, stats: QueryStats, error: str = "") -> None:
+        if self._log is not None and self._log.is_on:
+            self._log.note(Done(asked, stats, error))
+
     async def _within_limits(self, plan: Query, steps: _Steps, limits: QueryLimits) -> QueryResult:
-        deadline_s = time.monotonic() + limits.timeout_s
+        leash = Leash(time.monotonic() + limits.timeout_s)
+        queued_ns = self._clock.monotonic_ns()
         try:
             async with asyncio.timeout(limits.timeout_s), self._turns:
-                return await self._run(plan, steps, limits, deadline_s)
+                queue_ms = self._ms_since(queued_ns)
+                result = await self._run(plan, steps, limits, leash)
+                return replace(result, stats=replace(result.stats, queue_ms=queue_ms))
         except TimeoutError as error:
             raise QueryTimeoutError("query timed out in query execution") from error
+        finally:
+            leash.is_cut = True  # where an evaluation is still under way, nobody waits for it
 
-    async def _run(self, plan: Query, steps: _Steps, limits: QueryLimits, deadline_s: float) -> QueryResult:
+    async def _run(self, plan: Query, steps: _Steps, limits: QueryLimits, leash: Leash) -> QueryResult:
         options = self._options
         wanted = list(
             spans(
@@ -216,7 +256,7 @@ class Engine:
         began_ns = self._clock.monotonic_ns()
         natives = NativeTable()
         frames = await fetch(self._reader, wanted, limits, natives) if wanted else []
-        fetched_ns = self._clock.monotonic_ns()
+        fetch_ms = self._ms_since(began_ns)
         step_ms = steps.step_ms or 1
         times_ms = np.arange(steps.start_ms, steps.end_ms + 1, step_ms, dtype=np.int64)
         context = Context(
@@ -229,11 +269,11 @@ class Engine:
             subquery_step_ms=options.subquery_step_ms,
             is_name_removal_delayed=Feature.DELAYED_NAME_REMOVAL in options.features,
             samples_max=limits.samples_max,
-            deadline_s=deadline_s,
+            leash=leash,
             notes=Notes(),
             natives=natives,
         )
-        distinct = {id(frame): frame for frame in frames}.values()
+        distinct = list({id(frame): frame for frame in frames}.values())
         samples = sum(len(frame.values) for frame in distinct)
         series = sum(len(frame) for frame in distinct)
         if samples + series * len(times_ms) <= INLINE_SAMPLES_MAX:
@@ -241,8 +281,14 @@ class Engine:
         else:
             loop = asyncio.get_running_loop()
             result = await loop.run_in_executor(self._threads, _judge, plan, context)
-        done_ns = self._clock.monotonic_ns()
-        stats = QueryStats(series, samples, (fetched_ns - began_ns) / NS_PER_MS, (done_ns - fetched_ns) / NS_PER_MS)
+        stats = QueryStats(
+            series,
+            samples,
+            disk_samples=sum(frame.disk_samples for frame in distinct),
+            result_series=len(result.frame),
+            fetch_ms=fetch_ms,
+            evaluate_ms=self._ms_since(began_ns) - fetch_ms,
+        )
         return replace(result, stats=stats)
 
 

@@ -17,6 +17,12 @@ class QueryError(InvalidInputError):
     code = "query_failed"
 
 
+class QueryCancelledError(LimitExceededError):
+    """Nobody waits for the query any more (Prometheus' type `canceled`)."""
+
+    code = "query_cancelled"
+
+
 class QueryTimeoutError(LimitExceededError):
     """The query ran past its time (Prometheus' type `timeout`)."""
 

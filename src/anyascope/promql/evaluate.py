@@ -41,6 +41,7 @@ from anyascope.promql.windows import bounds_of, newest, newest_values, without_s
 CELLS_AT_ONCE_MAX = (
     1_000_000  # series times steps of a range function: some 8 MB columns, which stay near the processor
 )
+SAMPLES_AT_ONCE_MAX = 50_000_000  # samples of all windows together: a tenth of a second, until the time is looked at
 MS_PER_S = 1000.0
 
 # A selector below these gives histograms as a reader that compares neighbours sees them; below the others it does not.
@@ -62,6 +63,7 @@ def evaluate(node: Expression, context: Context) -> Value:  # noqa: PLR0911 — 
         QueryTimeoutError: the deadline has passed.
         UnsupportedError: a function or operator is not evaluated here.
     """
+    context.check(0)
     match node:
         case Number(value=value):
             return Scalars(np.full(context.steps, value))
@@ -285,7 +287,7 @@ def _ranged(node: Expression, context: Context) -> _Source:
 def _parts(source: _Source, context: Context) -> Iterator[Windows]:
     """The windows, some series at a time: what is computed of a part is used while it is in the processor's cache."""
     frame, series = source.frame, len(source.frame)
-    at_once = max(CELLS_AT_ONCE_MAX // context.steps, 1)
+    at_once = max(min(CELLS_AT_ONCE_MAX // context.steps, _series_at_once(source, context)), 1)
     for begin in range(0, max(series, 1), at_once):
         end = min(begin + at_once, series)
         part = frame if series <= at_once else _slice(frame, begin, end)
@@ -301,8 +303,20 @@ def _parts(source: _Source, context: Context) -> Iterator[Windows]:
             source.range_ms,
             fading,
             source.is_one_metric,
+            context.leash,
         )
         context.check(1)
+
+
+def _series_at_once(source: _Source, context: Context) -> int:
+    """How many series' windows may be looked at before the time is: windows may be long, and overlap."""
+    frame, series = source.frame, max(len(source.frame), 1)
+    if not len(frame.times_ms):
+        return series
+    span_ms = max(int(frame.times_ms[-1] - frame.times_ms[0]), source.range_ms, 1)
+    samples = len(frame.times_ms) / series
+    a_window = max(samples * min(source.range_ms / span_ms, 1.0), 1.0)
+    return int(SAMPLES_AT_ONCE_MAX / (a_window * context.steps))
 
 
 def _slice(frame: SampleFrame, begin: int, end: int) -> SampleFrame:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import Enum
 
+from anyascope.clock import MS_PER_S
 from anyascope.frames.samples import SampleFrame
 from anyascope.model.labels import Labels
 from anyascope.promql.boxes import NativeTable
@@ -27,13 +28,33 @@ class QueryStats:
     Attributes:
         series: how many the selectors read.
         samples: how many samples they read.
-        fetch_ms, evaluate_ms: how long reading and judging took.
+        disk_samples: how many of these came from disk; the others from memory.
+        result_series: how many the answer has.
+        queue_ms, fetch_ms, evaluate_ms: how long waiting for a turn, reading and judging took.
     """
 
     series: int = 0
     samples: int = 0
+    disk_samples: int = 0
+    result_series: int = 0
+    queue_ms: float = 0.0
     fetch_ms: float = 0.0
     evaluate_ms: float = 0.0
+
+    def as_prometheus(self) -> dict[str, dict[str, float]]:
+        """Under Prometheus' names; what it measures apart and we do not is 0."""
+        prepared_s, took_s, waited_s = self.fetch_ms / MS_PER_S, self.evaluate_ms / MS_PER_S, self.queue_ms / MS_PER_S
+        return {
+            "timings": {
+                "evalTotalTime": prepared_s + took_s,
+                "resultSortTime": 0,
+                "queryPreparationTime": prepared_s,
+                "innerEvalTime": took_s,
+                "execQueueTime": waited_s,
+                "execTotalTime": prepared_s + took_s,
+            },
+            "samples": {"totalQueryableSamples": self.samples, "peakSamples": self.samples},
+        }
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias, overload
@@ -13,9 +12,10 @@ from anyascope.errors import LimitExceededError
 from anyascope.frames.samples import SampleFrame
 from anyascope.frames.steps import StepFrame
 from anyascope.model.labels import METRIC_NAME, Labels
+from anyascope.promql.asking import Leash
 from anyascope.promql.boxes import NativeTable
 from anyascope.promql.columns import Bools, Floats, Ints
-from anyascope.promql.errors import QueryError, QueryTimeoutError
+from anyascope.promql.errors import QueryError
 
 # Labels that say what the values of a series mean; whatever changes the meaning drops them.
 RESERVED = frozenset({METRIC_NAME, "__type__", "__unit__"})
@@ -59,6 +59,7 @@ class Windows:
         values: float64[samples], without staleness markers.
         first, stop: int64[series, steps]; the window's samples are `first:stop`.
         right_ms: int64[steps], the inclusive right edge of each window; the left edge, exclusive, is `range_ms` before.
+        leash: what is asked between two long pieces of work; None where nothing ends them.
     """
 
     labels: Sequence[Labels]
@@ -70,6 +71,7 @@ class Windows:
     range_ms: int
     fading: Bools | None = None
     is_one_metric: bool = False
+    leash: Leash | None = None
 
 
 Value: TypeAlias = Scalars | Words | Vector
@@ -146,7 +148,7 @@ class Context:
         query_step_ms: the step of the whole query; 0 of an instant query.
         frames: what was fetched for each selector, by slot.
         samples_max: values that a result may hold.
-        deadline_s: on the clock of `time.monotonic`.
+        leash: says when to end.
         natives: the native histograms that cells of values may stand for.
         tells_resets: whether selectors give histograms as a reader of counts and sums alone sees them.
     """
@@ -160,7 +162,7 @@ class Context:
     subquery_step_ms: int
     is_name_removal_delayed: bool
     samples_max: int
-    deadline_s: float
+    leash: Leash
     notes: Notes
     natives: NativeTable = field(default_factory=NativeTable)
     tells_resets: bool = False
@@ -179,9 +181,8 @@ class Context:
         return replace(self, times_ms=times_ms, step_ms=step_ms)
 
     def check(self, series: int) -> None:
-        """Raise where the time is over, or a result of so many series would hold too many values."""
-        if time.monotonic() > self.deadline_s:
-            raise QueryTimeoutError("query timed out in expression evaluation")
+        """Raise where the evaluation is to end, or a result of so many series would hold too many values."""
+        self.leash.check()
         if series * len(self.times_ms) > self.samples_max:
             raise too_many_samples(self.samples_max)
 

@@ -15,6 +15,7 @@ from anyascope.model.documents import Change, Delete
 from anyascope.model.labels import Labels, labels_of
 from anyascope.model.metrics import STALE_NAN
 from anyascope.model.status import AlertView, RuleGroupView, RuleHealth, RuleKind, RuleView
+from anyascope.promql.asking import asked_by
 from anyascope.rules.definition import AlertingRule, RecordingRule, Rule, RuleGroup
 from anyascope.rules.evaluate import Moment, Sample, alert_samples, batch_of, decide, find, record
 from anyascope.rules.options import House
@@ -112,7 +113,8 @@ class GroupEvaluation:
     async def _evaluate_rule(self, state: RuleState, moment: Moment) -> list[Sample]:
         began_ns = self._house.clock.monotonic_ns()
         try:
-            samples = await self._samples_of(state, moment)
+            with asked_by({"ruleGroup": {"file": self.group.file, "name": self.group.name}}):
+                samples = await self._samples_of(state, moment)
         except AnyascopeError as error:
             self._note_failure(state, str(error))
             return []

@@ -9,10 +9,11 @@ from anyascope.config.load import Sources, check, load
 from anyascope.config.settings import LogFormat, StoreKind
 from anyascope.errors import InvalidInputError
 from anyascope.model.sdk import SdkSetting
+from anyascope.promql.options import EngineOptions, QueryLimits
 from anyascope.wire.settings import SettingsError
 
 WHOLE = """
-global: {scrape_interval: 5s, scrape_timeout: 4s, evaluation_interval: 10s, external_labels: {site: zurich}, resolve_timeout: 2m}
+global: {scrape_interval: 5s, scrape_timeout: 4s, evaluation_interval: 10s, external_labels: {site: zurich}, query_log_file: queries.log, resolve_timeout: 2m}
 server: {listen: "127.0.0.1:9999", hosts: [scope.example], external_url: "https://scope.example/"}
 receive: {otlp_grpc: off, otlp_http: "127.0.0.1:14318"}
 access: {token_files: [token]}
@@ -30,6 +31,7 @@ scrape_configs:
 route: {receiver: team}
 receivers: [{name: team}]
 logging: {format: text, level: debug}
+limits: {query_samples: 1000, query_series: 20, query_steps: 300, query_timeout: 5s, query_concurrency: 2}
 sdk: {default: {sample_ratio: 0.5}, services: {custody: {sample_ratio: 1, log_level: DEBUG}, "wallet.api": {log_level: error}}}
 """
 
@@ -223,3 +225,27 @@ def test_features_of_promql_come_from_file_and_flags_together(folder):
         load(Sources(features=("exemplar-storage",)))
     with pytest.raises(SettingsError, match=r"promql.features.*must be one of promql-experimental-functions"):
         load(Sources(config=written(folder, "promql: {features: [agent]}")))
+
+
+def test_limits_of_queries(folder):
+    """Each can be set; a subquery without a step takes the interval of the rules, as upstream's does."""
+    (folder / "anyascope.yml").write_text(WHOLE)
+    settings = load(Sources())
+    assert settings.query_log_file == folder / "queries.log"
+    assert settings.queries == EngineOptions(
+        subquery_step_ms=10_000,
+        steps_max=300,
+        concurrency_max=2,
+        limits=QueryLimits(samples_max=1000, series_max=20, timeout_s=5.0),
+    )
+
+
+def test_limits_of_queries_that_allow_nothing_are_refused(folder):
+    """Each mistake with its place."""
+    (folder / "anyascope.yml").write_text("limits: {query_samples: 0, query_timeout: 0s, query_serie: 1}")
+    with pytest.raises(SettingsError) as caught:
+        load(Sources())
+    found = {mistake.path: mistake.message for mistake in caught.value.mistakes}
+    assert found["limits.query_samples"] == "must be at least 1"
+    assert found["limits.query_timeout"] == "must be more than 0"
+    assert "query_series" in found["limits.query_serie"]

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numba
 import numpy as np
+import pytest
 
 from anyascope import compiled
 from anyascope.compiled import WORTH_ELEMENTS, Kernel, Workshop
@@ -39,23 +40,22 @@ def test_a_kernel_is_ready_only_when_it_is_compiled() -> None:
     np.testing.assert_array_equal(found, expected)
 
 
-def test_only_large_work_wakes_the_workshop(monkeypatch) -> None:
-    """A program that never has much to do never loads the compiler."""
-    monkeypatch.setattr(compiled, "_wanted", compiled.threading.Event())
-    kernel = a_kernel()
-    kernel.ready(WORTH_ELEMENTS - 1)
-    assert not compiled._wanted.is_set()
-    kernel.ready(WORTH_ELEMENTS)
-    assert compiled._wanted.is_set()
-
-
-def test_the_workshop_keeps_what_it_compiled(monkeypatch, tmp_path: Path) -> None:
-    """The first large piece of work makes every kernel ready, and the next start only loads them."""
-    monkeypatch.setattr(compiled, "_wanted", compiled.threading.Event())
-    monkeypatch.setattr(compiled, "_kernels", [kernel := a_kernel()])
+@pytest.fixture
+def kernel(monkeypatch) -> Kernel:
+    """The only one there is; nothing compiles apart."""
+    found = a_kernel()
+    monkeypatch.setattr(compiled, "_kernels", [found])
     monkeypatch.setattr(compiled, "_compile_apart", lambda directory: None)
+    return found
+
+
+def test_only_large_work_wakes_the_workshop(kernel, tmp_path: Path) -> None:
+    """A program that never has much to do never loads the compiler; what was compiled is kept for the next start."""
     workshop = Workshop(tmp_path / "kernels")
     workshop.start()
+    kernel.ready(WORTH_ELEMENTS - 1)
+    assert not workshop._thread.is_alive()
+    kernel.ready(WORTH_ELEMENTS)
     kernel.ready(WORTH_ELEMENTS)
     workshop._thread.join(60)
     assert kernel.ready(0) is not None
@@ -71,12 +71,11 @@ def test_a_directory_that_others_may_write_to_keeps_nothing(tmp_path: Path) -> N
     assert compiled._private(tmp_path) == tmp_path
 
 
-def test_a_closed_workshop_compiles_nothing(monkeypatch) -> None:
-    """Closing before anything was wanted ends its thread."""
-    monkeypatch.setattr(compiled, "_wanted", compiled.threading.Event())
-    monkeypatch.setattr(compiled, "_kernels", [kernel := a_kernel()])
+def test_a_closed_workshop_compiles_nothing(kernel) -> None:
+    """Closed before anything was wanted, it stays so."""
     workshop = Workshop(None)
     workshop.start()
     workshop.close()
-    workshop._thread.join(60)
+    kernel.ready(WORTH_ELEMENTS)
+    assert not workshop._thread.is_alive()
     assert kernel.ready(0) is None

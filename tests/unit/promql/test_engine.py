@@ -20,6 +20,7 @@ from anyascope.promql.result import ResultKind
 from anyascope.promql.signatures import Feature
 from anyascope.store.api.metrics import Selection
 from anyascope.store.memory.metrics import MemoryMetrics
+from support.collecting import until
 from support.promql import answers, loaded, named, ranged, store_of
 
 LOAD = """
@@ -229,6 +230,34 @@ async def test_an_evaluation_that_takes_too_long_ends() -> None:
 
     with pytest.raises(QueryTimeoutError):
         await engine.instant("requests_total", 0, limits=QueryLimits(timeout_s=0.0))
+
+
+async def test_what_nobody_waits_for_ends() -> None:
+    """An evaluation on its thread ends soon after its asker went away, and its slot is free at once."""
+    engine = await loaded("load 1s\n    big_total 0+1x30000", EngineOptions(concurrency_max=1))
+    asked = asyncio.create_task(engine.range("quantile_over_time(0.5, big_total[30000s])", 0, 30_000_000, 3_000))
+    async with asyncio.timeout(60):
+        await until(lambda: bool(engine.running and engine._threads._threads))
+        assert [each.text for each in engine.running] == ["quantile_over_time(0.5, big_total[30000s])"]
+        asked.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asked
+        assert engine.running == []
+        # One thread: it answers only once it let go of what was cancelled.
+        assert (await engine.instant("count_over_time(big_total[30001s])", 30_000_000)).frame.values.tolist() == [
+            30_001
+        ]
+
+
+async def test_limits_can_be_exchanged() -> None:
+    """The next query is held by the new ones."""
+    engine = await loaded(LOAD)
+    await engine.range("temperature", 0, 600_000, 60_000)
+    engine.reload(EngineOptions(steps_max=3, limits=QueryLimits(series_max=1)))
+    with pytest.raises(InvalidInputError, match="exceeded maximum resolution of 3 points"):
+        await engine.range("temperature", 0, 600_000, 60_000)
+    with pytest.raises(LimitExceededError, match="at most 1 may be read"):
+        await engine.instant("requests_total", 60_000)
 
 
 async def test_a_large_query_is_evaluated_beside_the_loop() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from functools import wraps
 from typing import Any, TypeAlias
 
@@ -11,6 +11,8 @@ import structlog
 from starlette.requests import Request
 from starlette.responses import Response
 
+from anyascope.api.connected import while_connected
+from anyascope.api.middleware import STATUS_GONE
 from anyascope.api.prometheus.forms import Form, form_of
 from anyascope.errors import (
     AnyascopeError,
@@ -20,12 +22,14 @@ from anyascope.errors import (
     UnavailableError,
     UnsupportedError,
 )
-from anyascope.promql.errors import QueryError, QueryTimeoutError
+from anyascope.promql.asking import Origin, asked_by
+from anyascope.promql.errors import QueryCancelledError, QueryError, QueryTimeoutError
 
 log = structlog.get_logger("anyascope.api.prometheus")
 
 ERROR_TYPES: Sequence[tuple[type[AnyascopeError], int, str]] = (
     (QueryTimeoutError, 503, "timeout"),
+    (QueryCancelledError, STATUS_GONE, "canceled"),
     (QueryError, 422, "execution"),
     (LimitExceededError, 422, "execution"),
     (UnsupportedError, 422, "execution"),
@@ -35,7 +39,7 @@ ERROR_TYPES: Sequence[tuple[type[AnyascopeError], int, str]] = (
 )
 TRUNCATED = "results truncated due to limit"
 
-Handler: TypeAlias = Callable[[Form], Awaitable[Response]]
+Handler: TypeAlias = Callable[[Form], Coroutine[Any, Any, Response]]
 Endpoint: TypeAlias = Callable[[Request], Awaitable[Response]]
 
 
@@ -70,13 +74,21 @@ def endpoint(handler: Handler) -> Endpoint:
     @wraps(handler)
     async def answer(request: Request) -> Response:
         try:
-            return await handler(await form_of(request))
+            form = await form_of(request)
+            with asked_by(_origin_of(request)):
+                return await while_connected(request.receive, handler(form))
         except AnyascopeError as error:
             if error.code == "internal":
                 log.exception("request_failed", path=request.url.path)
             return failure(error)
 
     return answer
+
+
+def _origin_of(request: Request) -> Origin:
+    """Who asks, as the query log has it."""
+    client = request.client.host if request.client is not None else ""
+    return {"httpRequest": {"clientIP": client, "method": request.method, "path": request.url.path}}
 
 
 def parameter_error(name: str, error: InvalidInputError) -> InvalidInputError:

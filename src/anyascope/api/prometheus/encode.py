@@ -46,7 +46,7 @@ def encode_result(result: QueryResult, *, with_stats: bool = False, limit: int =
     parts = [b'{"status":"success","data":{"resultType":"', result.kind.value.encode(), b'","result":']
     parts.append(_value(result, frame))
     if with_stats:
-        parts += [b',"stats":', msgspec.json.encode(_stats(result))]
+        parts += [b',"stats":', msgspec.json.encode(result.stats.as_prometheus())]
     parts.append(b"}")
     if warnings:
         parts += [b',"warnings":', msgspec.json.encode(warnings)]
@@ -166,20 +166,3 @@ def _columns(frame: SampleFrame) -> Sequence[str]:
     lists = pa.LargeListArray.from_arrays(pa.array(frame.offsets), samples)
     joined: list[str] = pc.binary_join(lists, pa.scalar(",", pa.large_string())).to_pylist()
     return joined
-
-
-def _stats(result: QueryResult) -> dict[str, dict[str, float]]:
-    """Prometheus' names; what it measures apart and we do not is 0."""
-    took_s = result.stats.evaluate_ms / 1000
-    prepared_s = result.stats.fetch_ms / 1000
-    return {
-        "timings": {
-            "evalTotalTime": prepared_s + took_s,
-            "resultSortTime": 0,
-            "queryPreparationTime": prepared_s,
-            "innerEvalTime": took_s,
-            "execQueueTime": 0,
-            "execTotalTime": prepared_s + took_s,
-        },
-        "samples": {"totalQueryableSamples": result.stats.samples, "peakSamples": result.stats.samples},
-    }

@@ -69,6 +69,8 @@ class FlatWindows:
         ends = np.cumsum(counts)
         begun = 0
         while begun < len(counts):
+            if self.windows.leash is not None:
+                self.windows.leash.check()
             before = int(ends[begun - 1]) if begun else 0
             until = max(int(np.searchsorted(ends, before + GATHER_SAMPLES_MAX, side="right")), begun + 1)
             part = slice(begun, until)

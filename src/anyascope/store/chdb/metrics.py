@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -251,8 +251,10 @@ class ChdbMetrics:
         count = len(table) + len(recent.times_ms) + sum(len(part.rows) for part in waiting)
         check_samples(count, selection)
         if count > ON_LOOP_ROWS_MAX:
-            return await self._engine.compute(lambda: assembled(labels, from_disk(ids, table, waiting), recent))
-        return assembled(labels, from_disk(ids, table, waiting), recent)
+            frame = await self._engine.compute(lambda: assembled(labels, from_disk(ids, table, waiting), recent))
+        else:
+            frame = assembled(labels, from_disk(ids, table, waiting), recent)
+        return replace(frame, disk_samples=count - len(recent.times_ms))
 
     async def _samples(self, name: str, parameters: Mapping[str, Parameter]) -> pa.Table:
         """Samples by series and time, equal times in the order in which they were written."""
