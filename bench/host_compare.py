@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import socket
 import subprocess
 import time
 import urllib.error
@@ -21,6 +20,7 @@ from anyascope.collect.points import PointBook
 from anyascope.model.labels import labels_of
 from figures import quantile, show
 from support.components import REPOSITORY
+from support.ports import free_port
 from support.server import eventually
 
 ROUNDS = 200
@@ -64,9 +64,7 @@ def main() -> None:
 @contextlib.contextmanager
 def running_exporter(program: Path) -> Iterator[tuple[str, psutil.Process]]:
     """The address of its page, and its process."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     process = subprocess.Popen(
         [program, f"--web.listen-address=127.0.0.1:{port}"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import subprocess
 from dataclasses import replace
 
@@ -21,6 +20,7 @@ from anyascope.rules.load import load_default_rules
 from anyascope.rules.options import RulesOptions
 from anyascope.store.memory.metrics import MemoryMetrics
 from support.components import component
+from support.ports import free_port
 from support.rules_house import Pipe, RulesHouse
 
 LOADS = ("node_load1", "node_load5", "node_load15")
@@ -29,9 +29,7 @@ LOADS = ("node_load1", "node_load5", "node_load15")
 @pytest.fixture(scope="module")
 def exposition():
     """What a real node_exporter says of this machine, at one moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     program = str(component("prometheus-node-exporter"))
     process = subprocess.Popen([program, f"--web.listen-address=127.0.0.1:{port}"], stderr=subprocess.DEVNULL)
     try:

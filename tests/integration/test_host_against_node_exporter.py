@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import re
-import socket
 import subprocess
 import time
 import urllib.request
@@ -20,6 +19,7 @@ from anyascope.model.metrics import MetricType
 from anyascope.wire.exposition.document import parse_exposition
 from anyascope.wire.exposition.lines import Format
 from support.components import component
+from support.ports import free_port
 
 GAUGE_SHARE = 0.05  # how far apart gauges may be that were read within the same second
 COUNTER_SHARE = 0.05  # the same of counters, beside what passed between the two readings
@@ -52,9 +52,7 @@ RESTLESS = re.compile(
 def exporter() -> Iterator[str]:
     """The address of a running node_exporter's page."""
     program = component("prometheus-node-exporter")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     process = subprocess.Popen(
         [program, f"--web.listen-address=127.0.0.1:{port}"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )

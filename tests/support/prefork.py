@@ -7,7 +7,6 @@ import http.client
 import os
 import random
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -22,6 +21,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from support.components import REPOSITORY
 from support.far_end import FarEnd, far_end
+from support.ports import free_port
 from support.server import eventually
 
 WORKERS = 4
@@ -72,9 +72,7 @@ class Gunicorn:
         environment.pop("PROMETHEUS_MULTIPROC_DIR", None)
         if multiprocess:
             environment["PROMETHEUS_MULTIPROC_DIR"] = str(folder / "metrics")
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
+        self.port = free_port()
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
                 [

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import time
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Self
 import httpx
 
 from support.components import REPOSITORY
+from support.ports import free_port
 
 START_S = 30.0
 OWN_ADDRESS = "OWN_ADDRESS"  # stands in settings for the address that the program will have
@@ -34,9 +34,7 @@ class RealPrometheus:
         # Samples of the last days are taken, whatever came before them.
         self._settings = settings or "storage: {tsdb: {out_of_order_time_window: 30d}}\n"
         self._arguments = arguments
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self._port = probe.getsockname()[1]
+        self._port = free_port()
         self.url = f"http://127.0.0.1:{self._port}"
 
     def __enter__(self) -> Self:
@@ -56,9 +54,10 @@ class RealPrometheus:
             stderr=subprocess.STDOUT,
         )
         deadline = time.monotonic() + START_S
-        while time.monotonic() < deadline:
+        # Its own end is looked for too: somebody else at its port would answer in its place.
+        while time.monotonic() < deadline and self._process.poll() is None:
             try:
-                if httpx.get(f"{self.url}/-/ready").status_code == 200:
+                if httpx.get(f"{self.url}/-/ready").status_code == 200 and self._process.poll() is None:
                     return self
             except httpx.HTTPError:
                 pass
