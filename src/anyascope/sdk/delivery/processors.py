@@ -70,11 +70,11 @@ def door_span_exporter(door: Door, encode: Callable[[Sequence[ReadableSpan]], by
     return _DoorSpans(door, encode)
 
 
-def door_log_exporter(door: Door, audit: Door | None = None) -> LogRecordExporter:
+def door_log_exporter(door: Door, audit: Door | None = None) -> DoorLogs:
     """Encodes records as OTLP and puts them through a door; those of `AUDIT_SCOPES` through `audit`, where one is given."""
     from anyascope.sdk.delivery.encoding import encode_otlp_logs  # noqa: PLC0415  # protobuf is heavy
 
-    return _DoorLogs(door, door if audit is None else audit, encode_otlp_logs)
+    return DoorLogs(door, door if audit is None else audit, encode_otlp_logs)
 
 
 def _sizes(queue_max: object, delay_ms: object, batch_max: object) -> dict[str, int]:
@@ -215,7 +215,9 @@ class _DoorSpans(SpanExporter):
         return self._door.flush(timeout_millis / 1000)
 
 
-class _DoorLogs(LogRecordExporter):
+class DoorLogs(LogRecordExporter):
+    """What `door_log_exporter` gives."""
+
     def __init__(self, door: Door, audit: Door, encode: Callable[[Sequence[ReadableLogRecord]], bytes]) -> None:
         self._door = door
         self._audit_door = audit
@@ -230,10 +232,14 @@ class _DoorLogs(LogRecordExporter):
         return SLICE_MAX if self._door.joins else None
 
     def export(self, batch: Sequence[ReadableLogRecord]) -> LogRecordExportResult:
+        return self.export_encoded(batch, self._encode)
+
+    def export_encoded(self, batch: Sequence[Any], encode: Callable[[Sequence[Any]], bytes]) -> LogRecordExportResult:
+        """Send records of any kind that have a scope, as `encode` makes requests of them."""
         trail = [record for record in batch if is_audit(record)]
         rest = [record for record in batch if not is_audit(record)] if trail else batch
-        _put(self._audit_door, trail, self._encode)
-        _put(self._door, rest, self._encode)
+        _put(self._audit_door, trail, encode)
+        _put(self._door, rest, encode)
         return LogRecordExportResult.SUCCESS
 
     def shutdown(self) -> None:

@@ -24,7 +24,7 @@ from anyascope.clock import NS_PER_MS
 from anyascope.sdk.delivery.backlog import Body, MemoryBacklog
 from anyascope.sdk.delivery.frames import Frame, encode_frame
 from anyascope.sdk.delivery.process import enrol
-from anyascope.sdk.delivery.segments import DIRECTORY_MODE, FILE_MODE, SegmentLog
+from anyascope.sdk.delivery.segments import DIRECTORY_MODE, FILE_MODE, SEGMENT_BYTES, SegmentLog
 from anyascope.sdk.delivery.tally import Reason, Tally
 from anyascope.sdk.guard import guarded, tell_once
 
@@ -114,6 +114,7 @@ class Spool:
         self._adopt_at_s = 0.0
         self._disk_at_s = 0.0
         self._others_bytes = 0
+        self._room = 0  # bytes that surely fit; what is sent meanwhile makes it more
 
     def lane(self, signal: str, format_name: str) -> SpoolBacklog:
         """The backlog of one signal; a second one of the same kind has a folder of its own."""
@@ -161,6 +162,9 @@ class Spool:
     def make_room(self, wanted: int) -> bool:
         """Drop the oldest segments until `wanted` bytes fit; False where they cannot."""
         with self.lock:
+            self._room -= wanted
+            if self._room >= 0:
+                return True
             limit = self.options.bytes_max - self._others_bytes
             while self._bytes() + wanted > limit:
                 # The trail of custody operations gives way last.
@@ -171,6 +175,7 @@ class Spool:
                         break
                 else:
                     return False
+            self._room = min(limit - self._bytes() - wanted, SEGMENT_BYTES)
         return True
 
     def adopt(self) -> None:
@@ -188,6 +193,7 @@ class Spool:
                 if path not in self._known() and _is_home(path):
                     others += self._adopt_one(path)
             self._others_bytes = others
+            self._room = 0
             self._serve()
             self._release_empty()
         except FileNotFoundError:
