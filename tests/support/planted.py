@@ -89,6 +89,21 @@ def phrase(chance: random.Random, language: str = "english", size: int = 12) -> 
     return ("\u3000" if language == "japanese" else " ").join(words)
 
 
+def share(chance: random.Random, size: int = 20) -> str:
+    """A share of SLIP 39 whose checksum holds."""
+    listed = word_list("slip39")
+    values = [chance.randrange(1024) for _ in range(size - 3)]
+    generators = (0xE0E040, 0x1C1C080, 0x3838100, 0x7070200, 0xE0E0009)
+    generators += (0x1C0C2412, 0x38086C24, 0x3090FC48, 0x21B1F890, 0x3F3F120)
+    check = 1
+    for value in (*chance.choice((b"shamir", b"shamir_extendable")), *values, 0, 0, 0):
+        top, check = check >> 20, (check & 0xFFFFF) << 10 ^ value
+        for bit, generator in enumerate(generators):
+            check ^= generator if top >> bit & 1 else 0
+    check ^= 1
+    return " ".join(listed[value] for value in (*values, *(check >> 10 * (2 - at) & 1023 for at in range(3))))
+
+
 class Mint:
     """Makes secrets. `chance` alone says which."""
 
@@ -167,6 +182,12 @@ class Mint:
             words = words.upper()
         joined = separator.join(words.split())
         return Planted("phrase", self._pick("{}", "seed: {}", 'words "{}"', "restore {} now").format(joined), words)
+
+    def _make_share(self) -> Planted:
+        words = share(self._chance, self._chance.choice((20, 33)))
+        separator = self._pick(" ", " ", ", ", "\n", "-")
+        joined = separator.join(words.split())
+        return Planted("share", self._pick("{}", "share 1 of 3: {}", "stored {} in the safe").format(joined), words)
 
     def _make_phrase_listed(self) -> Planted:
         words = phrase(self._chance).split()

@@ -11,7 +11,7 @@ import re2
 
 from anyascope.redact import base58, encodings, pairs, shapes
 from anyascope.redact.mnemonic import GLUED_CHARS_MIN, SEPARATOR_CHARS_MAX
-from anyascope.redact.words import LATIN, numbers_of
+from anyascope.redact.words import LATIN, SHARES, numbers_of
 
 SCAN_MEMORY_BYTES_MAX = 16 * 1024 * 1024  # an automaton; they use 1 MB
 WORDS_MEMORY_BYTES_MAX = 128 * 1024 * 1024  # the word lists' automaton; 30 MB were used on hostile texts
@@ -61,7 +61,7 @@ _URLS = r"://[^/?#\s:\[\x00\"'<>]{0,128}:[^/\s@\x00]"
 
 
 def _words() -> re2._Regexp:
-    words = sorted({word for language in LATIN for word in numbers_of(language)})
+    words = sorted({word for language in (*LATIN, SHARES) for word in numbers_of(language)})
     word = f"(?:{'|'.join(words)})"
     separator = rf"[^a-z\x00]{{1,{SEPARATOR_CHARS_MAX}}}"
     return _scan(

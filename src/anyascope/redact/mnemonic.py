@@ -1,4 +1,4 @@
-"""Seed phrases: whole runs of words of BIP 39's lists, in all their languages.
+"""Seed phrases: whole runs of words of BIP 39's lists, in all their languages; and shares of them (SLIP 39).
 
 A run of twelve or more words of one list goes as a whole, unless it reads as a sentence and nothing says that it is a phrase:
 neither a window of it whose checksum holds (BIP 39, Electrum, lnd's aezeed) nor a telling word before it (`seed`, `recovery
@@ -17,8 +17,9 @@ from collections.abc import Container, Iterable, Iterator, Sequence
 from hashlib import sha256
 from typing import NamedTuple
 
+from anyascope.redact import shares
 from anyascope.redact.spans import Span
-from anyascope.redact.words import LANGUAGES, LATIN, all_words, folded, latin_words, numbers_of
+from anyascope.redact.words import LANGUAGES, LATIN, SHARES, all_words, folded, latin_words, numbers_of
 
 SIZES = (12, 15, 18, 21, 24)  # words of a phrase
 WORDS_MIN = SIZES[0]
@@ -39,7 +40,7 @@ _PROBED = b"\1" * (WORDS_MIN // _PROBE_EVERY)
 _IN_A_ROW = b"\1" * WORDS_MIN
 
 _TOLD = re.compile(
-    r"seed|mnemonic|recover|back[ -]?up|phrase|words|bip[ _-]?(?:0?39|32|44|84)|secret|passwor[dt]|passphrase|xprv",
+    r"seed|mnemonic|recover|back[ -]?up|phrase|words|bip[ _-]?(?:0?39|32|44|84)|secret|passwor[dt]|passphrase|xprv|share|shamir|slip",
     re.IGNORECASE,
 )
 # Just before the phrase, so that even a phrase with strange words in it must be meant.
@@ -135,6 +136,7 @@ def find_phrases(text: str) -> Iterator[Span]:
     for run in _runs(tokens, known):
         for language in LANGUAGES:
             yield from _in_language(text, run, numbers_of(language))
+        yield from _in_shares(text, run, numbers_of(SHARES))
     firsts = _announced(text, tokens)
     for language in LANGUAGES if firsts else ():
         yield from _announced_phrases(tokens, firsts, numbers_of(language))
@@ -147,6 +149,20 @@ def _in_language(text: str, tokens: list[_Token], numbers: dict[str, int]) -> It
         phrase = _without_heading(text, run)
         if _is_phrase(text, phrase, numbers):
             yield Span(phrase[0].start, phrase[-1].end, "mnemonic")
+
+
+def _in_shares(text: str, tokens: list[_Token], numbers: dict[str, int]) -> Iterator[Span]:
+    """The same for shares, whose list has words that people speak, too: in fewer than a share's nobody looks."""
+    if sum(token.word in numbers for token in tokens) < shares.WORDS_MIN:
+        return
+    for run in _runs(tokens, numbers):
+        share = _without_heading(text, run)
+        if len(share) >= shares.WORDS_MIN and (
+            not _is_prose(text, share)
+            or _is_told(text, share[0].start)
+            or shares.holds_share([numbers[token.word] for token in share])
+        ):
+            yield Span(share[0].start, share[-1].end, "mnemonic")
 
 
 def _runs(tokens: Iterable[_Token], known: Container[str]) -> Iterator[list[_Token]]:

@@ -94,7 +94,7 @@ _PIN_PAIR = _on(
     r"(?P<value>[^\s\"'`&;<>\\,)\]}%]{4,64}+)"
 )
 _SAID = r"(?:(?:is|was|to|of|entered|used|set to|changed to)[ \t+:=]{1,3})?"
-_PIN_SAID = _on(
+PIN_SAID = _on(
     rf"(?:{_names(('pin', 'otp'))})(?:{SPACED}(?:code|number|value))?[ \t+]{{1,3}}{_SAID}[\"'(]?(?P<value>\d{{4,12}}(?![\w.:/-]))"
 )
 # `pass=5` counts tests.
@@ -165,17 +165,17 @@ _HEX_SAYS = (
     ),
 )
 # Between the two: nothing that says that a hash, an id or a public key is meant.
-_HEX_OTHER = (
+HEX_OTHER = (
     r"tx|hash|block|pub|fingerprint|\bid\b|_id|sha|digest|addr|commit|trace|span|root|checksum|merkle|sig\b|signature|"
     r"signed|utxo|outpoint|point|version|node|peer|request|correlation|label|x-?only"
 )
 _HEX_KEY = _on(
-    rf"(?:{'|'.join(_HEX_SAYS)})(?:(?!{_HEX_OTHER})[^\n]){{0,{HEX_GAP_CHARS_MAX}}}?(?<![0-9a-z])(?:0x)?"
+    rf"(?:{'|'.join(_HEX_SAYS)})(?:(?!{HEX_OTHER})[^\n]){{0,{HEX_GAP_CHARS_MAX}}}?(?<![0-9a-z])(?:0x)?"
     r"(?P<value>[0-9a-f]{64,}+)(?![0-9a-z])"
 )
 # As OpenSSL prints them: pairs of digits, parted by colons or blanks, over several lines.
 _HEX_PAIRS = _on(
-    rf"(?:{'|'.join(_HEX_SAYS)}|priv)(?:(?!{_HEX_OTHER})[^\n]){{0,{HEX_GAP_CHARS_MAX}}}?[\s:]{{1,24}}"
+    rf"(?:{'|'.join(_HEX_SAYS)}|priv)(?:(?!{HEX_OTHER})[^\n]){{0,{HEX_GAP_CHARS_MAX}}}?[\s:]{{1,24}}"
     r"(?P<value>[0-9a-f]{2}(?:[: ]\s{0,24}[0-9a-f]{2}){31,}+)(?![0-9a-z])"
 )
 _PUBLIC_KEY = re.compile(r"0[23][0-9a-f]{64}|04[0-9a-f]{128}")
@@ -273,7 +273,7 @@ def _pins(text: str, low: str) -> Iterator[Span]:
         if _names_pin(text, found.start()) and _is_pin(value, is_given=is_given):
             span = Span(found.start("value"), found.start("value") + len(value), "pin")
             yield span._replace(quote="" if found["open"] else _quote_for(found, text, span))
-    for found in _PIN_SAID.finditer(low):
+    for found in PIN_SAID.finditer(low):
         if _names_pin(text, found.start()):
             yield Span(*found.span("value"), "pin")
 

@@ -1,4 +1,4 @@
-"""BIP 39's word lists, and which words of a text stand in them."""
+"""The word lists of BIP 39 and SLIP 39, and which words of a text stand in them."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from functools import cache
 LATIN = ("english", "spanish", "french", "italian", "portuguese", "czech", "turkish")
 OTHERS = ("japanese", "korean", "chinese_simplified", "chinese_traditional", "russian")
 LANGUAGES = (*LATIN, *OTHERS)
+SHARES = "slip39"  # the list of SLIP 39's shares, in letters of ASCII
 
 # Letters of ASCII become small, everything else a blank: `data.translate(WORD_BYTES, DIGITS).split()` are a text's words. Digits
 # go, since a hash would be some twenty words with them.
@@ -30,7 +31,7 @@ def folded(word: str) -> str:
 
 @cache
 def word_list(language: str) -> tuple[str, ...]:
-    """The 2048 words of a language as its list has them, in their order."""
+    """The words of a language (2048) or of shares (1024) as the list has them, in their order."""
     raw = pkgutil.get_data("anyascope.redact", f"words/{language}.txt")
     assert raw is not None  # the lists are part of the package
     return tuple(raw.decode().split())
@@ -45,10 +46,10 @@ def numbers_of(language: str) -> dict[str, int]:
 @cache
 def latin_words() -> frozenset[bytes]:
     """The folded words of all lists in Latin letters: what a text in ASCII can hold."""
-    return frozenset(word.encode() for language in LATIN for word in numbers_of(language))
+    return frozenset(word.encode() for language in (*LATIN, SHARES) for word in numbers_of(language))
 
 
 @cache
 def all_words() -> frozenset[str]:
     """The folded words of all lists."""
-    return frozenset(word for language in LANGUAGES for word in numbers_of(language))
+    return frozenset(word for language in (*LANGUAGES, SHARES) for word in numbers_of(language))

@@ -9,18 +9,20 @@ import urllib.parse
 
 import pytest
 
-from anyascope.redact import encodings
+from anyascope.redact import encodings, mnemonic, pair_hints, pairs, shares
 from anyascope.redact.gates import GATES
 from anyascope.redact.mnemonic import SIZES
 from anyascope.redact.text import OVERLAP_CHARS, clean, find
-from anyascope.redact.words import LANGUAGES, numbers_of, word_list
-from support.planted import ENCODINGS, Mint, Talk, base58, is_left, phrase
+from anyascope.redact.values import clean_value
+from anyascope.redact.words import DIGITS, LANGUAGES, SHARES, WORD_BYTES, numbers_of, word_list
+from support.planted import ENCODINGS, Mint, Talk, base58, is_left, phrase, share
 
 WIF = "KwdMAjGmerYanjeui5SHS7JkmpZvVipYvB2LJGU1ZxJwYvP98617"
 PHRASE = "legal winner thank year wave sausage worth useful legal winner thank yellow"
 HEX_KEY = "e9873d79c6d87dc0fb6a5778633389f4453213303da61f20bd67fc233aa33262"
 PLANTED = 3_000  # in `make test`; bench/redaction.py plants 100,000
 LINES = 5_000
+ALL_FAMILIES = (1 << 16) - 1
 
 
 def cleaned(text: str) -> str:
@@ -133,6 +135,52 @@ def test_the_word_lists_are_whole(language: str) -> None:
     assert len(word_list(language)) == 2048
     assert len(numbers_of(language)) == 2048
     assert "\ufffd" not in "".join(word_list(language))
+
+
+def test_the_list_of_shares_is_whole() -> None:
+    """1024 words, each with four letters of its own at its head."""
+    assert len({word[:4] for word in word_list(SHARES)}) == len(word_list(SHARES)) == 1024
+
+
+SHARE = (  # SLIP 39, test vectors: a share of 128 bits without sharing
+    "duckling enlarge academic academic agency result length solution fridge kidney coal piece deal husband erode duke "
+    "ajar critical decision keyboard"
+)
+
+
+@pytest.mark.parametrize("size", [20, 33])
+def test_shares_go(size: int) -> None:
+    """Of both sizes, alone and as a list; one that reads as a sentence by its checksum."""
+    secret = share(random.Random(size), size)
+    assert cleaned(f"kept {secret} safe") == "kept <redacted:mnemonic> safe"
+    assert secret.split()[3] not in str(clean_value("note", secret.split(), lambda _: None))
+    words = secret.split()
+    sentence = " ".join((*words[:6], f"{words[6]},", *words[7:])).capitalize()
+    assert cleaned(f"0x {sentence} 42") == "0x <redacted:mnemonic> 42"
+    wrong = " ".join((*words[:6], f"{words[6]},", *words[8:], words[7]))
+    assert cleaned(f"0x {wrong} 42") == f"0x {wrong} 42"
+    assert cleaned(f"0x {SHARE}, end") == "0x <redacted:mnemonic>, end"
+    assert shares.holds_share([numbers_of(SHARES)[word] for word in SHARE.split()])
+
+
+def test_what_the_hints_leave_out_nothing_would_have_found(mint: Mint) -> None:
+    """The families of names that are looked for are those in which something would be found."""
+    chance = random.Random(15)
+    talk = Talk(chance)
+    for number in range(PLANTED):
+        text = f"{talk.line()} {mint.planted().text}" if number % 2 else talk.line()
+        data = text.encode("utf-8", "surrogatepass")
+        tokens = data.translate(WORD_BYTES, DIGITS).split()
+        told = (pair_hints.TELLING | mnemonic.TELLING).intersection(tokens)
+        families = pair_hints.families_in(text, data, tokens, told)
+        low = text.lower() if len(text.lower()) == len(text) else text
+        assert set(pairs.find_pairs(text, low, families)) == set(pairs.find_pairs(text, low, ALL_FAMILIES)), text
+
+
+@pytest.mark.parametrize("text", ["0" * 64, HEX_KEY, b"password=hunter2".hex().rjust(64, "0")])
+def test_a_hash_alone_is_looked_at_as_any_text(text: str) -> None:
+    """The quick way for 64 digits finds what the long one finds."""
+    assert (clean(text)[0] == text) == (find(text) == [])
 
 
 def test_a_secret_is_found_at_every_offset_of_base_64() -> None:
