@@ -61,7 +61,10 @@ class Kernel(Generic[P, R]):
         assert isinstance(self.plain, FunctionType)
         # The helpers that a loop calls are compiled too, and stand in their place under the same names.
         scope = dict(self.plain.__globals__)
-        scope.update({helper.__name__: numba.njit(error_model="numpy")(helper) for helper in self._helpers})
+        for helper in self._helpers:
+            assert isinstance(helper, FunctionType)
+            own = FunctionType(helper.__code__, scope, helper.__name__)
+            scope[helper.__name__] = numba.njit(error_model="numpy")(own)
         own = FunctionType(self.plain.__code__, scope, self.plain.__name__)
         own.__qualname__, own.__module__ = self.plain.__qualname__, self.plain.__module__
         signature = tuple(_type_of(name, numba) for name in self._types)
@@ -72,9 +75,9 @@ def kernel(types: str, *helpers: Callable[..., Any]) -> Callable[[Callable[P, R]
     """Make a loop a kernel.
 
     Args:
-        types: of its arguments, in order: `i4`, `i8`, `f8` and `b1` are numbers, `f8[:]` an array of them (C order) that is
+        types: of its arguments, in order: `u1`, `i4`, `i8`, `f8` and `b1` are numbers, `f8[:]` an array of them (C order) that is
             read, `f8[:,:]!` one that is written.
-        helpers: functions of the same module that it calls.
+        helpers: functions of the same module that it and they call.
     """
 
     def made(plain: Callable[P, R]) -> Kernel[P, R]:
@@ -87,7 +90,9 @@ def kernel(types: str, *helpers: Callable[..., Any]) -> Callable[[Callable[P, R]
 
 def _type_of(name: str, numba: ModuleType) -> Any:
     number, _, shape = name.rstrip("!").partition("[")
-    found = getattr(numba.types, {"i4": "int32", "i8": "int64", "f8": "float64", "b1": "boolean"}[number])
+    found = getattr(
+        numba.types, {"u1": "uint8", "i4": "int32", "i8": "int64", "f8": "float64", "b1": "boolean"}[number]
+    )
     if not shape:
         return found
     return numba.types.Array(found, shape.count(":"), "C", readonly=not name.endswith("!"))

@@ -73,8 +73,13 @@ class MetricAdmission:
             refused[Reason.TIME_IMPOSSIBLE] += int(early.sum())
             refused[Reason.TIME_FUTURE] += int(late.sum())
             batch = sample_rows(batch, ~(early | late))
-        ids: list[int] = batch.series_ids.tolist()
-        verdicts = self._judge(source, ids, batch.series)
+        ids: Sequence[int] = ()
+        verdicts = _Verdicts()
+        if not self._known.are_known(source, batch.numbered) or self._known.renamed(source):
+            ids = batch.series_ids.tolist()
+            verdicts = self._judge(source, ids, batch.series)
+            if batch.numbered is not None:
+                self._known.note(source, batch.numbered, ids)
         if verdicts.faults:
             for reason in set(verdicts.faults.values()):
                 bad = np.fromiter((verdicts.faults.get(known) is reason for known in ids), np.bool_, len(ids))

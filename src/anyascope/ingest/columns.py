@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anyascope.model.logs import LogBatch
-from anyascope.model.metrics import SampleBatch
+from anyascope.model.metrics import Numbered, SampleBatch
 from anyascope.model.traces import SpanBatch
 
 _LOG_COLUMNS = (
@@ -53,4 +53,5 @@ def sample_rows(batch: SampleBatch, keep: NDArray[np.bool_]) -> SampleBatch:
         times_ms=batch.times_ms[keep],
         values=batch.values[keep],
         increments=None if batch.increments is None else batch.increments[keep],
+        numbered=None if batch.numbered is None else Numbered(batch.numbered.by, batch.numbered.numbers[used]),
     )

@@ -46,7 +46,9 @@ class Totals:
         A staleness marker ends a series, and its total.
         """
         late = np.zeros(len(batch), dtype=np.bool_)
-        if batch.increments is None or not batch.increments.any():
+        if batch.increments is None:
+            return batch, late
+        if not batch.increments.any():
             return replace(batch, increments=None), late
         values = batch.values.copy()
         stale = is_stale(values)

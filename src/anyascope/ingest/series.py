@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from weakref import WeakKeyDictionary
+
+import numpy as np
+from numpy.typing import NDArray
 
 from anyascope.clock import NS_PER_S, Clock
 from anyascope.ingest.options import AdmitOptions
 from anyascope.ingest.tally import Reason
 from anyascope.model.labels import METRIC_NAME, Labels
+from anyascope.model.metrics import Numbered, Numbers
 
 
 def label_fault(labels: Labels, options: AdmitOptions) -> Reason | None:
@@ -27,11 +32,15 @@ def label_fault(labels: Labels, options: AdmitOptions) -> Reason | None:
 
 @dataclass(slots=True)
 class _Source:
-    """Two generations: what was seen in this period, and in the one before."""
+    """Two generations: what was seen in this period, and in the one before and not in this one.
+
+    `numbers` says by the numbers of series which of them are in `current`.
+    """
 
     began_ns: int
     current: set[int] = field(default_factory=set)
     previous: set[int] = field(default_factory=set)
+    numbers: WeakKeyDictionary[Numbers, NDArray[np.bool_]] = field(default_factory=WeakKeyDictionary)
     renamed: dict[int, Labels] = field(default_factory=dict)
 
 
@@ -50,13 +59,35 @@ class KnownSeries:
         if missing and seen.previous:
             again = missing & seen.previous
             seen.current |= again
+            seen.previous -= again
             missing -= again
         return missing
+
+    def are_known(self, source: str, numbered: Numbered | None) -> bool:
+        """Whether all of these series have been seen in this period, by their numbers alone; False where that is not sure."""
+        if numbered is None:
+            return False
+        marks = self._source(source).numbers.get(numbered.by)
+        numbers = numbered.numbers
+        return marks is not None and bool(numbers.max(initial=0) < len(marks)) and bool(marks[numbers].all())
+
+    def note(self, source: str, numbered: Numbered, ids: Sequence[int]) -> None:
+        """Remember the numbers of those of these series that are known."""
+        seen = self._source(source)
+        marks = seen.numbers.get(numbered.by)
+        room = int(numbered.numbers.max(initial=0)) + 2  # the last entry is that of number -1, and stays False
+        if marks is None or len(marks) < room:
+            grown = np.zeros(2 * room, np.bool_)
+            if marks is not None:
+                grown[: len(marks)] = marks
+            marks = seen.numbers[numbered.by] = grown
+        known = np.fromiter((each in seen.current for each in ids), np.bool_, len(ids))
+        marks[numbered.numbers[known & (numbered.numbers >= 0)]] = True
 
     def admit(self, source: str, new_id: int) -> bool:
         """Remember a new series; False where the source has its fill."""
         seen = self._source(source)
-        if len(seen.current) >= self._options.series_max or self.count(source) >= self._options.series_max:
+        if self.count(source) >= self._options.series_max:
             return False
         seen.current.add(new_id)
         return True
@@ -72,9 +103,7 @@ class KnownSeries:
     def count(self, source: str) -> int:
         """How many series count against the source's limit."""
         seen = self._source(source)
-        if not seen.previous:
-            return len(seen.current)
-        return len(seen.current) + len(seen.previous - seen.current)
+        return len(seen.current) + len(seen.previous)
 
     def _source(self, name: str) -> _Source:
         now_ns = self._clock.monotonic_ns()
@@ -84,5 +113,6 @@ class KnownSeries:
         elif now_ns - seen.began_ns > self._options.series_forgotten_after_s * NS_PER_S:
             seen.began_ns = now_ns
             seen.previous, seen.current = seen.current, set()
+            seen.numbers.clear()
             seen.renamed = {key: labels for key, labels in seen.renamed.items() if key in seen.previous}
         return seen

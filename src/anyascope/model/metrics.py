@@ -44,18 +44,38 @@ class MetricMetadata:
     unit: str = ""
 
 
+class Numbers:
+    """Who gave numbers to series: of one object the same number is the same label set for ever."""
+
+    __slots__ = ("__weakref__",)
+
+
 @dataclass(frozen=True, slots=True)
-class SampleBatch:
-    """Float samples as columns; labels stand once a series.
+class Numbered:
+    """The numbers of a batch's series, so that whoever met them before need not look at their labels again.
 
     Attributes:
-        series: the distinct label sets of the batch.
+        by: who gave them.
+        numbers: int64[series], from 0 on and dense; -1 where a series has none.
+    """
+
+    by: Numbers
+    numbers: NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class SampleBatch:
+    """Float samples as columns; labels stand once a series, or once a part where parts were joined.
+
+    Attributes:
+        series: the label sets of the batch.
         series_ids: uint64[len(series)], `series_id` of each.
         rows: uint32[n], for each sample its index into `series`.
         times_ms: int64[n], UTC milliseconds.
         values: float64[n]; staleness markers keep their bits.
         increments: bool[n], which values are what was added since the sender's last report; None where none is.
             `ingest` turns them into running totals: no store ever sees one.
+        numbered: what the series are known by, where their decoder gave them numbers.
     """
 
     series: Sequence[Labels]
@@ -64,6 +84,7 @@ class SampleBatch:
     times_ms: NDArray[np.int64]
     values: NDArray[np.float64]
     increments: NDArray[np.bool_] | None = None
+    numbered: Numbered | None = None
 
     def __len__(self) -> int:
         return len(self.rows)

@@ -12,6 +12,7 @@ from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import re2
@@ -20,6 +21,7 @@ from numpy.typing import NDArray
 from anyascope.errors import InvalidInputError
 from anyascope.frames.labelsets import LabelSets
 from anyascope.model.labels import METRIC_NAME, Labels, Matcher, MatchOp, series_id
+from anyascope.model.metrics import Numbered, Numbers
 
 Refs = NDArray[np.uint32]
 
@@ -118,6 +120,39 @@ def said(error: re2.error) -> str:
     return said_by_engine.decode("utf-8", "replace") if isinstance(said_by_engine, bytes) else str(said_by_engine)
 
 
+class NumberedRefs:
+    """References of series by the numbers that their decoder gave them."""
+
+    def __init__(self) -> None:
+        self._refs: WeakKeyDictionary[Numbers, NDArray[np.int64]] = WeakKeyDictionary()
+
+    def refs_of(self, numbered: Numbered) -> NDArray[np.int64]:
+        """int64[series]: the references, -1 where one is not known."""
+        known = self._refs.get(numbered.by)
+        if known is None:
+            return np.full(len(numbered.numbers), -1, np.int64)
+        inside = numbered.numbers
+        if inside.max(initial=0) >= len(known) - 1:
+            inside = np.where(inside < len(known), inside, -1)
+        return known[inside]
+
+    def note(self, numbered: Numbered, refs: NDArray[np.int64]) -> None:
+        """Remember them."""
+        known = self._refs.get(numbered.by)
+        room = int(numbered.numbers.max(initial=0)) + 2  # the last entry is that of number -1, and stays -1
+        if known is None or len(known) < room:
+            grown = np.full(2 * room, -1, np.int64)
+            if known is not None:
+                grown[: len(known)] = known
+            known = self._refs[numbered.by] = grown
+        has_number = numbered.numbers >= 0
+        known[numbered.numbers[has_number]] = refs[has_number]
+
+    def forget(self) -> None:
+        """Series were dropped: all are looked up again."""
+        self._refs.clear()
+
+
 class LabelIndex:
     """All series in memory, by label. Not safe for threads: it lives on the event loop."""
 
@@ -131,6 +166,7 @@ class LabelIndex:
         self._postings: dict[str, dict[str, array[int]]] = {}
         self._values: dict[str, list[str]] = {}
         self._every = array("I")
+        self._by_number = NumberedRefs()
         self._selections: OrderedDict[tuple[Matcher, ...], tuple[int, Chosen]] = OrderedDict()
         self._selected = 0  # series of all remembered selections
         self._patterns: OrderedDict[tuple[str, str], tuple[Pattern, Remembered]] = OrderedDict()
@@ -151,8 +187,21 @@ class LabelIndex:
 
     # --- growing ------------------------------------------------------------------------------------------------------
 
-    def place(self, series: Sequence[Labels], ids: NDArray[np.uint64]) -> Placed:
+    def place(self, series: Sequence[Labels], ids: NDArray[np.uint64], numbered: Numbered | None = None) -> Placed:
         """References of the series of a batch; unknown ones are added, with no time yet."""
+        if numbered is None:
+            return self._place(series, ids)
+        refs = self._by_number.refs_of(numbered)
+        missing = np.flatnonzero(refs < 0)
+        if not len(missing):
+            return Placed(refs.astype(np.uint32), ())
+        places = missing.tolist()
+        placed = self._place([series[place] for place in places], ids[missing])
+        refs[missing] = placed.refs
+        self._by_number.note(numbered, refs)
+        return Placed(refs.astype(np.uint32), tuple(places[position] for position in placed.fresh))
+
+    def _place(self, series: Sequence[Labels], ids: NDArray[np.uint64]) -> Placed:
         refs = np.empty(len(series), np.uint32)
         fresh: list[int] = []
         by_id, known = self._by_id, self._labels
@@ -242,6 +291,7 @@ class LabelIndex:
             if not self._postings[name]:
                 del self._postings[name], self._values[name]
         self._every = array("I", [ref for ref in self._every if ref not in gone])
+        self._by_number.forget()
         self._patterns.clear()
         self._generation += 1
 

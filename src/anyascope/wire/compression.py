@@ -40,8 +40,7 @@ def decompress(body: bytes, encoding: str, *, output_bytes_max: int = OUTPUT_BYT
     if name not in ENCODINGS:
         raise UnsupportedError(f"content encoding {encoding!r} is not supported, use one of {', '.join(ENCODINGS)}")
     room = min(output_bytes_max, max(RATIO_FREE_BYTES, RATIO_MAX * len(body)))
-    _check_declared(body, name, room=room)
-    output = bytearray(room)
+    output = bytearray(_declared(body, name, room=room))
     try:
         written = _decode_into(body, name, output)
     except cramjam.DecompressionError as error:
@@ -73,8 +72,8 @@ def _has_zlib_header(body: bytes) -> bool:
     return len(body) >= 2 and body[0] & 0x0F == 8 and int.from_bytes(body[:2], "big") % 31 == 0
 
 
-def _check_declared(body: bytes, name: str, *, room: int) -> None:
-    """Refuse what says itself that it is too large, before anything is allocated."""
+def _declared(body: bytes, name: str, *, room: int) -> int:
+    """How many bytes the output may take; what says itself that it is too large is refused before they are allocated."""
     if name == "zstd" and _zstd_window_bytes(body) > ZSTD_WINDOW_BYTES_MAX:
         raise TooLargeError(f"the body's zstd window is larger than {ZSTD_WINDOW_BYTES_MAX} bytes")
     if name == "snappy":
@@ -84,6 +83,8 @@ def _check_declared(body: bytes, name: str, *, room: int) -> None:
             raise InvalidInputError(f"the body is not valid snappy: {error}") from error
         if declared > room:
             raise TooLargeError(_too_large(len(body), room))
+        return int(declared)
+    return room
 
 
 def _zstd_window_bytes(body: bytes) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,8 @@ from anyascope.model.metrics import (
     MetricBatch,
     MetricMetadata,
     MetricType,
+    Numbered,
+    Numbers,
     SampleBatch,
 )
 from anyascope.redact.api import Redactor
@@ -136,6 +139,26 @@ async def test_series_that_fell_silent_make_room() -> None:
         desk.admit(samples((series(instance="kept"), NOW_MS, 1.0)))
     admitted = desk.admit(samples((series(instance="new"), NOW_MS, 1.0), (series(instance="kept"), NOW_MS, 1.0)))
     assert admitted.rows == 2
+
+
+async def test_numbers_spare_a_look_and_change_nothing() -> None:
+    """Series with numbers are admitted, limited and forgotten as those without."""
+    desk, by = Desk(series_max=2, series_forgotten_after_s=60), Numbers()
+
+    def numbered(*numbers: int) -> MetricBatch:
+        batch = samples(*((series(instance=str(number)), NOW_MS, 1.0) for number in numbers)).samples
+        return MetricBatch(replace(batch, numbered=Numbered(by, np.array(numbers))))
+
+    for _ in range(3):
+        assert desk.admit(numbered(0, 1)).rows == 2
+        assert desk.admit(numbered(1, 2)).rows == 1
+    await desk.clock.advance(61)
+    assert desk.admit(numbered(1)).rows == 1
+    assert desk.admit(numbered(2)).rows == 0, "number 0 still counts"
+    await desk.clock.advance(61)
+    assert desk.admit(numbered(1)).rows == 1
+    assert desk.admit(numbered(1, 2)).rows == 2
+    assert desk.registry.get_sample_value("anyascope_ingest_series", {"source": "otlp"}) == 2
 
 
 def test_a_secret_label_is_stored_as_its_mark() -> None:

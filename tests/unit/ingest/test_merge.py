@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from anyascope.ingest.merge import merge_metrics
 from anyascope.model.labels import Labels, labels_of
-from anyascope.model.metrics import Exemplar, MetricBatch, MetricMetadata, MetricType, SampleBatch
+from anyascope.model.metrics import Exemplar, MetricBatch, MetricMetadata, MetricType, Numbered, Numbers, SampleBatch
 
 UP, DOWN = labels_of({"__name__": "up"}), labels_of({"__name__": "down"})
 
@@ -25,13 +27,26 @@ def test_one_batch_is_itself() -> None:
     assert merge_metrics([batch]) is batch
 
 
-def test_a_series_of_several_batches_stands_once() -> None:
+def test_series_of_several_batches_stay_their_samples() -> None:
     """Samples keep their order and their series."""
     first = SampleBatch.of([(UP, 1, 1.0), (DOWN, 1, 2.0)])
     second = SampleBatch.of([(DOWN, 2, 3.0), (UP, 2, 4.0)])
     merged = merge_metrics([MetricBatch(first), MetricBatch(), MetricBatch(second)]).samples
     assert rows_of(merged) == rows_of(first) + rows_of(second)
-    assert sorted(merged.series) == sorted([UP, DOWN])
+    assert len(merged.series) == len(merged.series_ids)
+
+
+def test_numbers_of_one_decoder_are_kept() -> None:
+    """Series that one decoder numbered keep their numbers; those of another, or of none, count as new."""
+    by, other = Numbers(), Numbers()
+    first = replace(SampleBatch.of([(UP, 1, 1.0)]), numbered=Numbered(by, np.array([7])))
+    second = SampleBatch.of([(DOWN, 2, 3.0)])
+    third = replace(SampleBatch.of([(UP, 1, 1.0)]), numbered=Numbered(other, np.array([7])))
+    merged = merge_metrics([MetricBatch(first), MetricBatch(second), MetricBatch(third)]).samples
+    assert merged.numbered is not None
+    assert merged.numbered.by is by
+    assert merged.numbered.numbers.tolist() == [7, -1, -1]
+    assert merge_metrics([MetricBatch(second), MetricBatch(second)]).samples.numbered is None
 
 
 def test_series_that_share_an_id_by_chance_stay_two() -> None:

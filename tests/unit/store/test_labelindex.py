@@ -7,6 +7,7 @@ import pytest
 
 from anyascope.errors import InvalidInputError
 from anyascope.model.labels import series_id
+from anyascope.model.metrics import Numbered, Numbers
 from anyascope.store import labelindex
 from anyascope.store.labelindex import LabelIndex, Pattern
 from support.telemetry import labels, matchers
@@ -27,6 +28,28 @@ def test_series_get_a_reference_once():
     assert second.fresh == (1,)
     assert second.refs.tolist() == [first.refs[1], 2, first.refs[0]]
     assert len(index) == 3
+
+
+def test_a_number_stands_for_its_series_until_that_is_dropped():
+    """Series are found by their numbers; one without, or dropped since, is found by its labels as ever."""
+    index, by = LabelIndex(), Numbers()
+
+    def numbered(numbers, *series):
+        ids = np.array([series_id(each) for each in series], np.uint64)
+        return index.place(series, ids, Numbered(by, np.array(numbers, np.int64)))
+
+    first = numbered([5, -1], labels("a"), labels("b"))
+    again = numbered([5, 4000, -1], labels("a"), labels("c"), labels("b"))
+    assert (first.fresh, again.fresh) == ((0, 1), (1,))
+    assert again.refs.tolist() == [0, 2, 1]
+
+    index.drop([0])
+    back = numbered([4000, 5], labels("c"), labels("a"))
+    assert (back.refs.tolist(), back.fresh) == ([2, 3], (1,))
+    other = index.place(
+        [labels("b")], np.array([series_id(labels("b"))], np.uint64), Numbered(Numbers(), np.array([5]))
+    )
+    assert other.refs.tolist() == [1]
 
 
 def test_a_taken_id_leads_to_another():

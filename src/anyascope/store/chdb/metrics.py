@@ -179,7 +179,7 @@ class ChdbMetrics:
         if self._tokens.has(token):
             return
         samples, exemplars = batch.samples, self._exemplars.fresh(batch.exemplars)
-        refs = self._index.place(samples.series, samples.series_ids).refs[samples.rows]
+        refs = self._index.place(samples.series, samples.series_ids, samples.numbered).refs[samples.rows]
         owners = [each.labels for each in batch.histograms] + [each.series for each in exemplars]
         owner_refs = self._place(owners)
         owner_times = np.array(

@@ -53,7 +53,7 @@ class MemoryMetrics:
     def _write_samples(self, samples: SampleBatch) -> None:
         if not len(samples):
             return
-        refs = self._index.place(samples.series, samples.series_ids).refs[samples.rows]
+        refs = self._index.place(samples.series, samples.series_ids, samples.numbered).refs[samples.rows]
         self._index.saw(refs, samples.times_ms)
         order = np.argsort(refs, kind="stable")
         ordered = refs[order]

@@ -6,13 +6,13 @@ import sys
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import count, pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
 from anyascope.model.labels import METRIC_NAME, Labels, metric_of, series_id
-from anyascope.model.metrics import MetricBatch, SampleBatch
+from anyascope.model.metrics import MetricBatch, Numbered, Numbers, SampleBatch
 
 KNOWN_MAX = 250_000  # series whose labels are remembered; some 1 kB each, shared with the store's index
 KEY_BYTES_MAX = 8 * 1024  # encoded labels that are remembered; those of real series stay below 2 kB
@@ -44,10 +44,12 @@ class Decoded:
 class Series:
     """A label set with its id; there is one object a label set, so that identity tells them apart quickly."""
 
-    __slots__ = ("id", "labels", "metric")
+    __slots__ = ("id", "labels", "metric", "number", "numbers")
 
-    def __init__(self, labels: Labels) -> None:
+    def __init__(self, labels: Labels, *, number: int, numbers: Numbers) -> None:
         self.labels = labels
+        self.number = number
+        self.numbers = numbers
         self.metric = metric_of(labels)
         self.id = series_id(labels)
 
@@ -67,6 +69,12 @@ class SeriesBook:
     def __init__(self, *, known_max: int = KNOWN_MAX) -> None:
         self._known_max = known_max
         self._by_labels: dict[Labels, Series] = {}
+        self._numbering = (Numbers(), count())  # exchanged together: of two threads none may mix them
+
+    @property
+    def numbers(self) -> Numbers:
+        """Who gives numbers to series that are new."""
+        return self._numbering[0]
 
     def series(self, pairs: Sequence[tuple[str, str]]) -> Series:
         """The series of these labels, in any order; empty values are left out.
@@ -88,7 +96,9 @@ class SeriesBook:
         if known is None:
             if len(self._by_labels) >= self._known_max:
                 self._by_labels.clear()
-            known = self._by_labels.setdefault(labels, Series(labels))
+                self._numbering = (Numbers(), count())
+            numbers, following = self._numbering
+            known = self._by_labels.setdefault(labels, Series(labels, number=next(following), numbers=numbers))
         return known
 
 
@@ -134,10 +144,13 @@ class Samples:
             rows = np.fromiter((row_of[each] for each in series), np.uint32, len(series))
             order = np.argsort(np.array(self.places), kind="stable")
             rows, times_ms, values = rows[order], times_ms[order], values[order]
+        by = series[0].numbers
+        numbers = np.fromiter((each.number if each.numbers is by else -1 for each in distinct), np.int64, len(distinct))
         return SampleBatch(
             series=[each.labels for each in distinct],
             series_ids=np.fromiter((each.id for each in distinct), np.uint64, len(distinct)),
             rows=rows,
             times_ms=times_ms,
             values=values,
+            numbered=Numbered(by, numbers),
         )

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from google.protobuf.message import DecodeError
 
-from anyascope.model.metrics import Exemplar, HistogramSample, MetricBatch, MetricMetadata, MetricType
+from anyascope.model.metrics import Exemplar, HistogramSample, MetricBatch, MetricMetadata, MetricType, SampleBatch
 from anyascope.wire.prompb.decoded import Decoded, FaultError, Samples, Series
 from anyascope.wire.prompb.histograms import histogram_of
 
@@ -69,21 +69,27 @@ class Gathered:
             with self.refusing(place):
                 self.histograms.append(histogram_of(series.labels, message))
 
-    def decoded(self) -> Decoded:
-        """The request."""
+    def decoded(self, samples: SampleBatch | None = None) -> Decoded:
+        """The request; its samples are these, where all of them are at hand already."""
+        return Decoded(
+            MetricBatch(
+                samples=self._batch() if samples is None else samples,
+                histograms=tuple(self.histograms),
+                exemplars=tuple(self.exemplars),
+                metadata=tuple(self.metadata),
+            ),
+            self.refused,
+            self.first,
+        )
+
+    def _batch(self) -> SampleBatch:
         self.samples.add(
             self.parsed_series,
             np.array(self.parsed_times_ms, np.int64),
             np.array(self.parsed_values, np.float64),
             places=self.parsed_places,
         )
-        batch = MetricBatch(
-            samples=self.samples.batch(),
-            histograms=tuple(self.histograms),
-            exemplars=tuple(self.exemplars),
-            metadata=tuple(self.metadata),
-        )
-        return Decoded(batch, self.refused, self.first)
+        return self.samples.batch()
 
 
 def parsed(message: Any, part: bytes) -> Any:

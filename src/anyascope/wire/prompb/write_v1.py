@@ -1,8 +1,9 @@
 """Remote write 1.0: `prometheus.WriteRequest`.
 
 Almost every series of a request is one that was sent before, with one sample. Its bytes are then its encoded labels,
-followed by a sample whose encoding has one of two lengths: the labels are found by their bytes, the samples of all such
-series are read as columns. Only what this does not fit is parsed field by field.
+followed by samples: a compiled walk finds the labels by their bytes and reads the samples (`walk.py`). Until it is compiled, or in
+requests so small that nobody asked for it, numpy reads the samples of series that have one. Only what this does not fit is parsed
+field by field.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from anyascope.model.metrics import Exemplar, MetricMetadata
 from anyascope.wire.prompb import schema
 from anyascope.wire.prompb.decoded import KEY_BYTES_MAX, KNOWN_MAX, Decoded, FaultError, Samples, Series, SeriesBook
 from anyascope.wire.prompb.gathered import Gathered, metric_type, parsed
+from anyascope.wire.prompb.kernels import walk
+from anyascope.wire.prompb.walk import KeyTable
 
 # A sample as Prometheus writes it: its tag and length, a double, a time of six bytes (1971 to 2109).
 TAIL = np.dtype([("head", "S3"), ("value", "<f8"), ("tag", "u1"), ("time", "u1", 6)])
@@ -39,6 +42,7 @@ class WriteV1Decoder:
         self._book = book
         self._known_max = known_max
         self._known: dict[bytes, Series] = {}
+        self._table: KeyTable | None = None
 
     def decode(self, body: bytes) -> Decoded:
         """Everything of a request that can be read.
@@ -49,6 +53,31 @@ class WriteV1Decoder:
         Raises:
             InvalidInputError: it is no such message.
         """
+        if walk.ready(len(body)) is None:
+            return self._decode(body)
+        table = self._table
+        if table is None:
+            table = self._table = KeyTable(self._book.numbers)
+            self._known.clear()  # from now on the table is asked
+        walked = table.find(body)
+        if walked is None:
+            return self._decode(body)
+        gathered = Gathered()
+        for place, begin, end in walked.odd:
+            with gathered.refusing(f"timeseries[{place}]" if place >= 0 else "metadata"):
+                if place >= 0:
+                    self._read(body[begin:end], gathered, place)
+                else:
+                    gathered.metadata.append(_metadata(body[begin:end]))
+        if not gathered.parsed_series:
+            return gathered.decoded(table.batch(walked))
+        if len(walked.slots):
+            series = [table.series[slot] for slot in walked.slots.tolist()]
+            gathered.samples.add(series, walked.times_ms, walked.values, places=walked.places.tolist())
+        return gathered.decoded()
+
+    def _decode(self, body: bytes) -> Decoded:
+        """The same without the walk."""
         try:
             request = schema.WriteRequest.FromString(body)
         except DecodeError as error:
@@ -102,8 +131,16 @@ class WriteV1Decoder:
             )
             for exemplar in message.exemplars
         )
-        if len(message.samples) == 1 and rows == 1 and not message.exemplars:
+        if walk.ready(0) is not None:
+            self._remember_for_walks(part, series, labels=len(message.labels))
+        elif len(message.samples) == 1 and rows == 1 and not message.exemplars:
             self._remember(part, message, series)
+
+    def _remember_for_walks(self, part: bytes, series: Series, *, labels: int) -> None:
+        table = self._table
+        if table is None or table.by is not series.numbers or table.is_full:
+            table = self._table = KeyTable(series.numbers)
+        table.add(part, series, labels=labels)
 
     def _remember(self, part: bytes, message: Any, series: Series) -> None:
         for layout, head in TAILS:
