@@ -42,9 +42,8 @@ class FrontParts:
 def build_front(parts: FrontParts, settings: Settings, sockets: Sockets, *, url: str, ground: Ground) -> Doors:
     """The doors of these settings, closed."""
     tokens = Tokens(settings.token_files, clock=ground.clock) if settings.token_files else None
-    receive = Receive(
-        parts.rooms.intake, options=ReceiveOptions(), clock=ground.clock, registry=ground.registry, tokens=tokens
-    )
+    options = ReceiveOptions(translation=settings.receive.translation)
+    receive = Receive(parts.rooms.intake, options=options, clock=ground.clock, registry=ground.registry, tokens=tokens)
     wish = settings.receive.otlp_grpc
     grpc = GrpcWish(receive.listener("otlp_grpc"), wish, _tls_pair(settings)) if wish is not None else None
     doors = Doors(sockets, grpc=grpc, url=url)

@@ -20,11 +20,12 @@ from anyascope.app.ground import Ground
 from anyascope.sdk.integrations.asgi import TelemetryMiddleware
 
 OTLP_PREFIX = "/v1/"
+PROMETHEUS_OTLP_PREFIX = "/api/v1/otlp/"
 REMOTE_WRITE_PATH = "/api/v1/write"
 SDK_PREFIX = f"{BASE_PATH}{SDK_PATH}/"
 # Storing what others send must not make us store more: their requests are counted, not traced. Streams last for ever.
 UNTRACED = (
-    *(OTLP_PREFIX, REMOTE_WRITE_PATH, SDK_PREFIX, *SAMPLING_PATHS),
+    *(OTLP_PREFIX, PROMETHEUS_OTLP_PREFIX, REMOTE_WRITE_PATH, SDK_PREFIX, *SAMPLING_PATHS),
     *("/metrics", "/-/", "/ui/", f"{BASE_PATH}/live", f"{BASE_PATH}/logs/tail"),
 )
 

@@ -25,6 +25,7 @@ from anyascope.config.sections import (
     read_server,
     read_storage,
     read_token_files,
+    read_translation,
     resolve,
 )
 from anyascope.config.settings import (
@@ -78,7 +79,6 @@ PROMETHEUS_UNUSED = {
     "storage": "see `storage` and `retention` of anyascope.yml",
     "tracing": "the server keeps its own spans",
     "runtime": "it speaks of Go's garbage collector",
-    "otlp": "OTLP metrics are named by Prometheus' default translation",
 }
 
 
@@ -160,7 +160,7 @@ def _load_main(path: Path | None) -> Settings:
         file=chosen,
         files=(chosen,),
         server=read_server(top.section("server")),
-        receive=read_receive(top.section("receive")),
+        receive=replace(read_receive(top.section("receive")), translation=read_translation(top.section("otlp"))),
         token_files=read_token_files(top.section("access")),
         storage=read_storage(top.section("storage")),
         retention=read_retention(top.section("retention")),
@@ -220,6 +220,9 @@ def _with_prometheus(settings: Settings, path: Path) -> Settings:
     remotes = read_remote_writes(top.sections("remote_write"), beside=settings.forward.remotes)
     query_log_file = _query_log_file(top, shared)
     shared.done()
+    receive = settings.receive
+    if top.has("otlp"):
+        receive = replace(receive, translation=read_translation(top.section("otlp")))
     warnings = []
     for name, reason in PROMETHEUS_UNUSED.items():
         if top.plain(name) is not None:
@@ -229,6 +232,7 @@ def _with_prometheus(settings: Settings, path: Path) -> Settings:
     return replace(
         settings,
         files=(*settings.files, path),
+        receive=receive,
         collect=replace(settings.collect, scrape_configs=(*settings.collect.scrape_configs, *scrape_configs)),
         forward=replace(
             settings.forward,

@@ -30,6 +30,7 @@ from anyascope.model.secret import SecretFile
 from anyascope.promql.options import EngineOptions, QueryLimits
 from anyascope.promql.signatures import Feature, feature_of
 from anyascope.store.api.retention import RetentionPolicy
+from anyascope.wire.otlp.translation import Strategy, Translation
 from anyascope.wire.settings import Section, parse_duration_s
 
 SECONDS_A_DAY = 86_400
@@ -75,6 +76,35 @@ def read_receive(section: Section) -> ReceiveSettings:
 def _address_or_off(text: str) -> Address | None:
     # YAML 1.1 reads a bare `off` as false, and takers see it as it is written.
     return None if text.lower() in (OFF, "false", "no") else parse_address(text)
+
+
+def read_translation(section: Section) -> Translation:
+    """`otlp`, in Prometheus' own format."""
+    default = Translation()
+    found = Translation(
+        strategy=section.choice("translation_strategy", Strategy, default.strategy),
+        promoted=_attribute_names(section, "promote_resource_attributes"),
+        promotes_all=section.boolean("promote_all_resource_attributes", default.promotes_all),
+        ignored=_attribute_names(section, "ignore_resource_attributes"),
+        keeps_identifying=section.boolean("keep_identifying_resource_attributes", default.keeps_identifying),
+        converts_histograms=section.boolean("convert_histograms_to_nhcb", default.converts_histograms),
+        promotes_scope=section.boolean("promote_scope_metadata", default.promotes_scope),
+    )
+    if found.promotes_all and found.promoted:
+        section.wrong("must be empty, all are promoted already", name="promote_resource_attributes")
+    if found.ignored and not found.promotes_all:
+        section.wrong("needs promote_all_resource_attributes", name="ignore_resource_attributes")
+    section.done()
+    return found
+
+
+def _attribute_names(section: Section, name: str) -> tuple[str, ...]:
+    names = section.texts(name)
+    if not all(each.strip() for each in names):
+        section.wrong("must not hold an empty name", name=name)
+    if len(set(names)) < len(names):
+        section.wrong("holds a name twice", name=name)
+    return names
 
 
 def read_token_files(section: Section) -> tuple[SecretFile, ...]:

@@ -17,6 +17,7 @@ from anyascope.model.secret import SecretFile
 from anyascope.promql.options import EngineOptions
 from anyascope.promql.signatures import Feature
 from anyascope.store.api.retention import RetentionPolicy
+from anyascope.wire.otlp.translation import Translation
 
 MAIN_PORT = 9470
 OTLP_GRPC_PORT = 4317  # OpenTelemetry's own
@@ -78,10 +79,11 @@ class ServerSettings:
 
 @dataclass(frozen=True, slots=True)
 class ReceiveSettings:
-    """The OTLP ports beside the main one; None is off."""
+    """The OTLP ports beside the main one, None is off; and how OTLP metrics become series."""
 
     otlp_grpc: Address | None = Address("127.0.0.1", OTLP_GRPC_PORT)
     otlp_http: Address | None = Address("127.0.0.1", OTLP_HTTP_PORT)
+    translation: Translation = field(default_factory=Translation)
 
 
 @dataclass(frozen=True, slots=True)

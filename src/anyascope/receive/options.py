@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from anyascope.wire.otlp.translation import Translation
 
 BODY_BYTES_MAX = 16 * 1024 * 1024  # as received; OpenTelemetry's collector takes 20 MiB over HTTP and 4 MiB over gRPC
 DECODED_BYTES_MAX = 32 * 1024 * 1024  # after decompression: some 130,000 log records
@@ -14,7 +16,7 @@ GRPC_CALLS_MAX = 1_000  # at once; a fleet of 10,000 agents that send every 10 s
 
 @dataclass(frozen=True, slots=True)
 class ReceiveOptions:
-    """See the constants for units and reasons."""
+    """See the constants for units and reasons; `translation` is how OTLP metrics become series."""
 
     body_bytes_max: int = BODY_BYTES_MAX
     decoded_bytes_max: int = DECODED_BYTES_MAX
@@ -22,3 +24,4 @@ class ReceiveOptions:
     inflight_bytes_max: int = INFLIGHT_BYTES_MAX
     thread_bytes_min: int = THREAD_BYTES_MIN
     grpc_calls_max: int = GRPC_CALLS_MAX
+    translation: Translation = field(default_factory=Translation)

@@ -62,7 +62,7 @@ class OtlpIntake:
         self._clock = clock
         self._tally = tally
         self._records = RecordDecoder()
-        self._metrics = MetricDecoder()
+        self._metrics = MetricDecoder(options.translation)
 
     async def take(self, body: OtlpBody, request: Request) -> Outcome:
         """Return once everything of the body that can be kept is durable.

@@ -44,7 +44,9 @@ UNITS = {
 }
 PER_UNITS = {"s": "second", "m": "minute", "h": "hour", "d": "day", "w": "week", "mo": "month", "y": "year"}
 
+_NAME_INVALID = re.compile(r"[^a-zA-Z0-9:_]+")
 _NAME_BREAK = re.compile(r"[^a-zA-Z0-9:]+")
+_PER = "per_"
 _LABEL_INVALID = re.compile(r"[^a-zA-Z0-9_]")
 
 
@@ -77,6 +79,31 @@ def metric_name(name: str, *, unit: str = "", kind: MetricType = MetricType.UNKN
 
 
 @lru_cache(maxsize=NAMES_REMEMBERED)
+def plain_metric_name(name: str) -> str:
+    """The name in the legacy alphabet, without suffixes (`UnderscoreEscapingWithoutSuffixes`)."""
+    joined = "_".join(word for word in _NAME_INVALID.split(name) if word)
+    if not joined.strip("_"):
+        return joined if joined == name else ""
+    return f"_{joined}" if joined[0].isdigit() else joined
+
+
+@lru_cache(maxsize=NAMES_REMEMBERED)
+def utf8_metric_name(name: str, *, unit: str = "", kind: MetricType = MetricType.UNKNOWN) -> str:
+    """The name as it is, with the suffixes of its unit and type (`NoUTF8EscapingWithSuffixes`).
+
+    A suffix that the name ends with already stays last, whatever sign parts it from the rest.
+    """
+    main, per = _unit_parts(unit)
+    last = {MetricType.COUNTER: "total", MetricType.GAUGE: "ratio" if unit == "1" else ""}.get(kind, "")
+    for suffix in (last, per):
+        if suffix and name.endswith(suffix) and len(name) > len(suffix) + 1:
+            name = name[: -len(suffix) - 1]
+    if main and not name.endswith(main):
+        name = f"{name}_{main}"
+    return "_".join(part for part in (name, per, last) if part)
+
+
+@lru_cache(maxsize=NAMES_REMEMBERED)
 def unit_name(unit: str) -> str:
     """A unit as metadata gives it: `bytes_per_second` for `By/s`; empty for `1` and annotations in braces."""
     return "_".join(part for part in _unit_suffixes(unit) if part)
@@ -100,12 +127,19 @@ def label_name(name: str) -> str:
 
 
 def _unit_suffixes(unit: str) -> tuple[str, str]:
+    """(`bytes`, `per_second`) for `By/s`, in the legacy alphabet."""
+    main, per = _unit_parts(unit)
+    clean = _clean_unit(per.removeprefix(_PER))
+    return _clean_unit(main), f"{_PER}{clean}" if clean else ""
+
+
+def _unit_parts(unit: str) -> tuple[str, str]:
     """(`bytes`, `per_second`) for `By/s`; a part in braces is an annotation and says nothing."""
     main, _, per = unit.partition("/")
     main, per = main.strip(), per.strip()
-    main_suffix = "" if "{" in main or "}" in main else _clean_unit(UNITS.get(main, main))
-    per_suffix = "" if "{" in per or "}" in per else _clean_unit(PER_UNITS.get(per, per))
-    return main_suffix, f"per_{per_suffix}" if per_suffix else ""
+    main_suffix = "" if "{" in main or "}" in main else UNITS.get(main, main)
+    per_suffix = "" if "{" in per or "}" in per else PER_UNITS.get(per, per)
+    return main_suffix, f"{_PER}{per_suffix}" if per_suffix else ""
 
 
 def _clean_unit(unit: str) -> str:

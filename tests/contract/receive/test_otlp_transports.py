@@ -321,6 +321,18 @@ async def test_http_takes_packed_bodies(server: Server, intake: Intake, name: st
     assert intake.taken[0].bodies == ["packed"]
 
 
+async def test_http_takes_metrics_at_prometheus_address(server: Server, intake: Intake) -> None:
+    """A sender that was set up for Prometheus' OTLP receiver needs no other path."""
+    request, metrics = metrics_request()
+    metrics.add(name="depth").gauge.data_points.add(time_unix_nano=1_700_000_000_000_000_000, as_double=1.5)
+    url = f"http://127.0.0.1:{server.http_port}/api/v1/otlp/v1/metrics"
+    async with httpx.AsyncClient() as client:
+        headers = {"content-type": "application/x-protobuf"}
+        answer = await client.post(url, content=request.SerializeToString(), headers=headers)
+    assert answer.status_code == 200
+    assert intake.taken[0].samples.values.tolist() == [1.5]
+
+
 async def test_http_takes_chunked_bodies(server: Server, intake: Intake) -> None:
     """A body without Content-Length is read to its end, and bounded on the way."""
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from anyascope.config.addresses import Address
@@ -10,6 +12,7 @@ from anyascope.config.settings import LogFormat, StoreKind
 from anyascope.errors import InvalidInputError
 from anyascope.model.sdk import SdkSetting
 from anyascope.promql.options import EngineOptions, QueryLimits
+from anyascope.wire.otlp.translation import Strategy
 from anyascope.wire.settings import SettingsError
 
 WHOLE = """
@@ -249,3 +252,32 @@ def test_limits_of_queries_that_allow_nothing_are_refused(folder):
     assert found["limits.query_samples"] == "must be at least 1"
     assert found["limits.query_timeout"] == "must be more than 0"
     assert "query_series" in found["limits.query_serie"]
+
+
+def test_reads_how_otlp_becomes_series(tmp_path: Path) -> None:
+    """`otlp` is read in Prometheus' own format, from our file and from a prometheus.yml, whose choices then hold."""
+    ours, theirs = tmp_path / "anyascope.yml", tmp_path / "prometheus.yml"
+    ours.write_text("otlp: {promote_resource_attributes: [host.name]}\n")
+    theirs.write_text("otlp: {translation_strategy: NoTranslation, convert_histograms_to_nhcb: true}\n")
+    assert load(Sources(config=ours)).receive.translation.promoted == ("host.name",)
+    found = load(Sources(config=ours, prometheus_config=theirs)).receive.translation
+    assert (found.strategy, found.converts_histograms, found.promoted) == (Strategy.NOTHING, True, ())
+
+
+@pytest.mark.parametrize(
+    ("fields", "mistake"),
+    [
+        ("translation_strategy: Guess", "must be one of UnderscoreEscapingWithSuffixes"),
+        ("promote_resource_attributes: [a, a]", "holds a name twice"),
+        ("promote_resource_attributes: ['']", "must not hold an empty name"),
+        ("promote_resource_attributes: [a], promote_all_resource_attributes: true", "all are promoted already"),
+        ("ignore_resource_attributes: [a]", "needs promote_all_resource_attributes"),
+        ("convert_histogram_to_nhcb: true", "did you mean convert_histograms_to_nhcb?"),
+    ],
+)
+def test_refuses_what_otlp_cannot_mean(tmp_path: Path, fields: str, mistake: str) -> None:
+    """Choices that do not go together are told with their place."""
+    file = tmp_path / "anyascope.yml"
+    file.write_text(f"otlp: {{{fields}}}\n")
+    (found,) = check(file)
+    assert mistake in str(found)

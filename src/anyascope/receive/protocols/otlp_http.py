@@ -28,7 +28,12 @@ from anyascope.wire.otlp import answers
 from anyascope.wire.otlp.messages import Encoding, Request
 
 NAME = "otlp_http"
-PATHS = {"/v1/logs": Request.LOGS, "/v1/traces": Request.TRACES, "/v1/metrics": Request.METRICS}
+PATHS = {
+    "/v1/logs": Request.LOGS,
+    "/v1/traces": Request.TRACES,
+    "/v1/metrics": Request.METRICS,
+    "/api/v1/otlp/v1/metrics": Request.METRICS,  # where Prometheus takes them
+}
 
 _ENCODINGS = {
     "application/x-protobuf": Encoding.PROTOBUF,

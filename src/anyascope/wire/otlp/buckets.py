@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from anyascope.model.metrics import HistogramSample
+from anyascope.wire.prompb.histograms import SCHEMA_CUSTOM
 
 SCHEMA_MAX = 8  # Prometheus' finest resolution: 256 buckets a power of two
 SCHEMA_MIN = -4  # its coarsest: a bucket spans 2**16
@@ -75,7 +76,15 @@ def coarsen(buckets: Mapping[int, float], steps: int) -> dict[int, float]:
 
 
 def add_histograms(total: HistogramSample, increment: HistogramSample) -> HistogramSample:
-    """`total` with `increment` added, at the increment's time: the coarser schema and the wider zero bucket of both."""
+    """`total` with `increment` added, at the increment's time: the coarser schema and the wider zero bucket of both.
+
+    Buckets of other bounds cannot be added: the increment alone then begins a new total.
+    """
+    if (total.schema, total.custom_bounds) != (increment.schema, increment.custom_bounds) and SCHEMA_CUSTOM in (
+        total.schema,
+        increment.schema,
+    ):
+        return replace(increment, is_increment=False)
     schema = min(total.schema, increment.schema)
     threshold = max(total.zero_threshold, increment.zero_threshold)
     zero_count = total.zero_count + increment.zero_count

@@ -12,10 +12,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from anyascope.model.attributes import Attributes, Resource, Scope
+from anyascope.model.attributes import Resource, Scope
 from anyascope.model.labels import METRIC_NAME, Labels, labels_of, series_id
 from anyascope.model.metrics import MetricMetadata
-from anyascope.wire.naming import label_name
+from anyascope.wire.otlp.translation import Translation
 from anyascope.wire.otlp.values import KnownPairs, float_text, text_of
 
 SERIES_MAX = 200_000  # series that are remembered, over all families; about 150 MB with labels of ordinary length
@@ -45,13 +45,15 @@ class Family:
 
     Attributes:
         name: in Prometheus' form, without `_bucket` and the like.
-        shared: labels that all its series have: from resource and scope.
+        promoted: labels that all its series have from their resource, where a data point has no such attribute.
+        shared: labels that all its series have: who sends it, and its scope.
         groups: by encoded attributes and, for histograms and summaries, bounds.
     """
 
     name: str
     metadata: MetricMetadata
     shared: Mapping[str, str]
+    promoted: Mapping[str, str] = field(default_factory=dict)
     groups: dict[tuple[EncodedAttributes, Bounds], SeriesGroup] = field(default_factory=dict)
 
 
@@ -61,8 +63,9 @@ FamilyKey: TypeAlias = tuple[bytes, bytes, str, str, str, str, int]
 class KnownFamilies:
     """The families of all senders; the least recently used go first."""
 
-    def __init__(self, pairs: KnownPairs, *, series_max: int = SERIES_MAX) -> None:
+    def __init__(self, pairs: KnownPairs, *, translation: Translation, series_max: int = SERIES_MAX) -> None:
         self.pairs = pairs
+        self.translation = translation
         self._series_max = series_max
         self._series = 0
         self._families: OrderedDict[FamilyKey, Family] = OrderedDict()
@@ -117,8 +120,8 @@ class KnownFamilies:
         return group
 
     def _labels(self, family: Family, attributes: EncodedAttributes) -> dict[str, str]:
-        found = translate(dict(map(self.pairs.__getitem__, attributes)))
-        return {**found, **family.shared}
+        found = self.translation.labels(dict(map(self.pairs.__getitem__, attributes)))
+        return {**family.promoted, **found, **family.shared}
 
     def _remember(self, family: Family, key: tuple[EncodedAttributes, Bounds], labels: Sequence[Labels]) -> SeriesGroup:
         group = SeriesGroup.of(labels)
@@ -133,18 +136,6 @@ class KnownFamilies:
 
 def _labels(base: Mapping[str, str], metric: str, **more: str) -> Labels:
     return labels_of({**base, **more, METRIC_NAME: metric})
-
-
-def translate(attributes: Attributes) -> dict[str, str]:
-    """Attributes as labels; where two names become one their values are joined by `;`, in the order of the names."""
-    found: dict[str, str] = {}
-    for name in sorted(attributes):
-        label = label_name(name)
-        if not label:
-            continue
-        text = text_of(attributes[name])
-        found[label] = f"{found[label]};{text}" if label in found else text
-    return found
 
 
 def sender_labels(resource: Resource) -> dict[str, str]:
@@ -163,20 +154,21 @@ def sender_labels(resource: Resource) -> dict[str, str]:
     return found
 
 
-def scope_labels(scope: Scope) -> dict[str, str]:
+def scope_labels(scope: Scope, translation: Translation) -> dict[str, str]:
     """`otel_scope_name`, `_version`, `_schema_url` and `otel_scope_<attribute>`, where the scope has a name."""
-    if not scope.name:
+    if not scope.name or not translation.promotes_scope:
         return {}
-    found = {f"otel_scope_{label}": text for label, text in translate(scope.attributes).items()}
+    found = {f"otel_scope_{label}": text for label, text in translation.labels(scope.attributes).items()}
     found |= {"otel_scope_name": scope.name, "otel_scope_version": scope.version}
     found["otel_scope_schema_url"] = scope.schema_url
     return {name: text for name, text in found.items() if text}
 
 
-def target_info(resource: Resource) -> Labels | None:
+def target_info(resource: Resource, translation: Translation) -> Labels | None:
     """The labels of `target_info`; None where the resource says nothing beyond who it is, or not even that."""
     sender = sender_labels(resource)
     described = {name: value for name, value in resource.attributes.items() if name not in IDENTIFYING}
     if not sender or not described:
         return None
-    return labels_of({**translate(described), **sender, METRIC_NAME: "target_info"})
+    told = resource.attributes if translation.keeps_identifying else described
+    return labels_of({**translation.labels(told), **sender, METRIC_NAME: "target_info"})

@@ -11,10 +11,18 @@ from dataclasses import dataclass
 from typing import Any
 
 from anyascope.model.metrics import MetricBatch, MetricMetadata, MetricType
-from anyascope.wire.naming import metric_name, unit_name
+from anyascope.wire.naming import unit_name
 from anyascope.wire.otlp.families import Family, FamilyKey, KnownFamilies, scope_labels, sender_labels, target_info
 from anyascope.wire.otlp.messages import Encoding, Request, parse
-from anyascope.wire.otlp.points import Collected, add_exponential, add_histogram, add_number, add_summary
+from anyascope.wire.otlp.points import (
+    Collected,
+    add_custom_histogram,
+    add_exponential,
+    add_histogram,
+    add_number,
+    add_summary,
+)
+from anyascope.wire.otlp.translation import Translation
 from anyascope.wire.otlp.values import KnownPairs, KnownSenders
 
 NO_NAME = "its metric has no name"
@@ -37,10 +45,11 @@ class DecodedMetrics:
 class MetricDecoder:
     """Decodes metrics; remembers the series of each sender. Any thread may use it, one at a time goes on."""
 
-    def __init__(self) -> None:
+    def __init__(self, translation: Translation | None = None) -> None:
+        self._translation = translation or Translation()
         self._pairs = KnownPairs()
         self._senders = KnownSenders()
-        self._families = KnownFamilies(self._pairs)
+        self._families = KnownFamilies(self._pairs, translation=self._translation)
 
     def metrics(self, body: bytes, *, encoding: Encoding) -> DecodedMetrics:
         """Everything that an `ExportMetricsServiceRequest` says.
@@ -63,7 +72,7 @@ class MetricDecoder:
             for metric in inner.metrics:
                 self._add_metric(collected, metric, (group.resource, inner.scope, group.schema_url, inner.schema_url))
         if collected.latest_ns:
-            labels = target_info(self._senders.resource(group.resource, group.schema_url))
+            labels = target_info(self._senders.resource(group.resource, group.schema_url), self._translation)
             if labels is not None:
                 collected.add_series(labels, collected.latest_ns, 1.0)
                 collected.metadata[_TARGET_INFO] = None
@@ -89,6 +98,8 @@ class MetricDecoder:
         match kind:
             case "gauge" | "sum":
                 add_number(collected, families, family, points, is_delta=is_delta)
+            case "histogram" if self._translation.converts_histograms:
+                add_custom_histogram(collected, families, family, points, is_delta=is_delta)
             case "histogram":
                 add_histogram(collected, families, family, points, is_delta=is_delta)
             case "exponential_histogram":
@@ -105,11 +116,12 @@ class MetricDecoder:
         family = self._families.find(key)
         if family is None:
             naming = kind if kind is not MetricType.GAUGE or is_gauge else MetricType.UNKNOWN
-            name = metric_name(metric.name, unit=metric.unit, kind=naming)
+            name = self._translation.metric(metric.name, unit=metric.unit, kind=naming)
             resource = self._senders.resource(encoded_resource, resource_url)
             scope = self._senders.scope(encoded_scope, scope_url)
             metadata = MetricMetadata(name, kind, help=metric.description, unit=unit_name(metric.unit))
-            family = Family(name, metadata, {**scope_labels(scope), **sender_labels(resource)})
+            shared = {**scope_labels(scope, self._translation), **sender_labels(resource)}
+            family = Family(name, metadata, shared, self._translation.promotions(resource.attributes))
             self._families.keep(key, family)
         return family
 

@@ -12,10 +12,16 @@ import numpy as np
 from anyascope.clock import NS_PER_MS
 from anyascope.model.labels import Labels, labels_of
 from anyascope.model.metrics import STALE_NAN, Exemplar, HistogramSample, MetricBatch, MetricMetadata, SampleBatch
-from anyascope.wire.naming import label_name
-from anyascope.wire.otlp.buckets import SCHEMA_MAX, SCHEMA_MIN, ZERO_THRESHOLD_DEFAULT, buckets_of, spans_of
+from anyascope.wire.otlp.buckets import (
+    SCHEMA_MAX,
+    SCHEMA_MIN,
+    ZERO_THRESHOLD_DEFAULT,
+    buckets_of,
+    spans_of,
+)
 from anyascope.wire.otlp.families import Family, KnownFamilies, SeriesGroup
-from anyascope.wire.otlp.values import KnownPairs, text_of
+from anyascope.wire.otlp.values import text_of
+from anyascope.wire.prompb.histograms import SCHEMA_CUSTOM
 
 NO_VALUE = "its data point has no value"
 NO_TIME = "its data point has no time"
@@ -108,7 +114,7 @@ def add_number(collected: Collected, families: KnownFamilies, family: Family, po
         group = families.plain(family, tuple(point.attributes))
         collected.add_group(group, time_ns, [value], is_delta=is_delta)
         if point.exemplars:
-            _add_exemplars(collected, families.pairs, point.exemplars, group.labels)
+            _add_exemplars(collected, families, point.exemplars, group.labels)
 
 
 def add_histogram(
@@ -135,7 +141,42 @@ def add_histogram(
         collected.add_group(group, point.time_unix_nano, values, is_delta=is_delta)
         if point.exemplars:
             buckets = group.labels[: len(bounds) + 1]
-            _add_exemplars(collected, families.pairs, point.exemplars, buckets, bounds=bounds)
+            _add_exemplars(collected, families, point.exemplars, buckets, bounds=bounds)
+
+
+def add_custom_histogram(
+    collected: Collected, families: KnownFamilies, family: Family, points: Any, *, is_delta: bool
+) -> None:
+    """Histograms with explicit bounds as native ones with custom buckets, a series each."""
+    for point in points:
+        bounds = tuple(point.explicit_bounds)
+        is_over = point.flags & _NO_RECORDED_VALUE
+        fault = _time_fault(point) if is_over else _histogram_fault(point, bounds, list(point.bucket_counts))
+        if fault:
+            collected.refused[fault] += 1
+            continue
+        labels = families.plain(family, tuple(point.attributes)).labels[0]
+        # Without counts it is a histogram of sum and count alone: one bucket holds all.
+        counts = tuple(map(float, point.bucket_counts)) or (float(point.count),)
+        collected.histograms.append(
+            HistogramSample(
+                labels=labels,
+                time_ms=point.time_unix_nano // NS_PER_MS,
+                count=0.0 if is_over else float(point.count),
+                sum=STALE_NAN if is_over else point.sum,
+                schema=SCHEMA_CUSTOM,
+                zero_threshold=0.0,
+                zero_count=0.0,
+                positive_spans=() if is_over else ((0, len(counts)),),
+                positive_counts=() if is_over else counts,
+                custom_bounds=() if is_over or not point.bucket_counts else bounds,
+                start_ms=min(point.start_time_unix_nano, TIME_NS_MAX) // NS_PER_MS,
+                is_increment=is_delta,
+            )
+        )
+        collected.latest_ns = max(collected.latest_ns, point.time_unix_nano)
+        if point.exemplars:
+            _add_exemplars(collected, families, point.exemplars, (labels,))
 
 
 def add_exponential(
@@ -151,7 +192,7 @@ def add_exponential(
         collected.histograms.append(_exponential(point, labels, is_delta=is_delta))
         collected.latest_ns = max(collected.latest_ns, point.time_unix_nano)
         if point.exemplars:
-            _add_exemplars(collected, families.pairs, point.exemplars, (labels,))
+            _add_exemplars(collected, families, point.exemplars, (labels,))
 
 
 def add_summary(collected: Collected, families: KnownFamilies, family: Family, points: Any) -> None:
@@ -226,7 +267,7 @@ def _exponential(point: Any, labels: Labels, *, is_delta: bool) -> HistogramSamp
 
 def _add_exemplars(
     collected: Collected,
-    pairs: KnownPairs,
+    families: KnownFamilies,
     exemplars: Any,
     series: tuple[Labels, ...],
     *,
@@ -238,17 +279,18 @@ def _add_exemplars(
         time_ns = exemplar.time_unix_nano
         if 0 < time_ns <= TIME_NS_MAX:
             owner = series[bisect_left(bounds, value)]
-            labels = _exemplar_labels(exemplar, pairs)
+            labels = _exemplar_labels(exemplar, families)
             collected.exemplars.append(Exemplar(owner, time_ns // NS_PER_MS, value, labels))
 
 
-def _exemplar_labels(exemplar: Any, pairs: KnownPairs) -> Labels:
+def _exemplar_labels(exemplar: Any, families: KnownFamilies) -> Labels:
     found: dict[str, str] = {}
     if exemplar.trace_id:
         found["trace_id"] = exemplar.trace_id.hex()
     if exemplar.span_id:
         found["span_id"] = exemplar.span_id.hex()
-    more = {label_name(name): text_of(value) for name, value in map(pairs.__getitem__, exemplar.filtered_attributes)}
+    attributes = map(families.pairs.__getitem__, exemplar.filtered_attributes)
+    more = {families.translation.label(name): text_of(value) for name, value in attributes}
     together = {**more, **found}
     fits = sum(len(name) + len(value) for name, value in together.items()) <= EXEMPLAR_CHARS_MAX
     return labels_of(together if fits else found)

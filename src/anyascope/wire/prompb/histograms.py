@@ -94,10 +94,10 @@ def absolute_buckets(spans: Any, deltas: Any, counts: Any) -> tuple[Spans, tuple
 
 def check_counts(count: float, zero_count: float, buckets: Sequence[float], *, is_sum_nan: bool) -> None:
     """Raise `FaultError` unless the count is the sum of its parts."""
-    # `not >=` also meets NaN.
-    if not all(bucket >= 0 for bucket in (count, zero_count, *buckets)):
-        raise FaultError("a native histogram has a negative count")
     observed = zero_count + sum(buckets)
+    # A NaN among the counts makes one of their sum.
+    if min(count, zero_count, *buckets) < 0 or math.isnan(observed + count):
+        raise FaultError("a native histogram has a negative count")
     # Observations of NaN are counted and lie in no bucket.
     if observed - count > COUNT_TOLERANCE * count or (not is_sum_nan and count - observed > COUNT_TOLERANCE * count):
         raise FaultError("the count of a native histogram is not the sum of its buckets")
