@@ -17,19 +17,20 @@ def remote_write(series: Iterable[tuple[Labels, Iterable[tuple[int, float]]]]) -
     for labels, pairs in series:
         one = bytearray()
         for name, value in labels:
-            one += _field(1, _field(1, name.encode()) + _field(2, value.encode()))
+            one += field(1, field(1, name.encode()) + field(2, value.encode()))
         for time_ms, number in pairs:
-            one += _field(2, b"\x09" + struct.pack("<d", number) + _stamp(time_ms))
-        body += _field(1, bytes(one))
+            one += field(2, b"\x09" + struct.pack("<d", number) + _stamp(time_ms))
+        body += field(1, bytes(one))
     return bytes(cramjam.snappy.compress_raw(bytes(body)))
 
 
 @functools.lru_cache(maxsize=10_000)  # the same times come back with each series
 def _stamp(time_ms: int) -> bytes:
-    return b"\x10" + _varint(time_ms)
+    return b"\x10" + varint(time_ms)
 
 
-def _varint(number: int) -> bytes:
+def varint(number: int) -> bytes:
+    """A number as protobuf writes it."""
     out = bytearray()
     while number > 0x7F:
         out.append(number & 0x7F | 0x80)
@@ -37,5 +38,6 @@ def _varint(number: int) -> bytes:
     return bytes([*out, number])
 
 
-def _field(number: int, body: bytes) -> bytes:
-    return _varint(number << 3 | 2) + _varint(len(body)) + body
+def field(number: int, body: bytes) -> bytes:
+    """A field with a length before it."""
+    return varint(number << 3 | 2) + varint(len(body)) + body

@@ -109,7 +109,7 @@ class NativeHistogram:
         for index in reversed(self.negative):
             lower, upper = -bound_of(index, self.schema), -bound_of(index - 1, self.schema)
             yield Bucket(lower, upper, self.negative[index], has_lower=True, has_upper=False)
-        if self.zero_count:
+        if self.zero_count > 0:
             yield Bucket(-self.zero_threshold, self.zero_threshold, self.zero_count, has_lower=True)
         for index, count in self.positive.items():
             yield self.positive_bucket(index, count)

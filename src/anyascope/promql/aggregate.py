@@ -17,10 +17,12 @@ from anyascope.promql.errors import QueryError
 from anyascope.promql.functions.over_time import quantiles
 from anyascope.promql.functions.sums import group_means, group_sums, group_variances
 from anyascope.promql.hashes import HASHES, label_hash
+from anyascope.promql.lexer import go_quoted
 from anyascope.promql.mixed import aggregated
+from anyascope.promql.natives import written
 from anyascope.promql.numbers import format_float, format_general
 from anyascope.promql.syntax import Aggregate, Expression
-from anyascope.promql.values import Context, Nameless, Vector, merged, rows_of, seen
+from anyascope.promql.values import Context, Nameless, Vector, label_of, merged, rows_of, seen
 
 C = TypeVar("C", bound=np.generic)
 
@@ -85,7 +87,7 @@ def aggregate(node: Aggregate, body: Vector, parameter: Floats | str | None, con
     """
     if node.operator == "count_values":
         assert isinstance(parameter, str)
-        return _count_values(node, body, parameter)
+        return _count_values(node, body, parameter, context)
     if not len(body):
         return Vector((), np.empty((0, context.steps)), np.empty((0, context.steps), np.bool_))
     if context.natives:
@@ -102,7 +104,10 @@ def aggregate(node: Aggregate, body: Vector, parameter: Floats | str | None, con
         found = _any_present(body.present, groups)
         if context.natives and node.operator in {"sum", "avg"}:
             values, present = groups.ordered(body.values), groups.ordered(body.present)
-            result, found = aggregated(node, values, present, groups.begins, result=result, context=context)
+            names = [label_of(body.labels[row], METRIC_NAME) for row in groups.order.tolist()]
+            result, found = aggregated(
+                node, values, present, groups.begins, names=names, result=result, context=context
+            )
     else:
         values, present = groups.ordered(body.values), groups.ordered(body.present)
         counts = np.add.reduceat(present, groups.begins, axis=0, dtype=np.int64)
@@ -139,7 +144,8 @@ def _known_to(node: Aggregate, body: Vector, context: Context) -> Vector:
     boxed = context.natives.mask(body.values) & body.present
     if not boxed.any():
         return body
-    context.notes.info(f"ignored histogram in {node.operator} aggregation", node.body.pos)
+    pos = node.pos if node.operator in {"topk", "bottomk"} else node.body.pos
+    context.notes.info(f"ignored histogram in {node.operator} aggregation", pos)
     return replace(body, present=body.present & ~boxed)
 
 
@@ -192,14 +198,14 @@ def _warn_of_quantiles(wanted: Floats, parameter: Expression | None, context: Co
 
 
 def invalid_quantiles(wanted: Floats) -> list[float]:
-    """What of these is no quantile: NaN, the largest above 1, the smallest below 0."""
-    found = []
+    """What of these is no quantile: NaN alone where there is one, else the largest above 1 and the smallest below 0."""
     if np.isnan(wanted).any():
-        found.append(math.nan)
+        return [math.nan]
+    found = []
     if (wanted > 1).any():
-        found.append(float(np.nanmax(wanted)))
+        found.append(float(wanted.max()))
     if (wanted < 0).any():
-        found.append(float(np.nanmin(wanted)))
+        found.append(float(wanted.min()))
     return found
 
 
@@ -270,28 +276,42 @@ def _ranks(operator: str, body: Vector, groups: Groups) -> tuple[Ints, Ints]:
     return rank, order
 
 
-def _count_values(node: Aggregate, body: Vector, label: str) -> Vector:
+def _count_values(node: Aggregate, body: Vector, label: str, context: Context) -> Vector:
     """How many series have each value; the value becomes a label."""
     if not label:
-        raise QueryError(f"invalid label name {label}")
+        raise QueryError(f"invalid label name {go_quoted(label)}")
     grouping = node.grouping
     plain = Aggregate(node.operator, node.body, None, grouping, is_without=node.is_without)
     groups = grouped(body.labels, plain, frozenset({label}))
     series, step = np.nonzero(body.present)
-    distinct, kind = np.unique(body.values[series, step], return_inverse=True)
-    pairs, member = np.unique(groups.rows[series] * max(len(distinct), 1) + kind, return_inverse=True)
+    shown, kind = _shown_values(body.values[series, step], context)
+    pairs, member = np.unique(groups.rows[series] * max(len(shown), 1) + kind, return_inverse=True)
     counts = np.zeros((len(pairs), body.steps))
     np.add.at(counts, (member, step), 1.0)
-    texts = [format_float(value) for value in distinct.tolist()]
     # `without` may drop the label that was just made.
     is_dropped = node.is_without and label in grouping
     labels = [
-        groups.labels[pair // len(distinct)]
+        groups.labels[pair // len(shown)]
         if is_dropped
-        else tuple(sorted([*groups.labels[pair // len(distinct)], (label, texts[pair % len(distinct)])]))
+        else tuple(sorted([*groups.labels[pair // len(shown)], (label, shown[pair % len(shown)])]))
         for pair in pairs.tolist()
     ]
     return _added(Vector(labels, counts, counts > 0)) if is_dropped else merged(Vector(labels, counts, counts > 0))
+
+
+def _shown_values(values: Floats, context: Context) -> tuple[list[str], Ints]:
+    """The distinct values as labels show them, and the number of each value among them."""
+    if not context.natives.mask(values).any():
+        distinct, kind = np.unique(values, return_inverse=True)
+        return [format_float(value) for value in distinct.tolist()], kind
+    boxed = context.natives.mask(values).tolist()
+    index: dict[str, int] = {}
+    texts = (
+        written(context.natives.at(value)) if is_boxed else format_float(value)
+        for value, is_boxed in zip(values.tolist(), boxed, strict=True)
+    )
+    numbers = np.array([index.setdefault(text, len(index)) for text in texts], np.int64)
+    return list(index), numbers
 
 
 def _added(vector: Vector) -> Vector:

@@ -18,7 +18,7 @@ from anyascope.promql.functions import histograms, labelling, maths, regression
 from anyascope.promql.functions import natives as native
 from anyascope.promql.functions.registry import NAME_KEEPING, OF_ONE_HISTOGRAM, RANGE
 from anyascope.promql.numbers import format_float, format_general
-from anyascope.promql.syntax import Call, Select, unwrapped
+from anyascope.promql.syntax import Call, Select, is_range, unwrapped
 from anyascope.promql.values import (
     Context,
     Scalars,
@@ -54,14 +54,16 @@ def over_range(node: Call, windows: Windows, scalars: Sequence[Floats], context:
         return absent_over_time(node, windows)
     touched = _touched(windows, context)
     handler = ranges.HANDLERS.get(node.name)
+    pos = next((each.pos for each in map(unwrapped, node.arguments) if is_range(each)), node.pos)
     if touched is None or node.name in ranges.ANY_KIND:
         values, present = _by_kernel(node, windows, scalars, context)
     elif handler is None:
-        values, present = _by_kernel(node, ranges.without_histograms(windows, context, node.pos), scalars, context)
+        values, present = _by_kernel(
+            node, ranges.without_histograms(windows, context, node.arguments[0].pos), scalars, context
+        )
     else:
         floats = replace(windows, stop=np.where(touched, windows.first, windows.stop))
         answer = _by_kernel(node, floats, scalars, context)
-        pos = unwrapped(node.arguments[0]).pos
         values, present = ranges.fill(handler, windows, touched, answer, context=context, pos=pos)
     vector = Vector(windows.labels, values, present, windows.fading, windows.is_one_metric)
     if node.name == "quantile_over_time" and present.any():
@@ -101,6 +103,7 @@ def _absent(node: Call, found: Bools) -> Vector:
 
 def _note_no_counter(node: Call, vector: Vector, context: Context) -> None:
     argument = unwrapped(node.arguments[0])
+    vector = _floats_of(vector, context)
     if not isinstance(argument, Select) or not vector.present.any():
         return
     named = [m.value for m in argument.matchers if m.name == METRIC_NAME and m.op is MatchOp.EQUAL]
@@ -291,7 +294,7 @@ def _sort(node: Call, arguments: Sequence[Value], context: Context) -> Value:
     if context.query_step_ms:
         message = "sort is ineffective for range queries since results are always ordered by labels"
         context.notes.warn(message, node.pos)
-        return vector
+        return vector if node.name.startswith("sort_by_label") else _floats_of(vector, context)
     is_descending = node.name.endswith("_desc")
     if not context.is_instant:
         return vector
@@ -304,7 +307,8 @@ def _sort(node: Call, arguments: Sequence[Value], context: Context) -> Value:
 def _histogram_quantile(node: Call, arguments: Sequence[Value], context: Context) -> Value:
     wanted = _scalars(arguments[0])
     warn_of_quantile(node, 0, wanted, context)
-    return _quantile_of(wanted, _vector(arguments[1]), context, node.arguments[1].pos)
+    places = (node.arguments[1].pos, node.arguments[0].pos)
+    return _quantile_of(wanted, _vector(arguments[1]), context, places)
 
 
 def _histogram_quantiles(node: Call, arguments: Sequence[Value], context: Context) -> Value:
@@ -315,7 +319,8 @@ def _histogram_quantiles(node: Call, arguments: Sequence[Value], context: Contex
     for index, argument in enumerate(arguments[2:], 2):
         wanted = _scalars(argument)
         warn_of_quantile(node, index, wanted, context)
-        found = _quantile_of(wanted, _vector(arguments[0]), context, node.arguments[0].pos)
+        places = (node.arguments[0].pos, node.arguments[0].pos)
+        found = _quantile_of(wanted, _vector(arguments[0]), context, places)
         for step_value in np.unique(wanted).tolist():
             at = wanted == step_value if not math.isnan(step_value) else np.isnan(wanted)
             labels = [labelling.with_label(each, label, format_float(step_value)) for each in found.labels]
@@ -324,7 +329,9 @@ def _histogram_quantiles(node: Call, arguments: Sequence[Value], context: Contex
     return _together(parts, context)
 
 
-def _quantile_of(wanted: Floats, of: Vector, context: Context, pos: int) -> Vector:
+def _quantile_of(wanted: Floats, of: Vector, context: Context, places: tuple[int, int]) -> Vector:
+    """The quantile of each histogram; `places` are those of what is said of classic and of native ones."""
+    pos, native_pos = places
     natives, vector = _parted(of, context, pos)
     parts = []
     for alike in histograms.histograms_of(vector, context, pos):
@@ -338,7 +345,7 @@ def _quantile_of(wanted: Floats, of: Vector, context: Context, pos: int) -> Vect
         if math.isnan(histogram.sum) and histogram.count and 0 <= wanted[step] <= 1:
             outcome = "result is NaN" if math.isnan(found) else "result is skewed higher"
             message = f"input to histogram_quantile has NaN observations, {outcome}"
-            context.notes.info(message + _named(labels, context), pos)
+            context.notes.info(message + _named(labels, context), native_pos)
         return found
 
     return _histogram_answer(parts, natives, read, context)
@@ -357,7 +364,7 @@ def _histogram_fraction(node: Call, arguments: Sequence[Value], context: Context
         found = native.share(histogram, float(lower[step]), float(upper[step]))
         if math.isnan(histogram.sum) and not math.isnan(found):
             message = "input to histogram_fraction has NaN observations, which are excluded from all fractions"
-            context.notes.info(message + _named(labels, context), pos)
+            context.notes.info(message + _named(labels, context), node.arguments[0].pos)
         return found
 
     return _histogram_answer(parts, natives, read, context)

@@ -22,7 +22,7 @@ from anyascope.model.labels import Labels
 from anyascope.promql.asking import Asked, Leash
 from anyascope.promql.boxes import NativeTable
 from anyascope.promql.errors import QueryCancelledError, QueryTimeoutError
-from anyascope.promql.evaluate import evaluate, is_range, range_samples
+from anyascope.promql.evaluate import evaluate, range_samples
 from anyascope.promql.fetch import fetch, spans
 from anyascope.promql.lexer import place
 from anyascope.promql.options import INLINE_SAMPLES_MAX, PLANS_MAX, EngineOptions, QueryLimits
@@ -30,7 +30,7 @@ from anyascope.promql.parse import Query, parse
 from anyascope.promql.querylog import Done, QueryLog
 from anyascope.promql.result import QueryResult, QueryStats, ResultKind
 from anyascope.promql.signatures import Feature
-from anyascope.promql.syntax import kind_of, unwrapped
+from anyascope.promql.syntax import is_range, kind_of, unwrapped
 from anyascope.promql.values import Context, Notes, Scalars, Value, Vector, Words, settled, without_reserved
 from anyascope.store.api.metrics import MetricReader
 

@@ -33,6 +33,7 @@ from anyascope.promql.syntax import (
     Select,
     Subquery,
     Text,
+    is_range,
     unwrapped,
 )
 from anyascope.promql.values import Context, Scalars, Value, Vector, Windows, Words, too_many_samples
@@ -205,11 +206,6 @@ def _informed(argument: Expression, labels: Expression, context: Context) -> Vec
     assert isinstance(base, Vector)
     assert isinstance(labels, Select)
     return info(labels, base, context.frames[labels.slot], context)
-
-
-def is_range(node: Expression) -> bool:
-    """Whether the expression is a range vector."""
-    return isinstance(node, Subquery) or (isinstance(node, Select) and node.range_ms > 0)
 
 
 def _sample_times(node: Select, context: Context) -> Vector:

@@ -499,6 +499,17 @@ class Parser(LengthReader):
         return replace(part, node=replace(node, extension=Extension(word)), end=self._end)
 
 
+# How Go names the faults that RE2 names so.
+GO_REASONS = {
+    "bad repetition operator": "invalid nested repetition operator",
+    "invalid perl operator": "invalid or unsupported Perl syntax",
+    "missing ]": "missing closing ]",
+    "missing )": "missing closing )",
+    "no argument for repetition operator": "missing argument to repetition operator",
+    "trailing \\": "trailing backslash at end of expression",
+}
+
+
 def wrong_pattern(pattern: str) -> str:
     """What is wrong with a regular expression; empty if nothing."""
     options = re2.Options()
@@ -506,5 +517,7 @@ def wrong_pattern(pattern: str) -> str:
     try:
         re2.compile(pattern, options)
     except re2.error as error:
-        return str(error.args[0].decode() if isinstance(error.args[0], bytes) else error)
+        text = error.args[0].decode() if isinstance(error.args[0], bytes) else str(error)
+        what, _, where = text.partition(": ")
+        return f"{GO_REASONS.get(what, what)}: `{where}`"
     return ""

@@ -34,6 +34,8 @@ FILLS = frozenset({"fill", "fill_left", "fill_right"})
 KEYWORDS = LABEL_LISTS | FILLS | {"offset", "bool", "anchored", "smoothed"}
 WORD_OPERATORS = frozenset({"and", "or", "unless", "atan2"})
 CALLED_WORDS = frozenset({"start", "end", "step", "range", "min_of", "max_of"})
+LENGTH_WORDS = frozenset({"step", "range", "min_of", "max_of"})
+LENGTH_SIGNS = frozenset("()+-*/%^,]")
 SIGN_OPERATORS = frozenset(
     {"+", "-", "*", "/", "%", "^", "==", "!=", "<=", ">=", "<", ">", "</", ">/", "=~", "!~", "@"},
 )
@@ -49,10 +51,11 @@ _SIGN = re.compile(r"==|!=|<=|>=|</|>/|=~|!~|[-+*/%^<>=@,(){}\[\]:]")
 _NAME = re.compile(r"[A-Za-z_:][A-Za-z0-9_:]*")
 _LABEL = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _NUMBER = re.compile(
-    r"(?:0[xX]_?[0-9a-fA-F]+(?:_[0-9a-fA-F]+)*|(?:\d+(?:_\d+)*\.?\d*(?:_\d+)*|\.\d+(?:_\d+)*)(?:[eE][+-]?\d+)?)(?![A-Za-z0-9_.])"
+    r"(?:0[xX]_?[0-9a-fA-F]*(?:_[0-9a-fA-F]+)*|(?:\d+(?:_\d+)*\.?\d*(?:_\d+)*|\.\d+(?:_\d+)*)(?:[eE][+-]?\d+)?)(?![A-Za-z0-9_.])"
 )
 _DURATION = re.compile(r"\d+(?:ms|[smhdwy])s?(?:\d+(?:ms|[smhdw])s?)*(?![A-Za-z0-9_])")
-_ALNUM = re.compile(r"[A-Za-z0-9_.]*")
+# As much of what is no number as Prometheus reads before it notices.
+_BROKEN_NUMBER = re.compile(r"[\d_]*(?:\.\d*)?(?:[eE][+-]?\d*)?\.?(?:[smhdwy]s?(?:\d+(?:[smhdw]s?)?)*[A-Za-z0-9_]?)?")
 _ESCAPED = r"\\(?:[abfnrtv\\{quote}]|[0-7]{{3}}|x[0-9a-fA-F]{{2}}|u[0-9a-fA-F]{{4}}|U[0-9a-fA-F]{{8}})"
 _STRINGS = {
     '"': re.compile(rf'"(?:[^"\\\n]|{_ESCAPED.format(quote=chr(34))})*"'),
@@ -117,6 +120,8 @@ class Lexer:
         self._parentheses = 0
         self._is_in_braces = False
         self._is_in_brackets = False
+        self._awaits_length = False  # a bracket is open, and no number has been seen in it
+        self._has_colon = False
 
     def word(self) -> Word:
         """The next word; `END` at the end, and ever after.
@@ -138,10 +143,12 @@ class Lexer:
     def _end(self) -> Word:
         if self._is_in_braces:
             raise self.fail("unexpected end of input inside braces")
-        if self._is_in_brackets:
+        if self._awaits_length:
             raise self.fail("unexpected end of input in duration expression")
         if self._parentheses:
             raise self.fail("unclosed left parenthesis")
+        if self._is_in_brackets:
+            raise self.fail("unclosed left bracket")
         return Word(END, "", self._pos)
 
     def _outside(self) -> Word:
@@ -150,15 +157,32 @@ class Lexer:
             return self._end()
         character = text[pos]
         if (character.isascii() and character.isdigit()) or (character == "." and text[pos + 1 : pos + 2].isdigit()):
+            self._awaits_length = False
             return self._number()
         if character in "\"'`":
             return self._string(character)
-        if self._is_in_brackets and character == ":":
-            return Word(":", ":", pos)
+        if self._is_in_brackets and (_NAME.match(text, pos) or (self._awaits_length and character not in LENGTH_SIGNS)):
+            return self._in_brackets(character)
         name = _NAME.match(text, pos)
         if name is not None:
             return self._named(name.group())
         return self._sign()
+
+    def _in_brackets(self, character: str) -> Word:
+        """A colon or a word of a duration; nothing else may stand there."""
+        if character == ":":
+            if self._awaits_length:
+                raise self.fail("unexpected colon before duration in duration expression")
+            if self._has_colon:
+                raise self.fail("unexpected colon ':'")
+            self._has_colon = True
+            return Word(":", ":", self._pos)
+        name = _LABEL.match(self.text, self._pos)
+        if name is not None and name.group().lower() in LENGTH_WORDS:
+            return Word(name.group().lower(), name.group(), self._pos)
+        if self._awaits_length:
+            raise self.fail(f"unexpected character in duration expression: {go_quoted_rune(character)}")
+        raise self.fail(f"unexpected character: {go_quoted_rune(character)}, expected ':'")
 
     def _named(self, text: str) -> Word:
         lowered = text.lower()
@@ -190,17 +214,19 @@ class Lexer:
             case ")":
                 self._parentheses -= 1
                 if self._parentheses < 0:
+                    self._pos += 1  # Prometheus points behind it
                     raise self.fail("unexpected right parenthesis ')'")
             case "{":
                 self._is_in_braces = True
             case "[":
                 if self._is_in_brackets:
-                    raise self.fail("unexpected character in duration expression: '['")
-                self._is_in_brackets = True
+                    raise self.fail("unexpected left bracket '['")
+                self._is_in_brackets = self._awaits_length = True
+                self._has_colon = False
             case "]":
                 if not self._is_in_brackets:
                     raise self.fail("unexpected right bracket ']'")
-                self._is_in_brackets = False
+                self._is_in_brackets = self._awaits_length = False
             case "}":
                 raise self.fail("unexpected character: '}'")
         return Word(sign, sign, pos)
@@ -240,7 +266,7 @@ class Lexer:
             found = pattern.match(self.text, self._pos)
             if found is not None:
                 return Word(kind, found.group(), self._pos)
-        found = _ALNUM.match(self.text, self._pos)
+        found = _BROKEN_NUMBER.match(self.text, self._pos)
         assert found is not None
         raise self.fail(f"bad number or duration syntax: {go_quoted(found.group())}")
 

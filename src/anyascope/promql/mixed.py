@@ -171,13 +171,22 @@ def total(
 
 
 def aggregated(
-    node: Aggregate, values: Floats, present: Bools, begins: Ints, *, result: Floats, context: Context
+    node: Aggregate,
+    values: Floats,
+    present: Bools,
+    begins: Ints,
+    *,
+    names: Sequence[str],
+    result: Floats,
+    context: Context,
 ) -> tuple[Floats, Bools]:
     """`sum` and `avg` of groups some of whose members are histograms.
 
     Args:
+        node: the aggregation.
         values, present: [series, steps], the series of a group side by side.
         begins: int64[groups].
+        names: of the series' metrics, for what is said of them.
         result: float64[groups, steps], of the floats alone.
 
     Returns:
@@ -195,11 +204,18 @@ def aggregated(
             kept[group, step] = False
             continue
         members = slice(begins[group], ends[group])
-        cells = values[members, step][boxed[members, step]]
+        rows = np.flatnonzero(boxed[members, step]) + begins[group]
+        histograms = context.natives.taken(values[rows, step])
+        name = names[rows[_first_of_another_kind(histograms)]]
         is_mean = node.operator == "avg"
-        found = total(context.natives.taken(cells), context.notes, node.body.pos, name="", is_mean=is_mean)
+        found = total(histograms, context.notes, node.body.pos, name=name, is_mean=is_mean)
         if found is None:
             kept[group, step] = False
         else:
             result[group, step] = context.natives.box(found)
     return result, kept
+
+
+def _first_of_another_kind(histograms: Sequence[NativeHistogram]) -> int:
+    """Which of these cannot be added to the ones before it, if one cannot."""
+    return next((n for n, each in enumerate(histograms) if each.is_custom is not histograms[0].is_custom), 0)

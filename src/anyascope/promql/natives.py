@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from anyascope.frames.histogram import NativeHistogram, ResetHint, bound_of
+from anyascope.promql.numbers import format_general
 
 
 class MixedSchemasError(Exception):
@@ -321,3 +322,14 @@ def is_reset(current: NativeHistogram, previous: NativeHistogram) -> bool:
 
 def _has_fallen(current: dict[int, float], previous: dict[int, float]) -> bool:
     return any(current.get(index, 0.0) < count for index, count in previous.items())
+
+
+def written(histogram: NativeHistogram) -> str:
+    """The histogram as Prometheus writes it where a text is wanted: `{count:3, sum:4, (1,2]:3}`."""
+    parts = [f"count:{format_general(histogram.count)}", f"sum:{format_general(histogram.sum)}"]
+    for bucket in histogram.buckets():
+        if bucket.count:
+            begin, end = "[" if bucket.has_lower else "(", "]" if bucket.has_upper else ")"
+            bounds = f"{format_general(bucket.lower)},{format_general(bucket.upper)}"
+            parts.append(f"{begin}{bounds}{end}:{format_general(bucket.count)}")
+    return f"{{{', '.join(parts)}}}"

@@ -159,7 +159,7 @@ def too_deep() -> UnsupportedError:
 def number_of(text: str) -> float:
     """A number as Go reads it: decimal, hexadecimal, octal with a leading zero, with underscores between digits."""
     if text[:2].lower() == "0x":
-        whole = int(text.replace("_", ""), 16)
+        whole = int(text[2:].replace("_", ""), 16)
         if whole >= 1 << 63:
             raise ValueError(text)
         return float(whole)

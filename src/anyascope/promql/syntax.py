@@ -225,6 +225,11 @@ def kind_of(expression: Expression) -> ResultKind:  # noqa: PLR0911 — one retu
             return kind_of(body)
 
 
+def is_range(node: Expression) -> bool:
+    """Whether the expression is a range vector."""
+    return isinstance(node, Subquery) or (isinstance(node, Select) and node.range_ms > 0)
+
+
 def children(expression: Expression) -> tuple[Expression, ...]:
     """The parts of an expression, in the order of the text."""
     match expression:

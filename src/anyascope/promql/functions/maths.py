@@ -36,8 +36,12 @@ def round_to(values: Floats, nearest: Floats | float = 1.0) -> Floats:
 
 
 def clamp(values: Floats, low: Floats | float, high: Floats | float) -> Floats:
-    """The value, but not outside of the bounds; NaN stays."""
-    clamped: Floats = np.maximum(low, np.minimum(high, values))
+    """The value, but not outside of the bounds; NaN stays, but an infinite value or bound wins over it.
+
+    Source: Go, `math.Max` and `math.Min`.
+    """
+    upper = np.where(np.isneginf(values) | np.isneginf(high), -np.inf, np.minimum(high, values))
+    clamped: Floats = np.where(np.isposinf(upper) | np.isposinf(low), np.inf, np.maximum(low, upper))
     return clamped
 
 
