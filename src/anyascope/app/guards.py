@@ -5,9 +5,16 @@ from __future__ import annotations
 import os
 import shutil
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from anyascope.config.addresses import Address
+from anyascope.config.settings import ServerSettings
 from anyascope.errors import DeniedError, InvalidInputError, UnavailableError
+from anyascope.forward.options import ForwardOptions
+from anyascope.wire.hosts import is_loopback
+
+DEFAULT_PORTS = {"http": 80, "https": 443}
+EVERY_ADDRESS = ("0.0.0.0", "::")  # noqa: S104  # compared with, not listened to
 
 
 def check_bind(address: Address, *, has_tls: bool, has_token: bool) -> None:
@@ -23,6 +30,26 @@ def check_bind(address: Address, *, has_tls: bool, has_token: bool) -> None:
         f"{address} can be reached from other machines, which needs {missing}; "
         "set it in anyascope.yml or listen on 127.0.0.1"
     )
+
+
+def check_far_ends(forward: ForwardOptions, server: ServerSettings) -> None:
+    """Refuse to send samples to this very server: each would be stored and sent again without end."""
+    for remote in forward.remotes:
+        far = urlsplit(remote.url.reveal())
+        port = far.port or DEFAULT_PORTS[far.scheme]
+        external = urlsplit(server.external_url)
+        is_listened_to = port == server.listen.port and (
+            far.hostname == server.listen.host
+            or (is_loopback(far.hostname or "") and (server.listen.is_loopback or server.listen.host in EVERY_ADDRESS))
+        )
+        is_external = bool(external.hostname) and (
+            (external.hostname, external.port or DEFAULT_PORTS.get(external.scheme, 0)) == (far.hostname, port)
+        )
+        if is_listened_to or is_external:
+            raise InvalidInputError(
+                f"{remote.shown_url} is this server's own address: what it stores would be sent to itself without end",
+                path=f"remote_write ({remote.name})",
+            )
 
 
 def prepare_directory(directory: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from anyascope.access.tokens import check_token_file
+from anyascope.app.guards import check_far_ends
 from anyascope.app.reload import Plan
 from anyascope.config.load import Sources, load
 from anyascope.notify.templates import load_templates
@@ -18,6 +19,7 @@ def read_plan(sources: Sources) -> Plan:
         AnyascopeError: anything in them is wrong; every mistake of the first broken file is named.
     """
     settings = load(sources)
+    check_far_ends(settings.forward, settings.server)
     for token_file in settings.token_files:
         check_token_file(token_file)
     load_templates(settings.alerting.templates, now_ns=lambda: 0)

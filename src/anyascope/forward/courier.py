@@ -41,7 +41,7 @@ class State:
         waiting: what was said to the requests that are sent again, by their number.
         refused, refused_ns: what was said when something was refused last.
         taken_ns: when something was taken last, monotonic.
-        newest_ms: of the samples that were taken.
+        newest_ms: of the samples that are dealt with.
         seconds: of requests, since they were asked for last.
     """
 
@@ -115,6 +115,11 @@ class Courier:
             self._count(self._tally.failed, {kind: counts[kind] - written.get(kind, 0) for kind in KINDS})
         return False
 
+    def reached(self, time_ms: int) -> None:
+        """Samples of this time are dealt with."""
+        self.state.newest_ms = max(self.state.newest_ms, time_ms)
+        self._tally.highest_sent.labels(*self._labels).set(self.state.newest_ms / MS_PER_S)
+
     async def tell_metadata(self, entries: Sequence[MetricMetadata]) -> None:
         """Say what metrics are; by 2.0 it goes along with their samples from now on."""
         if not isinstance(self._encoder, WriteV1Encoder):
@@ -179,8 +184,7 @@ class Courier:
         self._count(self._tally.sent, written)
         self._count(self._tally.failed, {kind: max(counts[kind] - written[kind], 0) for kind in KINDS})
         if len(content.times_ms):
-            self.state.newest_ms = max(self.state.newest_ms, int(content.times_ms.max()))
-            self._tally.highest_sent.labels(*self._labels).set(self.state.newest_ms / MS_PER_S)
+            self.reached(int(content.times_ms.max()))
 
     def _young(self, content: Outgoing, *, limit_s: float) -> Outgoing:
         """Without what is older than the limit; that is counted as dropped."""

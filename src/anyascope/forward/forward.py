@@ -71,6 +71,7 @@ class Forward:
         self._metadata = metadata
         self._clock = clock
         self._tally = Tally(registry)
+        self._tally.backlog_bytes_max.set(options.spool_bytes_max)
         self._running: dict[str, Running] = {}
         self._newest_ms = 0
 

@@ -198,6 +198,7 @@ class Queue:
 
     def _note_options(self) -> None:
         options, tally = self._options, self._tally
+        tally.begin(*self._labels)
         for gauge, value in (
             (tally.shards, len(self._shards)),
             (tally.shards_desired, len(self._shards)),
@@ -205,6 +206,7 @@ class Queue:
             (tally.shards_max, options.max_shards),
             (tally.capacity, options.capacity),
             (tally.batch, options.max_samples_per_send),
+            (tally.highest_sent, self._courier.state.newest_ms / MS_PER_S),
         ):
             gauge.labels(*self._labels).set(value)
         self._count_waiting()
@@ -289,6 +291,8 @@ class Queue:
     def _take(self, entry: Entry, held: Held | None) -> None:
         self._read_to = entry.end
         if held is None:
+            if not self._waiting and len(entry.ids):
+                self._courier.reached(int(entry.times_ms.max()))  # all of it is dealt with: none is for this far end
             return
         self._held.append(held)
         self._waiting += held.waiting

@@ -77,9 +77,19 @@ class Tally:
             registry=registry,
         )
 
+        self.backlog_bytes_max = Gauge(
+            "anyascope_forward_backlog_bytes_max", "How much may wait (forward.spool_size).", registry=registry
+        )
+
+    def begin(self, name: str, url: str) -> None:
+        """Show a far end from its first moment on, so that rates and sums know it at zero."""
+        counters = (self.bytes, self.metadata, self.metadata_failed, self.metadata_retried, self.lost_bytes)
+        for metric in (*self.sent.values(), *self.failed.values(), *self.retried.values(), *counters, self.seconds):
+            metric.labels(name, url)
+
     def forget(self, name: str, url: str) -> None:
         """A far end is configured no longer."""
         for family in vars(self).values():
             for metric in family.values() if isinstance(family, dict) else (family,):
-                if metric is not self.highest_in:
+                if metric not in (self.highest_in, self.backlog_bytes_max):
                     metric.remove_by_labels({"remote_name": name, "url": url})

@@ -6,9 +6,12 @@ import itertools
 
 import pytest
 
-from anyascope.app.guards import check_bind, check_reserve, prepare_directory
+from anyascope.app.guards import check_bind, check_far_ends, check_reserve, prepare_directory
 from anyascope.config.addresses import Address
+from anyascope.config.settings import ServerSettings
 from anyascope.errors import DeniedError, InvalidInputError, UnavailableError
+from anyascope.forward.options import ForwardOptions, RemoteWrite
+from anyascope.model.secret import Secret
 
 PUBLIC = ("0.0.0.0", "::", "192.0.2.1", "example.org")
 
@@ -50,3 +53,24 @@ def test_a_directory_that_cannot_be_made_is_explained(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(InvalidInputError, match="cannot be made"):
         prepare_directory(tmp_path / "file" / "data")
+
+
+@pytest.mark.parametrize(
+    ("url", "listen", "external", "is_own"),
+    [
+        ("http://127.0.0.1:9470/api/v1/write", Address("127.0.0.1", 9470), "", True),
+        ("http://localhost:9470/api/v1/write", Address("0.0.0.0", 9470), "", True),
+        ("https://anya.example/api/v1/write", Address("127.0.0.1", 9470), "https://anya.example", True),
+        ("http://127.0.0.1:9471/api/v1/write", Address("127.0.0.1", 9470), "", False),
+        ("http://other.example:9470/api/v1/write", Address("0.0.0.0", 9470), "https://anya.example", False),
+    ],
+)
+def test_samples_are_not_sent_to_this_very_server(url, listen, external, is_own):
+    """A far end that is this server would feed on itself; it is refused with its name."""
+    forward = ForwardOptions((RemoteWrite("far", Secret(url), url),))
+    server = ServerSettings(listen=listen, external_url=external)
+    if is_own:
+        with pytest.raises(InvalidInputError, match=r"remote_write \(far\): .*without end"):
+            check_far_ends(forward, server)
+    else:
+        check_far_ends(forward, server)
