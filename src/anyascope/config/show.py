@@ -42,6 +42,8 @@ SECRET_FIELDS = frozenset(
 )
 # Lists of receivers whose `url` alone lets anybody post.
 SECRET_URL_LISTS = frozenset(("webhook_configs",))
+# Lists whose `url` is no secret, but may carry a token behind its question mark.
+TOKEN_URL_LISTS = frozenset(("remote_write",))
 
 
 def shown_yaml(files: Sequence[Path]) -> str:
@@ -73,6 +75,9 @@ def _masked(name: str, value: object, *, under: str) -> object:
         return None
     if name in SECRET_FIELDS or (name == "url" and under in SECRET_URL_LISTS):
         return SECRET
+    if name == "url" and under in TOKEN_URL_LISTS and isinstance(value, str):
+        address, mark, query = value.partition("?")
+        return _without_userinfo(address) + (f"{mark}{SECRET}" if query else "")
     return _without_userinfo(value) if isinstance(value, str) else value
 
 
