@@ -67,6 +67,30 @@ def plain(environ: Any, start_response: Any) -> list[bytes]:
     return [b"o", b"k"]
 
 
+def test_a_server_that_forgets_to_close_loses_no_span(client):
+    """Werkzeug's does where the client has left: the span ends with the answer's object."""
+    answer = client.call(plain)
+    assert b"".join(answer) == b"ok"
+    assert client.exporter.get_finished_spans() == ()
+    del answer
+    (span,) = client.exporter.get_finished_spans()
+    assert span.attributes["http.response.status_code"] == 200
+    assert (client.active(), client.count(200)) == (0, 1)
+
+
+def test_an_answer_that_was_given_up_ends_with_the_next_request(client):
+    """Nobody read it to its end or closed it: the client has left, and the connection is active no more."""
+    answer = client.call(plain)
+    next(answer)
+    del answer
+    assert client.active() == 1
+    client.body(plain)
+    first, second = client.exporter.get_finished_spans()
+    assert first.attributes["anya.http.client_disconnected"] is True
+    assert second.attributes["http.response.status_code"] == 200
+    assert (client.active(), client.count(200)) == (0, 2)
+
+
 def test_the_middleware_keeps_to_the_protocol(client):
     """Between the checks of the standard library on both sides, nothing is amiss."""
     watched = validator(WsgiMiddleware(validator(plain), **client.options))

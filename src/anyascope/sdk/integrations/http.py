@@ -210,6 +210,11 @@ class Exchange:
         """Whether the answer's last byte was given away."""
         return self._ended_ns is not None
 
+    @property
+    def is_closed(self) -> bool:
+        """Whether all work for the request is done."""
+        return self._is_closed
+
     @guarded(None)
     def measure(self) -> None:
         """Count the request now; for a websocket, whose handshake is measured while the connection stays."""

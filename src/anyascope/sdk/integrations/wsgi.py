@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
@@ -37,6 +38,7 @@ class WsgiMiddleware:
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """Serve one request."""
+        end_abandoned()
         exchange = None if EXCHANGE in environ else self._begin(environ)
         if exchange is not None:
             return self._serve(exchange, environ, start_response)
@@ -127,6 +129,16 @@ class _Body:
     def __iter__(self) -> Iterator[bytes]:
         return self
 
+    def __del__(self) -> None:
+        # A server that breaks off where the client has left may never call `close`: Werkzeug's does so.
+        exchange = getattr(self, "_exchange", None)
+        if exchange is None or exchange.is_closed:
+            return
+        if exchange.is_complete:
+            exchange.close()
+        else:
+            _abandoned.append(exchange)
+
     def __next__(self) -> bytes:
         self._exchange.activate()
         try:
@@ -157,6 +169,22 @@ class _Body:
         finally:
             exchange.close()
             exchange.deactivate()
+
+
+# Requests whose answer nobody read to its end or closed. They are measured with the next request: a finaliser may run while its
+# thread holds the lock of a metric.
+_abandoned: deque[Exchange] = deque()
+
+
+def end_abandoned() -> None:
+    """End the requests that a server has forgotten."""
+    while _abandoned:
+        try:
+            exchange = _abandoned.popleft()
+        except IndexError:
+            return  # another thread took it
+        exchange.is_disconnected = True
+        exchange.close()
 
 
 class _SizedBody(_Body):
