@@ -8,6 +8,7 @@ DURATION_MS_MAX = (2**63 - 1) // 1_000_000  # Go's nanoseconds in 64 bits, some 
 DURATION_CHARS_MAX = 100  # the longest within that bound has under 40
 
 _UNITS_MS = (31_536_000_000, 604_800_000, 86_400_000, 3_600_000, 60_000, 1_000, 1)
+_UNIT_NAMES = ("y", "w", "d", "h", "m", "s", "ms")
 _DURATION = re.compile(r"(?:(\d+)y)?(?:(\d+)w)?(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?(?:(\d+)ms)?", re.ASCII)
 
 
@@ -33,13 +34,17 @@ def parse_duration_ms(text: str) -> int:
 
 
 def format_duration_ms(duration_ms: int) -> str:
-    """A duration as Prometheus writes it, such as `1m30s`."""
+    """The duration in its largest units: `1h30m`; years and weeks only where nothing is left over; 0 is `0s`.
+
+    Source: Prometheus, `model.Duration.String`.
+    """
     if not duration_ms:
         return "0s"
-    units = (("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1))
-    parts = []
-    for name, size in units:
-        count, duration_ms = divmod(duration_ms, size)
+    text, rest = "", duration_ms
+    for name, unit_ms in zip(_UNIT_NAMES, _UNITS_MS, strict=True):
+        if name in ("y", "w") and rest % unit_ms:
+            continue
+        count, rest = divmod(rest, unit_ms)
         if count:
-            parts.append(f"{count}{name}")
-    return "".join(parts)
+            text += f"{count}{name}"
+    return text

@@ -36,7 +36,22 @@ def test_what_is_too_long(text):
         parse_duration_ms(text)
 
 
-@pytest.mark.parametrize(("duration_ms", "text"), [(0, "0s"), (1_000, "1s"), (90_000, "1m30s"), (1_500, "1s500ms")])
-def test_durations_are_prometheus_own(duration_ms, text):
-    """Largest unit first."""
+@pytest.mark.parametrize(
+    ("duration_ms", "text"),
+    [
+        (0, "0s"),
+        (1, "1ms"),
+        (1_000, "1s"),
+        (90_000, "1m30s"),
+        (1_500, "1s500ms"),
+        (86_400_000, "1d"),
+        (604_800_000, "1w"),
+        (8 * 86_400_000, "8d"),
+        (31_536_000_000, "1y"),
+        (400 * 86_400_000, "400d"),
+    ],
+)
+def test_durations_are_written_as_upstream_does(duration_ms: int, text: str) -> None:
+    """The largest unit first; weeks and years only where they leave nothing over. They read back."""
     assert format_duration_ms(duration_ms) == text
+    assert parse_duration_ms(text) == duration_ms
