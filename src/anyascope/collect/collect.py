@@ -93,6 +93,10 @@ class Collect:
         """All scrape targets, by job."""
         return self._scrapes.views()
 
+    def scrape_pools(self) -> Sequence[str]:
+        """The names of all scrape configurations."""
+        return [config.job_name for config in self._options.scrape_configs]
+
     def dropped_targets(self) -> Sequence[DroppedTargetView]:
         """All discovered targets that relabelling took away."""
         return self._scrapes.dropped()

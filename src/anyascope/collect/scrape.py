@@ -156,6 +156,7 @@ class TargetScraper:
             health=self._health,
             scrape_interval_ms=round(self.target.interval_s * 1000),
             scrape_timeout_ms=round(self.target.timeout_s * 1000),
+            metadata=self._metadata_told,
         )
 
     # --- fetching and reading -----------------------------------------------------------------------------------------

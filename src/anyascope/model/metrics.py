@@ -135,6 +135,11 @@ class HistogramSample:
     start_ms: int = 0
     is_increment: bool = False
 
+    @property
+    def is_stale(self) -> bool:
+        """Whether it says that its series has ended."""
+        return bool(is_stale(np.array([self.sum]))[0])
+
 
 @dataclass(frozen=True, slots=True)
 class Exemplar:

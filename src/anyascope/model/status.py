@@ -11,6 +11,7 @@ from enum import Enum
 
 from anyascope.model.alerts import AlertState
 from anyascope.model.labels import Labels
+from anyascope.model.metrics import MetricMetadata
 
 
 class TargetHealth(Enum):
@@ -34,6 +35,7 @@ class TargetView:
         last_scrape_ns: UTC nanoseconds of the last scrape's start; 0 before the first.
         last_scrape_duration_s: how long that took.
         scrape_interval_ms, scrape_timeout_ms: as configured or relabelled.
+        metadata: what its last page said of its metrics.
     """
 
     scrape_pool: str
@@ -47,6 +49,7 @@ class TargetView:
     health: TargetHealth = TargetHealth.UNKNOWN
     scrape_interval_ms: int = 60_000
     scrape_timeout_ms: int = 10_000
+    metadata: tuple[MetricMetadata, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,10 +20,11 @@ from numpy.typing import NDArray
 
 from anyascope.errors import InvalidInputError
 from anyascope.frames.labelsets import LabelSets
-from anyascope.model.labels import METRIC_NAME, Labels, Matcher, MatchOp, series_id
+from anyascope.model.labels import Labels, Matcher, MatchOp, series_id
 from anyascope.model.metrics import Numbered, Numbers
 
 Refs = NDArray[np.uint32]
+Postings = Sequence[tuple[str, Sequence[tuple[str, Sequence[int]]]]]
 
 SELECTIONS_CACHED_MAX = 1024  # selectors; rules and dashboards ask for the same ones again and again
 SELECTED_SERIES_MAX = (
@@ -450,27 +451,9 @@ class LabelIndex:
         is_quiet: NDArray[np.bool_] = (last_ms < time_ms) & (last_ms != -NEVER_MS)
         return every[is_quiet]
 
-    # --- where series come from ---------------------------------------------------------------------------------------
-
-    def largest_metrics(self, limit: int) -> tuple[tuple[str, int], ...]:
-        """(metric, series), the largest first."""
-        return largest(((name, len(refs)) for name, refs in self._postings.get(METRIC_NAME, {}).items()), limit)
-
-    def widest_labels(self, limit: int) -> tuple[tuple[str, int], ...]:
-        """(label name, distinct values), the widest first."""
-        return largest(((name, len(values)) for name, values in self._postings.items()), limit)
-
-    def largest_pairs(self, limit: int) -> tuple[tuple[str, int], ...]:
-        """("name=value", series), the largest first."""
-        return largest(
-            ((f"{name}={value}", len(refs)) for name, found in self._postings.items() for value, refs in found.items()),
-            limit,
-        )
-
-
-def largest(counts: Iterable[tuple[str, int]], limit: int) -> tuple[tuple[str, int], ...]:
-    """The `limit` largest counts, equal ones by name."""
-    return tuple(sorted(counts, key=lambda pair: (-pair[1], pair[0]))[:limit])
+    def postings(self) -> Postings:
+        """Every label with its values and their series, as of now: counted elsewhere while the index goes on."""
+        return [(name, list(values.items())) for name, values in self._postings.items()]
 
 
 def accepts(matcher: Matcher, value: str, pattern: Pattern | None) -> bool:

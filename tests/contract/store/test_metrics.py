@@ -327,9 +327,12 @@ async def test_cardinality_says_where_series_come_from(store):
     """Series are counted by metric, label and pair, the largest first."""
     await write(store, (UP_A, OLD_MS, 1.0), (UP_B, NOW_MS, 1.0), (labels("down", job="a"), NOW_MS, 1.0))
 
-    found = await store.metrics.cardinality(limit=2)
+    found = await store.metrics.cardinality(limit=2, focus="job", since_ms=NOW_MS)
 
     assert (found.series, found.oldest_ms, found.newest_ms) == (3, OLD_MS, NOW_MS)
+    assert (found.new, found.quiet, found.label_pairs) == (2, 1, 4)
+    assert found.by_focus == (("a", 2), ("b", 1))
+    assert found.bytes_by_label == (("__name__", 38), ("job", 18))
     assert found.by_metric == (("up", 2), ("down", 1))
     assert found.by_label == (("__name__", 2), ("job", 2))
     assert found.by_pair == (("__name__=up", 2), ("job=a", 2))

@@ -37,6 +37,12 @@ class Keeper:
     def trouble(self):
         return self.troubled
 
+    async def clean(self):
+        """Nothing."""
+
+    async def snapshot(self, *, skips_head=False):
+        return f"name-{skips_head}"
+
 
 @pytest.fixture
 def house(tmp_path, monkeypatch):

@@ -93,7 +93,11 @@ def test_dropped_series_are_forgotten_everywhere():
     assert [index.labels(ref) for ref in index.select(matchers("job=~.+")).tolist()] == [labels("up", job="b")]
     assert len(index.select(matchers("job=a"))) == 0
     assert index.values_of("job", index.every()) == ["b"]
-    assert index.largest_metrics(5) == (("up", 1),)
+    assert [name for name, _ in index.postings()] == ["__name__", "job"]
+    assert [[(value, list(refs)) for value, refs in values] for _, values in index.postings()] == [
+        [("up", [1])],
+        [("b", [1])],
+    ]
     assert placed(index, labels("up", job="a")).refs.tolist() == [3]
 
 

@@ -30,15 +30,31 @@ class Selection:
 
 @dataclass(frozen=True, slots=True)
 class Cardinality:
-    """How many series there are, and where they come from: the largest first, `limit` entries each."""
+    """How many series there are, and where they come from: (what, how many) pairs, the largest first.
+
+    Attributes:
+        series: that have samples.
+        samples_in_memory: which are there to be read without the disk.
+        oldest_ms, newest_ms: UTC milliseconds of the outermost samples; 0 where there are none.
+        by_metric, by_pair, by_focus: series by metric, by `name=value`, and by value of the label that was asked for.
+        by_label: distinct values by label.
+        bytes_by_label: length of the name and the values in all series, as Prometheus counts it.
+        label_pairs: distinct `name=value` pairs.
+        new, quiet: series that began within the time that was asked for, and those that had no sample in it.
+    """
 
     series: int
     samples_in_memory: int
     oldest_ms: int
     newest_ms: int
     by_metric: tuple[tuple[str, int], ...]
-    by_label: tuple[tuple[str, int], ...]  # label name -> distinct values
-    by_pair: tuple[tuple[str, int], ...]  # "name=value" -> series
+    by_label: tuple[tuple[str, int], ...]
+    by_pair: tuple[tuple[str, int], ...]
+    label_pairs: int = 0
+    bytes_by_label: tuple[tuple[str, int], ...] = ()
+    by_focus: tuple[tuple[str, int], ...] = ()
+    new: int = 0
+    quiet: int = 0
 
 
 class MetricWriter(Protocol):
@@ -90,8 +106,8 @@ class MetricReader(Protocol):
     ) -> list[Exemplar]:
         """Exemplars of these series in the stretch (inclusive), by series and time."""
 
-    async def cardinality(self, *, limit: int = 10) -> Cardinality:
-        """Where the series come from."""
+    async def cardinality(self, *, limit: int = 10, focus: str = "", since_ms: int = 0) -> Cardinality:
+        """Where the series come from: `limit` entries a list, the values of label `focus` too, new and quiet since then."""
 
     async def delete(self, matcher_sets: Sequence[Sequence[Matcher]], *, start_ms: int, end_ms: int) -> int:
         """Remove these series' samples of the stretch; how many series it touched."""

@@ -39,3 +39,20 @@ class StoreKeeper(Protocol):
 
     def trouble(self) -> str:
         """Why the store does not do now what it should, a sentence; empty while it does. Quick, never raises."""
+
+    async def clean(self) -> None:
+        """Return once what was deleted is gone from the disk."""
+
+    async def snapshot(self, *, skips_head: bool = False) -> str:
+        """Make a consistent copy of all telemetry on the same disk, which a server can start on.
+
+        Args:
+            skips_head: leave out what was written last and is not in the tables yet.
+
+        Returns:
+            Its name: a folder below `snapshots` of the data directory.
+
+        Raises:
+            UnsupportedError: this store keeps nothing on a disk.
+            UnavailableError: it cannot be written now.
+        """

@@ -17,6 +17,7 @@ from anyascope.frames.samples import SampleFrame
 from anyascope.model.labels import Labels, Matcher, series_id
 from anyascope.model.metrics import Exemplar, HistogramSample, MetricBatch, MetricMetadata, MetricType
 from anyascope.store.api.metrics import Cardinality, Selection
+from anyascope.store.cardinality import cardinality_of
 from anyascope.store.chdb.binding import Parameter
 from anyascope.store.chdb.engine import Engine
 from anyascope.store.chdb.samples import histogram_of, label_sets
@@ -342,17 +343,9 @@ class ChdbMetrics:
         ]
         return in_order([*found, *waiting])
 
-    async def cardinality(self, *, limit: int = 10) -> Cardinality:
-        every = self._index.every()
-        shown = every[self._index.first_ms(every) <= self._index.last_ms(every)]
-        return Cardinality(
-            series=len(shown),
-            samples_in_memory=self._hot.samples,
-            oldest_ms=int(self._index.first_ms(shown).min()) if len(shown) else 0,
-            newest_ms=int(self._index.last_ms(shown).max()) if len(shown) else 0,
-            by_metric=self._index.largest_metrics(limit),
-            by_label=self._index.widest_labels(limit),
-            by_pair=self._index.largest_pairs(limit),
+    async def cardinality(self, *, limit: int = 10, focus: str = "", since_ms: int = 0) -> Cardinality:
+        return await cardinality_of(
+            self._index, limit=limit, focus=focus, since_ms=since_ms, samples_in_memory=self._hot.samples
         )
 
     # --- removing -----------------------------------------------------------------------------------------------------
@@ -361,13 +354,16 @@ class ChdbMetrics:
         refs = self._index.select_any(matcher_sets, start_ms=start_ms, end_ms=end_ms)
         if not len(refs):
             return 0
+        known_ms = self._index.last_ms(refs)
         # What is in the tables is deleted there; what comes meanwhile waits, and is written after the deletion.
         async with self._sorter.settled():
             self._sorter.cut(refs, start_ms=start_ms, end_ms=end_ms)
             self._cut_hot(refs, start_ms=start_ms, end_ms=end_ms)
             self._exemplars.forget()
             await self._delete_rows(self._index.ids(refs).tolist(), start_ms=start_ms, end_ms=end_ms)
-        gone = refs[(self._index.first_ms(refs) >= start_ms) & (self._index.last_ms(refs) <= end_ms)]
+        last_ms = self._index.last_ms(refs)
+        # A series that got samples meanwhile goes on.
+        gone = refs[(self._index.first_ms(refs) >= start_ms) & (last_ms <= end_ms) & (last_ms == known_ms)]
         await self._book.remove(gone)
         return len(refs)
 

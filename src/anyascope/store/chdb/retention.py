@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from anyascope.clock import NS_PER_MS, NS_PER_S, Clock
+from anyascope.errors import UnavailableError
 from anyascope.store.api.retention import RetentionPolicy, SignalUsage
 from anyascope.store.chdb.engine import Engine
 from anyascope.store.chdb.metrics import ChdbMetrics
+from anyascope.store.chdb.snapshots import Snapshots
 
 NS_PER_DAY = 86_400 * NS_PER_S
 CUT_SLACK_NS = NS_PER_DAY  # what is older than its bound by less waits for its partition: a cut rewrites the rest
+CLEAN_POLL_S = 0.2  # between two looks at deletions that run
+CLEAN_AGAIN_S = 60.0  # one that fails is tried again by the engine; a person should look meanwhile
 CUTS_MAX = 20  # steps towards a bound on bytes in one run; the next run goes on
 
 
@@ -76,9 +81,10 @@ class Extent:
 class ChdbKeeper:
     """A `StoreKeeper` over the engine's tables."""
 
-    def __init__(self, engine: Engine, metrics: ChdbMetrics, *, clock: Clock) -> None:
+    def __init__(self, engine: Engine, metrics: ChdbMetrics, *, snapshots: Snapshots, clock: Clock) -> None:
         self._engine = engine
         self._metrics = metrics
+        self._snapshots = snapshots
         self._clock = clock
 
     async def usage(self) -> Mapping[str, SignalUsage]:
@@ -198,3 +204,17 @@ class ChdbKeeper:
                 for row in table.to_pylist()
             ),
         ]
+
+    async def clean(self) -> None:
+        # A deletion answers after it has rewritten its parts: only one that a stop cut off may still be under way.
+        while waiting := (await self._engine.ask("mutations")).to_pylist():
+            failing = next((row for row in waiting if row["reason"]), None)
+            if failing is not None:
+                message = f"a deletion in table {failing['table']} fails: {failing['reason']}"
+                raise UnavailableError(message, retry_after_s=CLEAN_AGAIN_S)
+            await asyncio.sleep(CLEAN_POLL_S)
+
+    async def snapshot(self, *, skips_head: bool = False) -> str:
+        if not skips_head:
+            await self._metrics.flush()
+        return await self._snapshots.make()

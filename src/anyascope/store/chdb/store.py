@@ -13,6 +13,7 @@ from anyascope.store.chdb.logs import ChdbLogs
 from anyascope.store.chdb.metrics import ChdbMetrics, HotOptions
 from anyascope.store.chdb.retention import ChdbKeeper
 from anyascope.store.chdb.schema import migrate
+from anyascope.store.chdb.snapshots import Snapshots
 from anyascope.store.chdb.spans import ChdbSpans
 from anyascope.store.journal.files import JournalOptions
 
@@ -44,7 +45,8 @@ class ChdbStore:
         )
         self.logs = ChdbLogs(engine, clock=clock)
         self.spans = ChdbSpans(engine)
-        self.keeper = ChdbKeeper(engine, self.metrics, clock=clock)
+        snapshots = Snapshots(engine, directory, clock=clock)
+        self.keeper = ChdbKeeper(engine, self.metrics, snapshots=snapshots, clock=clock)
         self.found_at_start: list[str] = []
 
     @staticmethod

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from anyascope.clock import NS_PER_MS, NS_PER_S, Clock
+from anyascope.errors import UnsupportedError
 from anyascope.store.api.retention import RetentionPolicy, SignalUsage
 from anyascope.store.memory.logs import MemoryLogs
 from anyascope.store.memory.metrics import MemoryMetrics
@@ -46,3 +47,9 @@ class MemoryKeeper:
 
     def trouble(self) -> str:
         return ""
+
+    async def clean(self) -> None:
+        """Nothing is left of what was deleted."""
+
+    async def snapshot(self, *, skips_head: bool = False) -> str:  # noqa: ARG002 -- there is nothing beside the head
+        raise UnsupportedError("a store in memory has no snapshots: start with --store chdb")

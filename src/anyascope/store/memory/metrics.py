@@ -11,6 +11,7 @@ from anyascope.frames.samples import SampleFrame
 from anyascope.model.labels import Labels, Matcher, series_id
 from anyascope.model.metrics import Exemplar, HistogramSample, MetricBatch, MetricMetadata, SampleBatch
 from anyascope.store.api.metrics import Cardinality, Selection
+from anyascope.store.cardinality import cardinality_of
 from anyascope.store.exemplars import NewestExemplars, in_order
 from anyascope.store.labelindex import Chosen, LabelIndex
 from anyascope.store.ragged import Piece, check_samples, check_series, frame_of, offsets_of, settle
@@ -143,16 +144,9 @@ class MemoryMetrics:
         ]
         return in_order(found)
 
-    async def cardinality(self, *, limit: int = 10) -> Cardinality:
-        oldest_ms, newest_ms = self.stretch_ms()
-        return Cardinality(
-            series=len(self._index),
-            samples_in_memory=self.rows(),
-            oldest_ms=oldest_ms,
-            newest_ms=newest_ms,
-            by_metric=self._index.largest_metrics(limit),
-            by_label=self._index.widest_labels(limit),
-            by_pair=self._index.largest_pairs(limit),
+    async def cardinality(self, *, limit: int = 10, focus: str = "", since_ms: int = 0) -> Cardinality:
+        return await cardinality_of(
+            self._index, limit=limit, focus=focus, since_ms=since_ms, samples_in_memory=self.rows()
         )
 
     async def delete(self, matcher_sets: Sequence[Sequence[Matcher]], *, start_ms: int, end_ms: int) -> int:
