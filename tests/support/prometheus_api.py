@@ -11,6 +11,7 @@ from starlette.applications import Starlette
 from anyascope.api.prometheus.routes import PrometheusParts, prometheus_routes
 from anyascope.api.prometheus.status import ServerView
 from anyascope.clock import NS_PER_S, ManualClock
+from anyascope.model.labels import Labels
 from anyascope.model.status import DroppedTargetView, RuleGroupView, TargetView
 from anyascope.promql.options import EngineOptions
 from anyascope.store.memory.metrics import MemoryMetrics
@@ -29,12 +30,18 @@ class Told:
     rule_groups: Sequence[RuleGroupView] = ()
     options: Mapping[str, str] = field(default_factory=dict)
     view: ServerView = SERVER
+    pools: Sequence[str] = ()
+    snapshots: list[str] = field(default_factory=list)
+    cleanings: int = 0
 
     def targets(self) -> Sequence[TargetView]:
         return self.views
 
     def dropped_targets(self) -> Sequence[DroppedTargetView]:
         return self.dropped
+
+    def scrape_pools(self) -> Sequence[str]:
+        return self.pools or sorted({view.scrape_pool for view in (*self.views, *self.dropped)})
 
     def groups(self) -> Sequence[RuleGroupView]:
         return self.rule_groups
@@ -48,6 +55,13 @@ class Told:
     def flags(self) -> Mapping[str, str]:
         return self.options
 
+    async def clean(self) -> None:
+        self.cleanings += 1
+
+    async def snapshot(self, *, skips_head: bool = False) -> str:
+        self.snapshots.append(f"{'disk' if skips_head else 'all'}-{len(self.snapshots)}")
+        return self.snapshots[-1]
+
 
 def client_of(
     store: MemoryMetrics,
@@ -55,6 +69,8 @@ def client_of(
     *,
     options: EngineOptions | None = None,
     alertmanagers: Sequence[str] = (),
+    has_admin_api: bool = False,
+    external_labels: Labels = (),
 ) -> httpx.AsyncClient:
     told = told or Told()
     parts = PrometheusParts(
@@ -64,6 +80,9 @@ def client_of(
         targets=told,
         rules=told,
         status=told,
+        admin=told,
+        external_labels=lambda: external_labels,
+        has_admin_api=has_admin_api,
         alertmanagers=alertmanagers,
     )
     transport = httpx.ASGITransport(Starlette(routes=prometheus_routes(parts)))

@@ -20,6 +20,7 @@ from prometheus_client import CollectorRegistry, Counter, Histogram
 from starlette.routing import Mount
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from anyascope.api.cors import ALLOWED, Cors
 from anyascope.api.problems import fault, plain_problem, problem_response
 from anyascope.clock import NS_PER_S, Clock
 from anyascope.ids import Ids
@@ -54,10 +55,12 @@ class GuardOptions:
     Attributes:
         hosts: names under which people reach the server, beside loopback's; an IP address needs none.
         external_url: the address that a reverse proxy shows, whose pages are ours; empty where there is none.
+        cors_origin: a regular expression of the origins whose pages may ask Prometheus' API; empty for none.
     """
 
     hosts: tuple[str, ...] = ()
     external_url: str = ""
+    cors_origin: str = ""
 
 
 class HttpMetrics:
@@ -100,6 +103,7 @@ def guarded(
     refused = metrics.refused
     inner = app if tokens is None else TokenGuard(app, tokens=tokens, refused=refused)
     inner = OriginGuard(inner, external_url=options.external_url, refused=refused)
+    inner = Cors(inner, origin=options.cors_origin)
     external = urlsplit(options.external_url).hostname
     hosts = (*options.hosts, external) if external else options.hosts
     inner = HostGuard(inner, hosts=hosts, refused=refused)
@@ -249,6 +253,8 @@ class OriginGuard:
         await self._app(scope, receive, send)
 
     def _is_own(self, scope: Scope) -> bool:
+        if scope.get(ALLOWED):
+            return True
         origin = _header(scope, b"origin").lower()
         if origin and origin == self._external_origin:
             return True

@@ -49,7 +49,11 @@ def build_front(parts: FrontParts, settings: Settings, sockets: Sockets, *, url:
     doors = Doors(sockets, grpc=grpc, url=url)
     application = main_application(
         _routes(parts, receive, doors, settings, ground=ground),
-        options=GuardOptions(hosts=settings.server.hosts, external_url=settings.server.external_url),
+        options=GuardOptions(
+            hosts=settings.server.hosts,
+            external_url=settings.server.external_url,
+            cors_origin=settings.server.cors_origin,
+        ),
         tokens=tokens,
         is_traced=parts.rooms.own is not None,
         ground=ground,
@@ -84,6 +88,9 @@ def _routes(parts: FrontParts, receive: Receive, doors: Doors, settings: Setting
                 targets=rooms.collect,
                 rules=rooms.rules,
                 status=status,
+                admin=telemetry.keeper,
+                external_labels=lambda: parts.reloads.settings.rules.external_labels,
+                has_admin_api=settings.server.has_admin_api,
             )
         ),
         alertmanager=alerts_routes(rooms.alerting, rooms.redactor),

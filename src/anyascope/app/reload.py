@@ -40,6 +40,7 @@ class Reloads:
         self.settings = plan.settings
         self.loaded_ns = clock.now_ns()
         self.error = ""
+        self.failed_ns = 0
 
     def applies_by(self, apply: Callable[[Plan], Awaitable[None]]) -> None:
         """Put plans into force by this."""
@@ -57,7 +58,7 @@ class Reloads:
                 assert self._apply is not None  # a house is built before it is reloaded
                 await self._apply(plan)
             except AnyascopeError as error:
-                self.error = str(error)
+                self.error, self.failed_ns = str(error), self._clock.now_ns()
                 log.error("reload_refused", error=self.error)  # noqa: TRY400  # expected; the message says all
                 raise
             needs_restart = _needs_restart(self.settings, plan.settings)
@@ -76,6 +77,7 @@ def _needs_restart(old: Settings, new: Settings) -> list[str]:
         "storage": (old.storage, new.storage),
         "forward": (old.forward.spool_bytes_max, new.forward.spool_bytes_max),
         "limits.query_concurrency": (old.queries.concurrency_max, new.queries.concurrency_max),
+        "limits": (old.admit, new.admit),
         "logging": ((old.log_format, old.log_level), (new.log_format, new.log_level)),
     }
     return [name for name, (before, after) in pairs.items() if before != after]

@@ -64,7 +64,7 @@ def build_rooms(settings: Settings, stores: Stores, *, url: str, ground: Ground,
     """
     clock, ids, registry = ground.clock, ground.ids, ground.registry
     redactor = Redactor(registry=registry)
-    ingest = _build_ingest(stores, redactor, ground)
+    ingest = _build_ingest(settings, stores, redactor, ground)
     upkeep = _build_upkeep(settings, stores, ground)
     intake = RoomyIntake(ingest, upkeep=upkeep)
     query_log = QueryLog(clock=clock, registry=registry)
@@ -153,13 +153,13 @@ def trace_into(own: OwnTelemetry) -> None:
     trace.set_tracer_provider(provider)
 
 
-def _build_ingest(stores: Stores, redactor: Redactor, ground: Ground) -> Ingest:
+def _build_ingest(settings: Settings, stores: Stores, redactor: Redactor, ground: Ground) -> Ingest:
     telemetry = stores.telemetry
     return Ingest(
         telemetry.metrics,
         telemetry.logs,
         telemetry.spans,
-        options=IngestOptions(),
+        options=IngestOptions(admit=settings.admit),
         clock=ground.clock,
         ids=ground.ids,
         registry=ground.registry,

@@ -18,11 +18,13 @@ from anyascope.api.render import time_or_none
 from anyascope.app.faces import Face
 from anyascope.app.reload import Reloads
 from anyascope.clock import NS_PER_S, Clock
+from anyascope.config.settings import Settings
 from anyascope.config.show import shown_yaml
 from anyascope.health.components import Health
 from anyascope.ports import ComponentHealth, HealthStatus
 from anyascope.store.api.metrics import MetricReader
 from anyascope.store.api.retention import StoreKeeper
+from anyascope.wire.durations import format_duration_ms
 from anyascope.wire.own_api import CollectorView, ConfigView, FaceView, ProblemView, SignalView, StatusView
 
 COLLECTOR_KINDS = frozenset(("collector", "scrape"))
@@ -109,7 +111,8 @@ class Status:
             retention=f"{policy.age_days}d{size}",
             config_ns=self._parts.reloads.loaded_ns,
             python_version=platform.python_version(),
-            is_config_good=not self._parts.reloads.error,
+            reload_error=self._parts.reloads.error,
+            reload_failed_ns=self._parts.reloads.failed_ns,
             threads=threading.active_count(),
             cores=os.cpu_count() or 1,
         )
@@ -127,6 +130,7 @@ class Status:
             "listen": str(settings.server.listen),
             "log-format": settings.log_format.value,
             "store": settings.storage.kind.value,
+            **_upstream_flags(settings),
         }
 
     def _problems(self, components: Sequence[ComponentHealth]) -> list[ProblemView]:
@@ -152,3 +156,25 @@ class Status:
             )
         found += [ProblemView(what=warning) for warning in self._parts.reloads.settings.warnings]
         return found
+
+
+def _upstream_flags(settings: Settings) -> dict[str, str]:
+    """The same under the names of Prometheus' own options, which clients look for."""
+    policy = settings.retention["metrics"]
+    return {
+        "config.file": str(settings.file or ""),
+        "enable-feature": ",".join(sorted(settings.features)),
+        "log.format": settings.log_format.value,
+        "log.level": settings.log_level.value,
+        "query.lookback-delta": format_duration_ms(settings.queries.lookback_ms),
+        "query.max-concurrency": str(settings.queries.concurrency_max),
+        "query.max-samples": str(settings.queries.limits.samples_max),
+        "query.timeout": format_duration_ms(round(settings.queries.limits.timeout_s * 1000)),
+        "storage.tsdb.path": str(settings.storage.directory),
+        "storage.tsdb.retention.time": f"{policy.age_days}d",
+        "web.cors.origin": settings.server.cors_origin,
+        "web.enable-admin-api": str(settings.server.has_admin_api).lower(),
+        "web.enable-remote-write-receiver": "true",
+        "web.external-url": settings.server.external_url,
+        "web.listen-address": str(settings.server.listen),
+    }

@@ -25,7 +25,7 @@ class StoreKind(StrEnum):
     MEMORY = "memory"
 
 
-def up(
+def up(  # noqa: PLR0913  # each an option of its own
     *,
     config: Annotated[
         Path | None,
@@ -68,6 +68,15 @@ def up(
             help="What of PromQL is experimental, under Prometheus' names, such as promql-experimental-functions.",
         ),
     ] = None,
+    admin_api: Annotated[
+        bool,
+        typer.Option(
+            "--enable-admin-api",
+            "--web.enable-admin-api",
+            envvar=f"{ENV}ENABLE_ADMIN_API",
+            help="Let clients delete series and make snapshots.",
+        ),
+    ] = False,
     store: Annotated[
         StoreKind | None,
         typer.Option("--store", envvar=f"{ENV}STORE", help="chdb, on disk; or memory, which forgets at the end."),
@@ -90,6 +99,7 @@ def up(
         log_format=log_format.value if log_format else None,
         collect=not no_collect,
         features=tuple(enable_feature or ()),
+        admin_api=admin_api,
         store=store.value if store else None,
     )
     raise typer.Exit(run_server(sources))

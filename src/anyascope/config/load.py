@@ -22,6 +22,7 @@ from anyascope.config.sections import (
     read_receive,
     read_retention,
     read_sdk,
+    read_series_limits,
     read_server,
     read_storage,
     read_token_files,
@@ -95,6 +96,7 @@ class Sources:
     store: str | None = None
     collect: bool = True
     features: tuple[str, ...] = ()
+    admin_api: bool = False
 
 
 def load(sources: Sources) -> Settings:
@@ -163,6 +165,7 @@ def _load_main(path: Path | None) -> Settings:
         receive=replace(read_receive(top.section("receive")), translation=read_translation(top.section("otlp"))),
         token_files=read_token_files(top.section("access")),
         storage=read_storage(top.section("storage")),
+        admit=read_series_limits(limits),
         retention=read_retention(top.section("retention")),
         collect=read_collectors(top.section("collectors"), scrape_configs),
         rules=rules,
@@ -254,6 +257,8 @@ def _with_flags(settings: Settings, sources: Sources) -> Settings:
         storage = replace(storage, kind=_choice("--store", StoreKind, sources.store))
     if sources.listen is not None:
         server = _listen_at(server, sources.listen)
+    if sources.admin_api:
+        server = replace(server, has_admin_api=True)
     log_format = settings.log_format
     if sources.log_format is not None:
         log_format = _choice("--log-format", LogFormat, sources.log_format)

@@ -25,11 +25,13 @@ from anyascope.config.settings import (
     StoreKind,
     TlsFiles,
 )
+from anyascope.ingest.options import AdmitOptions
 from anyascope.model.sdk import SdkSetting, SdkSettings
 from anyascope.model.secret import SecretFile
 from anyascope.promql.options import EngineOptions, QueryLimits
 from anyascope.promql.signatures import Feature, feature_of
 from anyascope.store.api.retention import RetentionPolicy
+from anyascope.store.labelindex import compile_whole
 from anyascope.wire.otlp.translation import Strategy, Translation
 from anyascope.wire.settings import Section, parse_duration_s
 
@@ -57,9 +59,26 @@ def read_server(section: Section) -> ServerSettings:
         tls=files,
         hosts=section.texts("hosts"),
         external_url=section.text("external_url", "").rstrip("/"),
+        cors_origin=section.parsed("cors_origin", _pattern, ""),
+        has_admin_api=section.boolean("admin_api", default.has_admin_api),
     )
     section.done()
     return found
+
+
+def _pattern(text: str) -> str:
+    compile_whole(text)
+    return text
+
+
+def read_series_limits(section: Section) -> AdmitOptions:
+    """`limits.series*`: how many series are let in."""
+    default = AdmitOptions()
+    return replace(
+        default,
+        series_max=_at_least_one(section, "series_per_source", default.series_max),
+        series_total_max=_at_least_one(section, "series", default.series_total_max),
+    )
 
 
 def read_receive(section: Section) -> ReceiveSettings:

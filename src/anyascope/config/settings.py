@@ -11,6 +11,7 @@ from anyascope.alerting.settings import AlertingOptions
 from anyascope.collect.options import CollectOptions
 from anyascope.config.addresses import Address
 from anyascope.forward.options import ForwardOptions
+from anyascope.ingest.options import AdmitOptions
 from anyascope.model.labels import Labels
 from anyascope.model.sdk import SdkSettings
 from anyascope.model.secret import SecretFile
@@ -68,6 +69,8 @@ class ServerSettings:
         listen: where; `is_chosen` says whether a person chose it. The default gives way to the next free port.
         hosts: names that requests may ask for, beside loopback's and IP addresses.
         external_url: where people reach the server, for links in messages; empty means the main address.
+        cors_origin: a regular expression of origins whose pages may ask Prometheus' API; empty for none.
+        has_admin_api: whether series may be deleted and snapshots made through Prometheus' API.
     """
 
     listen: Address = Address("127.0.0.1", MAIN_PORT)
@@ -75,6 +78,8 @@ class ServerSettings:
     tls: TlsFiles | None = None
     hosts: tuple[str, ...] = ()
     external_url: str = ""
+    cors_origin: str = ""
+    has_admin_api: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +129,7 @@ class Settings:
         features: what of PromQL is off by default and on here.
         queries: how PromQL is evaluated, and what a query may take.
         query_log_file: where queries are written down; None writes none.
+        admit: what is let in; `limits` sets how many series.
         sdk: what services that use an SDK are asked to do.
         warnings: what was read and has no effect here, one sentence each.
     """
@@ -134,6 +140,7 @@ class Settings:
     receive: ReceiveSettings = field(default_factory=ReceiveSettings)
     token_files: tuple[SecretFile, ...] = ()
     storage: StorageSettings = field(default_factory=StorageSettings)
+    admit: AdmitOptions = field(default_factory=AdmitOptions)
     retention: Mapping[str, RetentionPolicy] = field(
         default_factory=lambda: {signal: RetentionPolicy() for signal in SIGNALS}
     )

@@ -47,6 +47,11 @@ class MetricAdmission:
         self._known = KnownSeries(options, clock=clock)
         self._totals = Totals(series_max=options.delta_series_max)
         self._ids: dict[Labels, int] = {}
+        tally.series_limits(source=options.series_max, total=options.series_total_max)
+
+    def series(self) -> dict[str, int]:
+        """How many series count against the limits, by source."""
+        return self._known.counts()
 
     def admit(self, batch: MetricBatch, *, source: str) -> Admitted[MetricBatch]:
         """Everything of this batch that can be kept."""
@@ -161,8 +166,8 @@ class MetricAdmission:
         cleaned = self._redactor.labels(label_sets)
         for row, known in enumerate(fresh):
             fault = label_fault(label_sets[row], self._options)
-            if fault is None and not self._known.admit(source, known):
-                fault = Reason.SERIES_LIMIT
+            if fault is None:
+                fault = self._known.admit(source, known)
             if fault is not None:
                 verdicts.faults[known] = fault
             elif row in cleaned:

@@ -12,6 +12,7 @@ LABELS_MAX = 64  # a series; Prometheus' own translations of real resources stay
 LABEL_NAME_CHARS_MAX = 256  # as for attributes
 LABEL_VALUE_CHARS_MAX = 4_096  # a long URL; an index entry is kept in memory for each
 SERIES_MAX = 1_000_000  # a source, seen within the last hours; about 100 MB of index
+SERIES_TOTAL_MAX = 2_000_000  # all sources together; some 2 GB of index in memory
 SERIES_FORGOTTEN_AFTER_S = 3_600.0  # a series that says nothing so long no longer counts (at most twice as long)
 FUTURE_S_MAX = 600.0  # Prometheus' own bound: a clock further ahead is wrong, and its data would hide what follows
 DELTA_SERIES_MAX = 200_000  # running totals kept for senders of increments; about 40 MB
@@ -31,6 +32,7 @@ class AdmitOptions:
     label_name_chars_max: int = LABEL_NAME_CHARS_MAX
     label_value_chars_max: int = LABEL_VALUE_CHARS_MAX
     series_max: int = SERIES_MAX
+    series_total_max: int = SERIES_TOTAL_MAX
     series_forgotten_after_s: float = SERIES_FORGOTTEN_AFTER_S
     future_s_max: float = FUTURE_S_MAX
     delta_series_max: int = DELTA_SERIES_MAX

@@ -84,13 +84,15 @@ class KnownSeries:
         known = np.fromiter((each in seen.current for each in ids), np.bool_, len(ids))
         marks[numbered.numbers[known & (numbered.numbers >= 0)]] = True
 
-    def admit(self, source: str, new_id: int) -> bool:
-        """Remember a new series; False where the source has its fill."""
+    def admit(self, source: str, new_id: int) -> Reason | None:
+        """Remember a new series; why not, where its source or all of them have their fill."""
         seen = self._source(source)
         if self.count(source) >= self._options.series_max:
-            return False
+            return Reason.SERIES_LIMIT
+        if sum(self.counts().values()) >= self._options.series_total_max:
+            return Reason.SERIES_TOTAL
         seen.current.add(new_id)
-        return True
+        return None
 
     def rename(self, source: str, known_id: int, labels: Labels) -> None:
         """Remember which labels stand for a series whose own may not be stored."""
@@ -104,6 +106,10 @@ class KnownSeries:
         """How many series count against the source's limit."""
         seen = self._source(source)
         return len(seen.current) + len(seen.previous)
+
+    def counts(self) -> dict[str, int]:
+        """How many of each source; a series that two of them send counts twice."""
+        return {source: len(seen.current) + len(seen.previous) for source, seen in self._sources.items()}
 
     def _source(self, name: str) -> _Source:
         now_ns = self._clock.monotonic_ns()

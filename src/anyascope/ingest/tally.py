@@ -30,6 +30,7 @@ class Reason(Enum):
     LABEL_LENGTH = ("label_length", "a label name or value of its series is too long")
     LABEL_INVALID = ("label_invalid", "a label name of its series is empty or stands twice")
     SERIES_LIMIT = ("series_limit", "its source has too many series already")
+    SERIES_TOTAL = ("series_total", "all sources together have too many series already")
     DELTA_ORDER = ("delta_order", "its increment is older than one that was already added")
 
     def __init__(self, code: str, sentence: str) -> None:
@@ -72,6 +73,12 @@ class Tally:
         )
         self._series = Gauge(
             "anyascope_ingest_series", "Series that count against a source's limit.", ["source"], registry=registry
+        )
+        self._series_limit = Gauge(
+            "anyascope_ingest_series_limit",
+            "How many series are let in: of one source, and in total.",
+            ["scope"],
+            registry=registry,
         )
         self._queue_rows = Gauge(
             "anyascope_ingest_queue_rows", "Rows that wait to be stored.", ["signal"], registry=registry
@@ -119,6 +126,11 @@ class Tally:
     def series(self, source: str, count: int) -> None:
         """How many series a source has now."""
         self._series.labels(source).set(count)
+
+    def series_limits(self, *, source: int, total: int) -> None:
+        """How many series are let in."""
+        self._series_limit.labels("source").set(source)
+        self._series_limit.labels("total").set(total)
 
     def queue(self, signal: Signal, *, rows: int, size_bytes: int) -> None:
         """What waits now."""

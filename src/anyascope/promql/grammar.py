@@ -18,6 +18,7 @@ import re2
 from anyascope.model.labels import METRIC_NAME, Matcher, MatchOp
 from anyascope.promql import check
 from anyascope.promql.durations import SECONDS_MAX, Length, milliseconds
+from anyascope.promql.errors import QuerySyntaxError
 from anyascope.promql.lexer import (
     AGGREGATIONS,
     CALLED_WORDS,
@@ -32,7 +33,6 @@ from anyascope.promql.lexer import (
     WORD_OPERATORS,
     Word,
     go_quoted,
-    syntax_error,
     unquoted,
 )
 from anyascope.promql.options import QUERY_DEPTH_MAX
@@ -105,11 +105,31 @@ class Parser(LengthReader):
             UnsupportedError: it nests too deep.
         """
         if self._word.kind == END:
-            raise syntax_error(self._text, 0, "no expression found in input")
+            raise QuerySyntaxError("unknown position: parse error: no expression found in input")
         found = self._expression(0)
         if self._word.kind != END:
             raise self._unexpected()
         self._checks.settle(self._text)
+        return found.node
+
+    def parse_selector(self) -> Select:
+        """The series selector that the whole text is.
+
+        Raises:
+            QuerySyntaxError: it is none, or selects everything.
+        """
+        if self._word.kind == END:
+            raise QuerySyntaxError("unknown position: parse error: unexpected end of input")
+        if self._is("{"):
+            found = self._selected(None)
+        elif self._word.kind in METRIC_WORDS | {IDENTIFIER, METRIC_IDENTIFIER}:
+            found = self._selected(self._take())
+        else:
+            raise self._unexpected()
+        if self._word.kind != END:
+            raise self._unexpected()
+        self._checks.settle(self._text)
+        assert isinstance(found.node, Select)
         return found.node
 
     # --- expressions ----------------------------------------------------------------------------------------------------

@@ -74,8 +74,7 @@ def parse(text: str, features: frozenset[Feature] = EVERY_FEATURE) -> Query:
         QuerySyntaxError: it is not PromQL, its types do not fit, or it uses what is not enabled.
         UnsupportedError: it is longer or deeper than this engine reads.
     """
-    if len(text) > QUERY_CHARACTERS_MAX:
-        raise UnsupportedError(f"the query has {len(text)} characters, at most {QUERY_CHARACTERS_MAX} are read")
+    _check_length(text)
     root = Parser(text, features).parse()
     wrapped, is_constant, should_wrap = _fold(root)
     if is_constant and should_wrap:
@@ -83,9 +82,25 @@ def parse(text: str, features: frozenset[Feature] = EVERY_FEATURE) -> Query:
     return _query(text, wrapped)
 
 
+def selector_of(text: str) -> Select:
+    """Read a series selector: a name, or matchers in braces, or both, and nothing behind.
+
+    Raises:
+        QuerySyntaxError: it is none.
+        UnsupportedError: it is longer than this engine reads.
+    """
+    _check_length(text)
+    return Parser(text, EVERY_FEATURE).parse_selector()
+
+
 def metric_names_read(query: str | Query) -> frozenset[str] | None:
     """The names of the metrics that a query reads; None where a selector may read any."""
     return (query if isinstance(query, Query) else parse(query)).metric_names
+
+
+def _check_length(text: str) -> None:
+    if len(text) > QUERY_CHARACTERS_MAX:
+        raise UnsupportedError(f"the query has {len(text)} characters, at most {QUERY_CHARACTERS_MAX} are read")
 
 
 def _query(text: str, root: Expression) -> Query:

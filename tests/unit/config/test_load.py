@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -17,10 +18,11 @@ from anyascope.wire.settings import SettingsError
 
 WHOLE = """
 global: {scrape_interval: 5s, scrape_timeout: 4s, evaluation_interval: 10s, external_labels: {site: zurich}, query_log_file: queries.log, resolve_timeout: 2m}
-server: {listen: "127.0.0.1:9999", hosts: [scope.example], external_url: "https://scope.example/"}
+server: {listen: "127.0.0.1:9999", hosts: [scope.example], external_url: "https://scope.example/", cors_origin: "https://.*[.]example", admin_api: true}
 receive: {otlp_grpc: off, otlp_http: "127.0.0.1:14318"}
 access: {token_files: [token]}
 storage: {directory: store, reserve: 2GiB, memory_max: 1GiB}
+limits: {series_per_source: 1000, series: 5000}
 retention: {logs: {age: 7d, size: 5GB}}
 collectors:
   host: {interval: 5s}
@@ -70,6 +72,8 @@ def test_a_whole_file_is_read(folder):
     assert settings.token_files[0].path == folder / "token"
     assert settings.storage.directory == folder / "store"
     assert settings.storage.reserve_bytes == 2 * 2**30
+    assert (settings.server.cors_origin, settings.server.has_admin_api) == ("https://.*[.]example", True)
+    assert (settings.admit.series_max, settings.admit.series_total_max) == (1000, 5000)
     assert settings.retention["logs"].age_days == 7
     assert settings.retention["metrics"].age_days == 30
     assert settings.collect.host.interval_s == 5
@@ -180,6 +184,26 @@ def test_a_wrong_flag_is_named(folder, sources, part):
     with pytest.raises(InvalidInputError) as refused:
         load(sources)
     assert part in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "part"),
+    [
+        ("limits: {series: 0}", "limits.series: must be at least 1"),
+        ("limits: {series_per_source: many}", "limits.series_per_source"),
+        ('server: {cors_origin: "a("}', "server.cors_origin"),
+    ],
+)
+def test_a_wrong_limit_is_named(folder, text, part):
+    """With its path."""
+    with pytest.raises(SettingsError, match=re.escape(part)):
+        load(Sources(config=written(folder, text)))
+
+
+def test_the_admin_api_is_off_until_it_is_asked_for(folder):
+    """By the file or by the flag."""
+    assert not load(Sources(config=written(folder, "{}"))).server.has_admin_api
+    assert load(Sources(config=written(folder, "{}"), admin_api=True)).server.has_admin_api
 
 
 def test_check_knows_the_three_kinds_of_file(folder):

@@ -130,6 +130,23 @@ def test_a_source_has_a_limit_of_series() -> None:
     assert desk.registry.get_sample_value("anyascope_ingest_series", {"source": "otlp"}) == 2
 
 
+def test_all_sources_together_have_a_limit_of_series() -> None:
+    """Whoever sends the series that is too many is told so; known ones go on."""
+    desk = Desk(series_max=3, series_total_max=3)
+    two = samples(*((series(instance=str(n)), NOW_MS, 1.0) for n in range(2)))
+    assert desk.admit(two).rows == 2
+
+    admitted = desk.admit(two, source="scrape")
+
+    assert (admitted.rows, dict(admitted.refused)) == (1, {Reason.SERIES_TOTAL: 1})
+    assert desk.admit(two).rows == 2
+    limits = {
+        scope: desk.registry.get_sample_value("anyascope_ingest_series_limit", {"scope": scope})
+        for scope in ("source", "total")
+    }
+    assert limits == {"source": 3, "total": 3}
+
+
 async def test_series_that_fell_silent_make_room() -> None:
     """What said nothing for two periods no longer counts; what speaks on stays known."""
     desk = Desk(series_max=2, series_forgotten_after_s=60)

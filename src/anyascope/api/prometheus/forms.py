@@ -20,6 +20,11 @@ FIELDS_MAX = 1_000  # `match[]` repeats; pages send a handful
 SECONDS_MAX = 2.0**53 / 1000  # milliseconds are exact in a double up to here, some 285,000 years
 TIME_MIN_MS = 0  # where a stretch of time begins that names no beginning; nothing stored is older
 TIME_MAX_MS = 253_402_300_799_999  # the last millisecond of the year 9999
+WHOLE_MAX = 2**63 - 1  # Go's int
+
+_WHOLE = re.compile(r"[+-]?\d{1,30}", re.ASCII)
+_TRUE = frozenset({"1", "t", "T", "true", "TRUE", "True"})
+_FALSE = frozenset({"0", "f", "F", "false", "FALSE", "False"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +49,14 @@ class Form:
             InvalidInputError: it is no time, or absent without a default.
         """
         text = self.text(name)
-        if not text and default_ms is not None:
-            return default_ms
-        return _checked(name, text, parse_time_ms)
+        if default_ms is None:
+            return _checked(name, text, parse_time_ms)
+        try:
+            return parse_time_ms(text) if text else default_ms
+        except InvalidInputError as error:
+            # Upstream words it differently where the parameter may be absent.
+            told = f"invalid parameter \"{name}\": invalid time value for '{name}': {error.message}"
+            raise InvalidInputError(told) from error
 
     def duration_ms(self, name: str, default_ms: int | None = None) -> int:
         """A duration in milliseconds.
@@ -65,12 +75,41 @@ class Form:
         Raises:
             InvalidInputError: it is no whole number, or negative.
         """
-        text = self.text(name, "0")
-        if not re.fullmatch(r"[+-]?\d{1,18}", text):
-            raise InvalidInputError(f'invalid parameter "{name}": cannot parse "{text}" to a whole number')
+        text = self.text(name)
+        if not text:
+            return 0
+        if not _WHOLE.fullmatch(text):
+            raise InvalidInputError(f'invalid parameter "{name}": strconv.Atoi: parsing "{text}": invalid syntax')
+        if not -WHOLE_MAX <= int(text) <= WHOLE_MAX:
+            raise InvalidInputError(f'invalid parameter "{name}": strconv.Atoi: parsing "{text}": value out of range')
         if int(text) < 0:
             raise InvalidInputError(f'invalid parameter "{name}": limit must be non-negative')
         return int(text)
+
+    def whole(self, name: str, default: int = -1) -> int:
+        """A whole number; upstream counts without a bound where it is negative.
+
+        Raises:
+            InvalidInputError: it is none.
+        """
+        text = self.text(name)
+        if text and not (_WHOLE.fullmatch(text) and -WHOLE_MAX <= int(text) <= WHOLE_MAX):
+            raise InvalidInputError(f"{name} must be a number")
+        return int(text) if text else default
+
+    def boolean(self, name: str) -> bool:
+        """Whether it was said to be so; absent is not.
+
+        Raises:
+            InvalidInputError: it is neither true nor false in Go's words.
+        """
+        text = self.text(name)
+        if text in _TRUE:
+            return True
+        if text and text not in _FALSE:
+            told = f'error converting {name}: strconv.ParseBool: parsing "{text}": invalid syntax'
+            raise InvalidInputError(f'invalid parameter "{name}": {told}')
+        return False
 
 
 def _checked(name: str, text: str, parse: Callable[[str], int]) -> int:

@@ -1,4 +1,4 @@
-"""`query`, `query_range`, `query_exemplars`, `format_query`: asking with PromQL."""
+"""`query`, `query_range`, `query_exemplars`, `format_query`, `parse_query`: asking with PromQL."""
 
 from __future__ import annotations
 
@@ -7,23 +7,24 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import groupby
 
-import promql_parser as grammar
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from anyascope.api.prometheus.answers import endpoint, json_response, parameter_error, success
 from anyascope.api.prometheus.encode import encode_result, format_time
-from anyascope.api.prometheus.forms import Form
+from anyascope.api.prometheus.forms import TIME_MAX_MS, TIME_MIN_MS, Form, parse_duration_ms
 from anyascope.clock import NS_PER_MS, Clock
 from anyascope.errors import InvalidInputError
 from anyascope.model.labels import Matcher
 from anyascope.promql.engine import Engine
 from anyascope.promql.errors import QuerySyntaxError
+from anyascope.promql.layout import laid_out
 from anyascope.promql.numbers import format_float
 from anyascope.promql.options import QueryLimits
 from anyascope.promql.parse import Query
 from anyascope.promql.result import QueryResult, ResultKind
 from anyascope.promql.syntax import kind_of
+from anyascope.promql.written import written
 from anyascope.store.api.metrics import MetricReader
 
 ENCODE_INLINE_MAX = 20_000  # samples, some 5 ms; more are written beside the event loop
@@ -38,6 +39,7 @@ def query_routes(engine: Engine, reader: MetricReader, clock: Clock) -> list[Bas
         Route("/api/v1/query_range", endpoint(handlers.query_range), methods=both),
         Route("/api/v1/query_exemplars", endpoint(handlers.query_exemplars), methods=both),
         Route("/api/v1/format_query", endpoint(handlers.format_query), methods=both),
+        Route("/api/v1/parse_query", endpoint(handlers.parse_query), methods=both),
     ]
 
 
@@ -98,20 +100,18 @@ class _Queries:
             asked_s = form.duration_ms("timeout") / 1000
             # Nobody is given more time than the server allows.
             limits = replace(limits, timeout_s=min(asked_s, limits.timeout_s))
-        lookback_ms = form.duration_ms("lookback_delta", 0)
-        if lookback_ms < 0:
-            raise InvalidInputError('invalid parameter "lookback_delta": it must be positive')
-        return limits, lookback_ms or None
+        return limits, _lookback_ms(form)
 
     async def query_exemplars(self, form: Form) -> Response:
         """`/api/v1/query_exemplars`."""
-        start_ms, end_ms = form.time_ms("start"), form.time_ms("end")
+        start_ms, end_ms = form.time_ms("start", TIME_MIN_MS), form.time_ms("end", TIME_MAX_MS)
         if end_ms < start_ms:
-            raise InvalidInputError('invalid parameter "end": end timestamp must not be before start time')
-        plan = parsed(self._engine, form.text("query"))
-        sets: list[Sequence[Matcher]] = [selector.matchers for selector in plan.selectors]
+            raise InvalidInputError("end timestamp must not be before start timestamp")
+        sets: list[Sequence[Matcher]] = [
+            selector.matchers for selector in self._engine.parse(form.text("query")).selectors
+        ]
         if not sets:
-            return success([])
+            return Response(status_code=204)
         found = await self._reader.exemplars(sets, start_ms=start_ms, end_ms=end_ms)
         return success(
             [
@@ -132,8 +132,23 @@ class _Queries:
 
     async def format_query(self, form: Form) -> Response:
         """`/api/v1/format_query`."""
-        plan = parsed(self._engine, form.text("query"))
-        return success(grammar.parse(plan.text).prettify())
+        return success(laid_out(parsed(self._engine, form.text("query")).text))
+
+    async def parse_query(self, form: Form) -> Response:
+        """`/api/v1/parse_query`."""
+        return success(written(parsed(self._engine, form.text("query")).text))
+
+
+def _lookback_ms(form: Form) -> int | None:
+    """How far instant selectors look back, where that was asked for."""
+    text = form.text("lookback_delta")
+    if not text:
+        return None
+    try:
+        asked_ms = parse_duration_ms(text)
+    except InvalidInputError as error:
+        raise InvalidInputError(f"error parsing lookback delta duration: {error.message}") from error
+    return asked_ms if asked_ms > 0 else None
 
 
 async def _answer(result: QueryResult, form: Form, limit: int) -> Response:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from starlette.routing import BaseRoute
 
+from anyascope.api.prometheus.admin import StoreAdmin, admin_routes
+from anyascope.api.prometheus.federate import ExternalLabels, federate_routes
 from anyascope.api.prometheus.query import query_routes
 from anyascope.api.prometheus.read import read_routes
 from anyascope.api.prometheus.rules import RulesSource, rules_routes
@@ -20,7 +22,14 @@ from anyascope.store.api.metrics import MetricReader
 
 @dataclass(frozen=True, slots=True)
 class PrometheusParts:
-    """What the API asks. `alertmanagers` are addresses to which alerts are forwarded."""
+    """What the API asks.
+
+    Attributes:
+        admin: what may be done to the store.
+        external_labels: what `/federate` puts on series.
+        has_admin_api: whether `admin/tsdb` may be used.
+        alertmanagers: addresses to which alerts are forwarded.
+    """
 
     engine: Engine
     reader: MetricReader
@@ -28,6 +37,9 @@ class PrometheusParts:
     targets: TargetsSource
     rules: RulesSource
     status: StatusSource
+    admin: StoreAdmin
+    external_labels: ExternalLabels = tuple
+    has_admin_api: bool = False
     alertmanagers: Sequence[str] = ()
 
 
@@ -37,7 +49,9 @@ def prometheus_routes(parts: PrometheusParts) -> list[BaseRoute]:
         *query_routes(parts.engine, parts.reader, parts.clock),
         *read_routes(parts.reader),
         *series_routes(parts.engine, parts.reader),
-        *targets_routes(parts.targets),
-        *rules_routes(parts.rules, parts.alertmanagers),
+        *targets_routes(parts.engine, parts.targets),
+        *rules_routes(parts.engine, parts.rules, parts.alertmanagers),
         *status_routes(parts.status, parts.reader, parts.clock),
+        *admin_routes(parts.engine, parts.reader, parts.admin, is_enabled=parts.has_admin_api),
+        *federate_routes(parts.engine, parts.reader, parts.clock, parts.external_labels),
     ]

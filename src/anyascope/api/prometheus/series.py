@@ -9,13 +9,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from anyascope.api.prometheus.answers import TRUNCATED, endpoint, failure, success
+from anyascope.api.prometheus.answers import TRUNCATED, compressed, endpoint, failure, success
 from anyascope.api.prometheus.forms import TIME_MAX_MS, TIME_MIN_MS, Form, form_of
-from anyascope.api.prometheus.query import parsed
+from anyascope.api.prometheus.selectors import matcher_sets
 from anyascope.errors import AnyascopeError, InvalidInputError
-from anyascope.model.labels import Matcher
 from anyascope.promql.engine import Engine
-from anyascope.promql.syntax import Select, unwrapped
 from anyascope.store.api.metrics import MetricReader
 
 ESCAPED_PREFIX = "U__"  # Prometheus' escaping of names that older clients cannot write
@@ -28,24 +26,10 @@ def series_routes(engine: Engine, reader: MetricReader) -> list[BaseRoute]:
     return [
         Route("/api/v1/series", endpoint(handlers.series), methods=both),
         Route("/api/v1/labels", endpoint(handlers.labels), methods=both),
+        Route("/api/v1/series", handlers.no_deletion, methods=["DELETE"]),
         Route("/api/v1/label/{name:path}/values", handlers.label_values, methods=["GET"]),
         Route("/api/v1/metadata", endpoint(handlers.metadata), methods=["GET"]),
     ]
-
-
-def matcher_sets(engine: Engine, form: Form) -> list[Sequence[Matcher]]:
-    """What `match[]` selects.
-
-    Raises:
-        InvalidInputError: one of them is no instant selector.
-    """
-    found: list[Sequence[Matcher]] = []
-    for text in form.texts("match[]"):
-        node = unwrapped(parsed(engine, text, "match[]").root)
-        if not isinstance(node, Select) or node.range_ms or node.offset_ms or node.anchor is not None:
-            raise InvalidInputError(f'invalid parameter "match[]": expected a series selector, got "{text}"')
-        found.append(node.matchers)
-    return found
 
 
 def unescaped(name: str) -> str:
@@ -85,8 +69,10 @@ class _Series:
         if not form.texts("match[]"):
             raise InvalidInputError("no match[] parameter provided")
         limit = form.limit()
-        sets = matcher_sets(self._engine, form)
+        sets = matcher_sets(form.texts("match[]"), parameter="match[]")
         start_ms, end_ms = _stretch(form)
+        if end_ms < start_ms:
+            return success([])
         # One more than asked for tells whether there are more.
         found = await self._reader.series(sets, start_ms=start_ms, end_ms=end_ms, limit=limit + 1 if limit else 0)
         return _limited([dict(labels) for labels in found], limit)
@@ -94,20 +80,27 @@ class _Series:
     async def labels(self, form: Form) -> Response:
         """`/api/v1/labels`."""
         limit = form.limit()
-        sets = matcher_sets(self._engine, form)
+        sets = matcher_sets(form.texts("match[]"))
         start_ms, end_ms = _stretch(form)
         found = await self._reader.label_names(sets, start_ms=start_ms, end_ms=end_ms, limit=limit + 1 if limit else 0)
         return _limited(found, limit)
 
+    async def no_deletion(self, _request: Request) -> Response:
+        """Upstream has the route and says this; series are deleted below `admin/tsdb`."""
+        return failure(AnyascopeError("not implemented"))
+
     async def label_values(self, request: Request) -> Response:
         """`/api/v1/label/<name>/values`."""
+        return await compressed(await self._label_values(request), request)
+
+    async def _label_values(self, request: Request) -> Response:
         try:
             form = await form_of(request)
             name = unescaped(request.path_params["name"])
             if not name or "\ufffd" in name:
                 raise InvalidInputError(f'invalid label name: "{name}"')
             limit = form.limit()
-            sets = matcher_sets(self._engine, form)
+            sets = matcher_sets(form.texts("match[]"))
             start_ms, end_ms = _stretch(form)
             found = await self._reader.label_values(
                 name, sets, start_ms=start_ms, end_ms=end_ms, limit=limit + 1 if limit else 0
@@ -118,25 +111,21 @@ class _Series:
 
     async def metadata(self, form: Form) -> Response:
         """`/api/v1/metadata`."""
-        limit, per_metric = form.limit(), form.limit("limit_per_metric")
-        metric = form.text("metric")
+        limit, per_metric = form.whole("limit"), form.whole("limit_per_metric")
         found: dict[str, list[dict[str, str]]] = {}
-        for known in await self._reader.metadata(metric=metric, limit=0 if per_metric else limit):
+        for known in await self._reader.metadata(metric=form.text("metric")):
             entries = found.get(known.metric)
             if entries is None:
-                if limit and len(found) >= limit:
+                if 0 <= limit <= len(found):
                     break
                 entries = found[known.metric] = []
-            if not per_metric or len(entries) < per_metric:
+            if per_metric <= 0 or len(entries) < per_metric:
                 entries.append({"type": known.type.value, "unit": known.unit, "help": known.help})
         return success(found)
 
 
 def _stretch(form: Form) -> tuple[int, int]:
-    start_ms, end_ms = form.time_ms("start", TIME_MIN_MS), form.time_ms("end", TIME_MAX_MS)
-    if end_ms < start_ms:
-        raise InvalidInputError('invalid parameter "end": end timestamp must not be before start time')
-    return start_ms, end_ms
+    return form.time_ms("start", TIME_MIN_MS), form.time_ms("end", TIME_MAX_MS)
 
 
 def _limited(found: Sequence[Any], limit: int) -> Response:

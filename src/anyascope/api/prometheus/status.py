@@ -17,7 +17,8 @@ from anyascope.errors import InvalidInputError
 from anyascope.store.api.metrics import MetricReader
 
 TSDB_ENTRIES = 10  # Prometheus' default of `limit`
-TSDB_ENTRIES_MAX = 10_000  # Prometheus' own bound
+TSDB_ENTRIES_MAX = 10_000  # a list of more is not read by anybody; a larger limit gets so many
+API_VERSION = "3.5.0"  # the release of Prometheus whose API this is: clients choose their requests by it
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,7 @@ class ServerView:
         started_ns: UTC nanoseconds.
         directory: where it was started.
         hostname: of the machine.
-        is_config_good: whether the last reload went well.
+        reload_error, reload_failed_ns: why the last reload was refused, and when; empty where it went well.
         config_ns: when the configuration in force was read, UTC nanoseconds.
         retention: in words, such as `30d or 50GiB`.
         threads, cores: how many of each.
@@ -45,7 +46,8 @@ class ServerView:
     revision: str = ""
     build_date: str = ""
     python_version: str = ""
-    is_config_good: bool = True
+    reload_error: str = ""
+    reload_failed_ns: int = 0
     threads: int = 0
     cores: int = 1
 
@@ -66,8 +68,11 @@ class StatusSource(Protocol):
 def status_routes(source: StatusSource, reader: MetricReader, clock: Clock) -> list[BaseRoute]:
     """The routes below `status`."""
     handlers = _Status(source, reader, clock)
-    names = ("config", "flags", "runtimeinfo", "buildinfo", "tsdb")
-    return [Route(f"/api/v1/status/{name}", endpoint(getattr(handlers, name)), methods=["GET"]) for name in names]
+    names = ("config", "flags", "runtimeinfo", "buildinfo", "tsdb", "walreplay")
+    return [
+        *(Route(f"/api/v1/status/{name}", endpoint(getattr(handlers, name)), methods=["GET"]) for name in names),
+        Route("/api/v1/notifications", endpoint(handlers.notifications), methods=["GET"]),
+    ]
 
 
 class _Status:
@@ -90,7 +95,7 @@ class _Status:
                 "CWD": server.directory,
                 "hostname": server.hostname,
                 "serverTime": format_ns(self._clock.now_ns()),
-                "reloadConfigSuccess": server.is_config_good,
+                "reloadConfigSuccess": not server.reload_error,
                 "lastConfigTime": format_ns(server.config_ns),
                 "corruptionCount": 0,
                 "goroutineCount": server.threads,
@@ -106,35 +111,48 @@ class _Status:
         server = self._source.server()
         return success(
             {
-                "version": server.version,
+                # What follows the plus sign is no part of the order of versions (SemVer, "build metadata").
+                "version": f"{API_VERSION}+anyascope.{server.version}",
                 "revision": server.revision,
                 "branch": "",
                 "buildUser": "",
                 "buildDate": server.build_date,
-                "goVersion": server.python_version,
+                "goVersion": f"python{server.python_version}",
             }
         )
 
     async def tsdb(self, form: Form) -> Response:
-        limit = form.limit() or TSDB_ENTRIES
-        if limit > TSDB_ENTRIES_MAX:
-            raise InvalidInputError(f'invalid parameter "limit": at most {TSDB_ENTRIES_MAX} are told, got {limit}')
+        text = form.text("limit")
+        if text and not (text.isascii() and text.isdecimal() and int(text)):
+            raise InvalidInputError("limit must be a positive number")
+        limit = min(int(text), TSDB_ENTRIES_MAX) if text else TSDB_ENTRIES
         found = await self._reader.cardinality(limit=limit)
         return success(
             {
                 "headStats": {
                     "numSeries": found.series,
-                    "numLabelPairs": sum(values for _, values in found.by_label),
+                    "numLabelPairs": found.label_pairs,
                     "chunkCount": found.series,
                     "minTime": found.oldest_ms,
                     "maxTime": found.newest_ms,
                 },
                 "seriesCountByMetricName": _entries(found.by_metric),
                 "labelValueCountByLabelName": _entries(found.by_label),
-                "memoryInBytesByLabelName": [],
+                "memoryInBytesByLabelName": _entries(found.bytes_by_label),
                 "seriesCountByLabelValuePair": _entries(found.by_pair),
             }
         )
+
+    async def walreplay(self, _form: Form) -> Response:
+        # Nothing is replayed while this is answered: the store is whole before the first address is opened.
+        return success({"min": 0, "max": 0, "current": 0})
+
+    async def notifications(self, _form: Form) -> Response:
+        server = self._source.server()
+        if not server.reload_error:
+            return success([])
+        text = f"Configuration reload has failed: {server.reload_error}"
+        return success([{"text": text, "date": format_ns(server.reload_failed_ns), "active": True}])
 
 
 def _entries(pairs: tuple[tuple[str, int], ...]) -> list[dict[str, str | int]]:

@@ -1,4 +1,4 @@
-"""`targets` and `scrape_pools`: what is scraped, and how that goes."""
+"""`targets`, `targets/metadata` and `scrape_pools`: what is scraped, and how that goes."""
 
 from __future__ import annotations
 
@@ -11,8 +11,10 @@ from starlette.routing import BaseRoute, Route
 
 from anyascope.api.prometheus.answers import endpoint, success
 from anyascope.api.prometheus.forms import Form
+from anyascope.api.prometheus.selectors import matcher_sets, selects
 from anyascope.api.prometheus.times import format_ns
 from anyascope.model.status import DroppedTargetView, TargetView
+from anyascope.promql.engine import Engine
 from anyascope.wire.durations import format_duration_ms
 
 
@@ -25,41 +27,68 @@ class TargetsSource(Protocol):
     def dropped_targets(self) -> Sequence[DroppedTargetView]:
         """All that relabelling took away."""
 
+    def scrape_pools(self) -> Sequence[str]:
+        """The names of all scrape configurations, those without targets included."""
 
-def targets_routes(source: TargetsSource) -> list[BaseRoute]:
+
+def targets_routes(engine: Engine, source: TargetsSource) -> list[BaseRoute]:
     """The routes that tell of targets."""
-    handlers = _Targets(source)
+    handlers = _Targets(engine, source)
     return [
         Route("/api/v1/targets", endpoint(handlers.targets), methods=["GET"]),
+        Route("/api/v1/targets/metadata", endpoint(handlers.metadata), methods=["GET"]),
         Route("/api/v1/scrape_pools", endpoint(handlers.scrape_pools), methods=["GET"]),
     ]
 
 
 class _Targets:
-    def __init__(self, source: TargetsSource) -> None:
+    def __init__(self, engine: Engine, source: TargetsSource) -> None:
+        self._engine = engine
         self._source = source
 
     async def targets(self, form: Form) -> Response:
-        state = form.text("state").lower()
-        pool = form.text("scrapePool")
-        active = [view for view in self._source.targets() if not pool or view.scrape_pool == pool]
-        dropped = [view for view in self._source.dropped_targets() if not pool or view.scrape_pool == pool]
-        answer: dict[str, Any] = {"activeTargets": [], "droppedTargets": [], "droppedTargetCounts": {}}
+        """`/api/v1/targets`."""
+        state, pool = form.text("state").lower(), form.text("scrapePool")
+        answer: dict[str, Any] = {"activeTargets": [], "droppedTargets": [], "droppedTargetCounts": None}
         if state in {"", "any", "active"}:
-            ordered = sorted(active, key=lambda view: (view.scrape_pool, view.scrape_url))
-            answer["activeTargets"] = [_active(view) for view in ordered]
+            answer["activeTargets"] = [_active(view) for view in self._ordered() if pool in {"", view.scrape_pool}]
         if state in {"", "any", "dropped"}:
+            dropped = self._source.dropped_targets()
             answer["droppedTargets"] = [
-                {"discoveredLabels": dict(view.discovered_labels), "scrapePool": view.scrape_pool} for view in dropped
+                {"discoveredLabels": dict(view.discovered_labels), "scrapePool": view.scrape_pool}
+                for view in dropped
+                if pool in {"", view.scrape_pool}
             ]
-        counts = Counter(view.scrape_pool for view in dropped)
-        answer["droppedTargetCounts"] = {
-            name: counts[name] for name in sorted({v.scrape_pool for v in active} | set(counts))
-        }
+            counts = Counter(view.scrape_pool for view in dropped)
+            answer["droppedTargetCounts"] = {name: counts[name] for name in self._pools()}
         return success(answer)
 
+    async def metadata(self, form: Form) -> Response:
+        """`/api/v1/targets/metadata`: what each target's own page says of its metrics."""
+        limit, metric, text = form.whole("limit"), form.text("metric"), form.text("match_target")
+        sets = matcher_sets([text] if text else [], parameter="match_target")
+        found: list[dict[str, Any]] = []
+        for view in self._ordered():
+            if 0 <= limit <= len(found):  # upstream counts before a target, and tells a target whole
+                break
+            if sets and not selects(sets[0], view.labels):
+                continue
+            for known in view.metadata:
+                if metric in {"", known.metric}:
+                    named = {} if metric else {"metric": known.metric}
+                    said = {"type": known.type.value, "help": known.help, "unit": known.unit}
+                    found.append({"target": dict(view.labels), **named, **said})
+        return success(found)
+
     async def scrape_pools(self, _form: Form) -> Response:
-        return success({"scrapePools": sorted({view.scrape_pool for view in self._source.targets()})})
+        """`/api/v1/scrape_pools`."""
+        return success({"scrapePools": self._pools()})
+
+    def _ordered(self) -> list[TargetView]:
+        return sorted(self._source.targets(), key=lambda view: (view.scrape_pool, view.scrape_url))
+
+    def _pools(self) -> list[str]:
+        return sorted(set(self._source.scrape_pools()))
 
 
 def _active(view: TargetView) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Times and durations as Go writes them in JSON."""
+"""Times as Go writes them in JSON."""
 
 from __future__ import annotations
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import datetime
 
 import pytest
@@ -11,6 +12,7 @@ from anyascope.api.prometheus.times import NEVER, format_ns
 from anyascope.clock import NS_PER_S
 from anyascope.model.alerts import AlertState
 from anyascope.model.labels import labels_of
+from anyascope.model.metrics import MetricMetadata, MetricType
 from anyascope.model.status import (
     AlertView,
     DroppedTargetView,
@@ -22,7 +24,7 @@ from anyascope.model.status import (
     TargetView,
 )
 from support.components import shared_path
-from support.prometheus_api import NOW_S, Told, client_of
+from support.prometheus_api import NOW_S, SERVER, Told, client_of
 from support.promql import store_of
 
 
@@ -124,6 +126,7 @@ async def test_targets_can_be_filtered() -> None:
     assert dropped["activeTargets"] == []
     assert dropped["droppedTargets"] == [{"discoveredLabels": {"__address__": "x:1"}, "scrapePool": "node"}]
     assert dropped["droppedTargetCounts"] == {"dead": 0, "node": 1, "self": 0}
+    assert active["droppedTargetCounts"] is None
 
 
 async def test_pools_are_listed() -> None:
@@ -149,7 +152,7 @@ async def test_rules_can_be_filtered() -> None:
     assert await names(**{"rule_name[]": "TargetDown"}) == ["TargetDown"]
     assert await names(**{"rule_group[]": "other"}) == []
     hidden = await data_of("rules", told, exclude_alerts="true")
-    assert hidden["groups"][0]["rules"][1]["alerts"] == []
+    assert hidden["groups"][0]["rules"][1]["alerts"] is None
 
 
 async def test_alerts_are_told_as_prometheus_does() -> None:
@@ -208,3 +211,104 @@ async def test_the_largest_families_are_told() -> None:
 def test_times_have_the_decimals_that_they_need(time_ns: int, text: str) -> None:
     """RFC 3339 as Go writes it."""
     assert format_ns(time_ns) == text
+
+
+async def error_of(path: str, told: Told, **parameters: str) -> str:
+    async with client_of(await store_of('load 1s\n    up{a="1"} 1'), told) as client:
+        answer = await client.get(path, params=parameters)
+    assert answer.status_code == 400, answer.text
+    return answer.json()["error"]
+
+
+def numbered_groups(count: int) -> list[RuleGroupView]:
+    rule = RuleView(RuleKind.ALERTING, "A", "a  ==  1", labels=(("severity", "page"), ("who", "{{ $labels.who }}")))
+    return [RuleGroupView(f"g{number}", "f.yml", 15, (rule,)) for number in reversed(range(count))]
+
+
+async def test_groups_of_rules_come_in_pages() -> None:
+    """Each answer names the first group of the next one; the last names none."""
+    told = Told(rule_groups=numbered_groups(3))
+
+    first = await data_of("rules", told, group_limit="2")
+    second = await data_of("rules", told, group_limit="2", group_next_token=first["groupNextToken"])
+
+    assert [group["name"] for group in first["groups"]] == ["g0", "g1"]
+    assert [group["name"] for group in second["groups"]] == ["g2"]
+    assert "groupNextToken" not in second
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"group_limit": "0"}, 'invalid parameter "group_limit": group_limit needs to be greater than 0'),
+        ({"group_limit": "x"}, 'invalid parameter "group_limit": group_limit needs to be a valid number: strconv'),
+        ({"group_next_token": "a"}, 'invalid parameter "group_next_token": group_limit needs to be present'),
+        ({"group_limit": "1", "group_next_token": "a"}, 'invalid parameter "group_next_token": invalid group_next'),
+        ({"match[]": "sum("}, '1:4: parse error: unexpected "("'),
+        ({"match[]": "{}"}, "match[] must contain at least one non-empty matcher"),
+        ({"exclude_alerts": "x"}, 'invalid parameter "exclude_alerts": error converting exclude_alerts'),
+    ],
+)
+async def test_a_wrong_question_for_rules_is_named(parameters: dict[str, str], message: str) -> None:
+    """In upstream's words."""
+    assert (await error_of("rules", Told(rule_groups=numbered_groups(2)), **parameters)).startswith(message)
+
+
+async def test_rules_are_found_by_their_labels() -> None:
+    """What a template will say matches nothing; expressions are told as upstream writes them."""
+    told = Told(rule_groups=numbered_groups(1))
+
+    found = await data_of("rules", told, **{"match[]": '{severity=~"p.*"}'})
+    missed = await data_of("rules", told, **{"match[]": '{who!=""}'})
+
+    assert [rule["query"] for group in found["groups"] for rule in group["rules"]] == ["a == 1"]
+    assert missed["groups"] == []
+
+
+async def test_targets_tell_what_their_metrics_mean() -> None:
+    """Of all, of those whose labels match, or of one metric, whose name is then left out."""
+    known = (
+        MetricMetadata("up", MetricType.GAUGE, "Whether."),
+        MetricMetadata("x_total", MetricType.COUNTER, "How many."),
+    )
+    views = [replace(view, metadata=known) for view in recorded_targets()]
+    told = Told(views)
+
+    every = await data_of("targets/metadata", told)
+    one = await data_of("targets/metadata", told, match_target='{job="node"}', metric="x_total")
+
+    assert len(every) == len(known) * len(views)
+    labels = next(dict(view.labels) for view in views if view.scrape_pool == "node")
+    assert one == [{"target": labels, "type": "counter", "help": "How many.", "unit": ""}]
+    assert await data_of("targets/metadata", told, limit="0") == []
+    assert len(await data_of("targets/metadata", told, limit="1")) == len(known)
+    assert (await error_of("targets/metadata", told, limit="x")) == "limit must be a number"
+
+
+async def test_pools_without_targets_are_listed() -> None:
+    """As configured."""
+    assert await data_of("scrape_pools", Told(pools=("b", "a"))) == {"scrapePools": ["a", "b"]}
+
+
+async def test_a_refused_reload_is_a_notification() -> None:
+    """It says why, and when."""
+    view = replace(SERVER, reload_error="it broke", reload_failed_ns=NOW_S * NS_PER_S)
+
+    [found] = await data_of("notifications", Told(view=view))
+
+    assert found == {
+        "text": "Configuration reload has failed: it broke",
+        "date": "2026-11-23T09:19:46Z",
+        "active": True,
+    }
+    assert await data_of("notifications", Told()) == []
+    assert await data_of("status/walreplay", Told()) == {"min": 0, "max": 0, "current": 0}
+
+
+async def test_labels_are_counted_whole_however_few_are_told() -> None:
+    """The limit cuts lists, not sums; it must be positive."""
+    found = await data_of("status/tsdb", Told(), limit="1")
+
+    assert found["headStats"]["numLabelPairs"] == 2
+    assert found["memoryInBytesByLabelName"] == [{"name": "__name__", "value": 12}]
+    assert await error_of("status/tsdb", Told(), limit="0") == "limit must be a positive number"
