@@ -22,7 +22,6 @@ server: {listen: "127.0.0.1:9999", hosts: [scope.example], external_url: "https:
 receive: {otlp_grpc: off, otlp_http: "127.0.0.1:14318"}
 access: {token_files: [token]}
 storage: {directory: store, reserve: 2GiB, memory_max: 1GiB}
-limits: {series_per_source: 1000, series: 5000}
 retention: {logs: {age: 7d, size: 5GB}}
 collectors:
   host: {interval: 5s}
@@ -36,7 +35,7 @@ scrape_configs:
 route: {receiver: team}
 receivers: [{name: team}]
 logging: {format: text, level: debug}
-limits: {query_samples: 1000, query_series: 20, query_steps: 300, query_timeout: 5s, query_concurrency: 2}
+limits: {series_per_source: 1000, series: 5000, query_samples: 1000, query_series: 20, query_steps: 300, query_timeout: 5s, query_concurrency: 2}
 sdk: {default: {sample_ratio: 0.5}, services: {custody: {sample_ratio: 1, log_level: DEBUG}, "wallet.api": {log_level: error}}}
 """
 

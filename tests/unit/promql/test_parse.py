@@ -116,7 +116,7 @@ def test_the_metrics_that_are_read_are_known(query: str, names: set[str] | None)
 @pytest.mark.parametrize(
     ("query", "message"),
     [
-        ("", "1:1: parse error: no expression found in input"),
+        ("", "unknown position: parse error: no expression found in input"),
         ("sum(", "1:5: parse error: unclosed left parenthesis"),
         ("foo(1)", '1:1: parse error: unknown function with name "foo"'),
         ("up up", '1:4: parse error: unexpected identifier "up"'),
