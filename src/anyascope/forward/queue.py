@@ -117,6 +117,7 @@ class Queue:
         self._committed = start
         self._standing = await self._source.standing(self._name)
         self._places.open(start)
+        self._note_options()
         self._tasks = [asyncio.create_task(self._run())]
 
     def told(self) -> None:
@@ -175,7 +176,6 @@ class Queue:
                 await self._clock.sleep(RETRY_FAULT_S)
 
     async def _go_on(self) -> None:
-        self._note_options()
         await self._settle()
         self._read_to = self._places.first()
         async with asyncio.TaskGroup() as group:
