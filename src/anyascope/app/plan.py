@@ -9,7 +9,7 @@ from anyascope.app.guards import check_far_ends
 from anyascope.app.reload import Plan
 from anyascope.config.load import Sources, load
 from anyascope.notify.templates import load_templates
-from anyascope.rules.load import load_default_rules, load_rule_files
+from anyascope.rules.load import LoadOptions, load_default_rules, load_rule_files
 
 
 def read_plan(sources: Sources) -> Plan:
@@ -24,5 +24,5 @@ def read_plan(sources: Sources) -> Plan:
         check_token_file(token_file)
     load_templates(settings.alerting.templates, now_ns=lambda: 0)
     defaults = load_default_rules() if settings.rules.default_pack else ()
-    own = load_rule_files(settings.rules.files, base=Path.cwd())
+    own = load_rule_files(settings.rules.files, base=Path.cwd(), options=LoadOptions(features=settings.features))
     return Plan(settings=settings, groups=(*defaults, *own))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from anyascope.cli.features import FEATURE_OPTION
 from anyascope.cli.files import paths_of
 from anyascope.cli.session import session_of
 from anyascope.cli.terminal import Style, Terminal, clean
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from anyascope.rules.definition import RuleGroup
     from anyascope.rules.lint import Finding
     from anyascope.rules.lint.lints import LintOptions
+    from anyascope.rules.load import LoadOptions
     from anyascope.wire.settings import Mistake
 
 EXIT_NOT_WELL = 1
@@ -66,14 +68,17 @@ def rules(
     ignore_unknown_fields: Annotated[
         bool, typer.Option("--ignore-unknown-fields", help="Read past fields that are not known.")
     ] = False,
+    enable_feature: Annotated[list[str] | None, FEATURE_OPTION] = None,
 ) -> None:
     """Explain every mistake of rule files, with file, line, column and path, and warn of what is most likely not meant.
 
     Exit code: 0 sound, 1 a mistake, 2 a file cannot be read, 3 a lint with --lint-fatal.
     """
+    from anyascope.config.load import features_of
     from anyascope.errors import InvalidInputError
     from anyascope.rules.lint import chosen_lints
     from anyascope.rules.lint.lints import LintOptions
+    from anyascope.rules.load import LoadOptions
     from anyascope.wire.settings import parse_duration_s
 
     terminal = Terminal.standard()
@@ -81,8 +86,11 @@ def rules(
         options = LintOptions(chosen_lints(lint), parse_duration_s(scrape_interval))
     except ValueError as error:
         raise InvalidInputError(str(error), path="--scrape-interval") from error
-    texts, unreadable = _read(terminal, files)
-    groups, mistakes = _load(terminal, texts, are_unknown_fields_ignored=ignore_unknown_fields)
+    texts, unreadable = read_all(terminal, files)
+    load_options = LoadOptions(
+        features=features_of(enable_feature or ()), are_unknown_fields_ignored=ignore_unknown_fields
+    )
+    groups, mistakes = load_all(terminal, texts, load_options)
     findings = _lint(context, groups, texts, options, server=server)
     for finding in findings:
         code = terminal.paint(finding.code, Style.YELLOW)
@@ -97,7 +105,7 @@ def rules(
         raise typer.Exit(EXIT_LINT)
 
 
-def _read(terminal: Terminal, names: Sequence[str]) -> tuple[dict[str, str], int]:
+def read_all(terminal: Terminal, names: Sequence[str]) -> tuple[dict[str, str], int]:
     """The texts of the files by name, and how many cannot be read, which is told."""
     from anyascope.rules.load import read_rule_file
     from anyascope.wire.settings import SETTINGS_BYTES_MAX, SettingsError
@@ -118,14 +126,17 @@ def _read(terminal: Terminal, names: Sequence[str]) -> tuple[dict[str, str], int
     return texts, len(missing)
 
 
-def _load(
-    terminal: Terminal, texts: dict[str, str], *, are_unknown_fields_ignored: bool
+def load_all(
+    terminal: Terminal, texts: dict[str, str], options: LoadOptions, *, is_quiet: bool = False
 ) -> tuple[list[RuleGroup], int]:
-    """The groups of the sound files, and how many mistakes the others have, which are told."""
-    from anyascope.rules.load import LoadOptions, load_rules
+    """The groups of the sound files, and how many mistakes the others have, which are told.
+
+    Args:
+        is_quiet: say nothing of sound files.
+    """
+    from anyascope.rules.load import load_rules
     from anyascope.wire.settings import SettingsError
 
-    options = LoadOptions(are_unknown_fields_ignored=are_unknown_fields_ignored)
     found: list[RuleGroup] = []
     mistakes = 0
     for name, text in texts.items():
@@ -135,11 +146,12 @@ def _load(
             mistakes += len(error.mistakes)
             for mistake in error.mistakes:
                 terminal.line(clean(_placed(mistake)))
-        else:
+            continue
+        found.extend(groups)
+        if not is_quiet:
             count = sum(len(group.rules) for group in groups)
             verdict = terminal.paint("sound", Style.GREEN)
             terminal.line(f"{clean(name)}: {verdict}, {_counted(len(groups), 'group')}, {_counted(count, 'rule')}")
-            found.extend(groups)
     return found, mistakes
 
 

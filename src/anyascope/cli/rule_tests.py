@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from anyascope.cli.features import FEATURE_OPTION
 from anyascope.cli.files import paths_of
 from anyascope.cli.terminal import Style, Terminal, clean
 from anyascope.errors import InvalidInputError
@@ -41,19 +42,24 @@ def rules(
     ignore_unknown_fields: Annotated[
         bool, typer.Option("--ignore-unknown-fields", help="Read past unknown fields of tests and rules.")
     ] = False,
+    enable_feature: Annotated[list[str] | None, FEATURE_OPTION] = None,
 ) -> None:
     """Run unit tests of rules.
 
     Exit code: 0 all passed, 1 a test failed, 2 a file cannot be read.
     """
     from anyascope.app.rule_tests import junit_now, run_rule_tests
+    from anyascope.config.load import features_of
 
     terminal = Terminal.standard()
     is_chosen = _chooser(run or ())
+    features = features_of(enable_feature or ())
     paths, missing = paths_of(files)
     reports = []
     for path in paths:
-        report = run_rule_tests(path, is_chosen=is_chosen, are_unknown_fields_ignored=ignore_unknown_fields)
+        report = run_rule_tests(
+            path, is_chosen=is_chosen, are_unknown_fields_ignored=ignore_unknown_fields, features=features
+        )
         _tell(terminal, report, as_diff=diff)
         terminal.flush()
         reports.append(report)

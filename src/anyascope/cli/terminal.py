@@ -68,7 +68,7 @@ class Terminal:
     """Writes lines to a person's terminal or to a pipe."""
 
     def __init__(self, out: TextIO, *, is_tty: bool, width: int) -> None:
-        self._out = out
+        self.out = out
         self.is_tty = is_tty
         self.width = max(width, WIDTH_MIN)
 
@@ -81,11 +81,11 @@ class Terminal:
 
     def line(self, text: str = "") -> None:
         """Write one line, made of parts that were cleaned."""
-        self._out.write(f"{text}\n")
+        self.out.write(f"{text}\n")
 
     def flush(self) -> None:
         """Let it be seen now."""
-        self._out.flush()
+        self.out.flush()
 
     def paint(self, text: str, style: Style) -> str:
         """The text in a style, where colours are wanted (see https://no-color.org)."""

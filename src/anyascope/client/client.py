@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import Any, Final, Self, TypeVar
 from urllib.parse import quote, urlsplit
 
+import cramjam
 import httpx
 import msgspec
 
@@ -25,6 +26,7 @@ from anyascope.errors import (
     UnsupportedError,
 )
 from anyascope.model.secret import Secret
+from anyascope.wire.compression import decompress
 from anyascope.wire.hosts import is_loopback
 from anyascope.wire.own_api import (
     AlertsView,
@@ -40,8 +42,13 @@ from anyascope.wire.own_api import (
     TraceView,
     ValuesView,
 )
+from anyascope.wire.prompb.read import ReadQuery, ReadSeries, decode_read_answer, encode_read_request
 
 T = TypeVar("T")
+
+READ_BYTES_MAX = (
+    512 * 1024 * 1024
+)  # of one answer of remote read: more than the 10,000,000 samples that the server gives
 
 DEFAULT_SERVER: Final = "http://127.0.0.1:9470"
 OWN_PATH: Final = "/api/anyascope/v1"
@@ -240,6 +247,14 @@ class Client:
         asked = {"match[]": selector, "start": repr(start_s), "end": repr(end_s), "limit": str(limit)}
         answer = self._answer(self._http.build_request("POST", "/api/v1/series", data=asked))
         return self._decode(answer.content, _Series).data
+
+    def read_samples(self, query: ReadQuery) -> list[ReadSeries]:
+        """The stored samples of the series that match, staleness markers included, by remote read."""
+        body = bytes(cramjam.snappy.compress_raw(encode_read_request(query)))
+        headers = {"content-type": "application/x-protobuf", "content-encoding": "snappy"}
+        request = self._http.build_request("POST", "/api/v1/read", content=body, headers=headers)
+        answer = self._answer(request)
+        return decode_read_answer(decompress(answer.content, "snappy", output_bytes_max=READ_BYTES_MAX))
 
     def metric_types(self) -> dict[str, str]:
         """What each metric is (`counter`, `gauge`, …), as far as it was told; of several the first."""

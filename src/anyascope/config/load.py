@@ -273,7 +273,7 @@ def _with_flags(settings: Settings, sources: Sources) -> Settings:
         server=server,
         log_format=log_format,
         collect=collect,
-        features=settings.features | _features(sources.features),
+        features=settings.features | features_of(sources.features),
         alerting=replace(settings.alerting, external_url=settings.alerting.external_url or server.external_url),
     )
 
@@ -293,8 +293,12 @@ def _choice(flag: str, kind: type[E], text: str) -> E:
         raise InvalidInputError(f"must be one of {known}, got {text!r}", path=flag) from None
 
 
-def _features(texts: Sequence[str]) -> frozenset[Feature]:
-    """What `--enable-feature` names, as in Prometheus several at once with commas between them."""
+def features_of(texts: Sequence[str]) -> frozenset[Feature]:
+    """What `--enable-feature` names, as in Prometheus several at once with commas between them.
+
+    Raises:
+        InvalidInputError: there is no such feature.
+    """
     try:
         return frozenset(feature_of(name.strip()) for text in texts for name in text.split(",") if name.strip())
     except ValueError as error:

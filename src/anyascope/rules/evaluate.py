@@ -91,7 +91,18 @@ async def record(rule: RecordingRule, engine: Evaluator, moment: Moment, *, limi
     Raises:
         AnyascopeError: the query failed, two elements have the same labels afterwards, or there are more than `limit`.
     """
-    elements = await query_vector(engine, rule.expr, moment.time_ms)
+    return checked_samples(rule, await query_vector(engine, rule.expr, moment.time_ms), moment, limit=limit)
+
+
+def checked_samples(
+    rule: RecordingRule, elements: Iterable[tuple[Labels, Value]], moment: Moment, *, limit: int
+) -> list[Sample]:
+    """The same of an answer that is at hand.
+
+    Raises:
+        InvalidInputError: two elements have the same labels once the rule's own are added.
+        LimitExceededError: there are more than `limit`.
+    """
     own = ((METRIC_NAME, rule.name), *rule.labels)
     samples = [(_overridden(labels, own), moment.time_ms, value) for labels, value in elements]
     if len({labels for labels, _, _ in samples}) < len(samples):

@@ -6,7 +6,7 @@ Source: https://prometheus.io/docs/prometheus/latest/configuration/recording_rul
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from glob import glob
@@ -16,6 +16,7 @@ from anyascope import packs
 from anyascope.errors import AnyascopeError
 from anyascope.model.labels import METRIC_NAME, Labels
 from anyascope.promql.parse import parse
+from anyascope.promql.signatures import Feature
 from anyascope.rules.definition import AlertingRule, RecordingRule, Rule, RuleGroup
 from anyascope.rules.expand import parse_rule_template
 from anyascope.wire.gotemplate import Template, TemplateError
@@ -36,12 +37,12 @@ class LoadOptions:
     """How strictly files are read.
 
     Attributes:
-        check_expr: raises `AnyascopeError` where an expression does not parse; the engine's own parser.
+        features: what of PromQL that is off by default expressions may use.
         are_names_legacy: only ASCII names as before UTF-8 names were allowed.
         are_unknown_fields_ignored: read on past fields that are not known, as `promtool --ignore-unknown-fields` does.
     """
 
-    check_expr: Callable[[str], object] = parse
+    features: frozenset[Feature] = frozenset()
     are_names_legacy: bool = False
     are_unknown_fields_ignored: bool = False
 
@@ -208,7 +209,7 @@ class _Loader:
             rule.wrong("field 'expr' must be set in rule", name="expr")
             return ""
         try:
-            self._options.check_expr(expr)
+            parse(expr, self._options.features)
         except AnyascopeError as error:
             rule.wrong(f"could not parse expression: {error}", name="expr")
         return expr

@@ -28,6 +28,7 @@ from anyascope.model.traces import SpanBatch
 from anyascope.ports import Admission
 from anyascope.promql.engine import Engine
 from anyascope.promql.options import EngineOptions
+from anyascope.promql.signatures import Feature
 from anyascope.rules.definition import RuleGroup
 from anyascope.rules.evaluate import batch_of, query_vector
 from anyascope.rules.group import GroupEvaluation
@@ -61,11 +62,13 @@ class RuleTestOptions:
         new_store: makes an empty store for each test.
         are_unknown_fields_ignored: in the tests and the rules.
         is_chosen: whether the test of this name is run.
+        features: what of PromQL that is off by default is on.
     """
 
     new_store: Callable[[], MetricStore]
     are_unknown_fields_ignored: bool = False
     is_chosen: Callable[[str], bool] = lambda _: True
+    features: frozenset[Feature] = frozenset()
 
 
 async def run_test_file(path: Path, *, options: RuleTestOptions) -> FileReport:
@@ -83,7 +86,9 @@ async def run_test_file(path: Path, *, options: RuleTestOptions) -> FileReport:
         groups = load_rule_files(
             patterns,
             base=path.parent,
-            options=LoadOptions(are_unknown_fields_ignored=options.are_unknown_fields_ignored),
+            options=LoadOptions(
+                features=options.features, are_unknown_fields_ignored=options.are_unknown_fields_ignored
+            ),
         )
     except SettingsError as error:
         left = tuple(CaseReport(name, is_skipped=is_skipped) for name, is_skipped in zip(names, skipped, strict=True))
@@ -93,7 +98,7 @@ async def run_test_file(path: Path, *, options: RuleTestOptions) -> FileReport:
     cases = [
         CaseReport(name, is_skipped=True)
         if is_skipped
-        else CaseReport(name, await RuleCase(test, tests, ordered, store=options.new_store()).run())
+        else CaseReport(name, await RuleCase(test, tests, ordered, options=options).run())
         for name, is_skipped, test in zip(names, skipped, tests.tests, strict=True)
     ]
     return FileReport(str(path), tuple(cases), warnings=warnings)
@@ -150,20 +155,22 @@ class _StoreIntake:
 class RuleCase:
     """One test with a store of its own."""
 
-    def __init__(self, test: RuleTest, file: RuleTestFile, groups: Sequence[RuleGroup], *, store: MetricStore) -> None:
+    def __init__(
+        self, test: RuleTest, file: RuleTestFile, groups: Sequence[RuleGroup], *, options: RuleTestOptions
+    ) -> None:
         self._test = test
         self._file = file
-        self._store = store
+        self._store = options.new_store()
         self._start_ns = round(test.start_s * NS_PER_S)
         self._step_ns = round(file.evaluation_interval_s * NS_PER_S)
         clock = ManualClock(self._start_ns)
         registry = CollectorRegistry()
-        options = EngineOptions(subquery_step_ms=self._step_ns // NS_PER_MS)
-        self._engine = Engine(store, options=options, clock=clock, registry=registry)
+        engine_options = EngineOptions(subquery_step_ms=self._step_ns // NS_PER_MS, features=options.features)
+        self._engine = Engine(self._store, options=engine_options, clock=clock, registry=registry)
         nowhere = _Nowhere()
         house = House(
             self._engine,
-            _StoreIntake(store),
+            _StoreIntake(self._store),
             nowhere,
             nowhere,
             clock,

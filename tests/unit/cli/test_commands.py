@@ -5,8 +5,10 @@ from __future__ import annotations
 import io
 import json
 
+import cramjam
 import httpx
 import msgspec
+import numpy as np
 import pytest
 
 from anyascope.api import examples
@@ -14,7 +16,9 @@ from anyascope.cli import main
 from anyascope.cli.query import fitting_step_s, series_name
 from anyascope.cli.traces import in_tree_order
 from anyascope.client import client as client_module
+from anyascope.model.labels import labels_of
 from anyascope.wire.own_api import SpanView
+from anyascope.wire.prompb.read import ReadSeries, encode_read
 from support.own_api import STATUS
 
 
@@ -529,3 +533,33 @@ def test_check_rules_asks_a_server(run, server, tmp_path):
     assert "promql/counter: a: rate() is for counters, and gone is a gauge" in out
     assert [request.url.path for request in server.asked].count("/api/v1/series") == 2
     assert {request.url.host for request in server.asked} == {"there"}
+
+
+def test_backtest(run, server, tmp_path):
+    """What a rule would have done on the server's samples: as a picture, as JSON, and exit code 1 where it failed."""
+    labels = labels_of({"__name__": "up", "job": "a"})
+    times_ms = np.arange(1_700_000_000_000, 1_700_003_600_000, 60_000)
+    series = ReadSeries(labels, times_ms, np.where(np.arange(len(times_ms)) % 20 < 10, 0.0, 1.0))
+    body = bytes(cramjam.snappy.compress_raw(encode_read([[series]])))
+    server.answers["/api/v1/read"] = httpx.Response(200, content=body)
+    file = tmp_path / "a.yml"
+    file.write_text(RULES)
+    stretch = ("--from", "1700000000", "--to", "1700003600")
+
+    code, out, err = run("backtest", "rules", str(file), *stretch)
+    assert (code, err) == (0, "")
+    assert "Down job=a" in out
+    assert "3 alerts, 30 m 0 s firing" in out
+    code, out, _ = run("backtest", "rules", str(file), *stretch, "--json", "--step", "2m")
+    assert (code, json.loads(out)["step_s"], len(json.loads(out)["alerts"])) == (0, 120.0, 3)
+    file.write_text(RULES.replace("- name: g", "- name: g\n    limit: 1").replace("up == 0", "up >= 0 or vector(5)"))
+    code, out, _ = run("backtest", "rules", str(file), *stretch)
+    assert code == 1
+    assert "evaluations failed: exceeded limit of 1 with 2 alerts" in out
+    file.write_text("groups: [{nome: g}]")
+    code, out, err = run("backtest", "rules", str(file), *stretch)
+    assert (code, out) == (2, "")
+    assert "field nome not found" in err
+    server.answers["/api/v1/read"] = httpx.ConnectError("refused")
+    file.write_text(RULES)
+    assert run("backtest", "rules", str(file), *stretch)[2].startswith("anyascope: no server answers")

@@ -10,7 +10,7 @@ import pytest
 from anyascope.model.alerts import AlertCategory, AlertSeverity
 from anyascope.rules.load import load_default_rules, load_rule_files
 from anyascope.rules.testfile import read_test_file
-from anyascope.rules.testing import RuleCase
+from anyascope.rules.testing import RuleCase, RuleTestOptions
 from anyascope.store.memory.metrics import MemoryMetrics
 from support.components import REPOSITORY
 
@@ -29,7 +29,7 @@ CASES = [
 @pytest.mark.parametrize(("test", "tests"), CASES)
 async def test_fires_and_is_quiet(test, tests):
     """Each rule fires on series that are bad, in words without a gap, and nothing fires on series that just miss it."""
-    case = RuleCase(test, tests, load_rule_files(tests.rule_files, base=HERE), store=MemoryMetrics())
+    case = RuleCase(test, tests, load_rule_files(tests.rule_files, base=HERE), options=RuleTestOptions(MemoryMetrics))
 
     assert await case.run() == ()
     texts = [

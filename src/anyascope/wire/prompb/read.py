@@ -1,4 +1,4 @@
-"""Remote read: `prometheus.ReadRequest` in, `prometheus.ReadResponse` out, as samples.
+"""Remote read: `prometheus.ReadRequest` and `prometheus.ReadResponse`, both ways, as samples.
 
 Source: Prometheus, "Remote Read API".
 """
@@ -7,16 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from google.protobuf.message import DecodeError
 from numpy.typing import NDArray
 
 from anyascope.errors import InvalidInputError
-from anyascope.model.labels import Labels, Matcher, MatchOp
+from anyascope.model.labels import Labels, Matcher, MatchOp, labels_of
 from anyascope.model.metrics import HistogramSample
 from anyascope.wire.prompb import schema
-from anyascope.wire.prompb.histograms import fill_histogram
+from anyascope.wire.prompb.decoded import FaultError
+from anyascope.wire.prompb.histograms import fill_histogram, histogram_of
 from anyascope.wire.prompb.outgoing import sample_fields
 from anyascope.wire.prompb.pieces import field
 
@@ -85,3 +87,36 @@ def _series(series: ReadSeries) -> bytes:
         fill_histogram(message.histograms.add(), histogram)
     # Fields may stand in any order: the samples' bytes are laid out as a column behind the rest.
     return bytes(message.SerializeToString()) + b"".join(sample_fields(series.times_ms, series.values))
+
+
+def encode_read_request(query: ReadQuery) -> bytes:
+    """A request for one query."""
+    request = schema.ReadRequest()
+    asked = request.queries.add(start=query.start_ms, end=query.end_ms)
+    for matcher in query.matchers:
+        asked.matchers.add(type=MATCH_OPS.index(matcher.op), name=matcher.name, value=matcher.value)
+    return bytes(request.SerializeToString())
+
+
+def decode_read_answer(body: bytes) -> list[ReadSeries]:
+    """The series of an answer to one query.
+
+    Raises:
+        InvalidInputError: it is no such message, or a native histogram in it contradicts itself.
+    """
+    try:
+        answer = schema.ReadResponse.FromString(body)
+        return [_read_series(series) for result in answer.results for series in result.timeseries]
+    except (DecodeError, FaultError) as error:
+        raise InvalidInputError(f"the answer is not a sound prometheus.ReadResponse: {error}") from error
+
+
+def _read_series(series: Any) -> ReadSeries:
+    labels = labels_of((label.name, label.value) for label in series.labels)
+    count = len(series.samples)
+    return ReadSeries(
+        labels,
+        np.fromiter((sample.timestamp for sample in series.samples), np.int64, count),
+        np.fromiter((sample.value for sample in series.samples), np.float64, count),
+        tuple(histogram_of(labels, histogram) for histogram in series.histograms),
+    )

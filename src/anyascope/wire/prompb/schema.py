@@ -61,6 +61,8 @@ _MESSAGES: Messages = {
     "WriteRequestV2": {"symbols": (4, "many string"), "timeseries": (5, "many bytes")},
     "Matcher": {"type": (1, "int32"), "name": (2, "string"), "value": (3, "string")},
     "Query": {"start": (1, "int64"), "end": (2, "int64"), "matchers": (3, "many Matcher")},
+    "ReadResult": {"timeseries": (1, "many Series")},
+    "ReadResponse": {"results": (1, "many ReadResult")},
     "ReadRequest": {"queries": (1, "many Query"), "accepted_response_types": (2, "many int32")},
 }
 
@@ -74,3 +76,4 @@ Exemplar: Any = _BUILT["Exemplar"]
 WriteRequestV2: Any = _BUILT["WriteRequestV2"]
 SeriesV2: Any = _BUILT["SeriesV2"]
 ReadRequest: Any = _BUILT["ReadRequest"]
+ReadResponse: Any = _BUILT["ReadResponse"]
