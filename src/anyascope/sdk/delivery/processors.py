@@ -26,7 +26,7 @@ SIZE_MAX = 10_000_000  # of a queue or a delay that somebody gives
 QUEUE_MAX = 2_048  # spans or records, as OpenTelemetry's own; some 4 MB
 DELAY_MS = 1_000  # visible within a second or two, without a request a span
 BATCH_MAX = 512  # in one body, some 200 kB
-SLICE_MAX = 32  # of a batch whose parts are joined later: a millisecond or two of encoding without a rest
+SLICE_MAX = 8  # of a batch whose parts are joined later: half a millisecond of encoding without a rest
 AUDIT_QUEUE_MAX = 2_048  # apart from the log's, so that no flood of lines pushes out an audit event
 AUDIT_SCOPES = frozenset(("anyascope.audit", "anyascope.alerting"))  # loggers whose records must not be lost
 

@@ -19,6 +19,9 @@ T = TypeVar("T")
 REST_S = (
     0.0001  # between slices: a thread that computes holds the host's up by 5 ms at a time (the interpreter's switch)
 )
+HURRY_SLICES = (
+    4  # slices at once while half a batch or more waits: each has its price, and a host that is so busy pays it in full
+)
 FLUSH_WITHIN_S = 5.0  # of a flush that names no bound
 
 
@@ -36,7 +39,8 @@ class BatchQueue(Generic[T]):
         delay_ms: how long an item waits for others.
         batch_max: items that are waited for, and handed on at once, at least 1.
         slice_max: fewer items handed on at once, with a rest after each, where the exporter can take them so; the host's
-            threads get the interpreter in between. While the queue is half full there is no rest.
+            threads get the interpreter in between. While half a batch waits it is `HURRY_SLICES` as many, and while the queue is
+            half full there is no rest.
     """
 
     flush_order = 0
@@ -155,7 +159,10 @@ class BatchQueue(Generic[T]):
 
     def _batch(self) -> list[T]:
         batch: list[T] = []
-        while len(batch) < self._slice_max and (item := self._pop()) is not None:
+        size = self._slice_max
+        if len(self._items) > self._batch_max // 2:
+            size = min(HURRY_SLICES * size, self._batch_max)
+        while len(batch) < size and (item := self._pop()) is not None:
             batch.append(item)
         return batch
 

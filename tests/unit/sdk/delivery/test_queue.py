@@ -60,12 +60,22 @@ def test_hands_on_in_batches_and_in_order(house):
 
 def test_a_batch_is_handed_on_in_slices_where_the_exporter_takes_them(house):
     """So that the thread rests in between; nothing is lost or turned round by it."""
-    queue = house.queue(queue_max=100, batch_max=40, slice_max=7)
-    for number in range(40):
+    queue = house.queue(queue_max=100, batch_max=40, slice_max=3, delay_ms=60_000)
+    for number in range(20):
         queue.put(number)
     assert queue.flush(20)
-    assert house.items == list(range(40))
-    assert max(len(batch) for batch in house.batches) <= 7
+    assert house.items == list(range(20))
+    assert max(len(batch) for batch in house.batches) <= 3
+
+
+def test_slices_are_longer_while_much_waits(house):
+    """While more than half a batch does; the last ones are short again."""
+    queue = house.queue(queue_max=100, batch_max=40, slice_max=3, delay_ms=60_000)
+    for number in range(39):
+        queue.put(number)
+    assert queue.flush(20)
+    assert house.items == list(range(39))
+    assert [len(batch) for batch in house.batches] == [12, 12, *[3] * 5]
 
 
 def test_an_item_waits_no_longer_than_the_delay(house):
