@@ -12,6 +12,7 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 from starlette.types import ASGIApp
 
+from anyascope.api.cardinality import SeriesRoom
 from anyascope.api.middleware import GuardOptions, HttpMetrics, guarded
 from anyascope.api.operations import operations_routes
 from anyascope.api.own import BASE_PATH, own_api
@@ -98,6 +99,7 @@ class House:
     report_now: HealthReport = field(default_factory=lambda: HealthReport(HealthStatus.HEALTHY, ()))
     status_now: StatusView = STATUS
     not_ready: str = ""
+    room: SeriesRoom = field(default_factory=lambda: SeriesRoom(20, 10, {"host": 1, "scrape": 9}))
     sdk: SdkSettings = field(default_factory=SdkSettings)
     reloads: list[Exception | None] = field(default_factory=list)
 
@@ -116,6 +118,9 @@ class House:
 
     async def status(self) -> StatusView:
         return self.status_now
+
+    def series_room(self) -> SeriesRoom:
+        return self.room
 
     async def reload(self) -> None:
         self.reloads.append(None)
@@ -142,6 +147,8 @@ class House:
             rules=self,
             board=self,
             status=self,
+            metrics=self.store.metrics,
+            room=self,
             streams=self.streams,
             clock=self.clock,
             sdk=lambda: self.sdk,

@@ -153,10 +153,25 @@ ROWS: Final = 'event: row\ndata: {"time": "2026-11-23T22:51:00.123456789Z", "bod
 
 SDK_SETTINGS: Final = {"service": "custody", "sample_ratio": 0.25, "log_level": "info"}
 
+CARDINALITY: Final = {
+    "series": 812,
+    "new": 12,
+    "quiet": 3,
+    "limit": 2_000_000,
+    "source_limit": 1_000_000,
+    "sources": [{"name": "scrape", "count": 600}, {"name": "host", "count": 200}],
+    "metrics": [{"name": "node_cpu_seconds_total", "count": 64}],
+    "labels": [{"name": "__name__", "count": 310}],
+    "pairs": [{"name": "job=node", "count": 480}],
+    "bytes": [{"name": "__name__", "count": 30_000}],
+    "by": [{"name": "node", "count": 480}],
+}
+
 BY_OPERATION: Final[dict[str, Any]] = {
     "getSdkSettings": SDK_SETTINGS,
     "getStatus": STATUS,
     "getHealth": HEALTH,
+    "getCardinality": CARDINALITY,
     "searchLogs": LOG_SEARCH,
     "countLogs": LOG_HISTOGRAM,
     "listLogFields": LOG_FIELDS,

@@ -8,6 +8,7 @@ from fastapi import FastAPI
 
 from anyascope import __version__
 from anyascope.api.alerts import RulesSource, alerts_router
+from anyascope.api.cardinality import SeriesRoomSource, cardinality_router
 from anyascope.api.examples import BY_OPERATION
 from anyascope.api.live import live_router
 from anyascope.api.logs import logs_router
@@ -20,6 +21,7 @@ from anyascope.clock import Clock
 from anyascope.model.sdk import SdkSettings
 from anyascope.ports import AlertDesk, Arrivals
 from anyascope.store.api.logs import LogReader
+from anyascope.store.api.metrics import MetricReader
 from anyascope.store.api.spans import SpanReader
 
 BASE_PATH: Final = "/api/anyascope/v1"
@@ -39,6 +41,8 @@ def own_api(  # noqa: PLR0913  # what the API asks, each by keyword
     rules: RulesSource,
     board: HealthBoard,
     status: StatusSource,
+    metrics: MetricReader,
+    room: SeriesRoomSource,
     streams: Streams,
     clock: Clock,
     sdk: SdkSource = SdkSettings,
@@ -61,6 +65,7 @@ def own_api(  # noqa: PLR0913  # what the API asks, each by keyword
     install_problems(app)
     for router in (
         status_router(status, board),
+        cardinality_router(metrics, room, clock=clock),
         logs_router(logs, arrivals, clock=clock, streams=streams),
         traces_router(spans, clock=clock),
         alerts_router(desk, rules),

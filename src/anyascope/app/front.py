@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from anyascope.access.tokens import Tokens
 from anyascope.api.alertmanager.alerts import alerts_routes
+from anyascope.api.cardinality import SeriesRoom
 from anyascope.api.middleware import GuardOptions
 from anyascope.api.operations import operations_routes
 from anyascope.api.own import own_api
@@ -16,6 +17,7 @@ from anyascope.api.sse import Streams
 from anyascope.app.doors import Doors, GrpcWish
 from anyascope.app.faces import HttpFace
 from anyascope.app.ground import Ground
+from anyascope.app.prometheus_names import PrometheusNames
 from anyascope.app.reload import Reloads
 from anyascope.app.rooms import Rooms
 from anyascope.app.sockets import Sockets
@@ -23,6 +25,8 @@ from anyascope.app.status import Status, StatusParts
 from anyascope.app.web import OtlpOnly, Routes, main_application
 from anyascope.config.settings import Settings, StoreKind
 from anyascope.health.components import Health
+from anyascope.ingest.ingest import Ingest
+from anyascope.ingest.options import AdmitOptions
 from anyascope.receive.base import TlsPair
 from anyascope.receive.options import ReceiveOptions
 from anyascope.receive.registry import Receive
@@ -78,6 +82,7 @@ def _routes(parts: FrontParts, receive: Receive, doors: Doors, settings: Setting
         ),
         clock=ground.clock,
     )
+    ground.registry.register(PrometheusNames(ground.registry, targets=rooms.collect, server=status))
     return Routes(
         otlp=receive.routes(),
         prometheus=prometheus_routes(
@@ -103,12 +108,26 @@ def _routes(parts: FrontParts, receive: Receive, doors: Doors, settings: Setting
             rules=rooms.rules,
             board=parts.health,
             status=status,
+            metrics=telemetry.metrics,
+            room=SeriesDoor(rooms.ingest, settings.admit),
             streams=parts.streams,
             clock=ground.clock,
             sdk=lambda: parts.reloads.settings.sdk,
         ),
         sampling=sampling_routes(lambda: parts.reloads.settings.sdk),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesDoor:
+    """Tells the API what `ingest` lets in."""
+
+    ingest: Ingest
+    options: AdmitOptions
+
+    def series_room(self) -> SeriesRoom:
+        """How many series are let in, and how many there are."""
+        return SeriesRoom(self.options.series_total_max, self.options.series_max, self.ingest.series())
 
 
 def _tls_pair(settings: Settings) -> TlsPair | None:

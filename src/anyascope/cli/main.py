@@ -13,7 +13,20 @@ from typing import Annotated
 
 import typer
 
-from anyascope.cli import alerts, backtest, check, demo, doctor, logs, promql_tests, query, rule_tests, traces, up
+from anyascope.cli import (
+    alerts,
+    backtest,
+    cardinality,
+    check,
+    demo,
+    doctor,
+    logs,
+    promql_tests,
+    query,
+    rule_tests,
+    traces,
+    up,
+)
 from anyascope.cli.session import Session
 from anyascope.cli.terminal import clean
 from anyascope.errors import AnyascopeError
@@ -38,6 +51,8 @@ rule_tests.app.command("promql")(promql_tests.promql)
 app.add_typer(rule_tests.app, name="test")
 app.add_typer(backtest.app, name="backtest")
 app.command("query")(query.query)
+app.command("cardinality")(cardinality.cardinality)
+app.add_typer(cardinality.app, name="series")
 app.command("logs")(logs.logs)
 app.command("traces")(traces.traces)
 app.command("alerts")(alerts.alerts)

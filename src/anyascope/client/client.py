@@ -30,6 +30,7 @@ from anyascope.wire.compression import decompress
 from anyascope.wire.hosts import is_loopback
 from anyascope.wire.own_api import (
     AlertsView,
+    CardinalityView,
     FieldsView,
     HealthView,
     HistogramView,
@@ -53,6 +54,7 @@ READ_BYTES_MAX = (
 DEFAULT_SERVER: Final = "http://127.0.0.1:9470"
 OWN_PATH: Final = "/api/anyascope/v1"
 TIMEOUT_S = 130.0  # a query may take the server 2 minutes
+DELETE_TIMEOUT_S = 3_600.0  # a deletion rewrites what lies around it, and answers when that is done
 CONNECT_TIMEOUT_S = 5.0
 STREAM_SILENCE_S = 40.0  # the server says something every 15 s
 RETRY_AFTER_S = 5.0  # where nothing answers
@@ -137,6 +139,21 @@ class Client:
     def health(self) -> HealthView:
         """Health of every component."""
         return self._own("/health", {}, HealthView)
+
+    def cardinality(self, *, limit: int = 10, label: str = "job") -> CardinalityView:
+        """Who makes the series; also by value of a label."""
+        return self._own("/cardinality", {"limit": limit, "label": label}, CardinalityView)
+
+    def delete_series(self, *selectors: str, start_s: float | None = None, end_s: float | None = None) -> None:
+        """Delete what these series have in a stretch (Unix seconds, inclusive), all of it where none is given.
+
+        Raises:
+            UnsupportedError: the server does not allow it.
+        """
+        asked = {"match[]": list(selectors)} | _stretch(start_s, end_s)
+        self._answer(
+            self._http.build_request("POST", "/api/v1/admin/tsdb/delete_series", data=asked, timeout=DELETE_TIMEOUT_S)
+        )
 
     def reload(self) -> None:
         """Let the server read its configuration again; raises what is wrong with it, and the old one stays."""
@@ -242,9 +259,11 @@ class Client:
         asked = {"query": expression, "start": repr(start_s), "end": repr(end_s), "step": repr(step_s)}
         return self._prometheus("/api/v1/query_range", asked)
 
-    def series(self, selector: str, *, start_s: float, end_s: float, limit: int = 0) -> list[dict[str, str]]:
-        """The labels of the series that match a selector and had samples between two times; `limit` 0 is no limit."""
-        asked = {"match[]": selector, "start": repr(start_s), "end": repr(end_s), "limit": str(limit)}
+    def series(
+        self, *selectors: str, start_s: float | None = None, end_s: float | None = None, limit: int = 0
+    ) -> list[dict[str, str]]:
+        """The labels of the series that match any selector and had samples between two times; `limit` 0 is no limit."""
+        asked = {"match[]": list(selectors), "limit": str(limit)} | _stretch(start_s, end_s)
         answer = self._answer(self._http.build_request("POST", "/api/v1/series", data=asked))
         return self._decode(answer.content, _Series).data
 
@@ -354,6 +373,11 @@ def read_events(lines: Iterator[str]) -> Iterator[tuple[str, bytes]]:
             name = value
         elif field == "data":
             data.append(value)
+
+
+def _stretch(start_s: float | None, end_s: float | None) -> dict[str, Any]:
+    """Times of a form, as far as they were given."""
+    return {name: repr(value) for name, value in (("start", start_s), ("end", end_s)) if value is not None}
 
 
 def _error(detail: str, document: Mapping[str, object], *, status: int) -> AnyascopeError:

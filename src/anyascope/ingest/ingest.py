@@ -114,6 +114,10 @@ class Ingest:
     def health(self) -> Sequence[ComponentHealth]:
         return (self._metrics.health(), self._logs.health(), self._spans.health())
 
+    def series(self) -> dict[str, int]:
+        """How many series count against the limits, by source."""
+        return self._admit_metrics.series()
+
     async def metrics(self, batch: MetricBatch, *, source: str) -> Admission:
         admitted = self._admit_metrics.admit(batch, source=source)
         await self._put(self._metrics, admitted)

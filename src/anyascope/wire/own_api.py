@@ -91,6 +91,42 @@ class StatusView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CountView:
+    """How many series, or values of a label, there are of something."""
+
+    name: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CardinalityView:
+    """Who makes the series. Lists begin with the largest.
+
+    Attributes:
+        series: that are stored.
+        new, quiet: of these, began within the last hour; had no sample in it.
+        limit, source_limit: how many are let in together, and of one source.
+        sources: series that count against the limits, by source.
+        metrics, pairs: series by metric, and by `name=value`.
+        labels: distinct values by label.
+        bytes: length of names and values in all series, by label.
+        by: series by value of the label that was asked for.
+    """
+
+    series: int
+    new: int
+    quiet: int
+    limit: int
+    source_limit: int
+    sources: list[CountView]
+    metrics: list[CountView]
+    labels: list[CountView]
+    pairs: list[CountView]
+    bytes: list[CountView]
+    by: list[CountView]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ComponentView:
     """One component's health."""
 

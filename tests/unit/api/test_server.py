@@ -21,6 +21,8 @@ from anyascope.errors import (
     UnsupportedError,
 )
 from anyascope.health.components import HealthReport
+from anyascope.model.labels import labels_of
+from anyascope.model.metrics import MetricBatch, SampleBatch
 from anyascope.ports import ComponentHealth, HealthStatus
 from anyascope.wire import own_api
 from support.own_api import STATUS, House
@@ -34,6 +36,22 @@ async def test_status_is_what_the_server_says_of_itself():
         answer = await client.get("/status")
     assert answer.json()["pid"] == STATUS.pid
     assert set(answer.json()) == set(STATUS.__slots__)
+
+
+async def test_who_makes_the_series_is_told_beside_the_limits():
+    """By metric, label, pair, source, and by a label of one's choice."""
+    house = House()
+    rows = [(labels_of({"__name__": "up", "job": job}), 10**6, 1.0) for job in "aab"]
+    await house.store.metrics.write_metrics(MetricBatch(SampleBatch.of(rows)))
+    async with house.client() as client:
+        found = (await client.get("/cardinality", params={"label": "job", "limit": "1"})).json()
+        wrong = await client.get("/cardinality", params={"limit": "0"})
+    assert (found["series"], found["limit"], found["source_limit"]) == (2, 20, 10)
+    assert found["sources"] == [{"name": "scrape", "count": 9}, {"name": "host", "count": 1}]
+    assert found["metrics"] == [{"name": "up", "count": 2}]
+    assert found["by"] == [{"name": "a", "count": 1}]
+    assert found["labels"] == [{"name": "job", "count": 2}]
+    assert (wrong.status_code, wrong.json()["path"]) == (400, "limit")
 
 
 async def test_health_tells_every_component():
@@ -64,7 +82,7 @@ async def test_the_description_names_every_operation_once():
     async with House().client() as client:
         described = (await client.get("/openapi.json")).json()
     operations = [operation for path in described["paths"].values() for operation in path.values()]
-    assert len({operation["operationId"] for operation in operations}) == len(operations) == 14
+    assert len({operation["operationId"] for operation in operations}) == len(operations) == 15
     for operation in operations:
         assert operation["summary"]
         assert operation["description"]
@@ -85,7 +103,7 @@ async def test_examples_of_the_description_are_of_their_shape():
             name = content["application/json"]["schema"]["$ref"].rpartition("/")[2]
             msgspec.convert(content["application/json"]["example"], getattr(own_api, name))
             checked += 1
-    assert checked == 12
+    assert checked == 13
 
 
 async def test_a_path_that_leads_nowhere_is_a_problem():

@@ -108,18 +108,7 @@ class _Status:
         )
 
     async def buildinfo(self, _form: Form) -> Response:
-        server = self._source.server()
-        return success(
-            {
-                # What follows the plus sign is no part of the order of versions (SemVer, "build metadata").
-                "version": f"{API_VERSION}+anyascope.{server.version}",
-                "revision": server.revision,
-                "branch": "",
-                "buildUser": "",
-                "buildDate": server.build_date,
-                "goVersion": f"python{server.python_version}",
-            }
-        )
+        return success(build_info(self._source.server()))
 
     async def tsdb(self, form: Form) -> Response:
         text = form.text("limit")
@@ -153,6 +142,19 @@ class _Status:
             return success([])
         text = f"Configuration reload has failed: {server.reload_error}"
         return success([{"text": text, "date": format_ns(server.reload_failed_ns), "active": True}])
+
+
+def build_info(server: ServerView) -> dict[str, str]:
+    """What was built: the release of Prometheus whose API this is, with ours behind the plus sign."""
+    return {
+        # What follows the plus sign is no part of the order of versions (SemVer, "build metadata").
+        "version": f"{API_VERSION}+anyascope.{server.version}",
+        "revision": server.revision,
+        "branch": "",
+        "buildUser": "",
+        "buildDate": server.build_date,
+        "goVersion": f"python{server.python_version}",
+    }
 
 
 def _entries(pairs: tuple[tuple[str, int], ...]) -> list[dict[str, str | int]]:
