@@ -17,6 +17,8 @@ BENCHES = (
     "ingest_otlp",
     "scrape",
     "promql",
+    "hostile",
+    "rule_cost",
     "alert_latency",
     "idle",
     "kill_rounds",

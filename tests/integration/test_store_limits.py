@@ -323,4 +323,4 @@ async def test_the_store_counts_what_it_does(make):
     assert value("anyascope_journal_bytes") > 24
     assert value("anyascope_store_series") == 1
     assert value("anyascope_store_hot_samples") > 0
-    assert value("anyascope_store_hot_window_seconds") == 900
+    assert value("anyascope_store_hot_window_seconds") == 7200

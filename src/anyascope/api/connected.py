@@ -34,6 +34,7 @@ async def while_connected(receive: Receive, work: Coroutine[Any, Any, Response])
     finally:
         task.add_done_callback(_forget)
         task.cancel()
+        del task  # an error would hold this frame, and this frame the error: until somebody looks for garbage
 
 
 def _forget(task: asyncio.Future[Response]) -> None:

@@ -26,6 +26,7 @@ from anyascope.promql.values import Context, Nameless, Vector, label_of, merged,
 
 C = TypeVar("C", bound=np.generic)
 
+CELLS_SORTED_MAX = 2_000_000  # series times steps that are ranked at once: 100 MB while it lasts
 K_MAX = 2.0**63  # Prometheus takes `k` as a 64-bit integer
 
 
@@ -233,13 +234,27 @@ def _choose(node: Aggregate, body: Vector, wanted: Floats, context: Context) -> 
     if wanted.max() >= K_MAX:
         raise QueryError(f"Scalar value {format_general(float(wanted.max()))} overflows int64")
     groups = grouped(body.labels, node)
-    rank, order = _ranks(node.operator, body, groups)
-    chosen = body.present & (rank < np.floor(wanted))
     if context.is_instant:
         # The answer lists the groups one after the other, each from its first to its last.
+        rank, order = _ranks(node.operator, body, groups)
         rows = order[:, 0]
-        return rows_of(body, rows[chosen[rows, 0]])
+        return rows_of(body, rows[(body.present & (rank < np.floor(wanted)))[rows, 0]])
+    chosen = _chosen(node.operator, body, groups, np.floor(wanted), context=context)
     return _without_empty(Vector(body.labels, body.values, chosen, body.fading, body.is_one_metric))
+
+
+def _chosen(operator: str, body: Vector, groups: Groups, wanted: Floats, *, context: Context) -> Bools:
+    """bool[series, steps]: which are among the first of their group; some steps at a time, as sorting takes much memory."""
+    if (wanted >= np.bincount(groups.rows).max()).all():
+        return body.present
+    chosen = np.empty(body.present.shape, np.bool_)
+    at_once = max(CELLS_SORTED_MAX // len(body), 1)
+    for begin in range(0, body.steps, at_once):
+        context.check(1)
+        part = slice(begin, begin + at_once)
+        some = replace(body, values=body.values[:, part], present=body.present[:, part])
+        chosen[:, part] = some.present & (_ranks(operator, some, groups)[0] < wanted[part])
+    return chosen
 
 
 def _share(node: Aggregate, body: Vector, wanted: Floats, context: Context) -> Vector:
@@ -286,6 +301,7 @@ def _count_values(node: Aggregate, body: Vector, label: str, context: Context) -
     series, step = np.nonzero(body.present)
     shown, kind = _shown_values(body.values[series, step], context)
     pairs, member = np.unique(groups.rows[series] * max(len(shown), 1) + kind, return_inverse=True)
+    context.check(len(pairs))
     counts = np.zeros((len(pairs), body.steps))
     np.add.at(counts, (member, step), 1.0)
     # `without` may drop the label that was just made.

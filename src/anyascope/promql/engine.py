@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -25,6 +26,7 @@ from anyascope.promql.errors import QueryCancelledError, QueryTimeoutError
 from anyascope.promql.evaluate import evaluate, range_samples
 from anyascope.promql.fetch import fetch, spans
 from anyascope.promql.lexer import place
+from anyascope.promql.memory import give_back, let_go
 from anyascope.promql.options import INLINE_SAMPLES_MAX, PLANS_MAX, EngineOptions, QueryLimits
 from anyascope.promql.parse import Query, parse
 from anyascope.promql.querylog import Done, QueryLog
@@ -37,6 +39,8 @@ from anyascope.store.api.metrics import MetricReader
 log = structlog.get_logger("anyascope.promql")
 
 SLOW_QUERY_S = 10.0  # worth a line in the log: a page that waits longer is not used
+SWOLLEN_FROM = 2_000_000  # samples and values, 32 MB and more at once
+GIVE_BACK_AFTER_S = 1.0  # the answer is written by then
 DURATION_BUCKETS_S = (0.001, 0.005, 0.025, 0.1, 0.5, 2.0, 10.0, 60.0)
 
 
@@ -73,6 +77,7 @@ class Engine:
         self._reader = reader
         self._log = query_log
         self._asked: dict[int, Asked] = {}
+        self._is_swollen = False  # a large query ran since memory was given back
         self._options = options or EngineOptions()
         self._clock = clock
         self._turns = asyncio.Semaphore(self._options.concurrency_max)
@@ -205,6 +210,7 @@ class Engine:
                 self._running.dec()
         except AnyascopeError as error:
             self._failures.labels(error.code).inc()
+            let_go(error)
             self._note(asked, QueryStats(fetch_ms=self._ms_since(began_ns)), str(error))
             raise
         except asyncio.CancelledError:
@@ -240,6 +246,17 @@ class Engine:
             raise QueryTimeoutError("query timed out in query execution") from error
         finally:
             leash.is_cut = True  # where an evaluation is still under way, nobody waits for it
+            self._clean_up()
+
+    def _clean_up(self) -> None:
+        """Once the last query is over, give back what large ones took."""
+        if self._is_swollen and len(self._asked) <= 1:
+            self._is_swollen = False
+            asyncio.get_running_loop().call_later(GIVE_BACK_AFTER_S, self._give_back)
+
+    def _give_back(self) -> None:
+        with contextlib.suppress(RuntimeError):  # closed meanwhile
+            self._threads.submit(give_back)
 
     async def _run(self, plan: Query, steps: _Steps, limits: QueryLimits, leash: Leash) -> QueryResult:
         options = self._options
@@ -279,6 +296,7 @@ class Engine:
         if samples + series * len(times_ms) <= INLINE_SAMPLES_MAX:
             result = _judge(plan, context)
         else:
+            self._is_swollen |= samples + series * len(times_ms) > SWOLLEN_FROM
             loop = asyncio.get_running_loop()
             result = await loop.run_in_executor(self._threads, _judge, plan, context)
         stats = QueryStats(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from anyascope.frames.histogram import SCHEMA_CUSTOM, NativeHistogram, ResetHint
@@ -42,6 +42,7 @@ def histograms(draw, schemas=(-2, 3)):
     )
 
 
+@settings(deadline=None)
 @given(histograms(), histograms())
 def test_adding_keeps_every_observation(left, right):
     """However resolutions and zero buckets differ, the buckets hold as many observations as before."""
@@ -52,6 +53,7 @@ def test_adding_keeps_every_observation(left, right):
     assert both.zero_threshold >= max(left.zero_threshold, right.zero_threshold)
 
 
+@settings(deadline=None)
 @given(histograms(), histograms())
 def test_taking_away_what_was_added_leaves_the_rest(left, right):
     """(a + b) - b is a at the resolution and with the zero bucket of both."""
@@ -62,6 +64,7 @@ def test_taking_away_what_was_added_leaves_the_rest(left, right):
     assert is_equal(rest, again)
 
 
+@settings(deadline=None)
 @given(st.lists(histograms(schemas=(1, 1)), min_size=1, max_size=5))
 def test_a_sum_of_many_is_the_sum_one_by_one(many):
     """At one resolution the order of addition makes no difference."""
@@ -72,6 +75,7 @@ def test_a_sum_of_many_is_the_sum_one_by_one(many):
     assert is_equal(summed(many, is_mean=False).histogram, one_by_one)
 
 
+@settings(deadline=None)
 @given(histograms(), st.floats(0, 1))
 def test_a_quantile_lies_within_the_populated_buckets(histogram, wanted):
     """Nothing is made up beyond the bounds of what was observed."""
@@ -84,6 +88,7 @@ def test_a_quantile_lies_within_the_populated_buckets(histogram, wanted):
         assert math.isnan(found)
 
 
+@settings(deadline=None)
 @given(histograms())
 def test_fractions_rise_from_nothing_to_all(histogram):
     """The share below a value never falls."""
@@ -94,6 +99,7 @@ def test_fractions_rise_from_nothing_to_all(histogram):
         assert share(histogram, -math.inf, math.inf) == pytest.approx(1.0)
 
 
+@settings(deadline=None)
 @given(histograms(), histograms())
 def test_what_only_grew_was_not_reset(before, more):
     """A histogram to which observations were added is no reset; the same the other way round is, if any were added."""

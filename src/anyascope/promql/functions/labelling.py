@@ -10,10 +10,14 @@ from itertools import chain
 import numpy as np
 import re2
 
+from anyascope.errors import LimitExceededError
 from anyascope.model.labels import METRIC_NAME, Labels, MatchOp
 from anyascope.promql.errors import QueryError
 from anyascope.promql.syntax import Expression, Select
 from anyascope.promql.values import Vector, label_of, merged, rows_of
+
+VALUE_CHARS_MAX = 65_536  # of a label that is made; the longest in use, paths and queries, have some thousand
+VALUES_CHARS_MAX = 100_000_000  # of all that one function makes: each call can multiply what the one inside it made
 
 
 def label_replace(vector: Vector, arguments: Sequence[str]) -> Vector:
@@ -25,6 +29,7 @@ def label_replace(vector: Vector, arguments: Sequence[str]) -> Vector:
 
     Raises:
         QueryError: the pattern or the destination is invalid, or two series would be the same.
+        LimitExceededError: labels would get too long.
     """
     destination, replacement, source, pattern = arguments
     options = re2.Options()
@@ -56,14 +61,27 @@ def label_join(vector: Vector, arguments: Sequence[str]) -> Vector:
 
     Raises:
         QueryError: a label's name is invalid, or two series would be the same.
+        LimitExceededError: labels would get too long.
     """
     destination, separator, *sources = arguments
     for source in sources:
         check_label("source", source, "label_join")
     check_label("destination", destination, "label_join")
-    return _relabelled(
-        vector, destination, lambda labels: separator.join(label_of(labels, source) for source in sources)
-    )
+
+    def joined(labels: Labels) -> str:
+        values = [label_of(labels, source) for source in sources]
+        check_length(sum(map(len, values)) + len(separator) * (len(values) - 1))
+        return separator.join(values)
+
+    return _relabelled(vector, destination, joined)
+
+
+def check_length(characters: int) -> None:
+    """Raise where a label that is to be made would be too long, before it is made."""
+    if characters > VALUE_CHARS_MAX:
+        raise LimitExceededError(
+            f"the query makes a label of {characters} characters, at most {VALUE_CHARS_MAX} may be made"
+        )
 
 
 def check_label(role: str, name: str, function: str) -> None:
@@ -81,11 +99,17 @@ def with_label(labels: Labels, name: str, value: str) -> Labels:
 def _relabelled(vector: Vector, destination: str, value_of: Callable[[Labels], str | None]) -> Vector:
     labels: list[Labels] = []
     fading = vector.fading.copy() if vector.fading is not None else None
+    made = 0
     for row, old in enumerate(vector.labels):
         value = value_of(old)
         if value is None:
             labels.append(old)
             continue
+        made += len(value)
+        if made > VALUES_CHARS_MAX:
+            raise LimitExceededError(
+                f"the query makes labels of more than {VALUES_CHARS_MAX} characters in all, aggregate first"
+            )
         labels.append(with_label(old, destination, value))
         if destination == METRIC_NAME and fading is not None:
             fading[row] = False
@@ -109,7 +133,9 @@ def _template(template: str, names: dict[str, int], groups: int) -> Callable[[re
     parts.append(template[pos:])
 
     def expand(match: re.Match[str]) -> str:
-        return "".join(part if isinstance(part, str) else match.group(part) or "" for part in parts)
+        texts = [part if isinstance(part, str) else match.group(part) or "" for part in parts]
+        check_length(sum(map(len, texts)))
+        return "".join(texts)
 
     return expand
 

@@ -44,12 +44,15 @@ class HotOptions:
     """The samples in memory.
 
     Attributes:
-        window_s: how far back they reach; rules and instant queries look back 5 minutes.
+        window_s: how far back they reach, as Prometheus' head does: dashboards mostly show the last hour.
         samples_max: 16 bytes each; where more arrive within the window, it reaches back less far.
+        warm_samples_max: brought back from disk at a start, which must not take long; the rest of the window fills up as
+            time goes by.
     """
 
-    window_s: float = 900.0
+    window_s: float = 7_200.0
     samples_max: int = 16_000_000
+    warm_samples_max: int = 2_000_000
 
 
 class ChdbMetrics:
@@ -75,7 +78,7 @@ class ChdbMetrics:
         self._engine = engine
         self._clock = clock
         self._window_ms = round(options.window_s * MS_PER_S)
-        self._samples_max = options.samples_max
+        self._warm_max = min(options.samples_max // 2, options.warm_samples_max)
         self._index = LabelIndex()
         self._book = SeriesBook(engine, self._index, clock=clock)
         self._sorter = Sorter(
@@ -125,13 +128,13 @@ class ChdbMetrics:
         return [*self._found, *([f"{lost} series have samples but no labels, and cannot be found"] if lost else [])]
 
     async def _warm(self) -> int:
-        """Bring the newest samples back into memory, as many minutes as fill half the pool; how many series are unknown."""
+        """Bring the newest samples back into memory, as many minutes as a start may take; how many series are unknown."""
         start_ms = self._now_ms() - self._window_ms
         minutes = await self._engine.ask("samples_per_minute", {"start_ms": start_ms})
         total = 0
         for minute_ms, count in zip(minutes["minute_ms"].to_pylist(), minutes["samples"].to_pylist(), strict=True):
             total += count
-            if total > self._samples_max // 2:
+            if total > self._warm_max:
                 start_ms = minute_ms + 60 * MS_PER_S
                 break
         self._hot.evict(start_ms)
