@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import math
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 import cramjam
 import httpx
@@ -56,10 +57,18 @@ def write_bodies(end_ms: int) -> Iterator[bytes]:
     for row in sorted(load.rows, key=lambda row: row.labels):
         start_ms = end_ms - last * load.step_ms
         points = [(start_ms + index * load.step_ms, item) for index, item in enumerate(row.items) if item is not None]
-        yield bytes(cramjam.snappy.compress_raw(field(1, _series(row.labels, points))))
+        yield write_body([(row.labels, points)])
 
 
-def _series(labels: Labels, points: Sequence[tuple[int, float | NativeHistogram]]) -> bytes:
+Points: TypeAlias = Sequence[tuple[int, float | NativeHistogram]]
+
+
+def write_body(series: Iterable[tuple[Labels, Points]]) -> bytes:
+    """Some series as a remote write request."""
+    return bytes(cramjam.snappy.compress_raw(b"".join(field(1, _series(labels, points)) for labels, points in series)))
+
+
+def _series(labels: Labels, points: Points) -> bytes:
     body = bytearray()
     for name, value in labels:
         body += field(1, field(1, name.encode()) + field(2, value.encode()))

@@ -145,7 +145,7 @@ def _known_to(node: Aggregate, body: Vector, context: Context) -> Vector:
     boxed = context.natives.mask(body.values) & body.present
     if not boxed.any():
         return body
-    pos = node.pos if node.operator in {"topk", "bottomk"} else node.body.pos
+    pos = node.pos if node.operator in {"topk", "bottomk"} else node.body_pos
     context.notes.info(f"ignored histogram in {node.operator} aggregation", pos)
     return replace(body, present=body.present & ~boxed)
 

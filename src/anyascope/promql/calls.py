@@ -18,7 +18,7 @@ from anyascope.promql.functions import histograms, labelling, maths, regression
 from anyascope.promql.functions import natives as native
 from anyascope.promql.functions.registry import NAME_KEEPING, OF_ONE_HISTOGRAM, RANGE
 from anyascope.promql.numbers import format_float, format_general
-from anyascope.promql.syntax import Call, Select, is_range, unwrapped
+from anyascope.promql.syntax import Call, Expression, Select, is_range, unwrapped
 from anyascope.promql.values import (
     Context,
     Scalars,
@@ -54,13 +54,12 @@ def over_range(node: Call, windows: Windows, scalars: Sequence[Floats], context:
         return absent_over_time(node, windows)
     touched = _touched(windows, context)
     handler = ranges.HANDLERS.get(node.name)
-    pos = next((each.pos for each in map(unwrapped, node.arguments) if is_range(each)), node.pos)
+    pos = place_of_range(next(each for each in map(unwrapped, node.arguments) if is_range(each)))
     if touched is None or node.name in ranges.ANY_KIND:
         values, present = _by_kernel(node, windows, scalars, context)
     elif handler is None:
-        values, present = _by_kernel(
-            node, ranges.without_histograms(windows, context, node.arguments[0].pos), scalars, context
-        )
+        floats = ranges.without_histograms(windows, context, _place_of_first(node))
+        values, present = _by_kernel(node, floats, scalars, context)
     else:
         floats = replace(windows, stop=np.where(touched, windows.first, windows.stop))
         answer = _by_kernel(node, floats, scalars, context)
@@ -71,6 +70,16 @@ def over_range(node: Call, windows: Windows, scalars: Sequence[Floats], context:
     if node.name in {"rate", "increase"}:
         _note_no_counter(node, vector, context)
     return vector if node.name in NAME_KEEPING else context.renamed(vector)
+
+
+def place_of_range(node: Expression) -> int:
+    """Where notes say that a range vector stands; of a subquery Prometheus says that it stands at the beginning."""
+    return node.pos if isinstance(node, Select) else 0
+
+
+def _place_of_first(node: Call) -> int:
+    first = unwrapped(node.arguments[0])
+    return place_of_range(first) if is_range(first) else first.pos
 
 
 def _touched(windows: Windows, context: Context) -> Bools | None:
@@ -104,9 +113,10 @@ def _absent(node: Call, found: Bools) -> Vector:
 def _note_no_counter(node: Call, vector: Vector, context: Context) -> None:
     argument = unwrapped(node.arguments[0])
     vector = _floats_of(vector, context)
-    if not isinstance(argument, Select) or not vector.present.any():
+    if not vector.present.any():
         return
-    named = [m.value for m in argument.matchers if m.name == METRIC_NAME and m.op is MatchOp.EQUAL]
+    matchers = argument.matchers if isinstance(argument, Select) else ()
+    named = [m.value for m in matchers if m.name == METRIC_NAME and m.op is MatchOp.EQUAL]
     if named:
         names = named[:1]
     else:
@@ -115,7 +125,7 @@ def _note_no_counter(node: Call, vector: Vector, context: Context) -> None:
     for name in names:
         if name and not name.endswith(COUNTER_ENDINGS):
             message = "metric might not be a counter, name does not end in _total/_sum/_count/_bucket:"
-            context.notes.info(f'{message} "{name}"', argument.pos)
+            context.notes.info(f'{message} "{name}"', place_of_range(argument))
 
 
 def warn_of_quantile(node: Call, argument: int, wanted: Floats, context: Context) -> None:

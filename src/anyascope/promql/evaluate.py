@@ -211,7 +211,9 @@ def _informed(argument: Expression, labels: Expression, context: Context) -> Vec
 def _sample_times(node: Select, context: Context) -> Vector:
     frame = context.frames[node.slot]
     context.check(len(frame))
-    chosen, present = newest(frame, _right_edges(node, context), context.lookback_ms)
+    # With `@` Prometheus reads what the offset says, and looks at the time of `@` itself.
+    looked_at = node if node.anchor is None else replace(node, offset_ms=0)
+    chosen, present = newest(frame, _right_edges(looked_at, context), context.lookback_ms)
     times = frame.times_ms[chosen] / MS_PER_S if len(frame.times_ms) else np.zeros(chosen.shape)
     return context.renamed(Vector(frame.labels, times, present, is_one_metric=_names_one_metric(node)))
 

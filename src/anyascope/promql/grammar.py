@@ -284,6 +284,7 @@ class Parser(LengthReader):
             tuple(sorted(set(modifier[1]))),
             is_without=modifier[0] == "without",
             pos=operator.pos,
+            body_pos=body.start,
         )
         self._checks.aggregate(node, body.start, parameter.start if parameter is not None else -1)
         return self._made(node, operator.pos, *arguments)

@@ -200,7 +200,7 @@ def aggregated(
     result = result.copy()
     for group, step in np.argwhere(some).tolist():
         if floats[group, step]:
-            context.notes.warn("encountered a mix of histograms and floats for aggregation", node.body.pos)
+            context.notes.warn("encountered a mix of histograms and floats for aggregation", node.body_pos)
             kept[group, step] = False
             continue
         members = slice(begins[group], ends[group])
@@ -208,7 +208,7 @@ def aggregated(
         histograms = context.natives.taken(values[rows, step])
         name = names[rows[_first_of_another_kind(histograms)]]
         is_mean = node.operator == "avg"
-        found = total(histograms, context.notes, node.body.pos, name=name, is_mean=is_mean)
+        found = total(histograms, context.notes, node.body_pos, name=name, is_mean=is_mean)
         if found is None:
             kept[group, step] = False
         else:

@@ -130,7 +130,10 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Aggregate:
-    """An aggregation. `by` keeps the labels of `grouping`, `without` (`is_without`) drops them."""
+    """An aggregation. `by` keeps the labels of `grouping`, `without` (`is_without`) drops them.
+
+    `body_pos` is where the body begins, with its parentheses.
+    """
 
     operator: str
     body: Expression
@@ -138,6 +141,7 @@ class Aggregate:
     grouping: tuple[str, ...] = ()
     is_without: bool = False
     pos: int = -1
+    body_pos: int = -1
 
 
 class Cardinality(Enum):

@@ -83,7 +83,7 @@ def test_a_quantile_lies_within_the_populated_buckets(histogram, wanted):
     populated = [bucket for bucket in histogram.buckets() if bucket.count]
 
     if populated:
-        assert populated[0].lower <= found <= max(populated[-1].upper, 0.0)
+        assert min(bucket.lower for bucket in populated) <= found <= max(populated[-1].upper, 0.0)
     else:
         assert math.isnan(found)
 
