@@ -22,12 +22,15 @@ from anyascope.model.metrics import MetricBatch
 from anyascope.ports import Admission
 from figures import show
 from support.collecting import RecordingIntake
+from support.protobuf_pages import COUNTER, HISTOGRAM, family, metric, protobuf_page
 
 SAMPLES = 100_000
 ROUNDS = 10
 SMALL_ROUNDS = 300
+HISTOGRAMS, BUCKETS = 5_000, 40
 KNOWN_PER_S_MIN = 200_000  # the issue's bar
 TEXT = "Content-Type: text/plain; version=0.0.4\r\n"
+BINARY = "Content-Type: application/vnd.google.protobuf; encoding=delimited\r\n"
 OPEN = "Content-Type: application/openmetrics-text; version=1.0.0\r\n"
 
 
@@ -59,6 +62,23 @@ def exemplar_page(number: int) -> bytes:
     return ("\n".join([*lines, "# EOF"]) + "\n").encode()
 
 
+def counter_page(number: int) -> bytes:
+    """The text page's series as counters in protobuf."""
+    rows = (
+        metric(method="GET", handler=f"/api/v1/{row}", code="200", le="0.5", counter={"value": row * 0.5 + number})
+        for row in range(SAMPLES)
+    )
+    return protobuf_page(family("http_requests_total", COUNTER, *rows))
+
+
+def native_page(number: int) -> bytes:
+    """Native histograms of 40 buckets each, as a busy service has them."""
+    shape = {"schema": 3, "zero_threshold": 1e-9, "positive_span": [{"offset": -20, "length": BUCKETS}]}
+    counts = {"sample_count": BUCKETS * number, "sample_sum": 1.0, "positive_delta": [number, *[0] * (BUCKETS - 1)]}
+    rows = (metric(handler=f"/api/v1/{row}", histogram=shape | counts) for row in range(HISTOGRAMS))
+    return protobuf_page(family("http_request_duration_seconds", HISTOGRAM, *rows))
+
+
 async def serve(pages: Callable[[], tuple[bytes, str]]) -> asyncio.Server:
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -72,12 +92,14 @@ async def serve(pages: Callable[[], tuple[bytes, str]]) -> asyncio.Server:
     return await asyncio.start_server(handle, "127.0.0.1", 0)
 
 
-async def scrape_pages(name: str, pages: list[bytes], headers: str, *, bar: float | None = None) -> None:
+async def scrape_pages(
+    name: str, pages: list[bytes], headers: str, *, bar: float | None = None, samples: int = SAMPLES
+) -> None:
     """Scrape each page once after a first one that teaches the lines; samples a second, fetching and drafting included."""
     left = list(pages)
     server = await serve(lambda: (left.pop(0), headers))
     port = server.sockets[0].getsockname()[1]
-    config = ScrapeConfig("bench")
+    config = ScrapeConfig("bench", has_natives=True)
     clock = SystemClock()
     scraper = TargetScraper(
         Target(labels_of({"job": "bench", "instance": "a:1"}), f"http://127.0.0.1:{port}/metrics", 15.0, 10.0),
@@ -91,7 +113,6 @@ async def scrape_pages(name: str, pages: list[bytes], headers: str, *, bar: floa
     started = time.perf_counter()
     await scraper.scrape(clock.now_ns(), until_ns=until_ns)
     first_s = time.perf_counter() - started
-    samples = SAMPLES
     if bar is not None:
         show("scrape: a page never seen before", samples / first_s, "samples/s")
     took = []
@@ -140,6 +161,9 @@ async def main() -> None:
         "1% of the lines new each time", [text_page(n, churn=SAMPLES // 100) for n in range(ROUNDS)], TEXT
     )
     await scrape_pages("OpenMetrics, 10% with exemplars", [exemplar_page(n) for n in range(ROUNDS)], OPEN)
+    await scrape_pages("protobuf, known series", [counter_page(n) for n in range(ROUNDS)], BINARY)
+    native = [native_page(n) for n in range(1, ROUNDS)]
+    await scrape_pages("protobuf, native histograms of 40 buckets", native, BINARY, samples=HISTOGRAMS)
     await compare_clients()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 from hypothesis import given, settings
@@ -9,8 +10,11 @@ from hypothesis import strategies as st
 
 from anyascope.model.metrics import MetricType, is_stale
 from anyascope.wire.exposition.document import parse_exposition
+from anyascope.wire.exposition.families import KnownFamilies
 from anyascope.wire.exposition.known import KnownLines
 from anyascope.wire.exposition.lines import ExpositionError, Format, format_bound, parse_line, parse_value
+from anyascope.wire.exposition.schema import Label
+from support.protobuf_pages import COUNTER, GAUGE, HISTOGRAM, family, protobuf_page
 
 EXAMPLES = 100
 
@@ -124,3 +128,80 @@ def test_a_bound_means_the_same_number(value: float) -> None:
     text = format_bound(value)
     assert parse_value(text.encode()) == value
     assert any(mark in text for mark in (".", "e", "Inf"))
+
+
+counts = st.lists(st.integers(0, 1000), max_size=5)
+metrics_of = {
+    COUNTER: lambda value, _: {"counter": {"value": value}},
+    GAUGE: lambda value, _: {"gauge": {"value": value}},
+    HISTOGRAM: lambda value, each: {
+        "histogram": {
+            "sample_count": sum(each),
+            "sample_sum": value,
+            "schema": 2,
+            "positive_span": [{"offset": -1, "length": len(each)}],
+            "positive_delta": [after - before for before, after in itertools.pairwise([0, *each])],
+        }
+    },
+}
+
+
+@st.composite
+def binary_families(draw):
+    """A family message of any type with any labels, and what stands in it: labels and value, or counts."""
+    kind = draw(st.sampled_from(sorted(metrics_of)))
+    found, said = [], []
+    for labels in draw(st.lists(st.dictionaries(texts.filter(bool), texts, max_size=3), max_size=4)):
+        labels.pop("__name__", None)
+        value, each = draw(values), draw(counts)
+        encoded = [Label(name=name, value=text).SerializeToString() for name, text in labels.items()]
+        found.append({"label": encoded, **metrics_of[kind](value, each)})
+        said.append((tuple(labels.items()), value, tuple(map(float, each)) if kind == HISTOGRAM else None))
+    name = draw(texts.filter(bool))
+    return name, family(name, kind, *found), said
+
+
+@given(st.lists(binary_families(), max_size=4))
+@settings(max_examples=EXAMPLES, deadline=None)
+def test_binary_pages_are_read_as_they_were_written(families) -> None:
+    """Any names, labels, values and buckets survive, at the first sight and whenever they come back."""
+    slots: dict = {}
+    known = KnownFamilies(lambda pairs, _: slots.setdefault(pairs, len(slots)), has_natives=True, has_classics=False)
+    pages = [families, families, families[::-1], families[:1], families]
+    for page in pages:
+        _assert_is_read(known, slots, page)
+
+
+def _assert_is_read(known: KnownFamilies, slots: dict, families) -> None:
+    page = protobuf_page(*(message for _, message, _ in families))
+    said = [((("__name__", name), *labels), value, each) for name, _, rows in families for labels, value, each in rows]
+    reading = known.read(page)
+    assert reading.slots.tolist() == [slots[pairs] for pairs, _, _ in said]
+    for at, (_, value, each) in enumerate(said):
+        if each is None:
+            found = reading.values[at]
+            assert found == value or (math.isnan(found) and math.isnan(value))
+        else:
+            assert reading.natives[at].histogram.positive_counts == each
+    assert not is_stale(reading.values).any()
+
+
+@given(st.lists(binary_families(), min_size=1, max_size=3), st.data())
+@settings(max_examples=EXAMPLES, deadline=None)
+def test_any_bytes_are_a_binary_page_or_refused(families, data) -> None:
+    """A page with a hole, a flipped byte or an end too early is read or refused, and nothing else happens."""
+    page = bytearray(protobuf_page(*(message for _, message, _ in families)))
+    place = data.draw(st.integers(0, max(len(page) - 1, 0)))
+    match data.draw(st.sampled_from(["flip", "cut", "drop"])):
+        case "flip" if page:
+            page[place] ^= 1 << data.draw(st.integers(0, 7))
+        case "cut":
+            del page[place:]
+        case _:
+            del page[place : place + 1]
+    known = KnownFamilies(lambda *_: 0, has_natives=True, has_classics=True)
+    try:
+        reading = known.read(bytes(page))
+    except ExpositionError:
+        return
+    assert len(reading.slots) == len(reading.values)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from anyascope.wire.exposition.schema import Label, MetricFamily
+from anyascope.wire.exposition.schema import Label, Metric, MetricFamily
 
 COUNTER, GAUGE, SUMMARY, UNTYPED, HISTOGRAM, GAUGE_HISTOGRAM = range(6)
 
@@ -19,7 +19,7 @@ def metric(**fields: Any) -> dict[str, Any]:
 
 def family(name: str, kind: int, *metrics: dict[str, Any], **fields: str) -> Any:
     """A `MetricFamily` message."""
-    return MetricFamily(name=name, type=kind, metric=list(metrics), **fields)
+    return MetricFamily(name=name, type=kind, metric=[Metric(**each).SerializeToString() for each in metrics], **fields)
 
 
 def protobuf_page(*families: Any) -> bytes:

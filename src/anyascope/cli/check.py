@@ -1,4 +1,4 @@
-"""`anyascope check config` and `anyascope check rules`."""
+"""`anyascope check config` and `anyascope check rules`; `check metrics` stands in its own module."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from anyascope.cli.check_metrics import metrics
 from anyascope.cli.features import FEATURE_OPTION
 from anyascope.cli.files import paths_of
 from anyascope.cli.session import session_of
@@ -27,6 +28,7 @@ EXIT_LINT = 3  # promtool's, with --lint-fatal
 STDIN = "-"
 
 app = typer.Typer(help="Explain every mistake of a file, without a server.", no_args_is_help=True)
+app.command("metrics")(metrics)
 
 
 @app.command("config")

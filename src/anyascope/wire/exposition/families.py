@@ -1,4 +1,7 @@
-"""The protobuf format: length-prefixed metric families, with series that were met before recognised by their label bytes.
+"""The protobuf format: length-prefixed metric families, with series that were met before recognised by their bytes.
+
+Counters and gauges mostly come in the order of the page before, and then differ in eight bytes, their value: these alone are
+read. What comes otherwise is looked up by its label bytes.
 
 Source: prometheus/client_model, `metrics.proto`; Prometheus 3, how it turns families into series.
 """
@@ -6,6 +9,7 @@ Source: prometheus/client_model, `metrics.proto`; Prometheus 3, how it turns fam
 from __future__ import annotations
 
 import math
+import struct
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
@@ -18,7 +22,7 @@ from anyascope.model.metrics import MetricMetadata, MetricType
 from anyascope.wire.exposition.lines import ExpositionError, LineExemplar, Pairs, format_bound
 from anyascope.wire.exposition.natives import is_native, native_of, timestamp_ms
 from anyascope.wire.exposition.reading import Native, Reading, Resolve
-from anyascope.wire.exposition.schema import Label, MetricFamily
+from anyascope.wire.exposition.schema import Label, Metric, MetricFamily
 
 SERIES_SPARE = 1000  # series that may be remembered beyond twice those in use, before all are learned anew
 LENGTH_BYTES_MAX = 5  # of a family's length; more would be beyond 32 GB
@@ -33,14 +37,35 @@ _TYPES = (
 )  # by their numbers on the wire
 _VALUE_FIELDS = {MetricType.COUNTER: "counter", MetricType.GAUGE: "gauge", MetricType.UNKNOWN: "untyped"}
 
+_VALUE_NUMBERS = {MetricType.COUNTER: 3, MetricType.GAUGE: 2, MetricType.UNKNOWN: 5}
+_DOUBLE = struct.Struct("<d")
+_DOUBLE_TAG = 1 << 3 | 1  # field 1, eight bytes
+_LENGTH_WIRE, _VARINT_WIRE = 2, 0
+_FIXED_BYTES = {1: 8, 5: 4}
+
 LabelBytes: TypeAlias = tuple[bytes, ...]
 Bounds: TypeAlias = tuple[float, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where the value of a metric stands in its bytes: between `head` and `tail`, from `at` to `end`."""
+
+    head: bytes
+    tail: bytes
+    at: int
+    end: int
+    slot: int
+
+
 @dataclass(slots=True)
 class _Known:
-    """The slots of one family's series, by label bytes; those of a histogram or summary by its bounds too."""
+    """The slots of one family's series, by label bytes; those of a histogram or summary by its bounds too.
 
+    `order` has the single samples of the page before, in its order.
+    """
+
+    order: list[Place | None] = field(default_factory=list)
     single: dict[LabelBytes, int] = field(default_factory=dict)
     many: dict[tuple[LabelBytes, Bounds], list[int]] = field(default_factory=dict)
 
@@ -105,30 +130,58 @@ class KnownFamilies:
     def _read_family(self, family: Any, kind: MetricType, found: _Found) -> None:
         known = self._known.setdefault((family.name, family.type), _Known())
         if kind is MetricType.SUMMARY:
-            for metric in family.metric:
-                self._read_summary(family.name, metric, known, found)
+            for raw in family.metric:
+                self._read_summary(family.name, _metric(raw, family.name), known, found)
         elif kind in _VALUE_FIELDS:
             self._read_values(family, kind, known, found)
         else:
-            for metric in family.metric:
-                self._read_histogram(family.name, metric, kind, known=known, found=found)
+            for raw in family.metric:
+                self._read_histogram(family.name, _metric(raw, family.name), kind, known=known, found=found)
 
     def _read_values(self, family: Any, kind: MetricType, known: _Known, found: _Found) -> None:
         """Counters, gauges and what has no type: one sample a metric."""
-        value_field, slots = _VALUE_FIELDS[kind], known.single
-        for metric in family.metric:
-            key = tuple(metric.label)
-            slot = slots.get(key)
-            if slot is None:
-                slot = self._learn(known, key, family.name, kind)
-            at = len(found.slots)
-            if metric.timestamp_ms:
-                found.times_ms[at] = metric.timestamp_ms
-            data = getattr(metric, value_field)
-            if kind is MetricType.COUNTER and data.HasField("exemplar"):
-                found.exemplars[at] = _exemplar(data.exemplar)
-            found.slots.append(slot)
-            found.values.append(data.value)
+        slots, values, before = found.slots, found.values, known.order
+        unpack = _DOUBLE.unpack_from
+        order: list[Place | None] = []
+        positions: dict[int, int] = {}
+        expected = 0
+        for raw in family.metric:
+            place = before[expected] if expected < len(before) else None
+            # All bytes but those of the value are those of the page before.
+            if place is not None and raw.startswith(place.head) and raw[place.end :] == place.tail:
+                slots.append(place.slot)
+                values.append(unpack(raw, place.at)[0])
+                order.append(place)
+                expected += 1
+                continue
+            order.append(self._read_value(raw, family.name, kind, known=known, found=found))
+            if not positions:
+                positions = {each.slot: at for at, each in enumerate(before) if each is not None}
+            # Go on behind where it stood; what is new stands between two others.
+            at = positions.get(slots[-1])
+            if at is not None:
+                expected = at + 1
+            elif place is None:
+                expected += 1
+        known.order = order
+
+    def _read_value(self, raw: bytes, name: str, kind: MetricType, *, known: _Known, found: _Found) -> Place | None:
+        """One sample; where its value stands, if nothing else of it is of interest next time."""
+        metric = _metric(raw, name)
+        key = tuple(metric.label)
+        slot = known.single.get(key)
+        if slot is None:
+            slot = self._learn(known, key, name, kind)
+        at = len(found.slots)
+        if metric.timestamp_ms:
+            found.times_ms[at] = metric.timestamp_ms
+        data = getattr(metric, _VALUE_FIELDS[kind])
+        has_exemplar = kind is MetricType.COUNTER and data.HasField("exemplar")
+        if has_exemplar:
+            found.exemplars[at] = _exemplar(data.exemplar)
+        found.slots.append(slot)
+        found.values.append(data.value)
+        return None if has_exemplar or metric.timestamp_ms else place_of(raw, _VALUE_NUMBERS[kind], slot=slot)
 
     def _read_summary(self, name: str, metric: Any, known: _Known, found: _Found) -> None:
         summary = metric.summary
@@ -234,6 +287,37 @@ def _length(body: bytes, at: int) -> tuple[int, int]:
         if byte < 0x80:
             return value, at + step + 1
     raise ExpositionError(f"expected the length of a metric family at byte {at}")
+
+
+def _metric(raw: bytes, family: str) -> Any:
+    try:
+        return Metric.FromString(raw)
+    except DecodeError as error:
+        raise ExpositionError(f"a metric of {family} is no protobuf, or has a text that is not UTF-8") from error
+
+
+def place_of(raw: bytes, number: int, *, slot: int) -> Place | None:
+    """Where the value of this field of a well-formed `Metric` stands; None where it is not written, or written oddly.
+
+    Source: Protocol Buffers, "Encoding".
+    """
+    found, at = None, 0
+    while at < len(raw):
+        tag, at = _length(raw, at)
+        if tag & 7 != _LENGTH_WIRE:
+            at = _length(raw, at)[1] if tag & 7 == _VARINT_WIRE else at + _FIXED_BYTES.get(tag & 7, len(raw))
+            continue
+        size, at = _length(raw, at)
+        if tag >> 3 == number:
+            # The value comes first in all that is written by the field's numbers; a second such field would be merged.
+            if found is not None or size <= _DOUBLE.size or raw[at] != _DOUBLE_TAG:
+                return None
+            found = at + 1
+        at += size
+    if found is None:
+        return None
+    end = found + _DOUBLE.size
+    return Place(raw[:found], raw[end:], found, end, slot)
 
 
 def _metadata_of(family: Any) -> MetricMetadata:

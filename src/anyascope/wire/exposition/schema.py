@@ -1,6 +1,7 @@
 """The messages of the protobuf exposition format, built from their published field numbers.
 
-A metric holds its labels as bytes: what they are is looked up, and taken apart only where they were never seen.
+A family holds its metrics as bytes, and a metric its labels: they are looked up, and taken apart only where they were never
+seen.
 
 Source: prometheus/client_model, `io/prometheus/client/metrics.proto`.
 """
@@ -62,11 +63,12 @@ _MESSAGES: Messages = {
         "name": (1, "string"),
         "help": (2, "string"),
         "type": (3, "int32"),
-        "metric": (4, "many Metric"),
+        "metric": (4, "many bytes"),
         "unit": (5, "string"),
     },
 }
 
 _BUILT = declare("anyascope.exposition", _MESSAGES)
 MetricFamily: Any = _BUILT["MetricFamily"]
+Metric: Any = _BUILT["Metric"]
 Label: Any = _BUILT["Label"]

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
+import struct
 
 import pytest
 
 from anyascope.model.labels import METRIC_NAME
 from anyascope.model.metrics import STALE_NAN, MetricMetadata, MetricType
-from anyascope.wire.exposition.families import SERIES_SPARE, KnownFamilies
+from anyascope.wire.exposition.families import SERIES_SPARE, KnownFamilies, place_of
 from anyascope.wire.exposition.lines import ExpositionError
-from anyascope.wire.exposition.schema import Label
+from anyascope.wire.exposition.schema import Label, Metric
 from support.protobuf_pages import (
     COUNTER,
     GAUGE,
@@ -252,3 +253,55 @@ def test_tells_how_far_it_came() -> None:
     with pytest.raises(ExpositionError):
         book.read(family("a", GAUGE, metric(b="c"), metric(b="d")), family("", GAUGE))
     assert book.families.progress == [0, 1]
+
+
+def test_values_are_found_again_by_their_place() -> None:
+    """Metrics in the order of the page before are read by their value alone; those that moved or changed by their labels."""
+    book = Book()
+
+    def page(*rows: tuple[str, float], **more):
+        return family("c", COUNTER, *(metric(a=name, counter={"value": value, **more}) for name, value in rows))
+
+    created = {"created_timestamp": {"seconds": 7}}
+    for rows in ((("x", 1.0), ("y", 2.0)), (("x", 3.0), ("y", 4.0)), (("y", 5.0), ("x", 6.0)), (("y", 7.0),)):
+        for more in (created, {}):
+            found = dict(book.samples(page(*rows, **more)))
+            assert found == {f"c{{a={name}}}": value for name, value in rows}
+    reading = book.read(page(("y", 8.0), exemplar={"value": 1.0}))
+    assert (reading.values.tolist(), list(reading.exemplars)) == ([8.0], [0])
+    assert book.read(page(("y", 9.0))).exemplars == {}
+    assert book.asked == 2
+
+
+def test_the_place_of_a_value_is_told_only_where_it_is_certain() -> None:
+    """A value that is not written, stands twice or comes late is read by the message."""
+    whole = Metric(label=[b"\n\x01a"], counter={"value": 2.0}, timestamp_ms=3).SerializeToString()
+    place = place_of(whole, 3, slot=5)
+    assert place is not None
+    assert (whole[place.at : place.end], place.slot) == (struct.pack("<d", 2.0), 5)
+    twice = Metric(counter={"value": 2.0}).SerializeToString() * 2
+    late = b"\x1a\x0d\x1a\x02\x08\x01\x09" + struct.pack("<d", 2.0)
+    for raw in (Metric(counter={}).SerializeToString(), Metric(gauge={"value": 1.0}).SerializeToString(), twice, late):
+        assert place_of(raw, 3, slot=0) is None
+
+
+def test_a_new_series_between_others_disturbs_none() -> None:
+    """What is new, gone or has an exemplar is read whole; those around it by their value alone."""
+    book = Book()
+    read: list[str] = []
+    whole = book.families._read_value
+
+    def noting(raw, name, kind, **rest):
+        read.append(Metric.FromString(raw).label[0].decode()[-1])
+        return whole(raw, name, kind, **rest)
+
+    book.families._read_value = noting  # type: ignore[method-assign]
+    for names, expected in (("abcdef", "abcdef"), ("abcdef", ""), ("abXcdef", "X"), ("abXdef", "d"), ("abXcdef", "c")):
+        read.clear()
+        book.read(family("g", GAUGE, *(metric(n=name, gauge={"value": 1.0}) for name in names)))
+        assert "".join(read) == expected
+    for expected in ("abc", "b"):
+        read.clear()
+        rows = [metric(n=name, counter={"value": 1.0, **({"exemplar": {}} if name == "b" else {})}) for name in "abc"]
+        book.read(family("c", COUNTER, *rows))
+        assert "".join(read) == expected

@@ -12,7 +12,7 @@ from anyascope.wire.exposition.natives import (
     native_of,
     schema_of_factor,
 )
-from anyascope.wire.exposition.schema import MetricFamily
+from anyascope.wire.exposition.schema import Metric
 
 
 def histogram(schema: int, spans, counts, **fields) -> HistogramSample:
@@ -45,19 +45,9 @@ def test_merges_until_the_limit_holds() -> None:
 
 def test_a_finer_schema_than_ours_is_merged_when_read() -> None:
     """Whatever is finer than schema 8 is read at schema 8."""
-    message = MetricFamily(
-        metric=[
-            {
-                "histogram": {
-                    "sample_count": 4,
-                    "schema": 9,
-                    "positive_span": [{"offset": 1, "length": 4}],
-                    "positive_delta": [1, 0, 0, 0],
-                }
-            }
-        ]
-    )
-    found = native_of(message.metric[0].histogram, is_gauge=False, family="h")
+    spans = [{"offset": 1, "length": 4}]
+    message = Metric(histogram={"sample_count": 4, "schema": 9, "positive_span": spans, "positive_delta": [1, 0, 0, 0]})
+    found = native_of(message.histogram, is_gauge=False, family="h")
     assert (found.schema, found.positive_counts) == (8, (2.0, 2.0))
 
 
