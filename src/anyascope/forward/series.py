@@ -45,27 +45,31 @@ class SeriesBook:
         found = self._look_up(ids, kind="histograms" if entry.others else "samples")
         series = np.empty(len(ids), np.object_)
         series[:] = found
-        is_kept = np.fromiter((each is not None for each in found), np.bool_, len(ids))
+        is_kept = np.ones(len(ids), np.bool_)
+        if None in found:
+            is_kept = np.fromiter((each is not None for each in found), np.bool_, len(ids))
         if entry.others:
             reasons = [self._reason(entry.others[row]) for row in order.tolist()]
             is_kept &= np.fromiter((reason is None for reason in reasons), np.bool_, len(ids))
         return series, is_kept
 
     def _look_up(self, ids: Sequence[int], *, kind: str) -> list[WireSeries | None]:
+        found = list(map(self._known.get, ids))
+        if None not in found:
+            return found
         known = self._known
         missing = {number for number in ids if number not in known}
+        if missing and len(known) + len(missing) > self._known_max:
+            known.clear()
+            missing = set(ids)
         unknown: set[int] = set()
-        if missing:
-            if len(known) + len(missing) > self._known_max:
-                known.clear()
-                missing = set(ids)
-            asked = list(missing)
-            for number, labels in zip(asked, self._labels_of_ids(asked), strict=True):
-                if labels is None:
-                    unknown.add(number)
-                else:
-                    known[number] = self._sent_as(labels)
-        found = [known.get(number) for number in ids]
+        asked = list(missing)
+        for number, labels in zip(asked, self._labels_of_ids(asked) if asked else (), strict=True):
+            if labels is None:
+                unknown.add(number)
+            else:
+                known[number] = self._sent_as(labels)
+        found = list(map(known.get, ids))
         lost = sum(number in unknown for number in ids) if unknown else 0
         self._count(kind, UNKNOWN_SERIES, lost)
         self._count(kind, DROPPED_SERIES, found.count(None) - lost)

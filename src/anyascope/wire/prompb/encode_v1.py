@@ -10,7 +10,7 @@ from anyascope.wire.prompb import schema
 from anyascope.wire.prompb.gathered import METRIC_TYPES
 from anyascope.wire.prompb.histograms import fill_histogram
 from anyascope.wire.prompb.outgoing import Outgoing, WireSeries, encoded_labels, sample_fields
-from anyascope.wire.prompb.pieces import SAMPLE, field, varint
+from anyascope.wire.prompb.pieces import SAMPLE, field, has_short_times, varint
 
 SERIES_TAG, METADATA_TAG = 0x0A, 0x1A
 EXEMPLAR_TAG, HISTOGRAM_TAG = 0x1A, 0x22
@@ -28,7 +28,7 @@ class WriteV1Encoder:
         """The request, not compressed; each sample, histogram and exemplar is a series of its own, as upstream has it."""
         fields = sample_fields(outgoing.times_ms, outgoing.values)
         parts: list[bytes] = [b""] * (2 * len(fields))
-        if all(len(each) == SAMPLE.itemsize for each in fields):
+        if has_short_times(outgoing.times_ms):  # all samples are of one size
             parts[::2] = [series.head or _head(series) for series in outgoing.series]
         else:
             parts[::2] = [_beginning(series, len(each)) for series, each in zip(outgoing.series, fields, strict=True)]

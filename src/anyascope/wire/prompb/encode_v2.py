@@ -21,6 +21,7 @@ REFS_TAG, METADATA_TAG = 0x0A, 0x2A
 TYPE_TAG, HELP_TAG, UNIT_TAG = b"\x08", b"\x18", b"\x20"
 SYMBOLS_MAX = 2_000_000  # texts of a table, some 150 bytes each; a new one is begun past them, as churn fills any
 FAMILY_SUFFIXES = ("_bucket", "_count", "_sum", "_total", "_created", "_info")  # series of a family named without them
+UNKNOWN = (0, 0, 0)
 
 Refs = NDArray[np.int64]
 
@@ -72,14 +73,22 @@ class WriteV2Encoder:
             *(series for series, _ in outgoing.histograms),
             *(series for series, _ in outgoing.exemplars),
         ]
-        refs = [self._refs(series) for series in each]
-        about = np.array([series.about or (0, 0, 0) for series in each], np.int64).reshape(-1, 3)
-        exemplar_refs = [self._table.of_labels(exemplar.labels) for _, exemplar in outgoing.exemplars]
-        used = np.concatenate((np.zeros(1, np.int64), about[:, 1], about[:, 2], *refs, *exemplar_refs))
-        local, symbols = self._local(used)
+        table = self._table
+        # Not a call a series: almost all are known.
+        refs = [
+            series.symbols if series.table is table and series.symbols is not None else self._refs(series)
+            for series in each
+        ]
+        counts = np.fromiter(map(len, refs), np.int64, len(refs))
+        texts = np.concatenate(refs) if refs else np.empty(0, np.int64)
+        about = self._about_all(each)
+        exemplar_refs = [table.of_labels(exemplar.labels) for _, exemplar in outgoing.exemplars]
+        local, symbols = self._local(
+            np.concatenate((np.zeros(1, np.int64), about[:, 1], about[:, 2], texts, *exemplar_refs))
+        )
         columns = pieces.messages(
             SERIES_TAG,
-            _refs_field(local, refs),
+            pieces.messages(REFS_TAG, pieces.grouped(pieces.varints(local[texts]), counts)),
             pieces.joined(
                 [
                     *sample_fields(outgoing.times_ms, outgoing.values),
@@ -101,6 +110,13 @@ class WriteV2Encoder:
             series.about = self._about(series.metric)
         return series.symbols
 
+    def _about_all(self, each: Sequence[WireSeries]) -> Refs:
+        """int64[series, 3]: the type, help and unit of each series' metric; zeros where nothing is known."""
+        if not self._described:
+            return np.zeros((len(each), 3), np.int64)
+        flat = chain.from_iterable([series.about or UNKNOWN for series in each])
+        return np.fromiter(flat, np.int64, 3 * len(each)).reshape(-1, 3)
+
     def _about(self, metric: str) -> tuple[int, int, int] | None:
         entry = self._described.get(metric)
         if entry is None:
@@ -121,16 +137,11 @@ class WriteV2Encoder:
         return local, b"".join([fields[number] for number in order.tolist()])
 
 
-def _refs_field(local: Refs, refs: Sequence[Refs]) -> Pieces:
-    counts = np.fromiter(map(len, refs), np.int64, len(refs))
-    flat = local[np.concatenate(refs)] if refs else np.empty(0, np.int64)
-    return pieces.messages(REFS_TAG, pieces.grouped(pieces.varints(flat), counts))
-
-
 def _about_field(local: Refs, about: Refs) -> Pieces:
     """What each series' metric is; nothing where nothing is known."""
-    rows = len(about)
     is_known = about.any(axis=1)
+    if not is_known.any():
+        return Pieces(np.empty(0, np.uint8), np.zeros(len(about), np.int64))
     known = about[is_known]
     told = pieces.messages(
         METADATA_TAG,
@@ -138,7 +149,7 @@ def _about_field(local: Refs, about: Refs) -> Pieces:
         *(pieces.same(HELP_TAG, len(known)), pieces.varints(local[known[:, 1]])),
         *(pieces.same(UNIT_TAG, len(known)), pieces.varints(local[known[:, 2]])),
     )
-    sizes = np.zeros(rows, np.int64)
+    sizes = np.zeros(len(about), np.int64)
     sizes[is_known] = told.sizes
     return Pieces(told.flat, sizes)
 

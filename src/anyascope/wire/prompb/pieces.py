@@ -89,8 +89,8 @@ def woven(*columns: Pieces) -> Pieces:
 
 def messages(tag: int, *columns: Pieces) -> Pieces:
     """A field a row that holds the columns' bytes, with its length before them."""
-    content = woven(*columns)
-    return woven(same(bytes((tag,)), len(content.sizes)), varints(content.sizes), content)
+    sizes = np.sum([column.sizes for column in columns], axis=0)
+    return woven(same(bytes((tag,)), len(sizes)), varints(sizes), *columns)
 
 
 def has_short_times(times_ms: NDArray[np.int64]) -> bool:
