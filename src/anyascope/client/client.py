@@ -56,6 +56,7 @@ OWN_PATH: Final = "/api/anyascope/v1"
 TIMEOUT_S = 130.0  # a query may take the server 2 minutes
 DELETE_TIMEOUT_S = 3_600.0  # a deletion rewrites what lies around it, and answers when that is done
 CONNECT_TIMEOUT_S = 5.0
+AS_STORED = {"external_labels": "false"}  # labels as rules see them, without what is put on them for others
 STREAM_SILENCE_S = 40.0  # the server says something every 15 s
 RETRY_AFTER_S = 5.0  # where nothing answers
 BODY_SHOWN_CHARS = 200  # of an answer that is not ours, in a message
@@ -271,7 +272,7 @@ class Client:
         """The stored samples of the series that match, staleness markers included, by remote read."""
         body = bytes(cramjam.snappy.compress_raw(encode_read_request(query)))
         headers = {"content-type": "application/x-protobuf", "content-encoding": "snappy"}
-        request = self._http.build_request("POST", "/api/v1/read", content=body, headers=headers)
+        request = self._http.build_request("POST", "/api/v1/read", params=AS_STORED, content=body, headers=headers)
         answer = self._answer(request)
         return decode_read_answer(decompress(answer.content, "snappy", output_bytes_max=READ_BYTES_MAX))
 

@@ -26,7 +26,7 @@ class PrometheusParts:
 
     Attributes:
         admin: what may be done to the store.
-        external_labels: what `/federate` puts on series.
+        external_labels: what `/federate` and remote read put on series.
         has_admin_api: whether `admin/tsdb` may be used.
         alertmanagers: addresses to which alerts are forwarded.
     """
@@ -47,7 +47,7 @@ def prometheus_routes(parts: PrometheusParts) -> list[BaseRoute]:
     """Every route of Prometheus' API that is answered, with its whole path."""
     return [
         *query_routes(parts.engine, parts.reader, parts.clock),
-        *read_routes(parts.reader),
+        *read_routes(parts.reader, parts.external_labels),
         *series_routes(parts.engine, parts.reader),
         *targets_routes(parts.engine, parts.targets),
         *rules_routes(parts.engine, parts.rules, parts.alertmanagers),

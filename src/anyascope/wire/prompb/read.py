@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from enum import Enum
 from typing import Any
 
 import numpy as np
@@ -46,11 +47,27 @@ class ReadSeries:
     histograms: Sequence[HistogramSample] = ()
 
 
-def decode_read(body: bytes) -> list[ReadQuery]:
-    """The queries of a request.
+class ResponseType(Enum):
+    """In which form a reader takes an answer; the values are the wire's."""
+
+    SAMPLES = 0
+    STREAMED_XOR_CHUNKS = 1
+
+
+@dataclass(frozen=True, slots=True)
+class ReadRequest:
+    """What is asked, and in which forms it may be answered, the one that is liked best first."""
+
+    queries: tuple[ReadQuery, ...]
+    accepted: tuple[ResponseType, ...]
+
+
+def decode_read(body: bytes) -> ReadRequest:
+    """A request. One that names no form takes samples.
 
     Raises:
-        InvalidInputError: it is no such message, or has a matcher of no known kind, or too many queries.
+        InvalidInputError: it is no such message, or has a matcher of no known kind, or too many queries, or takes no form
+            that is known.
     """
     try:
         request = schema.ReadRequest.FromString(body)
@@ -58,12 +75,22 @@ def decode_read(body: bytes) -> list[ReadQuery]:
         raise InvalidInputError("the body is not a prometheus.ReadRequest: its protobuf is damaged") from error
     if len(request.queries) > QUERIES_MAX:
         raise InvalidInputError(f"the request has {len(request.queries)} queries, at most {QUERIES_MAX} are taken")
-    return [
+    queries = tuple(
         ReadQuery(
             tuple(Matcher(each.name, _op(each.type), each.value) for each in query.matchers), query.start, query.end
         )
         for query in request.queries
-    ]
+    )
+    return ReadRequest(queries, _accepted(list(request.accepted_response_types)))
+
+
+def _accepted(numbers: Sequence[int]) -> tuple[ResponseType, ...]:
+    known = {form.value: form for form in ResponseType}
+    accepted = tuple(known[number] for number in numbers if number in known)
+    if numbers and not accepted:
+        told = ", ".join(f"{form.value} ({form.name})" for form in ResponseType)
+        raise InvalidInputError(f"none of the accepted response types {numbers} is supported, which are {told}")
+    return accepted or (ResponseType.SAMPLES,)
 
 
 def _op(number: int) -> MatchOp:

@@ -63,6 +63,9 @@ _MESSAGES: Messages = {
     "Query": {"start": (1, "int64"), "end": (2, "int64"), "matchers": (3, "many Matcher")},
     "ReadResult": {"timeseries": (1, "many Series")},
     "ReadResponse": {"results": (1, "many ReadResult")},
+    "Chunk": {"min_time_ms": (1, "int64"), "max_time_ms": (2, "int64"), "type": (3, "int32"), "data": (4, "bytes")},
+    "ChunkedSeries": {"labels": (1, "many Label"), "chunks": (2, "many Chunk")},
+    "ChunkedReadResponse": {"chunked_series": (1, "many ChunkedSeries"), "query_index": (2, "int64")},
     "ReadRequest": {"queries": (1, "many Query"), "accepted_response_types": (2, "many int32")},
 }
 
@@ -77,3 +80,4 @@ WriteRequestV2: Any = _BUILT["WriteRequestV2"]
 SeriesV2: Any = _BUILT["SeriesV2"]
 ReadRequest: Any = _BUILT["ReadRequest"]
 ReadResponse: Any = _BUILT["ReadResponse"]
+ChunkedReadResponse: Any = _BUILT["ChunkedReadResponse"]

@@ -28,7 +28,7 @@ def test_queries_are_read() -> None:
     matchers = [{"type": number, "name": f"n{number}", "value": "v"} for number in range(4)]
     (query,) = decode_read(
         schema.ReadRequest(queries=[{"start": 5, "end": 9, "matchers": matchers}]).SerializeToString()
-    )
+    ).queries
     assert (query.start_ms, query.end_ms) == (5, 9)
     kinds = [MatchOp.EQUAL, MatchOp.NOT_EQUAL, MatchOp.REGEX, MatchOp.NOT_REGEX]
     assert query.matchers == tuple(Matcher(f"n{number}", op, "v") for number, op in enumerate(kinds))

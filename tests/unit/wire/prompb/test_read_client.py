@@ -22,7 +22,7 @@ def test_requests_come_back():
     """What is asked is what the server reads, every matcher of its kind."""
     query = ReadQuery(tuple(Matcher("a", op, "b") for op in MatchOp), -5, 1_700_000_000_000)
 
-    assert decode_read(encode_read_request(query)) == [query]
+    assert decode_read(encode_read_request(query)).queries == (query,)
 
 
 def test_answers_come_back():
