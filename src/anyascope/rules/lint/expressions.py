@@ -30,24 +30,13 @@ from anyascope.wire.durations import format_duration_ms
 OF_COUNTERS = frozenset({"rate", "irate", "increase"})
 _WINDOWED = OF_COUNTERS | {"delta", "idelta", "deriv", "predict_linear"}  # these need two samples
 _SIGNS = frozenset("\\.+*?()|[]{}^$")
-# What takes a new value with each request, customer or object; a series each fills the memory of whoever stores them.
+# What takes a new value with each request, customer or payment, whatever service tells it. Names that are bounded somewhere,
+# such as `url`, `path` or `address`, are not here.
 _UNBOUNDED = frozenset(
     {
-        *(
-            "email",
-            "ip",
-            "client_ip",
-            "remote_addr",
-            "path",
-            "uri",
-            "url",
-            "user",
-            "user_id",
-            "username",
-            "customer_id",
-        ),
-        *("request_id", "session", "session_id", "trace_id", "span_id", "correlation_id", "uuid", "guid", "query"),
-        *("txid", "tx_hash", "wtxid", "block_hash", "address", "utxo", "invoice_id", "order_id", "payment_hash"),
+        *("client_ip", "customer_id", "email", "remote_addr", "uri", "user_agent", "user_id", "username"),
+        *("correlation_id", "guid", "request_id", "session", "session_id", "span_id", "trace_id", "uuid"),
+        *("block_hash", "invoice_id", "order_id", "payment_hash", "tx_hash", "txid", "utxo", "wtxid"),
     }
 )
 
