@@ -8,6 +8,7 @@ from typing import cast
 
 from prometheus_client import CollectorRegistry
 
+from anyascope.app.logs import quiet_logs
 from anyascope.client.client import Client
 from anyascope.clock import SystemClock
 from anyascope.promql.engine import Engine
@@ -57,6 +58,7 @@ def run_backtest(
         registry=CollectorRegistry(),
     )
     try:
-        return asyncio.run(Backtest(groups, engine, reader, memory, options, progress).run())
+        with quiet_logs():
+            return asyncio.run(Backtest(groups, engine, reader, memory, options, progress).run())
     finally:
         engine.close()

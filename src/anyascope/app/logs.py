@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import logging
 import sys
-from collections.abc import Callable, Mapping, MutableMapping
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from contextlib import contextmanager
 from typing import Any
 
 import structlog
@@ -53,6 +54,17 @@ def configure_logs(*, log_format: str, level: str, keep: Processor | None) -> No
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)
     logging.getLogger("anyascope").setLevel(LEVELS[level])
+
+
+@contextmanager
+def quiet_logs() -> Iterator[None]:
+    """Nothing is logged meanwhile: a command tells what rooms would log in its own words."""
+    before = structlog.get_config()
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    try:
+        yield
+    finally:
+        structlog.configure(**before)
 
 
 def _as_json(event: Mapping[str, Any], **_options: Any) -> str:

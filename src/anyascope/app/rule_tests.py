@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable
 from pathlib import Path
 
+from anyascope.app.logs import quiet_logs
 from anyascope.clock import SystemClock
 from anyascope.promql.signatures import Feature
 from anyascope.rules.testing import RuleTestOptions, run_test_file
@@ -33,7 +34,8 @@ def run_rule_tests(
         is_chosen=is_chosen,
         features=features,
     )
-    return asyncio.run(run_test_file(path, options=options))
+    with quiet_logs():
+        return asyncio.run(run_test_file(path, options=options))
 
 
 def junit_now(reports: list[FileReport]) -> str:

@@ -29,7 +29,6 @@ _LEGACY_LABEL = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 _LEGACY_METRIC = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
 _GROUP_FIELDS = ("name", "interval", "query_offset", "limit", "rules", "labels")
 _RULE_FIELDS = ("record", "alert", "expr", "for", "keep_firing_for", "labels", "annotations")
-_ALERT_ONLY_FIELDS = ("annotations", "for", "keep_firing_for")
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,9 +166,6 @@ class _Loader:
 
     def _group(self, section: Section) -> RuleGroup:
         self._check_fields(section, _GROUP_FIELDS)
-        limit = section.integer("limit", 0)
-        if limit < 0:
-            section.wrong(f"must be 0 (no limit) or more, got {limit}", name="limit")
         shared = section.text_map("labels")
         self._check_labels(_RuleSection(section, ""), shared)
         return RuleGroup(
@@ -177,7 +173,7 @@ class _Loader:
             file=section.file,
             rules=tuple(self._rules(section, shared)),
             interval_s=section.duration_s("interval", 0.0),
-            limit=limit,
+            limit=max(section.integer("limit", 0), 0),  # a negative one is none, upstream
             query_offset_s=section.duration_s("query_offset", None),
         )
 
@@ -215,8 +211,14 @@ class _Loader:
         return expr
 
     def _recording(self, rule: _RuleSection, name: str, *, expr: str, labels: Labels) -> RecordingRule:
-        for field in _ALERT_ONLY_FIELDS:
-            if rule.section.has(field):
+        section = rule.section
+        given = {
+            "for": section.duration_s("for", 0.0),
+            "keep_firing_for": section.duration_s("keep_firing_for", 0.0),
+            "annotations": section.text_map("annotations"),
+        }
+        for field, value in given.items():
+            if value:  # zero and nothing say nothing, and upstream lets them pass
                 rule.wrong(f"invalid field '{field}' in recording rule", name=field)
         if name and not self._is_metric_name(name):
             rule.wrong(f"invalid recording rule name: {name}", name="record")

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeVar
 
-from anyascope.errors import AnyascopeError
+from anyascope.errors import AnyascopeError, InvalidInputError
 from anyascope.model.labels import Labels, labels_of
 from anyascope.rules.histogramtext import expression_of
 from anyascope.rules.series import Value, parse_histogram, parse_series, parse_values
@@ -157,6 +157,8 @@ class _Reader:
     def _series(self, section: Section) -> InputSeries:
         self._check(section, ("series", "values"))
         try:
+            if not section.text("series", ""):
+                raise InvalidInputError("the input has no series")
             labels = parse_series(section.text("series", ""))
             return InputSeries(labels, tuple(parse_values(section.text("values", ""))))
         except AnyascopeError as error:
@@ -202,7 +204,7 @@ def _read(section: Section, name: str, parse: Callable[[str], T], default: T) ->
 
 def _parse_float(text: str) -> float:
     try:
-        return float(_YAML_FLOATS.get(text.lower(), text))
+        return float(int(text, 16) if "0x" in text.lower() else _YAML_FLOATS.get(text.lower(), text))
     except ValueError:
         raise ValueError(f"must be a number, got {text!r}") from None
 

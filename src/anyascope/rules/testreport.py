@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import Enum
 from xml.etree import ElementTree as ET
@@ -104,32 +104,35 @@ def junit_of(reports: Sequence[FileReport], *, now_ns: int) -> str:
     top = ET.Element("testsuites")
     time = datetime.fromtimestamp(now_ns // NS_PER_S, UTC).strftime("%Y-%m-%dT%H:%M:%S")
     for report in reports:
-        failures = len(report.errors) + sum(len(case.failures) for case in report.cases)
+        cases = _cases(report)
         suite = ET.SubElement(
             top,
             "testsuite",
             name=_xml_text(report.file),
-            tests=str(len(report.cases)),
-            failures=str(failures),
-            errors="0",
+            tests=str(len(cases)),
+            failures=str(sum(len(case.failures) for case in cases)),
+            errors="0" if report.cases else str(len(report.errors)),
             skipped=str(report.skipped),
             timestamp=time,
         )
-        for case in _cases(report):
+        for case in cases:
             node = ET.SubElement(suite, "testcase", name=_xml_text(case.name))
             if case.is_skipped:
                 ET.SubElement(node, "skipped")
             for failure in case.failures:
                 ET.SubElement(node, "failure").text = _xml_text(str(failure))
+        if not report.cases:
+            for error in report.errors:
+                node = ET.SubElement(suite, "testcase", name="unknown")
+                ET.SubElement(node, "error").text = _xml_text(error)
     ET.indent(top)
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + ET.tostring(top, encoding="unicode") + "\n"
 
 
 def _cases(report: FileReport) -> Sequence[CaseReport]:
-    """The cases, with one in front for what kept the file from running."""
-    if not report.errors:
-        return report.cases
-    return (CaseReport("the file can be run", tuple(Failure(error) for error in report.errors)), *report.cases)
+    """The cases; where the rules that they test cannot be read, each has failed with the reason."""
+    reasons = tuple(map(Failure, report.errors))
+    return [replace(case, failures=case.failures or (() if case.is_skipped else reasons)) for case in report.cases]
 
 
 def _xml_text(text: str) -> str:

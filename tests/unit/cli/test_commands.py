@@ -563,3 +563,17 @@ def test_backtest(run, server, tmp_path):
     server.answers["/api/v1/read"] = httpx.ConnectError("refused")
     file.write_text(RULES)
     assert run("backtest", "rules", str(file), *stretch)[2].startswith("anyascope: no server answers")
+
+
+def test_rule_tests_log_nothing(run, tmp_path):
+    """A rule that fails is told once, in the report."""
+    (tmp_path / "r.yml").write_text("groups: [{name: g, rules: [{record: r, expr: a, labels: {x: y}}]}]")
+    file = tmp_path / "t.yml"
+    series = "{series: 'a{x=\"1\"}', values: 1}, {series: 'a{x=\"2\"}', values: 1}"
+    file.write_text(f"rule_files: [r.yml]\ntests: [{{input_series: [{series}]}}]")
+
+    code, out, err = run("test", "rules", str(file))
+
+    assert (code, err) == (1, "")
+    assert "rule_failed" not in out
+    assert "    rule: r, time: 0s, err: vector contains metrics with the same labelset" in out

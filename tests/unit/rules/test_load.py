@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from anyascope.promql.signatures import EVERY_FEATURE
 from anyascope.rules.definition import AlertingRule, RecordingRule
 from anyascope.rules.load import LoadOptions, load_default_rules, load_rule_files, load_rules
 from anyascope.wire.settings import SettingsError
@@ -151,7 +152,7 @@ def test_mistakes_in_a_rule(rule, message):
     ("group", "message"),
     [
         ("{rules: []}", "Groupname must not be empty"),
-        ("{name: g, limit: -1}", "must be 0 (no limit) or more, got -1"),
+        ("{name: g, limit: x}", "must be a whole number, got 'x'"),
         ("{name: g, partial_response_strategy: warn}", "field partial_response_strategy not found"),
         ("{name: g, intervall: 5s}", "field intervall not found; did you mean interval?"),
         ("{name: g, labels: {__name__: x}}", "invalid label name: __name__"),
@@ -218,3 +219,21 @@ def test_file_that_is_not_text(tmp_path):
 def test_default_rules_load():
     """The default pack loads, each group from a file that is marked as a default."""
     assert all(group.file.startswith("default:") for group in load_default_rules())
+
+
+def test_what_says_nothing_is_let_pass():
+    """A zero `for` or no annotations in a recording rule, and a negative limit, load as they do upstream."""
+    [group] = load_rules(
+        "groups: [{name: g, limit: -1, rules: [{record: a, expr: up, for: 0s, annotations: {}}]}]", file="r.yml"
+    )
+
+    assert group.limit == 0
+    assert isinstance(group.rules[0], RecordingRule)
+
+
+def test_experimental_syntax_must_be_enabled():
+    """A function that is off by default is refused at load, unless it is on."""
+    text = one_rule("{record: a, expr: sort_by_label(up)}")
+
+    assert 'function "sort_by_label" is not enabled' in refused(text)[0]
+    assert load_rules(text, file="r.yml", options=LoadOptions(features=EVERY_FEATURE))

@@ -41,9 +41,14 @@ def test_junit():
     """A suite a file and a case a test, failures inside, and nothing that XML cannot hold."""
     cases = (CaseReport("a"), CaseReport("b <&", (WRONG, Failure("\x1b[0m"))), CaseReport("c", is_skipped=True))
 
-    top = ET.fromstring(junit_of([FileReport("f.yml", cases), FileReport("g.yml", errors=("e",))], now_ns=0).encode())
+    reports = [
+        FileReport("f.yml", cases),
+        FileReport("g.yml", errors=("e",)),
+        FileReport("h.yml", (CaseReport("a"), CaseReport("c", is_skipped=True)), ("r",)),
+    ]
 
-    first, second = top
+    first, second, third = ET.fromstring(junit_of(reports, now_ns=0).encode())
+
     assert first.attrib == {
         "name": "f.yml",
         "tests": "3",
@@ -58,4 +63,10 @@ def test_junit():
         ("c", ["skipped"]),
     ]
     assert [child.text for child in first[1]] == [str(WRONG), "\ufffd[0m"]
-    assert [child.text for child in second[0]] == ["e"]
+    assert (second.get("errors"), second[0].get("name"), second[0][0].tag, second[0][0].text) == (
+        "1",
+        "unknown",
+        "error",
+        "e",
+    )
+    assert [[(child.tag, child.text) for child in case] for case in third] == [[("failure", "r")], [("skipped", None)]]
