@@ -233,8 +233,8 @@ def test_an_outage_and_two_deaths_lose_nothing_and_repeat_nothing(tmp_path: Path
 
 
 def test_answers_decide_and_no_secret_is_told(tmp_path: Path) -> None:
-    """500 and what asks for it is sent again, 429 only where that is set, 400 never; the far end's words are shown."""
-    said = "500:body=late%20hunter22,429:retry-after=1,400:body=too%20old%20hunter22%20t0ps3cret"
+    """500 and what asks for it is sent again, 429 only where that is set, 403 never; the far end's words are shown."""
+    said = "500:body=late%20hunter22,429:retry-after=1,403:body=too%20old%20hunter22%20t0ps3cret"
     with http_sink(tmp_path / "out.jsonl", "--script", f"/push={said}", "--then", "204") as sink:
         url = f"http://anya:hunter22@127.0.0.1:{sink.port}/push?token=t0ps3cret"
         quick = "queue_config: {batch_send_deadline: 100ms, retry_on_http_429: true}"
@@ -259,7 +259,7 @@ def test_answers_decide_and_no_secret_is_told(tmp_path: Path) -> None:
         assert headers[0]["content-encoding"] == "snappy"
         assert headers[0]["user-agent"].startswith("anyascope/")
         assert headers[0]["authorization"].startswith("Basic ")
-        assert own_word(health, "patient").startswith("400")
+        assert own_word(health, "patient").startswith("403")
         assert log.count('"forward_refused"') == 1
         for text in (shown, str(health), log, page):
             assert "hunter22" not in text

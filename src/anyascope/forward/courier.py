@@ -17,9 +17,12 @@ from anyascope.forward.shards import wait_after
 from anyascope.forward.tally import KINDS, TOO_OLD, Tally
 from anyascope.model.metrics import MetricMetadata
 from anyascope.wire.prompb.encode_v1 import WriteV1Encoder, encode_metadata
-from anyascope.wire.prompb.outgoing import Outgoing
+from anyascope.wire.prompb.outgoing import Outgoing, WireSeries
 
 TELL_AGAIN_S = 600.0  # a cause that lasts is told again after so long, with how often it was met
+DIVIDED_REQUESTS_MAX = 32  # for one request that was refused; to find one series among 2,000 takes 22
+DIVIDE_AGAIN_S = 60.0  # a far end that took no part of a request is not asked for parts so soon again
+BAD_REQUEST = "400"
 RECENT_S = 300.0  # a refusal is part of how the far end is for so long
 
 log = structlog.get_logger("anyascope.forward")
@@ -31,6 +34,18 @@ class _Told:
 
     at_ns: int
     requests: int = 0
+
+
+@dataclass(slots=True)
+class Parcel:
+    """What is to be delivered; samples that become too old meanwhile are taken out."""
+
+    content: Outgoing
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How much of each kind it holds."""
+        return counts_of(self.content)
 
 
 @dataclass(slots=True)
@@ -66,6 +81,7 @@ class Courier:
         self._told: dict[str, _Told] = {}
         self._described: Sequence[MetricMetadata] = ()
         self._numbers = count()
+        self._divided_from_ns = 0  # from when on a refused request is divided
         self.state = State()
 
     @property
@@ -85,35 +101,62 @@ class Courier:
         return seconds
 
     async def deliver(self, content: Outgoing, *, is_repeat: bool = False) -> bool:
-        """Return once the far end has taken the request (True) or refused it.
+        """Return once the far end has taken the request (True) or refused it, or a part of it.
 
         Args:
             is_repeat: it may have been taken before, so that a refusal is no loss.
         """
-        counts = counts_of(content)
+        parcel = Parcel(content)
+        result = await self._send(parcel)
+        if result is None or result.verdict is Verdict.TAKEN:
+            return True
+        if is_repeat:
+            return False
+        now_ns = self._clock.monotonic_ns()
+        if is_divisible(result, parcel.content) and now_ns >= self._divided_from_ns:
+            if not await self._divide(parcel.content):
+                self._divided_from_ns = now_ns + round(DIVIDE_AGAIN_S * NS_PER_S)
+        else:
+            self._refused(parcel.counts, result)
+        return False
+
+    async def _divide(self, content: Outgoing) -> bool:
+        """Send the parts of a refused request by themselves, so that one series does not take others along.
+
+        Returns:
+            Whether any part was taken.
+        """
+        waiting, requests, was_taken = [*halves(content)], 0, False
+        while waiting:
+            parcel = Parcel(waiting.pop(0))
+            result = await self._send(parcel)
+            requests += 1
+            if result is None or result.verdict is Verdict.TAKEN:
+                was_taken = True
+            elif is_divisible(result, parcel.content) and requests + len(waiting) < DIVIDED_REQUESTS_MAX:
+                waiting += halves(parcel.content)
+            else:
+                self._refused(parcel.counts, result)
+        return was_taken
+
+    async def _send(self, parcel: Parcel) -> Result | None:
+        """The final answer to a request, counted where it was taken; None where nothing of it was left to send."""
         limit_s = self._remote.queue.sample_age_limit_s
 
         def encoded() -> bytes:
-            nonlocal content, counts
             if limit_s:
-                content = self._young(content, limit_s=limit_s)
-                counts = counts_of(content)
-            return self._encoder.encode(content) if any(counts.values()) else b""
+                parcel.content = self._young(parcel.content, limit_s=limit_s)
+            return self._encoder.encode(parcel.content) if any(parcel.counts.values()) else b""
 
-        def retried() -> None:
-            self._count(self._tally.retried, counts)
+        result = await self._attempt(encoded, retried=lambda: self._count(self._tally.retried, parcel.counts))
+        if result is not None and result.verdict is Verdict.TAKEN:
+            self._taken(parcel, result)
+        return result
 
-        result = await self._attempt(encoded, retried=retried)
-        if result is None:
-            return True
-        if result.verdict is Verdict.TAKEN:
-            self._taken(content, counts, result)
-            return True
-        if not is_repeat:
-            written = result.written or {}
-            self._count(self._tally.sent, written)
-            self._count(self._tally.failed, {kind: counts[kind] - written.get(kind, 0) for kind in KINDS})
-        return False
+    def _refused(self, counts: Mapping[str, int], result: Result) -> None:
+        written = result.written or {}
+        self._count(self._tally.sent, written)
+        self._count(self._tally.failed, {kind: counts[kind] - written.get(kind, 0) for kind in KINDS})
 
     def reached(self, time_ms: int) -> None:
         """Samples of this time are dealt with."""
@@ -179,7 +222,8 @@ class Courier:
             self._tell(result)
         return result
 
-    def _taken(self, content: Outgoing, counts: Mapping[str, int], result: Result) -> None:
+    def _taken(self, parcel: Parcel, result: Result) -> None:
+        counts, content = parcel.counts, parcel.content
         written = counts if result.written is None else {kind: result.written.get(kind, 0) for kind in KINDS}
         self._count(self._tally.sent, written)
         self._count(self._tally.failed, {kind: max(counts[kind] - written[kind], 0) for kind in KINDS})
@@ -235,3 +279,34 @@ class Courier:
 def counts_of(content: Outgoing) -> dict[str, int]:
     """How much of each kind a request holds."""
     return dict(zip(KINDS, (len(content.series), len(content.histograms), len(content.exemplars)), strict=True))
+
+
+def is_divisible(result: Result, content: Outgoing) -> bool:
+    """Whether a part of what was refused may be taken: some far ends refuse a request as a whole for one sample.
+
+    One that says how much it has written has taken what it wants.
+    """
+    return result.cause == BAD_REQUEST and not result.written and len(_series_of(content)) > 1
+
+
+def halves(content: Outgoing) -> tuple[Outgoing, Outgoing]:
+    """Two requests of half the series each; a series' own samples stay together, in order."""
+    series = _series_of(content)
+    first = set(series[: len(series) // 2])
+    return _of_series(content, first, is_in=True), _of_series(content, first, is_in=False)
+
+
+def _series_of(content: Outgoing) -> list[WireSeries]:
+    beside = [series for series, _ in (*content.histograms, *content.exemplars)]
+    return list(dict.fromkeys((*content.series, *beside)))
+
+
+def _of_series(content: Outgoing, some: set[WireSeries], *, is_in: bool) -> Outgoing:
+    rows = [row for row, series in enumerate(content.series) if (series in some) is is_in]
+    return Outgoing(
+        [content.series[row] for row in rows],
+        content.times_ms[rows],
+        content.values[rows],
+        [each for each in content.histograms if (each[0] in some) is is_in],
+        [each for each in content.exemplars if (each[0] in some) is is_in],
+    )

@@ -243,20 +243,27 @@ class Queue:
     async def _read(self) -> None:
         settled = self._places.settled()
         while not self._closing:
-            if self._waiting >= self._options.capacity * len(self._shards):
-                self._room.clear()
-                await wait_for(self._room, clock=self._clock, timeout_s=POLL_S)
-                continue
             self._arrived.clear()
             began_ns = self._clock.monotonic_ns()
             entries = await self._next_entries(self._read_to)
             for entry in entries:
+                if not await self._has_room():
+                    return
                 low = self._places.taken("done", entry.start) if entry.start < settled else None
                 self._take(entry, self._hold(entry, low=low))
             if not entries:
                 await wait_for(self._arrived, clock=self._clock, timeout_s=POLL_S)
                 took_s = (self._clock.monotonic_ns() - began_ns) / NS_PER_S
                 await self._clock.sleep(READ_EVERY_S - took_s)
+
+    async def _has_room(self) -> bool:
+        """Return once another entry may be held (True), or nothing more is to be read."""
+        while self._waiting >= self._options.capacity * len(self._shards):
+            if self._closing:
+                return False
+            self._room.clear()
+            await wait_for(self._room, clock=self._clock, timeout_s=POLL_S)
+        return not self._closing
 
     async def _next_entries(self, place: Place) -> Sequence[Entry]:
         """What the log has from here on; asks again where it cannot be read."""

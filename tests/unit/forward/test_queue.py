@@ -8,6 +8,8 @@ from anyascope.forward.options import Protobuf, QueueOptions
 from anyascope.forward.send import Result, Verdict
 from support.forwarding import AGAIN, REFUSED, START_MS, TAKEN, FarEnd, Life, scrape, series, until
 
+FORBIDDEN = Result(Verdict.REFUSED, "403 no", "403")
+
 
 async def started(**changes):
     clock, source = ManualClock(), MemoryLog()
@@ -76,7 +78,7 @@ async def test_retry_after_is_obeyed():
 
 async def test_a_refused_batch_is_dropped_counted_and_told_once():
     """4xx ends the matter: the samples count as failed, the next ones go, and the far end's words are kept."""
-    far_end = FarEnd(lambda number, rows: REFUSED if number == 1 else TAKEN)
+    far_end = FarEnd(lambda number, rows: FORBIDDEN if number == 1 else TAKEN)
     clock, source, _, life = await started(far_end=far_end, options=QueueOptions(max_samples_per_send=5))
     source.append(scrape(0, range(10)))
     await until(lambda: len(far_end.requests) == 2, clock)
@@ -84,7 +86,42 @@ async def test_a_refused_batch_is_dropped_counted_and_told_once():
 
     assert life.value("samples_failed_total") == 5
     assert life.value("samples_total") == 5
-    assert life.courier.refusal == "400 bad"
+    assert life.courier.refusal == "403 no"
+    await life.queue.stop()
+
+
+async def test_one_bad_series_does_not_take_others_along():
+    """A request that is refused with 400 as a whole is sent again in parts, each series whole, until the bad one is alone."""
+    bad = series(17)
+    far_end = FarEnd(lambda number, rows: REFUSED if any(labels == bad for labels, _, _ in rows) else TAKEN)
+    clock, source, _, life = await started(far_end=far_end, options=QueueOptions(max_samples_per_send=100))
+    source.append(scrape(0, range(50)))
+    source.append(scrape(1, range(50)))
+    await until(lambda: life.value("samples_failed_total") > 0, clock)
+    await clock.advance(1)
+
+    assert life.value("samples_failed_total") == 2
+    assert life.value("samples_total") == 98
+    assert sorted(far_end.rows) == sorted(
+        (series(n), START_MS + 1000 * at, float(at)) for at in (0, 1) for n in range(50) if n != 17
+    )
+    times = {labels: [time_ms for each, time_ms, _ in far_end.rows if each == labels] for labels, _, _ in far_end.rows}
+    assert all(found == [START_MS, START_MS + 1000] for found in times.values())
+    await life.queue.stop()
+
+
+async def test_a_far_end_that_refuses_everything_is_not_asked_for_parts_again_and_again():
+    """Parts are bounded, and after a request of which no part was taken the next ones are not divided for a minute."""
+    far_end = FarEnd(lambda number, rows: REFUSED)
+    clock, source, _, life = await started(far_end=far_end, options=QueueOptions(max_samples_per_send=500))
+    source.append(scrape(0, range(500)))
+    await until(lambda: life.value("samples_failed_total") == 500, clock)
+    divided = len(far_end.requests)
+    source.append(scrape(1, range(500)))
+    await until(lambda: life.value("samples_failed_total") == 1000, clock)
+
+    assert 1 < divided <= 33
+    assert len(far_end.requests) == divided + 1
     await life.queue.stop()
 
 
@@ -109,9 +146,6 @@ async def test_samples_past_the_age_limit_are_dropped_even_while_they_wait():
     await life.queue.start()
     source.append(scrape(0, range(4)))
     await until(lambda: bool(far_end.requests), clock)
-    far_end.answers = lambda number, rows: TAKEN if rows else REFUSED
-    await clock.advance(0.1)
-    far_end.answers = lambda number, rows: AGAIN
     source.append(scrape(1, range(4)))
     await clock.advance(70)
 
