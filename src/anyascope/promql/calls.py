@@ -68,7 +68,7 @@ def over_range(node: Call, windows: Windows, scalars: Sequence[Floats], context:
     if node.name == "quantile_over_time" and present.any():
         warn_of_quantile(node, 0, scalars[0], context)
     if node.name in {"rate", "increase"}:
-        _note_no_counter(node, vector, context)
+        note_no_counter(node, vector, context)
     return vector if node.name in NAME_KEEPING else context.renamed(vector)
 
 
@@ -110,7 +110,8 @@ def _absent(node: Call, found: Bools) -> Vector:
     return vector if not found.all() else rows_of(vector, np.zeros(1, np.bool_))
 
 
-def _note_no_counter(node: Call, vector: Vector, context: Context) -> None:
+def note_no_counter(node: Call, vector: Vector, context: Context) -> None:
+    """Say that a metric is not named as counters are."""
     argument = unwrapped(node.arguments[0])
     vector = _floats_of(vector, context)
     if not vector.present.any():

@@ -11,9 +11,10 @@ from anyascope.errors import UnsupportedError
 from anyascope.frames.samples import SampleFrame
 from anyascope.model.labels import METRIC_NAME, Labels, MatchOp
 from anyascope.promql.aggregate import aggregate
-from anyascope.promql.calls import call, over_range
+from anyascope.promql.calls import call, note_no_counter, over_range
 from anyascope.promql.columns import Bools, Floats, Ints
 from anyascope.promql.errors import QueryError
+from anyascope.promql.extended import RATES, check_safe, extended_bounds, from_anchor, rate_answers, smoothed
 from anyascope.promql.fetch import anchored, subquery_grid
 from anyascope.promql.info import info
 from anyascope.promql.match import set_operation, vector_operation
@@ -27,6 +28,7 @@ from anyascope.promql.syntax import (
     Binary,
     Call,
     Expression,
+    Extension,
     Negate,
     Number,
     Once,
@@ -114,18 +116,16 @@ def _names_one_metric(node: Select) -> bool:
 
 def select(node: Select, context: Context) -> Vector:
     """The newest sample of each series at each step."""
-    _refuse_extension(node)
     frame = context.frames[node.slot]
     context.check(len(frame))
+    if node.extension is Extension.SMOOTHED:
+        frame = without_stale(frame)
+        values, present = smoothed(node, frame, _right_edges(node, context), context)
+        return Vector(frame.labels, values, present, is_one_metric=_names_one_metric(node))
     values, present = newest_values(frame, _right_edges(node, context), context.lookback_ms)
     if context.tells_resets:
         values = context.natives.telling(values)
     return Vector(frame.labels, values, present, is_one_metric=_names_one_metric(node))
-
-
-def _refuse_extension(node: Select) -> None:
-    if node.extension is not None:
-        raise UnsupportedError(f"the modifier {node.extension.value} is not evaluated")
 
 
 def _negated(value: Value, context: Context) -> Value:
@@ -218,7 +218,37 @@ def _sample_times(node: Select, context: Context) -> Vector:
     return context.renamed(Vector(frame.labels, times, present, is_one_metric=_names_one_metric(node)))
 
 
+def _over_extended(node: Call, argument: Select, extension: Extension, context: Context) -> Vector:
+    """A function of a range that looks beyond its edges."""
+    check_safe(argument, node.name)
+    source = _ranged(argument, context)
+    context.check(len(source.labels))
+    frame, right_ms, range_ms = source.frame, source.right_ms, source.range_ms
+    first, stop = extended_bounds(argument, frame, right_ms, context.lookback_ms)
+    windows = Windows(
+        frame.labels,
+        frame.times_ms,
+        frame.values,
+        first,
+        stop,
+        right_ms,
+        range_ms,
+        is_one_metric=source.is_one_metric,
+        leash=context.leash,
+        extension=extension,
+    )
+    if node.name not in RATES:
+        return over_range(node, from_anchor(windows, frame), (), context)
+    values, present = rate_answers(windows, frame, function=node.name, context=context, pos=argument.pos)
+    vector = Vector(frame.labels, values, present, is_one_metric=source.is_one_metric)
+    if node.name != "delta":
+        note_no_counter(node, vector, context)
+    return context.renamed(vector)
+
+
 def _over_windows(node: Call, argument: Expression, scalars: Sequence[Floats], context: Context) -> Vector:
+    if isinstance(argument, Select) and argument.extension is not None:
+        return _over_extended(node, argument, argument.extension, context)
     source = _ranged(argument, context)
     context.check(len(source.labels))
     parts = list(_parts(source, context))
@@ -261,7 +291,6 @@ def _ranged(node: Expression, context: Context) -> _Source:
     assert isinstance(node, Select | Subquery)
     right_ms = _right_edges(node, context)
     if isinstance(node, Select):
-        _refuse_extension(node)
         frame = without_stale(context.frames[node.slot])
         if context.tells_resets:
             frame = replace(frame, values=context.natives.telling(frame.values))
@@ -325,6 +354,8 @@ def _slice(frame: SampleFrame, begin: int, end: int) -> SampleFrame:
 
 def range_samples(node: Expression, context: Context) -> tuple[SampleFrame, Bools | None]:
     """The samples of a range vector at the context's one step, and which names are to be dropped."""
+    if isinstance(node, Select) and node.extension is not None:
+        raise UnsupportedError(f"a range that is {node.extension.value} is evaluated within functions only")
     source = _ranged(node, context)
     labels: list[Labels] = []
     fading: list[bool] = []

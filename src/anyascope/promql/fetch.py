@@ -10,7 +10,7 @@ from anyascope.frames.samples import SampleFrame
 from anyascope.model.labels import Matcher
 from anyascope.promql.boxes import NativeTable, with_histograms
 from anyascope.promql.options import QueryLimits
-from anyascope.promql.syntax import Anchor, Edge, Expression, Once, Select, Subquery, children
+from anyascope.promql.syntax import Anchor, Edge, Expression, Extension, Once, Select, Subquery, children
 from anyascope.store.api.metrics import MetricReader, Selection
 
 NEIGHBOUR_REACH_MS = 300_000  # as far as a query looks back: what is older is no neighbour
@@ -62,7 +62,12 @@ def spans(
             pinned = anchored(expression.anchor, edges)
             left_ms = (first_ms if pinned is None else pinned) - expression.offset_ms
             right_ms = (last_ms if pinned is None else pinned) - expression.offset_ms
-            yield Span(slot, matchers, left_ms - (range_ms or lookback_ms) + 1, right_ms)
+            reach_ms = range_ms or lookback_ms
+            if expression.extension is not None:
+                reach_ms = range_ms + lookback_ms
+            if expression.extension is Extension.SMOOTHED:
+                right_ms += lookback_ms
+            yield Span(slot, matchers, left_ms - reach_ms + 1, right_ms)
         case Subquery():
             pinned = anchored(expression.anchor, edges)
             if pinned is not None:

@@ -127,7 +127,7 @@ def fill(
     """Replace what the kernel gave by what the handler makes of the windows that hold a histogram."""
     values, present = np.array(answer[0]), np.array(answer[1])
     for row, step in np.argwhere(touched).tolist():
-        result = handler(_window(windows, row, step, context=context, pos=pos))
+        result = handler(window_at(windows, row, step, context=context, pos=pos))
         present[row, step] = result is not None
         if isinstance(result, NativeHistogram):
             values[row, step] = context.natives.box(compacted(result))
@@ -136,7 +136,8 @@ def fill(
     return values, present
 
 
-def _window(windows: Windows, row: int, step: int, *, context: Context, pos: int) -> Window:
+def window_at(windows: Windows, row: int, step: int, *, context: Context, pos: int) -> Window:
+    """One window with its histograms."""
     part = slice(int(windows.first[row, step]), int(windows.stop[row, step]))
     cells = windows.values[part]
     boxed = context.natives.mask(cells)

@@ -16,6 +16,7 @@ from anyascope.promql.asking import Leash
 from anyascope.promql.boxes import NativeTable
 from anyascope.promql.columns import Bools, Floats, Ints
 from anyascope.promql.errors import QueryError
+from anyascope.promql.syntax import Extension
 
 # Labels that say what the values of a series mean; whatever changes the meaning drops them.
 RESERVED = frozenset({METRIC_NAME, "__type__", "__unit__"})
@@ -60,6 +61,7 @@ class Windows:
         first, stop: int64[series, steps]; the window's samples are `first:stop`.
         right_ms: int64[steps], the inclusive right edge of each window; the left edge, exclusive, is `range_ms` before.
         leash: what is asked between two long pieces of work; None where nothing ends them.
+        extension: where windows reach beyond their edges, how those are looked at.
     """
 
     labels: Sequence[Labels]
@@ -72,6 +74,7 @@ class Windows:
     fading: Bools | None = None
     is_one_metric: bool = False
     leash: Leash | None = None
+    extension: Extension | None = None
 
 
 Value: TypeAlias = Scalars | Words | Vector
