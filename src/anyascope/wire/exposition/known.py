@@ -27,6 +27,7 @@ from anyascope.wire.exposition.reading import Reading, Resolve
 
 HEADS_SPARE = 1000  # heads that may be remembered beyond twice those in use, before the unused ones are forgotten
 
+_UNDECLARED = (0, ("", MetricType.UNKNOWN))
 EXEMPLAR_MARK = b" # {"
 
 
@@ -54,6 +55,8 @@ class KnownLines:
         self._comments: list[tuple[int, bytes]] = []
         self._metadata: tuple[MetricMetadata, ...] = ()
         self._progress: list[int] = []
+        # How many comments there were when the family was last asked for, and what it was.
+        self._declared: tuple[int, tuple[str, MetricType]] = _UNDECLARED
 
     @property
     def progress(self) -> list[int]:
@@ -93,6 +96,7 @@ class KnownLines:
     def _find(self, lines: Sequence[bytes], known: Mapping[bytes, int]) -> tuple[_Found, list[tuple[int, bytes]]]:
         found = _Found([], [], {}, {})
         self._progress = found.slots
+        self._declared = _UNDECLARED
         comments: list[tuple[int, bytes]] = []
         for number, line in enumerate(lines, 1):
             head, _, text = line.rpartition(b" ")
@@ -146,12 +150,15 @@ class KnownLines:
 
     def _family(self, comments: list[tuple[int, bytes]]) -> tuple[str, MetricType]:
         """What the last `# TYPE` declares: name and type."""
-        for number, line in reversed(comments):
+        known, declared = self._declared
+        for number, line in reversed(comments[known:]):
             if b" TYPE " in line or b"\tTYPE" in line:
                 last = Comments(self._form)
                 last.read(line, number=number)
-                return last.family_name, last.family_type
-        return "", MetricType.UNKNOWN
+                declared = last.family_name, last.family_type
+                break
+        self._declared = len(comments), declared
+        return declared
 
     def _read_comments(self, comments: list[tuple[int, bytes]]) -> None:
         if comments == self._comments:

@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import Enum
+from functools import lru_cache
 from typing import TypeAlias
 
 from anyascope.errors import InvalidInputError
@@ -18,6 +19,7 @@ Pairs: TypeAlias = tuple[tuple[str, str], ...]
 
 EXCERPT_CHARS_MAX = 120  # how much of a broken line an error shows; a target's page fits in one screen
 
+BOUNDS_REMEMBERED = 4096  # texts of bounds; histograms share a few dozen
 _MS_PER_S = 1000
 VALUE_BYTES = b"0123456789.eE+-INFTYinftyAa"  # decimal numbers, Inf, Infinity and NaN in any case
 _EXPONENT_MIN = -4  # Go's 'g': an exponent below this, or from the next on, is written out
@@ -379,6 +381,7 @@ def _normalised(pairs: list[tuple[str, str]], family_type: MetricType) -> Pairs:
 _BOUND_LABELS = {MetricType.HISTOGRAM: "le", MetricType.SUMMARY: "quantile"}
 
 
+@lru_cache(maxsize=BOUNDS_REMEMBERED)
 def _canonical(text: str) -> str:
     try:
         return format_bound(parse_value(text.encode()))
