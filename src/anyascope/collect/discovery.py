@@ -13,6 +13,7 @@ from anyascope.collect.http import USER_AGENT, FetchBounds, FetchError, HttpFetc
 from anyascope.collect.scrape_config import DnsDiscovery, FileDiscovery, HttpDiscovery, TargetGroup
 from anyascope.collect.tls import TlsContexts
 from anyascope.errors import InvalidInputError
+from anyascope.wire.oauth2 import Tokens
 
 log = structlog.get_logger("anyascope.collect")
 
@@ -116,9 +117,11 @@ def _mark(path: Path) -> tuple[int, int, int] | None:
 class HttpDiscoverer:
     """Target groups behind an address."""
 
-    def __init__(self, options: HttpDiscovery) -> None:
+    def __init__(self, options: HttpDiscovery, clock: Clock) -> None:
         self.options = options
-        self._fetcher = HttpFetcher(options.http, TlsContexts(options.http.tls))
+        oauth2 = options.http.oauth2
+        tokens = Tokens(oauth2, timeout_s=HTTP_SD_TIMEOUT_S, clock=clock) if oauth2 else None
+        self._fetcher = HttpFetcher(options.http, TlsContexts(options.http.tls), tokens)
         self._known: tuple[TargetGroup, ...] = ()
         self._fault = ""
 

@@ -19,10 +19,13 @@ from typing import cast
 from urllib.parse import SplitResult, unquote, urljoin, urlsplit
 
 import httptools
+import httpx
 
+from anyascope.collect.proxies import Proxies
 from anyascope.collect.tls import TlsContexts
 from anyascope.errors import AnyascopeError, InvalidInputError
-from anyascope.model.http import HttpOptions, is_direct
+from anyascope.model.http import HttpOptions
+from anyascope.wire.oauth2 import TokenError, Tokens
 
 REDIRECTS_MAX = 10  # as Go's client
 HEADER_BYTES_MAX = 64 * 1024  # exporters send under 1 kB; a stream of headers must not fill the memory
@@ -32,6 +35,7 @@ BODY_SIZE_LIMIT = "body_size_limit"
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _GZIP = 16 + zlib.MAX_WBITS  # zlib's number for "a gzip header and trailer"
 _OK = 200
+_UNAUTHORIZED = 401
 _REDIRECTS = frozenset((301, 302, 303, 307, 308))
 
 
@@ -67,11 +71,14 @@ class HttpFetcher:
     Args:
         options: how to speak.
         contexts: where TLS contexts come from; shared by all targets of a job.
+        tokens: where the token of `oauth2` comes from; shared likewise, None where there is none.
     """
 
-    def __init__(self, options: HttpOptions, contexts: TlsContexts) -> None:
+    def __init__(self, options: HttpOptions, contexts: TlsContexts, tokens: Tokens | None = None) -> None:
         self._options = options
         self._contexts = contexts
+        self._tokens = tokens
+        self._proxies = Proxies(options)
         self._connection: _Connection | None = None
 
     async def get(self, url: str, *, headers: tuple[tuple[str, str], ...], bounds: FetchBounds) -> Answer:
@@ -96,9 +103,12 @@ class HttpFetcher:
         except FetchError:
             self.close()
             raise
-        except InvalidInputError as error:
+        except (InvalidInputError, TokenError) as error:
             self.close()
             raise FetchError(str(error)) from error
+        except httpx.HTTPError as error:
+            self.close()
+            raise FetchError(f"asking for a token failed: {type(error).__name__}") from error
         except asyncio.CancelledError:
             self.close()
             raise
@@ -113,10 +123,11 @@ class HttpFetcher:
         self, url: str, headers: tuple[tuple[str, str], ...], bounds: FetchBounds, progress: _Progress
     ) -> Answer:
         origin = _origin(urlsplit(url))
+        secrets = (*self._secret_headers(), *await self._token_headers(progress))
         for _ in range(REDIRECTS_MAX + 1):
             parts = urlsplit(url)
             # Secrets go to the host that they were configured for, not to where it points.
-            own = headers + self._secret_headers() if _origin(parts) == origin else headers
+            own = headers + secrets if _origin(parts) == origin else headers
             response = await self._exchange(parts, own, bounds, progress)
             if response.status not in _REDIRECTS or not self._options.follow_redirects or not response.location:
                 break
@@ -125,9 +136,17 @@ class HttpFetcher:
                 raise FetchError(f"redirected to {response.location!r}, which is no http address")
         else:
             raise FetchError(f"stopped after {REDIRECTS_MAX} redirects")
+        if response.status == _UNAUTHORIZED and self._tokens is not None:
+            self._tokens.forget()
         if response.status != _OK:
             raise FetchError(f"server returned HTTP status {response.status} {response.reason}".rstrip())
         return Answer(bytes(response.body), response.content_type)
+
+    async def _token_headers(self, progress: _Progress) -> tuple[tuple[str, str], ...]:
+        if self._tokens is None:
+            return ()
+        progress.doing = "asking for a token"
+        return (("Authorization", f"Bearer {await self._tokens.token()}"),)
 
     def _secret_headers(self) -> tuple[tuple[str, str], ...]:
         found: list[tuple[str, str]] = [(name, value.reveal()) for name, value in self._options.headers]
@@ -145,9 +164,10 @@ class HttpFetcher:
         is_kept = kept is not None and kept.origin == _origin(parts) and not kept.is_closed
         connection = kept if is_kept and kept is not None else await self._connect(parts, progress)
         progress.doing = "waiting for the answer"
-        is_forwarded = self._is_proxied(parts) and parts.scheme == "http"
-        if is_forwarded:
-            headers += self._proxy_headers()
+        proxy = self._proxies.of(parts)
+        is_forwarded = proxy is not None and parts.scheme == "http"
+        if proxy is not None and is_forwarded:
+            headers += self._proxy_headers(proxy)
         request = _request_bytes(parts, headers, absolute=is_forwarded)
         try:
             response = await connection.ask(request, bounds.body_bytes_max, progress)
@@ -166,15 +186,15 @@ class HttpFetcher:
         loop = asyncio.get_running_loop()
         tls = await self._contexts.context() if parts.scheme == "https" else None
         name = self._options.tls.server_name or parts.hostname or ""
-        if self._is_proxied(parts):
-            proxy = urlsplit(self._options.proxy_url)
+        proxy = self._proxies.of(parts)
+        if proxy is not None:
             progress.doing = f"connecting to the proxy {proxy.hostname}"
             _, connection = await loop.create_connection(
                 lambda: _Connection(_origin(parts)), proxy.hostname or "", proxy.port or _DEFAULT_PORTS["http"]
             )
             self._connection = connection
             if tls is not None:
-                await self._tunnel(connection, parts, progress)
+                await self._tunnel(connection, parts, self._proxy_headers(proxy), progress)
                 await connection.start_tls(tls, name)
         else:
             progress.doing = f"connecting to {parts.hostname}:{_port(parts)}"
@@ -188,25 +208,27 @@ class HttpFetcher:
         self._connection = connection
         return connection
 
-    async def _tunnel(self, connection: _Connection, parts: SplitResult, progress: _Progress) -> None:
+    async def _tunnel(
+        self,
+        connection: _Connection,
+        parts: SplitResult,
+        headers: tuple[tuple[str, str], ...],
+        progress: _Progress,
+    ) -> None:
         target = f"{_bracketed(parts.hostname or '')}:{_port(parts)}"
-        pairs = (("Host", target), *self._proxy_headers())
+        pairs = (("Host", target), *headers)
         own = "".join(f"{name}: {value}\r\n" for name, value in pairs)
         request = f"CONNECT {target} HTTP/1.1\r\n{own}\r\n".encode()
         answer = await connection.ask(request, ERROR_BODY_BYTES, progress, is_connect=True)
         if answer.status != _OK:
             raise FetchError(f"the proxy answered {answer.status} {answer.reason}".rstrip())
 
-    def _proxy_headers(self) -> tuple[tuple[str, str], ...]:
+    def _proxy_headers(self, proxy: SplitResult) -> tuple[tuple[str, str], ...]:
         own = tuple((name, value.reveal()) for name, value in self._options.proxy_headers)
-        proxy = urlsplit(self._options.proxy_url)
         if proxy.username is None:
             return own
         pair = f"{unquote(proxy.username)}:{unquote(proxy.password or '')}".encode()
         return (*own, ("Proxy-Authorization", f"Basic {base64.b64encode(pair).decode()}"))
-
-    def _is_proxied(self, parts: SplitResult) -> bool:
-        return bool(self._options.proxy_url) and not is_direct(self._options.no_proxy, parts.hostname or "")
 
 
 @dataclass(slots=True)

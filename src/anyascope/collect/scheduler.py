@@ -23,6 +23,7 @@ from anyascope.collect.tls import TlsContexts
 from anyascope.model.labels import Labels
 from anyascope.model.status import DroppedTargetView, TargetView
 from anyascope.ports import Intake
+from anyascope.wire.oauth2 import Tokens
 
 log = structlog.get_logger("anyascope.collect")
 
@@ -34,12 +35,12 @@ LATENESS_SHARE_MAX = 100  # but never more than this part of the interval
 # the scrape that it missed, as upstream has it, and with that scrape's time.
 FAREWELL_INTERVALS = 1.1
 
-FetcherMaker = Callable[[ScrapeConfig, TlsContexts], Fetcher]
+FetcherMaker = Callable[[ScrapeConfig, TlsContexts, Tokens | None], Fetcher]
 
 
-def make_http_fetcher(config: ScrapeConfig, contexts: TlsContexts) -> Fetcher:
+def make_http_fetcher(config: ScrapeConfig, contexts: TlsContexts, tokens: Tokens | None) -> Fetcher:
     """The fetcher of the server."""
-    return HttpFetcher(config.http, contexts)
+    return HttpFetcher(config.http, contexts, tokens)
 
 
 def offset_ns(target: Target) -> int:
@@ -76,13 +77,15 @@ class ScrapePool:
         self.config = config
         self._parts = parts
         self._contexts = TlsContexts(config.http.tls)
+        oauth2 = config.http.oauth2
+        self._tokens = Tokens(oauth2, timeout_s=config.scrape_timeout_s, clock=parts.clock) if oauth2 else None
         self._failures = FailureLog(config.failure_log) if config.failure_log is not None else None
         self._running: dict[tuple[Labels, str], _Running] = {}
         self._leaving: dict[tuple[Labels, str], _Running] = {}
         self._list = TargetList((), (), ())
         self._discoverers: list[Discoverer] = [
             *(FileDiscoverer(options, parts.clock) for options in config.files),
-            *(HttpDiscoverer(options) for options in config.urls),
+            *(HttpDiscoverer(options, parts.clock) for options in config.urls),
             *(DnsDiscoverer(options) for options in config.names),
         ]
         self._lookers: list[asyncio.Task[None]] = []
@@ -196,7 +199,7 @@ class ScrapePool:
         scraper = TargetScraper(
             target,
             self.config,
-            fetcher=self._parts.make_fetcher(self.config, self._contexts),
+            fetcher=self._parts.make_fetcher(self.config, self._contexts, self._tokens),
             intake=self._parts.intake,
             clock=self._parts.clock,
             tally=self._parts.tally,

@@ -89,7 +89,7 @@ async def test_asks_an_address() -> None:
     """Groups behind an address are known with it; a second answer like the first changes nothing."""
     body = b'[{"targets": ["a:1"], "labels": {"zone": "z"}}]'
     async with ScriptedTarget(answers(body, headers="Content-Type: application/json\r\n")) as server:
-        found = HttpDiscoverer(HttpDiscovery(server.url))
+        found = HttpDiscoverer(HttpDiscovery(server.url), ManualClock())
         assert await found.look()
         assert not await found.look()
         found.close()
@@ -109,7 +109,7 @@ async def test_a_bad_answer_leaves_the_known_targets(body: bytes, content_type: 
     """What an address no longer says properly stays as it was, and is told."""
     good = answers(b'[{"targets": ["a:1"]}]', headers="Content-Type: application/json\r\n")
     async with ScriptedTarget(good) as server:
-        found = HttpDiscoverer(HttpDiscovery(server.url))
+        found = HttpDiscoverer(HttpDiscovery(server.url), ManualClock())
         await found.look()
         server.handler = answers(body, headers=f"Content-Type: {content_type}\r\n")
         assert not await found.look()

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import json
 import ssl
+from urllib.parse import urlsplit
 
 import pytest
 import trustme
 
+from anyascope.clock import ManualClock
 from anyascope.collect.http import REDIRECTS_MAX, FetchBounds, FetchError, HttpFetcher
+from anyascope.collect.proxies import Proxies
 from anyascope.collect.tls import TlsContexts
-from anyascope.model.http import Authorization, BasicAuth, HttpOptions, TlsOptions
+from anyascope.errors import InvalidInputError
+from anyascope.model.http import Authorization, BasicAuth, HttpOptions, OAuth2, TlsOptions
 from anyascope.model.secret import Secret
+from anyascope.wire.oauth2 import Tokens
 from support.collecting import Request, ScriptedTarget, answers, until
 
 BOUNDS = FetchBounds(timeout_s=5.0, body_bytes_max=100_000)
@@ -397,3 +403,62 @@ def test_works_on_the_servers_own_loop(tmp_path) -> None:
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         assert runner.run(fetch_all()) == [b"a 1\n" * 10, b"a 1\n" * 10, b"b 2\n"]
+
+
+async def test_asks_for_a_token_once() -> None:
+    """With oauth2 the target is shown a token, which is kept; after a 401 another one is asked for, and no secret is told."""
+    given = [f"t{number}" for number in range(2)]
+
+    async def serve(_, writer: asyncio.StreamWriter, request: Request) -> None:
+        if request.path == "/token":
+            body = json.dumps({"access_token": given.pop(0), "expires_in": 100}).encode()
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+        else:
+            is_known = request.headers["authorization"] != "Bearer t0" or len(target.requests) < 4
+            writer.write(
+                f"HTTP/1.1 {'200 OK' if is_known else '401 Unauthorized'}\r\nContent-Length: 0\r\n\r\n".encode()
+            )
+
+    async with ScriptedTarget(serve) as target:
+        oauth2 = OAuth2("anya", Secret("hunter22"), f"http://127.0.0.1:{target.port}/token")
+        tokens = Tokens(oauth2, timeout_s=5.0, clock=ManualClock())
+        client = HttpFetcher(HttpOptions(oauth2=oauth2), TlsContexts(TlsOptions()), tokens)
+        for _ in range(2):
+            await client.get(target.url, headers=(), bounds=BOUNDS)
+        with pytest.raises(FetchError, match="401 Unauthorized"):
+            await client.get(target.url, headers=(), bounds=BOUNDS)
+        await client.get(target.url, headers=(), bounds=BOUNDS)
+        tokens.forget()
+        given.append(None)
+        with pytest.raises(FetchError, match="the token server answered without") as caught:
+            await client.get(target.url, headers=(), bounds=BOUNDS)
+        client.close()
+    assert "hunter22" not in str(caught.value)
+    shown = [request.headers["authorization"] for request in target.requests if request.path == "/metrics"]
+    assert shown == ["Bearer t0", "Bearer t0", "Bearer t0", "Bearer t1"]
+
+
+@pytest.mark.parametrize(
+    ("environment", "url", "proxy"),
+    [
+        ({"HTTP_PROXY": "http://p:1"}, "http://far.example/", "p"),
+        ({"http_proxy": "p:1"}, "http://far.example/", "p"),
+        ({"HTTP_PROXY": "http://p:1"}, "https://far.example/", None),
+        ({"HTTPS_PROXY": "http://s:1"}, "https://far.example/", "s"),
+        ({"HTTP_PROXY": "http://p:1", "NO_PROXY": "a, far.example"}, "http://far.example/", None),
+        ({"HTTP_PROXY": "http://p:1"}, "http://localhost:9100/", None),
+        ({"HTTP_PROXY": "http://p:1"}, "http://127.0.0.3:9100/", None),
+        ({}, "http://far.example/", None),
+    ],
+)
+def test_the_environment_names_a_proxy(environment: dict[str, str], url: str, proxy: str | None) -> None:
+    """By the address' scheme, but for what NO_PROXY names and for this machine."""
+    found = Proxies(HttpOptions(proxy_from_environment=True), environment).of(urlsplit(url))
+    assert (found.hostname if found is not None else None) == proxy
+
+
+def test_a_proxy_of_the_environment_that_is_not_spoken_is_told() -> None:
+    """Without its address, which may hold a password."""
+    proxies = Proxies(HttpOptions(proxy_from_environment=True), {"HTTP_PROXY": "socks5://u:hunter22@p:1"})
+    with pytest.raises(InvalidInputError, match=r"^the proxy for http of the environment is no http://host:port$"):
+        proxies.of(urlsplit("http://far.example/"))

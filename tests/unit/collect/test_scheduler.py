@@ -33,7 +33,7 @@ class Farm:
                 intake=self.intake,
                 clock=self.clock,
                 tally=ScrapeTally(self.registry),
-                make_fetcher=lambda config, contexts: self,
+                make_fetcher=lambda *_: self,
             )
         )
 

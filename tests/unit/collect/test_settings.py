@@ -169,7 +169,11 @@ def test_external_labels_are_read_apart() -> None:
         ("scrape_timeout: 2m", "3: scrape_configs[0].scrape_timeout: must not be greater than scrape_interval"),
         ("scrape_interval: 0s", "3: scrape_configs[0].scrape_interval: must be longer than 0"),
         ("scheme: ftp", "3: scrape_configs[0].scheme: must be http or https, got 'ftp'"),
-        ("oauth2: {client_id: x}", "3: scrape_configs[0].oauth2: is not supported yet"),
+        ("oauth2: {client_id: x}", "oauth2 needs a client_secret or a client_secret_file"),
+        (
+            "oauth2: {client_id: x, client_secret: y, token_url: 'http://z/'}\nbearer_token: a",
+            "at most one of basic_auth",
+        ),
         ("kubernetes_sd_configs: []", "service discovery by kubernetes is not supported yet"),
         ("dns_sd_configs: [{names: []}]", "DNS discovery needs at least one name"),
         ("dns_sd_configs: [{names: [x], type: A}]", "a port is required for all record types but SRV"),
@@ -205,7 +209,7 @@ def test_external_labels_are_read_apart() -> None:
             "names in UTF-8 are asked for, but metric_name_validation_scheme is legacy",
         ),
         ("proxy_url: socks5://x:1", "other proxies are not supported yet"),
-        ("proxy_from_environment: true", "name the proxy in proxy_url"),
+        ("proxy_from_environment: true\nproxy_url: http://x:1", "proxy_url and no_proxy must not be configured"),
         ("http_headers: {Authorization: {values: [x]}}", "is set by the scraper itself"),
     ],
 )
@@ -267,3 +271,106 @@ def test_reads_what_is_written_beside_samples() -> None:
     )
     assert (str(first.failure_log), first.dropped_kept, first.has_extra_metrics) == ("/conf/f.log", 5, False)
     assert (second.dropped_kept, second.has_extra_metrics) == (1, True)
+
+
+# Every field of Prometheus 3.5's `<scrape_config>`, `<global>` and `<http_config>`, and those that later releases have.
+UPSTREAM_FIELDS = {
+    "job_name: x": "",
+    "scrape_interval: 30s": "",
+    "scrape_timeout: 5s": "",
+    "scrape_protocols: [PrometheusProto, OpenMetricsText1.0.0, OpenMetricsText0.0.1, PrometheusText1.0.0]": "",
+    "fallback_scrape_protocol: PrometheusProto": "",
+    "scrape_native_histograms: true": "",
+    "always_scrape_classic_histograms: true": "",
+    "scrape_classic_histograms: true": "",
+    "convert_classic_histograms_to_nhcb: true": "",
+    "metrics_path: /m": "",
+    "honor_labels: true": "",
+    "honor_timestamps: false": "",
+    "track_timestamps_staleness: true": "",
+    "scheme: https": "",
+    "params: {a: [b]}": "",
+    "enable_compression: false": "",
+    "scrape_failure_log_file: f": "",
+    "basic_auth: {username: u, password: p}": "",
+    "authorization: {type: Bearer, credentials: x}": "",
+    "bearer_token: x": "",
+    "bearer_token_file: x": "",
+    "oauth2: {client_id: x, client_secret: y, token_url: 'http://z/', scopes: [a], endpoint_params: {b: c}}": "",
+    "sigv4: {region: x}": "is not supported yet",
+    "azuread: {cloud: x}": "is not supported yet",
+    "google_iam: {credentials_file: x}": "is not supported yet",
+    "follow_redirects: false": "",
+    "enable_http2: false": "",
+    "tls_config: {ca: '', cert: '', key: '', server_name: x, insecure_skip_verify: true, max_version: TLS13}": "",
+    "proxy_url: http://x:1": "",
+    "proxy_from_environment: true": "",
+    "proxy_connect_header: {A: [b]}": "",
+    "http_headers: {A: {values: [b], secrets: [c], files: [d]}}": "",
+    "static_configs: [{targets: [a], labels: {b: c}}]": "",
+    "file_sd_configs: [{files: [a.yml], refresh_interval: 1m}]": "",
+    "http_sd_configs: [{url: 'http://x/', refresh_interval: 1m}]": "",
+    "dns_sd_configs: [{names: [x], type: SRV, port: 1, refresh_interval: 1m}]": "",
+    "relabel_configs: []": "",
+    "metric_relabel_configs: []": "",
+    "body_size_limit: 1MB": "",
+    "sample_limit: 1": "",
+    "label_limit: 1": "",
+    "label_name_length_limit: 1": "",
+    "label_value_length_limit: 1": "",
+    "target_limit: 1": "",
+    "keep_dropped_targets: 1": "",
+    "metric_name_validation_scheme: utf8": "",
+    "metric_name_escaping_scheme: underscores": "",
+    "native_histogram_bucket_limit: 1": "",
+    "native_histogram_min_bucket_factor: 1.1": "",
+    "extra_scrape_metrics: true": "",
+}
+OTHER_DISCOVERIES = [
+    "azure",
+    "consul",
+    "digitalocean",
+    "docker",
+    "dockerswarm",
+    "ec2",
+    "eureka",
+    "gce",
+    "hetzner",
+    "ionos",
+    "kubernetes",
+    "kuma",
+    "lightsail",
+    "linode",
+    "marathon",
+    "nerve",
+    "nomad",
+    "openstack",
+    "ovhcloud",
+    "puppetdb",
+    "scaleway",
+    "serverset",
+    "stackit",
+    "triton",
+    "uyuni",
+    "vultr",
+]
+
+
+@pytest.mark.parametrize("field", UPSTREAM_FIELDS)
+def test_every_field_of_upstream_is_read_or_refused_by_name(field: str) -> None:
+    """Nothing that Prometheus knows is called unknown: what cannot be done is said to be so."""
+    text = job(field) if not field.startswith("job_name") else f"scrape_configs: [{{{field}}}]"
+    refusal = UPSTREAM_FIELDS[field]
+    if not refusal:
+        assert len(read(text)) == 1
+        return
+    (mistake,) = wrong(text)
+    assert field.split(":", maxsplit=1)[0] in mistake
+    assert refusal in mistake
+
+
+def test_every_other_discovery_is_refused_by_name() -> None:
+    """With what can be used instead."""
+    for name in OTHER_DISCOVERIES:
+        (mistake,) = wrong(job(f"{name}_sd_configs: [{{a: b}}]"))
+        assert f"service discovery by {name} is not supported yet; use static_configs" in mistake
