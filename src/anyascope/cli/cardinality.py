@@ -42,7 +42,7 @@ def cardinality(
         ("by pair", found.pairs, "series"),
     ):
         _print_counts(terminal, title, counts, total=found.series, noun=of)
-    _print_advice(terminal, found)
+    _print_advice(terminal)
 
 
 def _print_limits(terminal: Terminal, found: CardinalityView) -> None:
@@ -83,14 +83,10 @@ def _print_counts(terminal: Terminal, title: str, counts: Sequence[CountView], *
     terminal.table([title, noun, "share" if noun == "series" else ""], rows)
 
 
-def _print_advice(terminal: Terminal, found: CardinalityView) -> None:
-    widest = next((each for each in found.labels if each.name not in ("__name__", "le", "instance")), None)
-    if widest is None or not found.metrics:
-        return
-    label, metric = clean(widest.name), clean(found.metrics[0].name)
+def _print_advice(terminal: Terminal) -> None:
     terminal.line()
-    terminal.line(f"drop a label on its way in   metric_relabel_configs: [{{regex: {label}, action: labeldrop}}]")
-    terminal.line(f"delete what is stored        anyascope series delete '{metric}{{{label}!=\"\"}}'")
+    terminal.line("drop a label on its way in   metric_relabel_configs: [{regex: LABEL, action: labeldrop}]")
+    terminal.line("delete what is stored        anyascope series delete 'METRIC{LABEL!=\"\"}'")
 
 
 @app.command("delete")

@@ -5,6 +5,7 @@ Source: Prometheus, `promql/parser/prettier.go` and `printer.go`.
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -14,6 +15,7 @@ from anyascope.promql.written import Node, written
 from anyascope.wire.durations import format_duration_ms
 from anyascope.wire.gotemplate.values import quoted
 
+SHOWN_MAX = 2_000  # rules whose line is remembered: pages ask for all of them every few seconds
 LINE_BYTES_MAX = 100  # upstream's; what is longer is broken
 INDENT = "  "
 
@@ -30,6 +32,7 @@ def laid_out(text: str) -> str:
     return _lines(written(text, keeps_durations=True), 0)
 
 
+@functools.lru_cache(maxsize=SHOWN_MAX)
 def on_one_line(text: str) -> str:
     """The same on a single line, as upstream shows queries of rules."""
     return one_line(written(text, keeps_durations=True))
