@@ -61,6 +61,7 @@ HOSTILE = [
     Hostile("or of everything", f"({ALL}) or on (__name__, le, node, path) ({ALL} * 2) or ({ALL} + 1)", EITHER),
     Hostile("million steps", f"max_over_time(sum({ALL})[1000000s:1s])", EITHER),
     Hostile("steps within steps", "sum_over_time(sum_over_time(bench_gauge[1h:1s])[1h:1s])", EITHER),
+    Hostile("steps of nothing", "sum_over_time(sum_over_time(vector(1)[2d:1s])[2d:1s])", LIMITED),
     Hostile(
         "a series a value", 'count_values("v", rate(bench_requests_total[5m]))', EITHER, {"back": 3_600, "step": 1}
     ),

@@ -24,7 +24,7 @@ from anyascope.promql.asking import Asked, Leash
 from anyascope.promql.boxes import NativeTable
 from anyascope.promql.errors import QueryCancelledError, QueryTimeoutError
 from anyascope.promql.evaluate import evaluate, range_samples
-from anyascope.promql.fetch import fetch, spans
+from anyascope.promql.fetch import fetch, spans, steps_within
 from anyascope.promql.lexer import place
 from anyascope.promql.memory import give_back, let_go
 from anyascope.promql.options import INLINE_SAMPLES_MAX, PLANS_MAX, EngineOptions, QueryLimits
@@ -39,7 +39,7 @@ from anyascope.store.api.metrics import MetricReader
 log = structlog.get_logger("anyascope.promql")
 
 SLOW_QUERY_S = 10.0  # worth a line in the log: a page that waits longer is not used
-SWOLLEN_FROM = 2_000_000  # samples and values, 32 MB and more at once
+LONG_MS = 250.0  # a query that takes longer took memory that is worth giving back
 GIVE_BACK_AFTER_S = 1.0  # the answer is written by then
 DURATION_BUCKETS_S = (0.001, 0.005, 0.025, 0.1, 0.5, 2.0, 10.0, 60.0)
 
@@ -77,7 +77,6 @@ class Engine:
         self._reader = reader
         self._log = query_log
         self._asked: dict[int, Asked] = {}
-        self._is_swollen = False  # a large query ran since memory was given back
         self._options = options or EngineOptions()
         self._clock = clock
         self._turns = asyncio.Semaphore(self._options.concurrency_max)
@@ -246,13 +245,15 @@ class Engine:
             raise QueryTimeoutError("query timed out in query execution") from error
         finally:
             leash.is_cut = True  # where an evaluation is still under way, nobody waits for it
-            self._clean_up()
 
-    def _clean_up(self) -> None:
-        """Once the last query is over, give back what large ones took."""
-        if self._is_swollen and len(self._asked) <= 1:
-            self._is_swollen = False
-            asyncio.get_running_loop().call_later(GIVE_BACK_AFTER_S, self._give_back)
+    def _judge_beside(self, plan: Query, context: Context, loop: asyncio.AbstractEventLoop) -> QueryResult:
+        began_ns = self._clock.monotonic_ns()
+        try:
+            return _judge(plan, context)
+        finally:
+            if self._ms_since(began_ns) > LONG_MS:
+                with contextlib.suppress(RuntimeError):  # closed meanwhile
+                    loop.call_soon_threadsafe(loop.call_later, GIVE_BACK_AFTER_S, self._give_back)
 
     def _give_back(self) -> None:
         with contextlib.suppress(RuntimeError):  # closed meanwhile
@@ -293,12 +294,14 @@ class Engine:
         distinct = list({id(frame): frame for frame in frames}.values())
         samples = sum(len(frame.values) for frame in distinct)
         series = sum(len(frame) for frame in distinct)
-        if samples + series * len(times_ms) <= INLINE_SAMPLES_MAX:
+        cells = max(
+            len(times_ms), steps_within(plan.root, steps.end_ms - steps.start_ms, options.subquery_step_ms)
+        ) * max(series, 1)
+        if samples + cells <= INLINE_SAMPLES_MAX:
             result = _judge(plan, context)
         else:
-            self._is_swollen |= samples + series * len(times_ms) > SWOLLEN_FROM
             loop = asyncio.get_running_loop()
-            result = await loop.run_in_executor(self._threads, _judge, plan, context)
+            result = await loop.run_in_executor(self._threads, self._judge_beside, plan, context, loop)
         stats = QueryStats(
             series,
             samples,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 
 import numpy as np
 
@@ -251,25 +252,52 @@ def _over_windows(node: Call, argument: Expression, scalars: Sequence[Floats], c
         return _over_extended(node, argument, argument.extension, context)
     source = _ranged(argument, context)
     context.check(len(source.labels))
-    parts = list(_parts(source, context))
-    if len(parts) == 1:
-        return over_range(node, parts[0], scalars, context)
+    parts = _parts(source, context)
+    first = next(parts)
+    if len(first.labels) == len(source.labels):
+        return _over_part(node, first, scalars, context)
     # The names are dropped, and doubles looked for, only once all parts are there.
     quiet = replace(context, is_name_removal_delayed=True)
-    done = [over_range(node, part, scalars, quiet) for part in parts]
     if node.name == "absent_over_time":
+        done = [over_range(node, part, scalars, quiet) for part in chain((first,), parts)]
         kept = [part for part in done if len(part)]
         if len(kept) < len(done):
             return next(part for part in done if not len(part))
         return replace(kept[0], present=np.logical_and.reduce([part.present for part in kept]))
-    together = Vector(
-        source.labels,
-        np.concatenate([part.values for part in done]),
-        np.concatenate([part.present for part in done]),
-        source.fading,
-        source.is_one_metric,
-    )
-    return together if done[0].fading is None or not done[0].fading.all() else context.renamed(together)
+    shape = (len(source.labels), context.steps)
+    values, present, fades, row = np.empty(shape), np.empty(shape, np.bool_), False, 0
+    for part in chain((first,), parts):
+        found = _over_part(node, part, scalars, quiet)
+        values[row : row + len(found)], present[row : row + len(found)] = found.values, found.present
+        fades = found.fading is not None and bool(found.fading.all())
+        row += len(found)
+    together = Vector(source.labels, values, present, source.fading, source.is_one_metric)
+    return context.renamed(together) if fades else together
+
+
+def _over_part(node: Call, windows: Windows, scalars: Sequence[Floats], context: Context) -> Vector:
+    """The function of these windows; where they hold many samples in all, some steps at a time, so that it can be ended."""
+    inside = int((windows.stop - windows.first).sum())
+    at_once = max(int(context.steps * SAMPLES_AT_ONCE_MAX / max(inside, 1)), 1)
+    if at_once >= context.steps or node.name == "absent_over_time":
+        return over_range(node, windows, scalars, context)
+    quiet = replace(context, is_name_removal_delayed=True)
+    done = []
+    for begin in range(0, context.steps, at_once):
+        context.check(1)
+        some = slice(begin, begin + at_once)
+        part = replace(
+            windows,
+            first=np.ascontiguousarray(windows.first[:, some]),
+            stop=np.ascontiguousarray(windows.stop[:, some]),
+            right_ms=windows.right_ms[some],
+        )
+        steps = quiet.at_steps(context.times_ms[some], context.step_ms)
+        done.append(over_range(node, part, [scalar[some] for scalar in scalars], steps))
+    values = np.concatenate([part.values for part in done], axis=1)
+    present = np.concatenate([part.present for part in done], axis=1)
+    together = Vector(windows.labels, values, present, windows.fading, windows.is_one_metric)
+    return context.renamed(together) if done[0].fading is not None and done[0].fading.all() else together
 
 
 @dataclass(frozen=True, slots=True)

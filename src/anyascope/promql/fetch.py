@@ -46,6 +46,15 @@ def subquery_grid(node: Subquery, first_ms: int, last_ms: int, default_step_ms: 
     return (left_ms // step_ms + 1) * step_ms, last_ms - node.offset_ms, step_ms
 
 
+def steps_within(expression: Expression, span_ms: int, default_step_ms: int) -> int:
+    """The most steps at which a subquery in the expression is evaluated; its own steps go over `span_ms`."""
+    found = 1
+    if isinstance(expression, Subquery):
+        span_ms += expression.range_ms
+        found = span_ms // (expression.step_ms or default_step_ms) + 1
+    return max([found, *(steps_within(part, span_ms, default_step_ms) for part in children(expression))])
+
+
 def spans(
     expression: Expression,
     first_ms: int,

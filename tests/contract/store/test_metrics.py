@@ -23,7 +23,7 @@ from anyascope.store.api.metrics import Selection
 from support.telemetry import FOREVER_MS, NOW_MS, labels, matchers, samples, selected
 
 UP_A, UP_B, UP_NONE = labels("up", job="a"), labels("up", job="b"), labels("up")
-OLD_MS = NOW_MS - 3_600_000  # an hour ago: beyond what lives in memory
+OLD_MS = NOW_MS - 3 * 3_600_000  # three hours ago: beyond what lives in memory
 
 
 async def write(store, *rows, token=""):
@@ -65,7 +65,7 @@ async def test_stretch_is_inclusive(store):
 
 async def test_old_and_new_meet_without_a_seam(store):
     """A stretch that begins on disk and ends in memory has each sample once."""
-    rows = [(UP_A, OLD_MS + step * 60_000, float(step)) for step in range(61)]
+    rows = [(UP_A, OLD_MS + step * 180_000, float(step)) for step in range(61)]
     for row in rows:
         await write(store, row)
 

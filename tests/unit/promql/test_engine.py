@@ -6,6 +6,7 @@ import asyncio
 import math
 from collections.abc import Sequence
 
+import numpy as np
 import pytest
 from prometheus_client import CollectorRegistry
 
@@ -13,6 +14,7 @@ from anyascope.clock import SystemClock
 from anyascope.errors import InvalidInputError, LimitExceededError, UnsupportedError
 from anyascope.frames.samples import SampleFrame
 from anyascope.model.metrics import HistogramSample
+from anyascope.promql import evaluate
 from anyascope.promql.engine import Engine
 from anyascope.promql.errors import QueryError, QuerySyntaxError, QueryTimeoutError
 from anyascope.promql.options import EngineOptions, QueryLimits
@@ -214,6 +216,48 @@ async def test_a_query_that_holds_too_many_values_ends() -> None:
         await engine.range("requests_total", 0, 600_000, 1_000, limits=QueryLimits(samples_max=1_000))
     with pytest.raises(LimitExceededError, match="too many samples"):
         await engine.instant("max_over_time(temperature[100d:1s])", 0, limits=QueryLimits(samples_max=1_000))
+
+
+PARTED = [
+    "rate(requests_total[5m])",
+    "predict_linear(temperature[10m], 600)",
+    "quantile_over_time(scalar(temperature) / 100, requests_total[10m])",
+    "avg_over_time(rate(requests_total[2m])[10m:30s])",
+    "absent_over_time(nothing[5m])",
+    'last_over_time({__name__=~".+"}[5m])',
+    'label_replace(rate({__name__=~".+"}[5m]), "x", "y", "", "")',
+]
+
+
+@pytest.mark.parametrize("query", PARTED)
+@pytest.mark.parametrize(("name", "limit"), [("SAMPLES_AT_ONCE_MAX", 30), ("CELLS_AT_ONCE_MAX", 20)])
+async def test_a_query_is_the_same_in_parts(monkeypatch, query: str, name: str, limit: int) -> None:
+    """However many series and steps are looked at before the time is."""
+    engine = await loaded(LOAD)
+    whole = await engine.range(query, 0, 900_000, 60_000)
+    monkeypatch.setattr(evaluate, name, limit)
+    parted = await engine.range(query, 0, 900_000, 60_000)
+    assert list(parted.frame.labels) == list(whole.frame.labels)
+    for column in ("offsets", "times_ms", "values"):
+        np.testing.assert_array_equal(getattr(parted.frame, column), getattr(whole.frame, column))
+    assert (parted.warnings, parted.infos) == (whole.warnings, whole.infos)
+
+
+async def test_steps_of_subqueries_are_evaluated_beside_the_loop() -> None:
+    """A query that reads next to nothing may have much to do."""
+    engine = await loaded(LOAD, EngineOptions(limits=QueryLimits(timeout_s=0.2)))
+    ticks = []
+
+    async def tick() -> None:
+        while True:
+            ticks.append(1)
+            await asyncio.sleep(0.01)
+
+    ticking = asyncio.create_task(tick())
+    with pytest.raises(QueryTimeoutError):
+        await engine.instant("sum_over_time(sum_over_time(vector(1)[2d:1s])[2d:1s])", 0)
+    ticking.cancel()
+    assert len(ticks) > 2
 
 
 async def test_a_query_that_takes_too_long_ends() -> None:
