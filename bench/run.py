@@ -16,6 +16,7 @@ BENCHES = (
     "store_insert",
     "ingest_otlp",
     "scrape",
+    "forward",
     "promql",
     "hostile",
     "rule_cost",

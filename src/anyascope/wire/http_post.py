@@ -67,6 +67,8 @@ class HttpPoster:
         self._clock = clock
         self._limits = httpx.Limits(max_connections=connections_max, max_keepalive_connections=connections_max)
         self._clients: dict[bool, httpx.AsyncClient] = {}  # by whether the proxy is used
+        self._retired: list[httpx.AsyncClient] = []  # with TLS files as they were; requests may be under way
+        self._tls_times: tuple[int, ...] = ()
         self._tokens = Tokens(options.oauth2, timeout_s=timeout_s, clock=clock) if options.oauth2 is not None else None
         default_context()  # read now, so that the first page does not wait for it
 
@@ -87,6 +89,7 @@ class HttpPoster:
             hidden = (*hidden, *self._secrets())
             token = await self._tokens.token() if self._tokens is not None else ""
             hidden = (*hidden, token) if token else hidden
+            await self._follow_tls_files()
             answer = await self._exchange(url, body, [*self._headers(token), *headers.items()], hidden)
             if self._tokens is not None and answer.status == UNAUTHORIZED:
                 self._tokens.forget()
@@ -111,8 +114,21 @@ class HttpPoster:
 
     async def close(self) -> None:
         """Let go of connections."""
-        clients, self._clients = list(self._clients.values()), {}
+        clients, self._clients, self._retired = [*self._clients.values(), *self._retired], {}, []
         for client in clients:
+            await client.aclose()
+
+    async def _follow_tls_files(self) -> None:
+        """Take up certificates that were exchanged; the connections of the exchange before are let go."""
+        tls = self._options.tls
+        files = [path for path in (tls.ca_file, tls.cert_file, tls.key_file) if path is not None]
+        times = tuple(path.stat().st_mtime_ns for path in files)
+        if times == self._tls_times:
+            return
+        self._tls_times = times
+        retired, self._retired = self._retired, list(self._clients.values())
+        self._clients = {}
+        for client in retired:
             await client.aclose()
 
     def _client_for(self, url: str) -> httpx.AsyncClient:
