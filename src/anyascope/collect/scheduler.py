@@ -137,9 +137,12 @@ class ScrapePool:
         return [running.scraper.view() for running in self._running.values()]
 
     def dropped(self) -> list[DroppedTargetView]:
-        """What relabelling took away, as much of it as is to be kept."""
-        kept = self._list.dropped[: self.config.dropped_kept or None]
-        return [DroppedTargetView(self.config.job_name, labels) for labels in kept]
+        """What relabelling took away."""
+        shown = self.config.dropped_kept or len(self._list.dropped)
+        return [
+            DroppedTargetView(self.config.job_name, labels, is_shown=at < shown)
+            for at, labels in enumerate(self._list.dropped)
+        ]
 
     def faults(self) -> list[str]:
         """What is wrong with the discovery of targets."""

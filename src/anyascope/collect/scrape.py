@@ -38,6 +38,7 @@ REPORT_NAMES = (
 EXTRA_NAMES = ("scrape_timeout_seconds", "scrape_sample_limit", "scrape_body_size_bytes")  # with extra_scrape_metrics
 SOURCE = "scrape"
 INLINE_BYTES_MAX = 64 * 1024  # a larger page is read in a thread, so that it does not hold up the others: 1 ms
+EXEMPLAR_CHARS_MAX = 128  # of label names and values (OpenMetrics); longer ones are left out, as upstream has it
 RETRY_S_MIN = 0.05  # between two tries to hand in, whatever the intake says: it must not be asked in a tight loop
 
 
@@ -246,6 +247,7 @@ class TargetScraper:
                 labels=tuple(sorted(each.labels)),
             )
             for position, each in found
+            if sum(len(name) + len(value) for name, value in each.labels) <= EXEMPLAR_CHARS_MAX
         )
 
     async def _store(self, batch: MetricBatch, until_ns: int) -> bool:

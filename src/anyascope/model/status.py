@@ -54,10 +54,15 @@ class TargetView:
 
 @dataclass(frozen=True, slots=True)
 class DroppedTargetView:
-    """A discovered target that relabelling took away."""
+    """A discovered target that relabelling took away.
+
+    Attributes:
+        is_shown: whether it is told of; all are counted, `keep_dropped_targets` says how many are told of.
+    """
 
     scrape_pool: str
     discovered_labels: Labels
+    is_shown: bool = True
 
 
 class RuleHealth(Enum):

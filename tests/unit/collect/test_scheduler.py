@@ -16,6 +16,7 @@ from anyascope.collect.scrape_config import FileDiscovery, ScrapeConfig, ScrapeL
 from anyascope.collect.tally import ScrapeTally
 from anyascope.collect.targets import Target
 from anyascope.model.labels import labels_of
+from anyascope.wire.relabel import RelabelAction, RelabelRule
 from support.collecting import RecordingIntake, ended_in, times_of
 
 
@@ -262,3 +263,27 @@ async def test_counts_targets_by_job() -> None:
     await farm.manager.apply([])
     assert farm.registry.get_sample_value("anyascope_scrape_targets", {"job": "node"}) is None
     await asyncio.sleep(0)
+
+
+async def test_dropped_targets_are_all_counted_and_some_told_of() -> None:
+    """keep_dropped_targets bounds how many are told of, not how many are known to be dropped."""
+    farm = Farm()
+    drop = RelabelRule(RelabelAction.DROP, source_labels=("__address__",), regex=".*")
+    await farm.manager.apply([job("a:1", "b:1", "c:1", relabel_rules=(drop,), dropped_kept=2)])
+    assert [view.is_shown for view in farm.manager.dropped()] == [True, True, False]
+    await farm.manager.apply([job("a:1", "b:1", "c:1", relabel_rules=(drop,))])
+    assert [view.is_shown for view in farm.manager.dropped()] == [True, True, True]
+    await farm.manager.stop()
+
+
+async def test_a_reload_keeps_what_a_discovery_found(tmp_path) -> None:
+    """A job that changes goes on with the targets that its unchanged discoveries know, without asking them anew."""
+    path = tmp_path / "t.json"
+    path.write_text('[{"targets": ["a:1"]}]')
+    files = (FileDiscovery(("t.json",), tmp_path),)
+    farm = Farm()
+    await farm.manager.apply([job(files=files, static=())])
+    path.write_text("broken")
+    await farm.manager.apply([job(files=files, static=(), honor_labels=True)])
+    assert [view.scrape_url for view in farm.manager.views()] == ["http://a:1/metrics"]
+    await farm.manager.stop()

@@ -268,6 +268,15 @@ async def test_metadata_and_exemplars_come_along() -> None:
     assert (first.exemplars[0].labels, first.exemplars[0].value) == ((("trace_id", "x"),), 0.5)
 
 
+async def test_an_exemplar_that_says_too_much_is_left_out() -> None:
+    """Up to 128 characters of names and values; the sample is kept either way."""
+    page = b'# TYPE a counter\na_total 1 # {b="%s"} 0.5\n# EOF\n'
+    scene = Scene(Pages(page % (b"x" * 127), page % (b"x" * 128), content_type=OPEN))
+    await scene.scrape(2)
+    assert [len(batch.exemplars) for _, batch in scene.intake.batches] == [1, 0]
+    assert scene.intake.last()[series("a_total")] == 1.0
+
+
 async def test_a_full_intake_is_asked_again_with_the_same_samples() -> None:
     """While the next scrape is not due, a full intake is asked again; the time of the samples stays."""
     scene = Scene(Pages(b"a 1\n"), refusals=2)

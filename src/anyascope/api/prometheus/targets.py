@@ -57,7 +57,7 @@ class _Targets:
             answer["droppedTargets"] = [
                 {"discoveredLabels": dict(view.discovered_labels), "scrapePool": view.scrape_pool}
                 for view in dropped
-                if pool in {"", view.scrape_pool}
+                if view.is_shown and pool in {"", view.scrape_pool}
             ]
             counts = Counter(view.scrape_pool for view in dropped)
             answer["droppedTargetCounts"] = {name: counts[name] for name in self._pools()}

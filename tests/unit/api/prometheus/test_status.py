@@ -116,7 +116,13 @@ async def test_targets_are_told_as_prometheus_does() -> None:
 
 async def test_targets_can_be_filtered() -> None:
     """By state and by pool."""
-    told = Told(recorded_targets(), [DroppedTargetView("node", (("__address__", "x:1"),))])
+    told = Told(
+        recorded_targets(),
+        [
+            DroppedTargetView("node", (("__address__", "x:1"),)),
+            DroppedTargetView("node", (("__address__", "y:1"),), is_shown=False),
+        ],
+    )
 
     active = await data_of("targets", told, state="active", scrapePool="node")
     dropped = await data_of("targets", told, state="dropped")
@@ -125,7 +131,7 @@ async def test_targets_can_be_filtered() -> None:
     assert active["droppedTargets"] == []
     assert dropped["activeTargets"] == []
     assert dropped["droppedTargets"] == [{"discoveredLabels": {"__address__": "x:1"}, "scrapePool": "node"}]
-    assert dropped["droppedTargetCounts"] == {"dead": 0, "node": 1, "self": 0}
+    assert dropped["droppedTargetCounts"] == {"dead": 0, "node": 2, "self": 0}
     assert active["droppedTargetCounts"] is None
 
 
