@@ -14,6 +14,7 @@ import httpx
 import pytest
 
 from support.components import component
+from support.ports import free_port
 from support.prometheus import OWN_ADDRESS, RealPrometheus
 from support.remote_write import remote_write
 from support.server import ServerProcess, eventually, running_server
@@ -202,3 +203,39 @@ def test_what_was_acknowledged_survives_a_kill(tmp_path: Path) -> None:
             assert set(acknowledged) <= {round(at * 1000) - base_ms for at, _ in series["values"]}
     finally:
         server.kill()
+
+
+@pytest.mark.parametrize(
+    "message", [pytest.param("prometheus.WriteRequest", marks=pytest.mark.slow), "io.prometheus.write.v2.Request"]
+)
+def test_a_prometheus_catches_up_after_our_kill(page: str, message: str, tmp_path: Path) -> None:
+    """A Prometheus whose far end was killed and started again sends what it owes, and no answer differs: nothing is lost."""
+    (tmp_path / "ours").mkdir()
+    arguments = ("--no-collect", "--listen", f"127.0.0.1:{free_port()}")  # the same one after the restart
+    server = ServerProcess(tmp_path / "ours", arguments=arguments).start()
+    config = settings(page, server.url, message)
+    try:
+        with RealPrometheus(component("prometheus"), tmp_path, settings=config, arguments=(FEATURES,)) as prometheus:
+            began_s = time.time()
+            eventually(lambda: answer(server.url, 'count_over_time(up{job="app"}[1m]) >= 3', time.time()), within_s=30)
+            server.kill()
+            eventually(lambda: pending(prometheus) > 0, within_s=30, what="samples that wait for their far end")
+            server.start()
+            eventually(lambda: answer(server.url, 'up{job="app"}', time.time()), within_s=30)
+            time_s = time.time()
+            span = f"[{round(time_s - began_s) + 5}s]"
+            names = ('up{job="app"}', "payments_total", "latency_seconds_bucket", "prometheus_tsdb_head_series")
+            queries = [f"count_over_time({name}{span})" for name in names] + [f"rate(payments_total{span})"]
+            for query in queries:
+                eventually(
+                    lambda query=query: agrees(server.url, prometheus.url, query, time_s - 2.0), within_s=30, what=query
+                )
+    finally:
+        server.kill()
+
+
+def pending(prometheus: RealPrometheus) -> float:
+    """How many samples wait to be sent."""
+    lines = prometheus.get("/metrics").text.splitlines()
+    found = [line for line in lines if line.startswith("prometheus_remote_storage_samples_pending{")]
+    return sum(float(line.rsplit(" ", 1)[1]) for line in found)

@@ -18,6 +18,7 @@ from anyascope.clock import ManualClock, SystemClock
 from anyascope.errors import ConflictError, InvalidInputError, UnsupportedError
 from anyascope.model.metrics import Exemplar, HistogramSample, MetricBatch, MetricMetadata, MetricType, SampleBatch
 from anyascope.store.api.logs import EVERYTHING, LogQuery
+from anyascope.store.api.metrics import Selection
 from anyascope.store.chdb import ChdbStore, StoreOptions
 from support import store_writer
 from support.components import REPOSITORY
@@ -37,6 +38,7 @@ from support.telemetry import (
 
 ROUNDS = int(os.environ.get("ANYASCOPE_KILL_ROUNDS", "5"))
 UP = labels("up", job="a")
+DAY_MS = 86_400_000
 
 
 async def opened(directory, clock=None):
@@ -143,6 +145,81 @@ async def test_everything_is_there_after_a_restart(tmp_path):
     await again.close()
 
 
+async def killed(store):
+    """End a store as `kill -9` does: what only the journal holds stays there alone."""
+    store.metrics._sorter._task.cancel()
+    store.metrics.journal.close()
+    await store._engine.close()
+
+
+async def test_what_only_the_journal_held_is_there_after_a_crash(tmp_path):
+    """Samples of any time, histograms, exemplars and metadata that no table had yet are read back, in the order of writing."""
+    store = await opened(tmp_path)
+    histogram = HistogramSample(labels("h"), NOW_MS, 1.0, 2.0, 3, 0.0, 0.0, ((0, 1),), (1.0,))
+    extras = {
+        "histograms": (histogram,),
+        "exemplars": (Exemplar(UP, NOW_MS, 1.0, (("trace_id", "a"),)),),
+        "metadata": (MetricMetadata("up", MetricType.GAUGE, "helps", "u"),),
+    }
+    await store.metrics.write_metrics(replace(samples((UP, NOW_MS, 1.0), (UP, NOW_MS - DAY_MS, 5.0)), **extras))
+    await store.metrics.flush()
+    await store.metrics.write_metrics(replace(samples((UP, NOW_MS, 2.0), (UP, NOW_MS - DAY_MS, 6.0)), **extras))
+    await store.metrics.write_metrics(samples((UP, NOW_MS, 3.0), (UP, NOW_MS - 2 * DAY_MS, 7.0)))
+    await killed(store)
+
+    again = await opened(tmp_path)
+
+    wanted = [(NOW_MS - 2 * DAY_MS, 7.0), (NOW_MS - DAY_MS, 6.0), (NOW_MS, 3.0)]
+    assert (await selected(again, "__name__=up"))[UP] == wanted
+    found = await again.metrics.select_histograms(Selection(matchers("__name__=h"), 0, FOREVER_MS))
+    assert list(found) == [histogram]
+    assert len(await again.metrics.exemplars([matchers("job=a")], start_ms=0, end_ms=FOREVER_MS)) == 1
+    assert await again.metrics.metadata() == list(extras["metadata"])
+    assert again.metrics.waiting_ms()[0] == 0
+    assert again.found_at_start == []
+    await again.close()
+
+
+async def test_a_journal_that_is_read_again_changes_nothing(tmp_path):
+    """After a crash between tables and position the same is written twice and read once; what was deleted stays so."""
+    store = await opened(tmp_path)
+    other = labels("up", job="b")
+    await store.metrics.write_metrics(samples((UP, NOW_MS, 1.0), (other, NOW_MS, 1.0)))
+    await store.metrics.delete([matchers("job=b")], start_ms=0, end_ms=FOREVER_MS)
+    await store.metrics.write_metrics(samples((UP, NOW_MS, 2.0), (UP, NOW_MS - DAY_MS, 3.0)))
+    positions = (tmp_path / "journal" / "positions.json").read_bytes()
+    await store.metrics.flush()
+    await killed(store)
+    (tmp_path / "journal" / "positions.json").write_bytes(positions)
+
+    again = await opened(tmp_path)
+
+    assert await selected(again, "__name__=up") == {UP: [(NOW_MS - DAY_MS, 3.0), (NOW_MS, 2.0)]}
+    await again.close()
+
+
+async def test_damage_in_the_journal_is_said_and_costs_one_record(tmp_path):
+    """A start over a damaged journal goes on with what can be read, and the store says what is missing."""
+    store = await opened(tmp_path)
+    ends = []
+    for step in range(3):
+        await store.metrics.write_metrics(samples((UP, NOW_MS + step, float(step))))
+        ends.append(store.metrics.journal.end.offset)
+    await killed(store)
+    (segment,) = (tmp_path / "journal").glob("*.journal")
+    data = bytearray(segment.read_bytes())
+    data[ends[0] + 30] ^= 1
+    segment.write_bytes(data)
+
+    again = await opened(tmp_path)
+
+    assert await selected(again, "__name__=up") == {UP: [(NOW_MS, 0.0), (NOW_MS + 2, 2.0)]}
+    said = f"{ends[1] - ends[0]} bytes of the journal are damaged: samples that were in them are missing"
+    assert again.found_at_start == [said]
+    assert await again.keeper.faults() == [said]
+    await again.close()
+
+
 @pytest.mark.parametrize("is_crash", [False, True])
 async def test_samples_at_any_time_are_found_after_a_restart(tmp_path, is_crash):
     """Backfilled, resumed and slowly growing series hide no sample, be the end clean or not."""
@@ -159,7 +236,7 @@ async def test_samples_at_any_time_are_found_after_a_restart(tmp_path, is_crash)
         written.append((growing, start + minute * 60_000, float(minute)))
         await store.metrics.write_metrics(samples(written[-1]))
     if is_crash:
-        await store._engine.close()
+        await killed(store)
         (tmp_path / "anyascope.lock").write_text("4711")
     else:
         await store.close()

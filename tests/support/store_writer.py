@@ -59,8 +59,12 @@ async def main(directory, first):
     store = await ChdbStore.open(
         Path(directory), options=StoreOptions(), clock=SystemClock(), registry=CollectorRegistry()
     )
+    flushes = set()
     for number in itertools.count(first):
         token = f"b{number}"
+        if number % 4 == 0:
+            # So that a kill may also fall between journal and tables, and between tables and the journal's position.
+            flushes.add(asyncio.create_task(store.metrics.flush()))
         await asyncio.gather(
             store.metrics.write_metrics(metric_batch(number), token=token),
             store.logs.write_logs([log_batch(number)], token=token),

@@ -125,7 +125,7 @@ class ChdbMetrics:
         self._with_histograms.update(table["series_id"].to_pylist())
         lost = await self._warm()
         self._sorter.start()
-        return [*self._found, *([f"{lost} series have samples but no labels, and cannot be found"] if lost else [])]
+        return [f"{lost} series have samples but no labels, and cannot be found"] if lost else []
 
     async def _warm(self) -> int:
         """Bring the newest samples back into memory, as many minutes as a start may take; how many series are unknown."""

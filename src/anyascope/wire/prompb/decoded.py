@@ -11,11 +11,14 @@ from itertools import count, pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from anyascope.errors import TooLargeError
 from anyascope.model.labels import METRIC_NAME, Labels, metric_of, series_id
 from anyascope.model.metrics import MetricBatch, Numbered, Numbers, SampleBatch
 
 KNOWN_MAX = 250_000  # series whose labels are remembered; some 1 kB each, shared with the store's index
 KEY_BYTES_MAX = 8 * 1024  # encoded labels that are remembered; those of real series stay below 2 kB
+ENTRIES_MAX = 100_000  # of a request, series and texts together; Prometheus sends 2,000 series, vmagent up to 10,000
+ENTRY_BYTES_MIN = 2  # on the wire; 32 MB of such would become 16 million objects
 FAULTS_TOLD_MAX = 10  # different faults that an answer names; the counts of the others are summed
 
 
@@ -39,6 +42,31 @@ class Decoded:
         rest = self.refused.total() - sum(count for _, count in told)
         sentences = [f"{count} samples refused: {fault} (first: {self.first[fault]})" for fault, count in told]
         return (*sentences, f"{rest} samples refused for other faults") if rest else tuple(sentences)
+
+
+def check_entries(body: bytes) -> None:
+    """Refuse a request of very many entries before an object is made of each.
+
+    Raises:
+        TooLargeError: it has more than ENTRIES_MAX.
+    """
+    if len(body) < ENTRIES_MAX * ENTRY_BYTES_MIN:
+        return
+    at, end = 0, len(body)
+    for _ in range(ENTRIES_MAX):
+        at += 1
+        size = shift = 0
+        while at < end:
+            byte = body[at]
+            at += 1
+            size |= (byte & 0x7F) << shift
+            shift += 7
+            if byte < 0x80:
+                break
+        at += size
+        if at >= end:
+            return  # whole, or damaged: who reads it will see
+    raise TooLargeError(f"the request has more than {ENTRIES_MAX} entries, send fewer series at a time")
 
 
 class Series:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anyascope.model.metrics import Numbered, Numbers, SampleBatch
-from anyascope.wire.prompb.decoded import KEY_BYTES_MAX, KNOWN_MAX, Series
+from anyascope.wire.prompb.decoded import ENTRIES_MAX, KEY_BYTES_MAX, KNOWN_MAX, Series
 from anyascope.wire.prompb.kernels import Bytes, Ints, Smalls, insert_slot, look_up_slot, measure_labels, walk
 
 SLOTS_FIRST, KEY_BYTES_FIRST = 1024, 128 * 1024  # entries and bytes of a new table; both double from here
@@ -110,7 +110,11 @@ class KeyTable:
             return None
         most = len(body) // SAMPLE_BYTES_MIN + 1
         found, places = np.empty(most, np.int32), np.empty(most, np.int32)
-        times_ms, values, odd = np.empty(most, np.int64), np.empty(8 * most, np.uint8), np.empty(most + 4, np.int64)
+        times_ms, values, odd = (
+            np.empty(most, np.int64),
+            np.empty(8 * most, np.uint8),
+            np.empty(min(most + 4, ODD_FIELDS * ENTRIES_MAX), np.int64),
+        )
         count = run(np.frombuffer(body, np.uint8), *self._view, found, places, times_ms, values, odd)
         if count < 0:
             return None

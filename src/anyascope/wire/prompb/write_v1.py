@@ -19,7 +19,16 @@ from anyascope.errors import InvalidInputError
 from anyascope.model.labels import labels_of
 from anyascope.model.metrics import Exemplar, MetricMetadata
 from anyascope.wire.prompb import schema
-from anyascope.wire.prompb.decoded import KEY_BYTES_MAX, KNOWN_MAX, Decoded, FaultError, Samples, Series, SeriesBook
+from anyascope.wire.prompb.decoded import (
+    KEY_BYTES_MAX,
+    KNOWN_MAX,
+    Decoded,
+    FaultError,
+    Samples,
+    Series,
+    SeriesBook,
+    check_entries,
+)
 from anyascope.wire.prompb.gathered import Gathered, metric_type, parsed
 from anyascope.wire.prompb.kernels import walk
 from anyascope.wire.prompb.walk import KeyTable
@@ -78,6 +87,7 @@ class WriteV1Decoder:
 
     def _decode(self, body: bytes) -> Decoded:
         """The same without the walk."""
+        check_entries(body)
         try:
             request = schema.WriteRequest.FromString(body)
         except DecodeError as error:

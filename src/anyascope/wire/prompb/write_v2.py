@@ -11,7 +11,7 @@ from anyascope.errors import InvalidInputError
 from anyascope.model.labels import labels_of
 from anyascope.model.metrics import Exemplar, MetricMetadata, MetricType
 from anyascope.wire.prompb import schema
-from anyascope.wire.prompb.decoded import KNOWN_MAX, Decoded, FaultError, Series, SeriesBook
+from anyascope.wire.prompb.decoded import KNOWN_MAX, Decoded, FaultError, Series, SeriesBook, check_entries
 from anyascope.wire.prompb.gathered import Gathered, metric_type, parsed
 
 CLASSIC_SUFFIXES = ("_bucket", "_count", "_sum")  # series of a family that is named without them
@@ -34,6 +34,7 @@ class WriteV2Decoder:
         Raises:
             InvalidInputError: it is no such message.
         """
+        check_entries(body)
         try:
             request = schema.WriteRequestV2.FromString(body)
         except DecodeError as error:
