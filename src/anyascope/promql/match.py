@@ -202,16 +202,21 @@ def _crowded(rows: Ints, count: int) -> Ints:
 
 
 def _check_one_side(one: Vector, rows: Ints, count: int, *, live: Bools, matching: Matching) -> None:
+    doubles: list[tuple[int, int, int]] = []
     for sign in _crowded(rows, count).tolist():
         members = np.flatnonzero(rows == sign)
         crowd = one.present[members].sum(axis=0)
         steps = np.flatnonzero((crowd > 1) & live)
         if len(steps):
             present = members[one.present[members, steps[0]]]
-            first, second = one.labels[int(present[0])], one.labels[int(present[1])]
-            side = "left" if matching.cardinality is Cardinality.ONE_TO_MANY else "right"
-            group = written(signature_of(matching)(second))
-            raise QueryError(MANY_TO_MANY.format(group=group, side=side, first=written(second), second=written(first)))
+            doubles.append((int(steps[0]), int(present[1]), int(present[0])))
+    if doubles:
+        # The one that is told is the one that a reader of step after step, series after series, meets first.
+        _, later, earlier = min(doubles)
+        first, second = one.labels[earlier], one.labels[later]
+        side = "left" if matching.cardinality is Cardinality.ONE_TO_MANY else "right"
+        group = written(signature_of(matching)(second))
+        raise QueryError(MANY_TO_MANY.format(group=group, side=side, first=written(second), second=written(first)))
 
 
 def _check_alone(present: Bools, rows: Ints, count: int) -> None:

@@ -81,17 +81,23 @@ def operate(
     values = np.array(np.broadcast_to(values, present.shape))
     holds = np.array(np.broadcast_to(holds, present.shape)) if holds is not None else None
     kept = present.copy()
+    refused: dict[int, tuple[str, str]] = {}
     for row, step in np.argwhere(touched).tolist():
         one = context.natives.at(left[row, step]) if of_left[row, step] else float(left[row, step])
         two = context.natives.at(right[row, step]) if of_right[row, step] else float(right[row, step])
         result = _of_two(node, one, two, context.notes)
         if result is None:
             kept[row, step] = False
+            if not _has_operation(node, one, two):
+                refused[step] = (_kind(one), _kind(two))
         elif isinstance(result, NativeHistogram):
             values[row, step] = context.natives.box(result)
         else:
             assert holds is not None
             holds[row, step] = result
+    # Of each step Prometheus tells the last pair alone.
+    for kinds in refused.values():
+        note_incompatible(context.notes, node.operator, kinds, node.pos)
     return values, holds, kept
 
 
@@ -131,8 +137,19 @@ def _of_two(node: Binary, left: Operand, right: Operand, notes: Notes) -> Native
             return compacted(divided(left, right))
         case float(), NativeHistogram(), "*":
             return compacted(scaled(right, left))
-    note_incompatible(notes, node.operator, (_kind(left), _kind(right)), node.pos)
     return None
+
+
+def _has_operation(node: Binary, left: Operand, right: Operand) -> bool:
+    """Whether the operator knows such a pair at all."""
+    match left, right, node.operator:
+        case NativeHistogram(), NativeHistogram(), "+" | "-" | "==" | "!=":
+            return True
+        case NativeHistogram(), float(), "*" | "/":
+            return True
+        case float(), NativeHistogram(), "*":
+            return True
+    return False
 
 
 def _kind(operand: Operand) -> str:
