@@ -9,9 +9,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import cramjam
 import httpx
 import pytest
 
+from anyascope.wire.prompb import schema
 from support.components import component
 from support.prometheus import RealPrometheus
 from support.remote_write import remote_write
@@ -41,7 +43,27 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
         ]
         answer = httpx.post(f"{started.url}/api/v1/write", content=remote_write(rows), headers=HEADERS)
         assert answer.status_code == 204, answer.text
+        answer = httpx.post(f"{started.url}/api/v1/write", content=native_histograms(times_ms), headers=HEADERS)
+        assert answer.status_code == 204, answer.text
         yield started
+
+
+def native_histograms(times_ms: list[int]) -> bytes:
+    """A remote write 1.0 request of one native histogram that grows."""
+    series = schema.Series(labels=[{"name": "__name__", "value": "sizes"}, {"name": "job", "value": "a"}])
+    for step, at in enumerate(times_ms, 1):
+        series.histograms.add(
+            timestamp=at,
+            count_float=3.0 * step,
+            sum=4.5 * step,
+            schema=1,
+            zero_threshold=0.001,
+            zero_count_float=0.0,
+            positive_spans=[{"offset": 0, "length": 2}, {"offset": 1, "length": 1}],
+            positive_counts=[1.0 * step, 1.0 * step, 1.0 * step],
+        )
+    request = schema.WriteRequest(timeseries=[series.SerializeToString()])
+    return bytes(cramjam.snappy.compress_raw(request.SerializeToString()))
 
 
 def promtool(*arguments: str) -> str:
@@ -88,10 +110,11 @@ scrape_configs:
   - job_name: federate
     honor_labels: true
     metrics_path: /federate
-    params: {{"match[]": ['jobs', 'took_seconds_bucket']}}
+    params: {{"match[]": ['jobs', 'took_seconds_bucket', 'sizes']}}
     static_configs: [{{targets: ["{server.url.removeprefix("http://")}"]}}]
 """
-    with RealPrometheus(component("prometheus"), tmp_path, settings=config) as prometheus:
+    features = ("--enable-feature=native-histograms",)
+    with RealPrometheus(component("prometheus"), tmp_path, settings=config, arguments=features) as prometheus:
 
         def federated() -> list[dict[str, Any]]:
             found = prometheus.get("/api/v1/query", query='jobs{site="lab"}').json()["data"]["result"]
@@ -109,5 +132,9 @@ scrape_configs:
         buckets = prometheus.get("/api/v1/query", query="took_seconds_bucket").json()["data"]["result"]
         # What had no instance has none there either.
         assert sorted(row["metric"].get("instance", "") for row in buckets) == ["", "", ""]
+        for text in ("histogram_count(sizes)", "histogram_sum(sizes)", "histogram_quantile(0.5, sizes)"):
+            (native,) = prometheus.get("/api/v1/query", query=text).json()["data"]["result"]
+            (own,) = httpx.get(f"{server.url}/api/v1/query", params={"query": text}).json()["data"]["result"]
+            assert (native["metric"], native["value"][1]) == ({"job": "a", "site": "lab"}, own["value"][1])
         up = prometheus.get("/api/v1/query", query='up{job="federate"}').json()["data"]["result"]
         assert [row["value"][1] for row in up] == ["1"]

@@ -23,7 +23,7 @@ from anyascope.model.labels import Labels, Matcher, metric_of
 from anyascope.model.metrics import HistogramSample, is_stale
 from anyascope.promql.engine import Engine
 from anyascope.store.api.metrics import MetricReader, Selection
-from anyascope.wire.exposition.written import Escaping, TextPage, content_type, escaping_of
+from anyascope.wire.exposition.written import Page, page_for
 
 SERIES_MAX = 1_000_000  # of one `match[]`; a page of 150 MB, more than a scrape of it would take
 INLINE_ROWS_MAX = 2_000  # some 10 ms of writing; longer pages are written beside the event loop
@@ -61,13 +61,13 @@ class _Federate:
             rows = await self._rows(matcher_sets(form.texts("match[]")))
         except AnyascopeError as error:
             return PlainTextResponse(f"{error}\n", status_of(error))
-        escaping = escaping_of(request.headers.get("accept", ""))
+        page, media_type = page_for(request.headers.get("accept", ""))
         external = dict(self._external())
         if len(rows) > INLINE_ROWS_MAX:
-            text = await asyncio.to_thread(_page, rows, external, escaping)
+            body = await asyncio.to_thread(_written, page, rows, external)
         else:
-            text = _page(rows, external, escaping)
-        return await compressed(Response(text, headers={"content-type": content_type(escaping)}), request)
+            body = _written(page, rows, external)
+        return await compressed(Response(body, headers={"content-type": media_type}), request)
 
     async def _rows(self, sets: Sequence[Sequence[Matcher]]) -> list[_Row]:
         """The newest sample of each series, stale ones left out, by name and labels."""
@@ -97,20 +97,14 @@ def _by_name(row: _Row) -> tuple[str, Labels]:
     return metric_of(row.labels), row.labels
 
 
-def _page(rows: Sequence[_Row], external: dict[str, str], escaping: Escaping) -> str:
-    page = TextPage(escaping)
+def _written(page: Page, rows: Sequence[_Row], external: dict[str, str]) -> bytes:
     # Without an instance of its own a series would get the one of the server that is scraped: this one's.
     added = {"instance": "", **external}
     for row in rows:
         own = {name for name, _ in row.labels}
         labels = (*row.labels, *((name, value) for name, value in sorted(added.items()) if name not in own))
         if row.histogram is None:
-            page.family(metric_of(row.labels), "untyped")
             page.sample(labels, row.value, row.time_ms)
         elif not row.histogram.is_stale:
-            # The text format has no native buckets: what is left is what a histogram without buckets says.
-            page.family(metric_of(row.labels), "histogram")
-            page.sample((*labels, ("le", "+Inf")), row.histogram.count, row.time_ms, suffix="_bucket")
-            page.sample(labels, row.histogram.sum, row.time_ms, suffix="_sum")
-            page.sample(labels, row.histogram.count, row.time_ms, suffix="_count")
-    return page.text()
+            page.histogram(labels, row.histogram)
+    return page.body()

@@ -9,6 +9,8 @@ from anyascope.clock import MS_PER_S
 from anyascope.model.labels import Labels, labels_of
 from anyascope.model.metrics import STALE_NAN, HistogramSample, MetricBatch, SampleBatch
 from anyascope.store.memory.metrics import MemoryMetrics
+from anyascope.wire.exposition import schema
+from anyascope.wire.exposition.written import PROTOBUF
 from support.prometheus_api import NOW_S, client_of
 
 NOW_MS = NOW_S * MS_PER_S
@@ -82,3 +84,33 @@ async def test_a_wrong_selector_is_told_in_plain_text() -> None:
 
     assert (wrong.status_code, wrong.text) == (400, '1:4: parse error: unexpected "("\n')
     assert (await page(match=[])).text == ""
+
+
+async def test_native_histograms_are_whole_in_protobuf() -> None:
+    """To a reader that likes it better than text."""
+    protobuf = f"{PROTOBUF};proto=io.prometheus.client.MetricFamily;encoding=delimited"
+    answer = await page(f"text/plain;q=0.3,{protobuf};q=0.6;escaping=allow-utf-8", match=["h", '{"odd name"}'])
+
+    assert answer.headers["content-type"] == (
+        f"{PROTOBUF}; proto=io.prometheus.client.MetricFamily; encoding=delimited; escaping=allow-utf-8"
+    )
+    first = answer.content[0]
+    family = schema.MetricFamily.FromString(answer.content[1 : 1 + first])
+    metric = schema.Metric.FromString(family.metric[0])
+    assert (family.name, family.type, metric.timestamp_ms) == ("h", 4, NOW_MS)
+    assert (metric.histogram.sample_count_float, metric.histogram.sample_sum) == (3.0, 4.5)
+    assert [(span.offset, span.length) for span in metric.histogram.positive_span] == [(0, 1)]
+    assert list(metric.histogram.positive_count) == [3.0]
+    rest = answer.content[1 + first :]
+    odd = schema.MetricFamily.FromString(rest[1 : 1 + rest[0]])
+    labels = [schema.Label.FromString(label) for label in schema.Metric.FromString(odd.metric[0]).label]
+    assert (odd.name, odd.type) == ("odd name", 3)
+    assert [(label.name, label.value) for label in labels] == [("la.bel", "é"), ("instance", "")]
+
+
+@pytest.mark.parametrize("accept", ["", "*/*", "text/plain,application/vnd.google.protobuf;q=0.5", PROTOBUF, "a/b;q=x"])
+async def test_text_is_for_everybody_else(accept: str) -> None:
+    """Also for who likes text better, or does not say which messages are wanted."""
+    answer = await page(accept, match=["up"])
+
+    assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
