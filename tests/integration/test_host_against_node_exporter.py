@@ -9,14 +9,18 @@ import time
 import urllib.request
 from collections.abc import Iterator
 
+import httpx
 import pytest
 
 from anyascope.clock import SystemClock
 from anyascope.collect.collectors.host.collector import HostCollector
 from anyascope.collect.collectors.host.files import HostFiles
+from anyascope.collect.pages import PageReader
+from anyascope.collect.sample_rules import accept_header
+from anyascope.collect.scrape_config import ScrapeConfig, ScrapeProtocol
 from anyascope.model.labels import METRIC_NAME, Labels, labels_of, metric_of
 from anyascope.model.metrics import MetricType
-from anyascope.wire.exposition.document import parse_exposition
+from anyascope.wire.exposition.document import format_of, parse_exposition
 from anyascope.wire.exposition.lines import Format
 from support.components import component
 from support.ports import free_port
@@ -171,3 +175,22 @@ def test_collectors_succeed_alike(readings) -> None:
     ours, theirs, _, _, _ = readings
     mine = {labels: value for labels, value in ours.items() if metric_of(labels) == "node_scrape_collector_success"}
     assert mine == {labels: value for labels, value in theirs.items() if labels in mine}
+
+
+def test_its_page_says_the_same_in_protobuf(exporter: str) -> None:
+    """Text and protobuf give the same series, values of constants, types and helps."""
+    seen = []
+    for protocol in (ScrapeProtocol.TEXT_0_0_4, ScrapeProtocol.PROTOBUF):
+        config = ScrapeConfig("node", protocols=(protocol,), has_natives=True)
+        answer = httpx.get(exporter, headers={"Accept": accept_header(config)})
+        form = format_of(answer.headers["content-type"])
+        assert form is protocol.form
+        reader = PageReader(labels_of({"job": "node"}), config)
+        page = reader.read(answer.content, form)
+        values = {reader.book.labels_at(slot): value for slot, value in zip(page.slots, page.values, strict=True)}
+        constants = {labels: value for labels, value in values.items() if metric_of(labels).endswith("_info")}
+        said = {each.metric: (each.type, each.help, each.unit) for each in page.metadata}
+        seen.append((set(values), constants, said))
+    text, binary = seen
+    assert text[1]
+    assert text == binary
