@@ -27,6 +27,7 @@ from anyascope.model.sdk import SdkSettings
 from anyascope.model.status import RuleGroupView
 from anyascope.model.traces import Span, SpanBatch
 from anyascope.ports import HealthStatus, LogsListener, MetricsListener, SpansListener
+from anyascope.promql.asking import Asked
 from anyascope.store.memory import MemoryStore
 from anyascope.wire.own_api import ConfigView, StatusView
 
@@ -101,6 +102,7 @@ class House:
     not_ready: str = ""
     room: SeriesRoom = field(default_factory=lambda: SeriesRoom(20, 10, {"host": 1, "scrape": 9}))
     sdk: SdkSettings = field(default_factory=SdkSettings)
+    asked: list[Asked] = field(default_factory=list)
     reloads: list[Exception | None] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -149,6 +151,7 @@ class House:
             status=self,
             metrics=self.store.metrics,
             room=self,
+            queries=lambda: self.asked,
             streams=self.streams,
             clock=self.clock,
             sdk=lambda: self.sdk,

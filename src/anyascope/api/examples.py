@@ -167,11 +167,27 @@ CARDINALITY: Final = {
     "by": [{"name": "node", "count": 480}],
 }
 
+QUERIES: Final = {
+    "queries": [
+        {
+            "query": "sum by (job) (rate(http_requests_total[5m]))",
+            "asked": "2026-11-23T22:51:00.123456789Z",
+            "running_s": 0.012,
+            "start": "2026-11-23T21:51:00.000000000Z",
+            "end": "2026-11-23T22:51:00.000000000Z",
+            "step_s": 15.0,
+            "client": "127.0.0.1",
+            "rule_group": None,
+        }
+    ]
+}
+
 BY_OPERATION: Final[dict[str, Any]] = {
     "getSdkSettings": SDK_SETTINGS,
     "getStatus": STATUS,
     "getHealth": HEALTH,
     "getCardinality": CARDINALITY,
+    "listQueries": QUERIES,
     "searchLogs": LOG_SEARCH,
     "countLogs": LOG_HISTOGRAM,
     "listLogFields": LOG_FIELDS,

@@ -13,6 +13,7 @@ from anyascope.api.examples import BY_OPERATION
 from anyascope.api.live import live_router
 from anyascope.api.logs import logs_router
 from anyascope.api.problems import install_problems
+from anyascope.api.queries import RunningQueries, queries_router
 from anyascope.api.sdk import SdkSource, sdk_router
 from anyascope.api.sse import Streams
 from anyascope.api.status import HealthBoard, StatusSource, status_router
@@ -43,6 +44,7 @@ def own_api(  # noqa: PLR0913  # what the API asks, each by keyword
     status: StatusSource,
     metrics: MetricReader,
     room: SeriesRoomSource,
+    queries: RunningQueries,
     streams: Streams,
     clock: Clock,
     sdk: SdkSource = SdkSettings,
@@ -66,6 +68,7 @@ def own_api(  # noqa: PLR0913  # what the API asks, each by keyword
     for router in (
         status_router(status, board),
         cardinality_router(metrics, room, clock=clock),
+        queries_router(queries, clock=clock),
         logs_router(logs, arrivals, clock=clock, streams=streams),
         traces_router(spans, clock=clock),
         alerts_router(desk, rules),

@@ -110,6 +110,7 @@ def _routes(parts: FrontParts, receive: Receive, doors: Doors, settings: Setting
             status=status,
             metrics=telemetry.metrics,
             room=SeriesDoor(rooms.ingest, settings.admit),
+            queries=lambda: rooms.engine.running,
             streams=parts.streams,
             clock=ground.clock,
             sdk=lambda: parts.reloads.settings.sdk,

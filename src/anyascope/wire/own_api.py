@@ -91,6 +91,36 @@ class StatusView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class QueryView:
+    """A PromQL query that waits or runs.
+
+    Attributes:
+        asked: when it was asked.
+        running_s: how long ago that is.
+        start, end: of its steps; the same for an instant query.
+        step_s: 0 for an instant query.
+        client: address of who asked over HTTP.
+        rule_group: which asked otherwise.
+    """
+
+    query: str
+    asked: str
+    running_s: float
+    start: str
+    end: str
+    step_s: float
+    client: str | None
+    rule_group: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueriesView:
+    """What is evaluated now, the oldest first."""
+
+    queries: list[QueryView]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CountView:
     """How many series, or values of a label, there are of something."""
 

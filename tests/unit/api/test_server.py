@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from anyascope.api.problems import problem_of, problem_response, status_of
+from anyascope.clock import NS_PER_S
 from anyascope.errors import (
     AnyascopeError,
     ConflictError,
@@ -24,6 +25,7 @@ from anyascope.health.components import HealthReport
 from anyascope.model.labels import labels_of
 from anyascope.model.metrics import MetricBatch, SampleBatch
 from anyascope.ports import ComponentHealth, HealthStatus
+from anyascope.promql.asking import Asked
 from anyascope.wire import own_api
 from support.own_api import STATUS, House
 
@@ -77,12 +79,36 @@ async def test_health_tells_every_component():
         }
 
 
+async def test_running_queries_say_who_asked():
+    """The oldest first; a query may be about times that no calendar has."""
+    house = House()
+    now_ns = house.clock.now_ns()
+    request = {"httpRequest": {"clientIP": "10.0.0.7", "method": "GET", "path": "/api/v1/query"}}
+    house.asked = [
+        Asked("up", 0, 60_000, 15_000, asked_ns=now_ns - NS_PER_S, origin=request),
+        Asked("down", 2**60, 2**60, 0, asked_ns=now_ns, origin={"ruleGroup": {"file": "r.yml", "name": "g"}}),
+    ]
+    async with house.client() as client:
+        first, second = (await client.get("/queries")).json()["queries"]
+    assert first == {
+        "query": "up",
+        "asked": first["asked"],
+        "running_s": 1.0,
+        "start": "1970-01-01T00:00:00.000000000Z",
+        "end": "1970-01-01T00:01:00.000000000Z",
+        "step_s": 15.0,
+        "client": "10.0.0.7",
+        "rule_group": None,
+    }
+    assert (second["query"], second["client"], second["rule_group"], second["step_s"]) == ("down", None, "r.yml;g", 0.0)
+
+
 async def test_the_description_names_every_operation_once():
     """Programs are made from it: each operation has an id, a summary, an example and its problems."""
     async with House().client() as client:
         described = (await client.get("/openapi.json")).json()
     operations = [operation for path in described["paths"].values() for operation in path.values()]
-    assert len({operation["operationId"] for operation in operations}) == len(operations) == 15
+    assert len({operation["operationId"] for operation in operations}) == len(operations) == 16
     for operation in operations:
         assert operation["summary"]
         assert operation["description"]
@@ -103,7 +129,7 @@ async def test_examples_of_the_description_are_of_their_shape():
             name = content["application/json"]["schema"]["$ref"].rpartition("/")[2]
             msgspec.convert(content["application/json"]["example"], getattr(own_api, name))
             checked += 1
-    assert checked == 13
+    assert checked == 14
 
 
 async def test_a_path_that_leads_nowhere_is_a_problem():
