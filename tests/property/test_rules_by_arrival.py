@@ -1,0 +1,108 @@
+"""Evaluation by arrival concludes what evaluation by interval concludes, only sooner, and nothing that was not so."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from hypothesis import HealthCheck, event, given, settings
+from hypothesis import strategies as st
+from prometheus_client import CollectorRegistry
+
+from anyascope.clock import NS_PER_S, ManualClock
+from anyascope.model.labels import labels_of
+from anyascope.model.metrics import STALE_NAN, MetricBatch, SampleBatch
+from anyascope.promql.engine import Engine
+from anyascope.rules.options import RulesOptions
+from anyascope.store.memory.metrics import MemoryMetrics
+from support.rules_house import Pipe, RulesHouse
+
+INTERVAL_S = 10  # of the group, and between samples: each evaluation by time sees each sample
+DENSE_S = 1  # an interval so short that it sees all there is to see
+DEBOUNCE_S = 0.2
+LATE_S = 4
+SLOTS = 14
+SERIES = labels_of({"__name__": "x", "job": "a"})
+SAMPLES = st.lists(
+    st.sampled_from(["1", "1", "1", "0", "0", "missing", "stale", "late 0", "late 1"]), min_size=4, max_size=SLOTS
+)
+
+
+class Deaf(Pipe):
+    """Tells nobody of arrivals: evaluation is by time alone."""
+
+    def on_metrics(self, listener):
+        return lambda: None
+
+
+@dataclass(frozen=True, slots=True)
+class Episode:
+    """When an alert began to fire, and when that ended, in seconds."""
+
+    start_s: float
+    end_s: float
+
+
+async def episodes(rule, samples, *, pipe, interval_s, offset_s):
+    """Every firing of the rule over the samples, one each `INTERVAL_S` from `offset_s` on."""
+    clock, store = ManualClock(), MemoryMetrics()
+    began_ns = clock.now_ns()
+    engine = Engine(store, clock=clock, registry=CollectorRegistry())
+    house = RulesHouse(
+        engine=engine, pipe=pipe(store), clock=clock, options=RulesOptions(debounce_s=DEBOUNCE_S, resend_s=1e9)
+    )
+    await house.start(f"groups: [{{name: g, interval: {interval_s}s, rules: [{rule}]}}]")
+    await clock.advance(offset_s)
+    for sample in samples:
+        if sample != "missing":
+            value = STALE_NAN if sample == "stale" else float(sample[-1])
+            time_ms = house.now_ms() - (LATE_S * 1000 if sample.startswith("late") else 0)
+            batch = MetricBatch(SampleBatch.of([(SERIES, time_ms, value)]))
+            await house.pipe.metrics(batch, source="test")
+        await clock.advance(INTERVAL_S)
+    await clock.advance(4 * INTERVAL_S)
+    end_s = (clock.now_ns() - began_ns) / NS_PER_S
+    ends = {alert.starts_ns: alert.ends_ns for alert in house.sink.take()}
+    await house.rules.stop()
+    engine.close()
+    return [
+        Episode((start_ns - began_ns) / NS_PER_S, min((ends[start_ns] - began_ns) / NS_PER_S, end_s))
+        for start_ns in sorted(ends)
+    ]
+
+
+def near(time_s, other_s, *, early_s, late_s):
+    return other_s - early_s <= time_s <= other_s + late_s
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    SAMPLES,
+    st.sampled_from([0, 10, 20, 25]),
+    st.sampled_from([0, 10]),
+    st.integers(1, INTERVAL_S - 1),
+)
+async def test_sooner_and_nothing_else(samples, hold_s, keep_s, offset_s):
+    """What an interval finds, arrivals find within the debounce or sooner; what arrivals find, holds at every second.
+
+    Late samples, gaps and staleness markers included, with `for` and `keep_firing_for`.
+    """
+    rule = f"{{alert: A, expr: x > 0, for: {hold_s}s, keep_firing_for: {keep_s}s}}"
+    by_arrival = await episodes(rule, samples, pipe=Pipe, interval_s=INTERVAL_S, offset_s=offset_s)
+    by_interval = await episodes(rule, samples, pipe=Deaf, interval_s=INTERVAL_S, offset_s=offset_s)
+    by_second = await episodes(rule, samples, pipe=Deaf, interval_s=DENSE_S, offset_s=offset_s)
+    event(f"episodes: {min(len(by_arrival), 3)}")
+
+    slow_s = INTERVAL_S + DEBOUNCE_S
+    for found in by_arrival:
+        # `for` and `keep_firing_for` run out between arrivals: that is seen by the next evaluation, within the interval.
+        assert any(
+            near(found.start_s, true.start_s, early_s=DENSE_S, late_s=slow_s)
+            and near(found.end_s, true.end_s, early_s=DENSE_S, late_s=slow_s)
+            for true in by_second
+        ), (found, by_second)
+    for expected in by_interval:
+        assert any(
+            near(found.start_s, expected.start_s, early_s=slow_s, late_s=DEBOUNCE_S)
+            and near(found.end_s, expected.end_s, early_s=slow_s, late_s=DEBOUNCE_S)
+            for found in by_arrival
+        ), (expected, by_arrival)
