@@ -55,6 +55,7 @@ DEFAULT_SERVER: Final = "http://127.0.0.1:9470"
 OWN_PATH: Final = "/api/anyascope/v1"
 TIMEOUT_S = 130.0  # a query may take the server 2 minutes
 DELETE_TIMEOUT_S = 3_600.0  # a deletion rewrites what lies around it, and answers when that is done
+ADMIN_DISABLED = "admin APIs disabled"  # Prometheus' words
 CONNECT_TIMEOUT_S = 5.0
 AS_STORED = {"external_labels": "false"}  # labels as rules see them, without what is put on them for others
 STREAM_SILENCE_S = 40.0  # the server says something every 15 s
@@ -149,12 +150,16 @@ class Client:
         """Delete what these series have in a stretch (Unix seconds, inclusive), all of it where none is given.
 
         Raises:
-            UnsupportedError: the server does not allow it.
+            DeniedError: the server does not allow it to anybody.
         """
         asked = {"match[]": list(selectors)} | _stretch(start_s, end_s)
-        self._answer(
-            self._http.build_request("POST", "/api/v1/admin/tsdb/delete_series", data=asked, timeout=DELETE_TIMEOUT_S)
-        )
+        path = "/api/v1/admin/tsdb/delete_series"
+        try:
+            self._answer(self._http.build_request("POST", path, data=asked, timeout=DELETE_TIMEOUT_S))
+        except UnsupportedError as error:
+            if str(error) != ADMIN_DISABLED:
+                raise
+            raise DeniedError(f"{self.server} lets nobody delete: start it with --enable-admin-api") from error
 
     def reload(self) -> None:
         """Let the server read its configuration again; raises what is wrong with it, and the old one stays."""

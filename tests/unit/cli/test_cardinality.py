@@ -121,4 +121,7 @@ def test_a_server_that_forbids_it_is_believed(run: Run, answers: dict[str, httpx
 
     code, _, err = run("series", "delete", "up", "--yes")
 
-    assert (code, err) == (2, "anyascope: admin APIs disabled\n")
+    assert (code, err) == (
+        2,
+        "anyascope: http://127.0.0.1:9470 lets nobody delete: start it with --enable-admin-api\n",
+    )

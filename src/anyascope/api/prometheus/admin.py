@@ -5,6 +5,8 @@ Source: Prometheus, "TSDB Admin APIs".
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Sequence
 from typing import Protocol
 
 import structlog
@@ -15,6 +17,7 @@ from anyascope.api.prometheus.answers import Handler, disabled, endpoint, succes
 from anyascope.api.prometheus.forms import TIME_MAX_MS, TIME_MIN_MS, Form
 from anyascope.api.prometheus.selectors import matcher_sets
 from anyascope.errors import InvalidInputError
+from anyascope.model.labels import Matcher
 from anyascope.promql.engine import Engine
 from anyascope.store.api.metrics import MetricReader
 
@@ -54,6 +57,7 @@ class _Admin:
         self._engine = engine
         self._reader = reader
         self._admin = admin
+        self._running: set[asyncio.Task[None]] = set()
 
     async def delete_series(self, form: Form) -> Response:
         """`delete_series`: the samples are gone when this answers."""
@@ -62,9 +66,19 @@ class _Admin:
             raise InvalidInputError("no match[] parameter provided")
         start_ms, end_ms = form.time_ms("start", TIME_MIN_MS), form.time_ms("end", TIME_MAX_MS)
         sets = matcher_sets(texts, parameter="match[]")
-        touched = await self._reader.delete(sets, start_ms=start_ms, end_ms=end_ms) if start_ms <= end_ms else 0
-        log.info("series_deleted", match=list(texts), start_ms=start_ms, end_ms=end_ms, series=touched)
+        if start_ms <= end_ms:
+            # Shielded: a deletion is never left half done because its caller went away.
+            task = asyncio.create_task(self._delete(sets, texts, start_ms=start_ms, end_ms=end_ms))
+            self._running.add(task)
+            task.add_done_callback(self._running.discard)
+            await asyncio.shield(task)
         return Response(status_code=204)
+
+    async def _delete(
+        self, sets: Sequence[Sequence[Matcher]], texts: Sequence[str], *, start_ms: int, end_ms: int
+    ) -> None:
+        touched = await self._reader.delete(sets, start_ms=start_ms, end_ms=end_ms)
+        log.info("series_deleted", match=list(texts), start_ms=start_ms, end_ms=end_ms, series=touched)
 
     async def clean_tombstones(self, _form: Form) -> Response:
         """`clean_tombstones`."""

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Sequence
+
 import httpx
 import pytest
 
+from anyascope.model.labels import Matcher
 from support.prometheus_api import Told, client_of
 from support.promql import store_of
 
@@ -90,3 +94,28 @@ async def test_a_snapshot_is_named() -> None:
         'invalid parameter "skip_head": unable to parse boolean: strconv.ParseBool: parsing "x": invalid syntax'
     )
     assert (cleaned.status_code, told.cleanings, told.snapshots) == (204, 1, ["disk-0"])
+
+
+async def test_a_deletion_goes_on_without_its_caller(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Half of one would be worse than none."""
+    store = await store_of(LOAD)
+    begun, may_go_on, ended = asyncio.Event(), asyncio.Event(), asyncio.Event()
+    delete = store.delete
+
+    async def slow(sets: Sequence[Sequence[Matcher]], *, start_ms: int, end_ms: int) -> int:
+        begun.set()
+        await may_go_on.wait()
+        touched = await delete(sets, start_ms=start_ms, end_ms=end_ms)
+        ended.set()
+        return touched
+
+    monkeypatch.setattr(store, "delete", slow)
+    async with client_of(store, has_admin_api=True) as client:
+        caller = asyncio.create_task(ask(client, "delete_series", **{"match[]": 'up{job="a"}'}))
+        await begun.wait()
+        caller.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await caller
+        may_go_on.set()
+        await ended.wait()
+        assert await samples(client) == {"b": 10}
