@@ -54,6 +54,7 @@ class PageReader:
         self._target = target
         self._config = config
         self.book = SeriesBook(live)
+        self._samples = 0  # of the last page, before histograms were put together
         self._begin()
 
     def read(self, body: bytes, form: Format) -> Page:
@@ -65,6 +66,9 @@ class PageReader:
         if len(self.book) > 2 * self.book.live_count() + SERIES_SPARE:
             # Series come and go: forget those that went. The page is read anew once.
             self.book = SeriesBook(self.book.live())
+            self._begin()
+        elif self._collator is not None and len(self._collator) > 2 * self._samples + SERIES_SPARE:
+            # The bounds of histograms come and go likewise, and are no series of the book.
             self._begin()
         if not body:
             return NOTHING  # whatever format it is said to be in, as upstream has it
@@ -105,6 +109,7 @@ class PageReader:
         except ScrapeRejectedError as error:
             # The series that is refused counts as scraped.
             raise self._rejected(str(error), is_protobuf=is_protobuf, limit=error.limit, more=1) from error
+        self._samples = len(reading.slots)
         return reading if self._collator is None else self._collator.collate(reading)
 
     def _rejected(self, message: str, *, is_protobuf: bool, limit: str = "", more: int = 0) -> ScrapeRejectedError:

@@ -321,6 +321,17 @@ async def test_forgets_series_that_went() -> None:
     assert scene.report()["scrape_series_added"] == 300.0
 
 
+async def test_forgets_bounds_that_went() -> None:
+    """A histogram whose bounds change with every scrape does not fill the memory either."""
+    head = b"# TYPE h histogram\n"
+    bounds = [[1000 * page + row for row in range(300)] for page in range(20)]
+    pages = [head + b"".join(b'h_bucket{le="%d"} %d\n' % (bound, bound) for bound in page) for page in bounds]
+    scene = Scene(Pages(*pages), converts_classics=True)
+    await scene.scrape(20)
+    assert len(scene.scraper._reader._collator) < 2600
+    assert len(scene.intake.batches[-1][1].histograms) == 1
+
+
 async def test_a_large_page_is_read_too() -> None:
     """A page beyond what is read at once is read beside."""
     scene = Scene(Pages(b"".join(b'a{row="%d"} %d\n' % (row, row) for row in range(20_000))))

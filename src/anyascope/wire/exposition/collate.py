@@ -40,6 +40,10 @@ class Collator:
         self._group_of: dict[Pairs, int] = {}
         self._group_slots: list[int] = []
 
+    def __len__(self) -> int:
+        """How many series are remembered."""
+        return len(self._slots)
+
     def resolve(self, pairs: Pairs, kind: MetricType) -> int:
         """What the reader asks for each new series."""
         found = _part_of(pairs) if kind is MetricType.HISTOGRAM else None

@@ -128,6 +128,8 @@ class KnownFamilies:
     # --- inside -------------------------------------------------------------------------------------------------------
 
     def _read_family(self, family: Any, kind: MetricType, found: _Found) -> None:
+        if not family.metric:
+            return  # nothing to remember: a target that makes up names would fill the memory
         known = self._known.setdefault((family.name, family.type), _Known())
         if kind is MetricType.SUMMARY:
             for raw in family.metric:

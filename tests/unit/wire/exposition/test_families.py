@@ -305,3 +305,11 @@ def test_a_new_series_between_others_disturbs_none() -> None:
         rows = [metric(n=name, counter={"value": 1.0, **({"exemplar": {}} if name == "b" else {})}) for name in "abc"]
         book.read(family("c", COUNTER, *rows))
         assert "".join(read) == expected
+
+
+def test_empty_families_are_not_remembered() -> None:
+    """A target that makes up names without series does not fill the memory; what they are is said all the same."""
+    book = Book()
+    for number in range(50):
+        assert book.read(family(f"made_up_{number}", GAUGE)).metadata[0].metric == f"made_up_{number}"
+    assert len(book.families._known) == 0
