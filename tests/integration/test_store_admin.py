@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import httpx
 import pytest
+from prometheus_client import CollectorRegistry
 
+from anyascope.clock import SystemClock
+from anyascope.store.chdb import ChdbStore, StoreOptions
 from support.remote_write import remote_write
 from support.server import ServerProcess
+from support.telemetry import NOW_MS, labels, samples, selected
 
 HEADERS = {"content-type": "application/x-protobuf", "content-encoding": "snappy"}
 BASE_MS = 1_795_000_000_000  # older than the hot window: read from the disk
@@ -96,3 +101,46 @@ def test_a_server_starts_on_a_snapshot(tmp_path: Path) -> None:
     finally:
         if restored.is_running:
             restored.kill()
+
+
+async def test_a_snapshot_holds_all_that_was_acknowledged_before_it(tmp_path: Path) -> None:
+    """Every sample with its series, while writes go on."""
+
+    async def opened(directory: Path) -> ChdbStore:
+        return await ChdbStore.open(
+            directory, options=StoreOptions(), clock=SystemClock(), registry=CollectorRegistry()
+        )
+
+    store = await opened(tmp_path / "telemetry")
+    acknowledged: list[int] = []
+    wants_more = True
+    has_begun = asyncio.Event()
+
+    async def write() -> None:
+        while wants_more:
+            number = len(acknowledged)
+            rows = [(labels("up", batch=str(number), row=str(row)), NOW_MS + number, float(number)) for row in range(5)]
+            await store.metrics.write_metrics(samples(*rows))
+            acknowledged.append(number)
+            if number == 20:
+                has_begun.set()
+            await asyncio.sleep(0)
+
+    try:
+        writer = asyncio.create_task(write())
+        await has_begun.wait()
+        before = len(acknowledged)
+        name = await store.keeper.snapshot()
+        wants_more = False
+        await writer
+    finally:
+        await store.close()
+
+    copy = await opened(tmp_path / "telemetry" / "snapshots" / name / "telemetry")
+    try:
+        assert copy.found_at_start == []
+        found = await selected(copy, "__name__=up")
+    finally:
+        await copy.close()
+    numbers = [int(value) for held in found.values() for _, value in held]
+    assert {number: numbers.count(number) for number in range(before)} == dict.fromkeys(range(before), 5)
