@@ -5,13 +5,13 @@ Source: Prometheus configuration, `proxy_url` and `proxy_from_environment`; Go, 
 
 from __future__ import annotations
 
-import ipaddress
 import os
 from collections.abc import Mapping
 from urllib.parse import SplitResult, urlsplit
 
 from anyascope.errors import InvalidInputError
 from anyascope.model.http import HttpOptions, is_direct
+from anyascope.wire.hosts import is_loopback
 from anyascope.wire.http_settings import split_no_proxy
 
 
@@ -37,7 +37,8 @@ class Proxies:
             InvalidInputError: the environment names one that cannot be spoken to.
         """
         proxy, host = self._by_scheme.get(url.scheme, ""), url.hostname or ""
-        if not proxy or is_direct(self._no_proxy, host) or (self._is_environment and _is_here(host)):
+        # This machine is never reached by the environment's proxies.
+        if not proxy or is_direct(self._no_proxy, host) or (self._is_environment and is_loopback(host)):
             return None
         parts = urlsplit(proxy if "://" in proxy else f"http://{proxy}")
         if parts.scheme != "http" or not parts.hostname:
@@ -48,13 +49,3 @@ class Proxies:
 
 def _found(environment: Mapping[str, str], name: str) -> str:
     return environment.get(name.upper()) or environment.get(name) or ""
-
-
-def _is_here(host: str) -> bool:
-    """Whether this machine is meant: the environment's proxies are never asked for it."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
