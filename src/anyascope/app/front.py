@@ -96,6 +96,7 @@ def _routes(parts: FrontParts, receive: Receive, doors: Doors, settings: Setting
                 admin=telemetry.keeper,
                 external_labels=lambda: parts.reloads.settings.rules.external_labels,
                 has_admin_api=settings.server.has_admin_api,
+                reach=settings.server.external_url,
             )
         ),
         alertmanager=alerts_routes(rooms.alerting, rooms.redactor),

@@ -18,7 +18,6 @@ from anyascope.api.prometheus.forms import TIME_MAX_MS, TIME_MIN_MS, Form
 from anyascope.api.prometheus.selectors import matcher_sets
 from anyascope.errors import InvalidInputError
 from anyascope.model.labels import Matcher
-from anyascope.promql.engine import Engine
 from anyascope.store.api.metrics import MetricReader
 
 log = structlog.get_logger("anyascope.api.prometheus")
@@ -34,9 +33,9 @@ class StoreAdmin(Protocol):
         """Make a consistent copy of the store; its name below the directory of snapshots."""
 
 
-def admin_routes(engine: Engine, reader: MetricReader, admin: StoreAdmin, *, is_enabled: bool) -> list[BaseRoute]:
+def admin_routes(reader: MetricReader, admin: StoreAdmin, *, is_enabled: bool) -> list[BaseRoute]:
     """The routes below `admin/tsdb`; where they are not enabled, each says so."""
-    handlers = _Admin(engine, reader, admin)
+    handlers = _Admin(reader, admin)
     actions: dict[str, Handler] = {
         "delete_series": handlers.delete_series,
         "clean_tombstones": handlers.clean_tombstones,
@@ -53,8 +52,7 @@ async def _refused(_form: Form) -> Response:
 
 
 class _Admin:
-    def __init__(self, engine: Engine, reader: MetricReader, admin: StoreAdmin) -> None:
-        self._engine = engine
+    def __init__(self, reader: MetricReader, admin: StoreAdmin) -> None:
         self._reader = reader
         self._admin = admin
         self._running: set[asyncio.Task[None]] = set()

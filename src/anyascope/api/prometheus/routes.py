@@ -28,6 +28,7 @@ class PrometheusParts:
         admin: what may be done to the store.
         external_labels: what `/federate` and remote read put on series.
         has_admin_api: whether `admin/tsdb` may be used.
+        reach: where people reach the server, as far as that was configured.
         alertmanagers: addresses to which alerts are forwarded.
     """
 
@@ -40,6 +41,7 @@ class PrometheusParts:
     admin: StoreAdmin
     external_labels: ExternalLabels = tuple
     has_admin_api: bool = False
+    reach: str = ""
     alertmanagers: Sequence[str] = ()
 
 
@@ -48,10 +50,10 @@ def prometheus_routes(parts: PrometheusParts) -> list[BaseRoute]:
     return [
         *query_routes(parts.engine, parts.reader, parts.clock),
         *read_routes(parts.reader, parts.external_labels),
-        *series_routes(parts.engine, parts.reader),
-        *targets_routes(parts.engine, parts.targets),
+        *series_routes(parts.reader),
+        *targets_routes(parts.targets, reach=parts.reach),
         *rules_routes(parts.engine, parts.rules, parts.alertmanagers),
         *status_routes(parts.status, parts.reader, parts.clock),
-        *admin_routes(parts.engine, parts.reader, parts.admin, is_enabled=parts.has_admin_api),
+        *admin_routes(parts.reader, parts.admin, is_enabled=parts.has_admin_api),
         *federate_routes(parts.engine, parts.reader, parts.clock, parts.external_labels),
     ]

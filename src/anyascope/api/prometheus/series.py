@@ -13,15 +13,14 @@ from anyascope.api.prometheus.answers import TRUNCATED, compressed, endpoint, fa
 from anyascope.api.prometheus.forms import TIME_MAX_MS, TIME_MIN_MS, Form, form_of
 from anyascope.api.prometheus.selectors import matcher_sets
 from anyascope.errors import AnyascopeError, InvalidInputError
-from anyascope.promql.engine import Engine
 from anyascope.store.api.metrics import MetricReader
 
 ESCAPED_PREFIX = "U__"  # Prometheus' escaping of names that older clients cannot write
 
 
-def series_routes(engine: Engine, reader: MetricReader) -> list[BaseRoute]:
+def series_routes(reader: MetricReader) -> list[BaseRoute]:
     """The routes that tell of series, labels and metrics."""
-    handlers = _Series(engine, reader)
+    handlers = _Series(reader)
     both = ["GET", "POST"]
     return [
         Route("/api/v1/series", endpoint(handlers.series), methods=both),
@@ -60,8 +59,7 @@ def unescaped(name: str) -> str:
 
 
 class _Series:
-    def __init__(self, engine: Engine, reader: MetricReader) -> None:
-        self._engine = engine
+    def __init__(self, reader: MetricReader) -> None:
         self._reader = reader
 
     async def series(self, form: Form) -> Response:

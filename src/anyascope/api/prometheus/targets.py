@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any, Protocol
+from urllib.parse import urlsplit, urlunsplit
 
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
@@ -14,8 +15,9 @@ from anyascope.api.prometheus.forms import Form
 from anyascope.api.prometheus.selectors import matcher_sets, selects
 from anyascope.api.prometheus.times import format_ns
 from anyascope.model.status import DroppedTargetView, TargetView
-from anyascope.promql.engine import Engine
 from anyascope.wire.durations import format_duration_ms
+
+LOCAL_NAMES = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
 class TargetsSource(Protocol):
@@ -31,9 +33,9 @@ class TargetsSource(Protocol):
         """The names of all scrape configurations, those without targets included."""
 
 
-def targets_routes(engine: Engine, source: TargetsSource) -> list[BaseRoute]:
-    """The routes that tell of targets."""
-    handlers = _Targets(engine, source)
+def targets_routes(source: TargetsSource, *, reach: str = "") -> list[BaseRoute]:
+    """The routes that tell of targets; `reach` is where people reach this server, empty where that is not known."""
+    handlers = _Targets(source, reach)
     return [
         Route("/api/v1/targets", endpoint(handlers.targets), methods=["GET"]),
         Route("/api/v1/targets/metadata", endpoint(handlers.metadata), methods=["GET"]),
@@ -42,16 +44,18 @@ def targets_routes(engine: Engine, source: TargetsSource) -> list[BaseRoute]:
 
 
 class _Targets:
-    def __init__(self, engine: Engine, source: TargetsSource) -> None:
-        self._engine = engine
+    def __init__(self, source: TargetsSource, reach: str) -> None:
         self._source = source
+        self._reach = reach
 
     async def targets(self, form: Form) -> Response:
         """`/api/v1/targets`."""
         state, pool = form.text("state").lower(), form.text("scrapePool")
         answer: dict[str, Any] = {"activeTargets": [], "droppedTargets": [], "droppedTargetCounts": None}
         if state in {"", "any", "active"}:
-            answer["activeTargets"] = [_active(view) for view in self._ordered() if pool in {"", view.scrape_pool}]
+            answer["activeTargets"] = [
+                _active(view, self._reach) for view in self._ordered() if pool in {"", view.scrape_pool}
+            ]
         if state in {"", "any", "dropped"}:
             dropped = self._source.dropped_targets()
             answer["droppedTargets"] = [
@@ -91,13 +95,26 @@ class _Targets:
         return sorted(set(self._source.scrape_pools()))
 
 
-def _active(view: TargetView) -> dict[str, Any]:
+def global_url(url: str, reach: str) -> str:
+    """A target's address for people elsewhere: in place of this machine's own names stands the one that they know it by.
+
+    Source: Prometheus, `web/api/v1/api.go`, `getGlobalURL`.
+    """
+    target, own = urlsplit(url), urlsplit(reach)
+    if not own.hostname or target.hostname not in LOCAL_NAMES:
+        return url
+    host = f"[{own.hostname}]" if ":" in own.hostname else own.hostname
+    port = f":{target.port}" if target.port is not None else ""
+    return urlunsplit(target._replace(netloc=f"{host}{port}"))
+
+
+def _active(view: TargetView, reach: str) -> dict[str, Any]:
     return {
         "discoveredLabels": dict(view.discovered_labels),
         "labels": dict(view.labels),
         "scrapePool": view.scrape_pool,
         "scrapeUrl": view.scrape_url,
-        "globalUrl": view.global_url or view.scrape_url,
+        "globalUrl": global_url(view.global_url or view.scrape_url, reach),
         "lastError": view.last_error,
         "lastScrape": format_ns(view.last_scrape_ns),
         "lastScrapeDuration": view.last_scrape_duration_s,

@@ -8,6 +8,7 @@ from datetime import datetime
 
 import pytest
 
+from anyascope.api.prometheus.targets import global_url
 from anyascope.api.prometheus.times import NEVER, format_ns
 from anyascope.clock import NS_PER_S
 from anyascope.model.alerts import AlertState
@@ -318,3 +319,18 @@ async def test_labels_are_counted_whole_however_few_are_told() -> None:
     assert found["headStats"]["numLabelPairs"] == 2
     assert found["memoryInBytesByLabelName"] == [{"name": "__name__", "value": 12}]
     assert await error_of("status/tsdb", Told(), limit="0") == "limit must be a positive number"
+
+
+@pytest.mark.parametrize(
+    ("url", "reach", "expected"),
+    [
+        ("http://127.0.0.1:9100/metrics", "https://scope.example/a", "http://scope.example:9100/metrics"),
+        ("http://localhost/metrics?x=1", "https://scope.example", "http://scope.example/metrics?x=1"),
+        ("http://[::1]:9100/metrics", "http://[2001:db8::1]:9470", "http://[2001:db8::1]:9100/metrics"),
+        ("http://node:9100/metrics", "https://scope.example", "http://node:9100/metrics"),
+        ("http://127.0.0.1:9100/metrics", "", "http://127.0.0.1:9100/metrics"),
+    ],
+)
+def test_targets_on_this_machine_have_its_name_for_others(url: str, reach: str, expected: str) -> None:
+    """Only where that name is known, and the port stays the target's."""
+    assert global_url(url, reach) == expected
