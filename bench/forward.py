@@ -41,7 +41,6 @@ SERIES, ROUNDS, SERIES_A_REQUEST = 10_000, 100, 2_000
 SAMPLES = SERIES * ROUNDS
 STEP_MS = 1_000
 AHEAD_MS = 300_000  # Prometheus sends on only what is newer than its own start; it takes up to 10 minutes ahead
-CPU_BAR_S = 4.0  # a million samples: as remote write in
 SINK = """
 import asyncio, re
 class Sink(asyncio.Protocol):
@@ -170,7 +169,7 @@ def main() -> int:
             for version, protobuf in (("1.0", Protobuf.V1), ("2.0", Protobuf.V2)):
                 rate, used_s = uvloop.run(ours(folder / version, port, protobuf))
                 show(f"anyascope, {version}", rate, "samples/s")
-                show(f"anyascope, {version}, CPU of a million", used_s, "s", bar=CPU_BAR_S, is_most=True)
+                show(f"anyascope, {version}, CPU of a million", used_s, "s")
             program = find_prometheus()
             if program is None:
                 print("prometheus is not installed: no comparison")

@@ -95,7 +95,7 @@ async def test_a_far_end_that_is_away_is_degraded_and_near_the_bound_unhealthy()
         batch = scrape(number, range(20))
         source.append(batch)
         told.listeners[0](batch)
-        await until(lambda wanted=wanted: made.health()[0].status is wanted, clock)
+        await until(lambda wanted=wanted: made.health()[0].status is wanted, clock, sockets=True)
 
     said = made.health()[0]
     assert said.component == "remote write far"
