@@ -34,12 +34,12 @@ def varints(values: NDArray[np.int64]) -> Pieces:
         if not is_longer.any():
             break
         sizes += is_longer
-    starts = np.cumsum(sizes) - sizes
-    flat = np.empty(int(sizes.sum()), np.uint8)
-    for byte in range(int(sizes.max(initial=0))):
-        rows = np.flatnonzero(sizes > byte)
-        more = np.where(sizes[rows] > byte + 1, MORE_FOLLOWS, 0)
-        flat[starts[rows] + byte] = (values[rows] >> (VARINT_BITS * byte)) & 0x7F | more
+    places = np.arange(int(sizes.max(initial=1)))
+    if len(places) == 1:
+        return Pieces(values.astype(np.uint8), sizes)
+    wide = ((values[:, None] >> (VARINT_BITS * places)) & 0x7F).astype(np.uint8)
+    wide[places + 1 < sizes[:, None]] |= MORE_FOLLOWS
+    flat = wide[places < sizes[:, None]]
     return Pieces(flat, sizes)
 
 
