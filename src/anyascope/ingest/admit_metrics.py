@@ -162,23 +162,26 @@ class MetricAdmission:
         return verdicts
 
     def _judge_new(self, source: str, fresh: Mapping[int, Labels], verdicts: _Verdicts) -> None:
-        label_sets = list(fresh.values())
-        cleaned = self._redactor.labels(label_sets)
-        for row, known in enumerate(fresh):
-            fault = label_fault(label_sets[row], self._options)
+        taken: list[int] = []
+        for known, labels in fresh.items():
+            fault = label_fault(labels, self._options) or self._known.admit(source, known)
             if fault is None:
-                fault = self._known.admit(source, known)
-            if fault is not None:
+                taken.append(known)
+            else:
                 verdicts.faults[known] = fault
-            elif row in cleaned:
-                self._known.rename(source, known, cleaned[row])
+        # What is not taken is not searched for secrets: a label of a megabyte would keep everybody waiting.
+        for row, clean in self._redactor.labels([fresh[known] for known in taken]).items():
+            self._known.rename(source, taken[row], clean)
 
     def _id_of(self, labels: Labels) -> int:
         known = self._ids.get(labels)
         if known is None:
+            known = series_id(labels)
+            if label_fault(labels, self._options) is not None:
+                return known
             if len(self._ids) >= LABEL_IDS_MAX:
                 self._ids.clear()
-            known = self._ids[labels] = series_id(labels)
+            self._ids[labels] = known
         return known
 
 

@@ -16,6 +16,7 @@ from anyascope.model.labels import METRIC_NAME, Labels, metric_of, series_id
 from anyascope.model.metrics import MetricBatch, Numbered, Numbers, SampleBatch
 
 KNOWN_MAX = 250_000  # series whose labels are remembered; some 1 kB each, shared with the store's index
+KNOWN_CHARS_MAX = 128_000_000  # of names and values of all that is remembered; 250,000 series of 500
 KEY_BYTES_MAX = 8 * 1024  # encoded labels that are remembered; those of real series stay below 2 kB
 ENTRIES_MAX = 100_000  # of a request, series and texts together; Prometheus sends 2,000 series, vmagent up to 10,000
 ENTRY_BYTES_MIN = 2  # on the wire; 32 MB of such would become 16 million objects
@@ -66,11 +67,19 @@ def check_entries(body: bytes) -> None:
         at += size
         if at >= end:
             return  # whole, or damaged: who reads it will see
-    raise TooLargeError(f"the request has more than {ENTRIES_MAX} entries, send fewer series at a time")
+    raise too_many_entries()
+
+
+def too_many_entries() -> TooLargeError:
+    """What says so."""
+    return TooLargeError(f"the request has more than {ENTRIES_MAX} entries, send fewer series at a time")
 
 
 class Series:
-    """A label set with its id; there is one object a label set, so that identity tells them apart quickly."""
+    """A label set with its id; there is one object a label set, so that identity tells them apart quickly.
+
+    One that is too large to be remembered has the number -1.
+    """
 
     __slots__ = ("id", "labels", "metric", "number", "numbers")
 
@@ -97,6 +106,7 @@ class SeriesBook:
     def __init__(self, *, known_max: int = KNOWN_MAX) -> None:
         self._known_max = known_max
         self._by_labels: dict[Labels, Series] = {}
+        self._chars = 0  # of what is remembered, about
         self._numbering = (Numbers(), count())  # exchanged together: of two threads none may mix them
 
     @property
@@ -122,7 +132,12 @@ class SeriesBook:
             raise FaultError("there is no metric name")
         known = self._by_labels.get(labels)
         if known is None:
-            if len(self._by_labels) >= self._known_max:
+            chars = sum(len(name) + len(value) for name, value in labels)
+            if chars > KEY_BYTES_MAX:
+                return Series(labels, number=-1, numbers=self.numbers)
+            self._chars += chars
+            if len(self._by_labels) >= self._known_max or self._chars > KNOWN_CHARS_MAX:
+                self._chars = 0
                 self._by_labels.clear()
                 self._numbering = (Numbers(), count())
             numbers, following = self._numbering

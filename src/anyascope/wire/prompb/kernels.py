@@ -13,7 +13,7 @@ Smalls = NDArray[np.int32]
 Ints = NDArray[np.int64]
 
 PROBES_MAX = 32  # places that a search looks at; whoever makes keys collide on purpose gains nothing
-DAMAGED, CROWDED = -1, -2  # what a walk says instead of a number of samples
+DAMAGED, CROWDED, TOO_MANY = -1, -2, -3  # what a walk says instead of a number of samples
 SERIES_TAG, METADATA_TAG, LABEL_TAG, SAMPLE_TAG, VALUE_TAG, TIME_TAG = 0x0A, 0x1A, 0x0A, 0x12, 0x09, 0x10
 VARINT_BITS_MAX = 56  # nine bytes; times before 1970 take ten, and are nothing that is taken
 
@@ -163,7 +163,7 @@ def walk(
     values: Bytes,
     odd: Ints,
 ) -> int:
-    """How many samples of known series there are, or DAMAGED, or CROWDED where they do not fit.
+    """How many samples of known series there are, or DAMAGED, or CROWDED or TOO_MANY where they or the others do not fit.
 
     Args:
         data: a request.
@@ -204,7 +204,7 @@ def walk(
         if not is_usual:
             count = first
             if 3 * odd[0] + 4 > len(odd):
-                return CROWDED
+                return TOO_MANY
             noted = 3 * odd[0] + 1
             odd[noted] = place if tag == SERIES_TAG else -1
             odd[noted + 1] = at

@@ -15,8 +15,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anyascope.model.metrics import Numbered, Numbers, SampleBatch
-from anyascope.wire.prompb.decoded import ENTRIES_MAX, KEY_BYTES_MAX, KNOWN_MAX, Series
-from anyascope.wire.prompb.kernels import Bytes, Ints, Smalls, insert_slot, look_up_slot, measure_labels, walk
+from anyascope.wire.prompb.decoded import (
+    ENTRIES_MAX,
+    ENTRY_BYTES_MIN,
+    KEY_BYTES_MAX,
+    KNOWN_MAX,
+    Series,
+    too_many_entries,
+)
+from anyascope.wire.prompb.kernels import TOO_MANY, Bytes, Ints, Smalls, insert_slot, look_up_slot, measure_labels, walk
 
 SLOTS_FIRST, KEY_BYTES_FIRST = 1024, 128 * 1024  # entries and bytes of a new table; both double from here
 KEYS_BYTES_MAX = 64 * 1024 * 1024  # of one table: 250,000 series of 250 bytes
@@ -104,7 +111,11 @@ class KeyTable:
             insert(keys, begin, begin + size, slot, hashes, places)
 
     def find(self, body: bytes) -> Walked | None:
-        """What can be read of a request by known series; None where a walk is not to be had, or of no use."""
+        """What can be read of a request by known series; None where a walk is not to be had, or of no use.
+
+        Raises:
+            TooLargeError: of more than ENTRIES_MAX others.
+        """
         run = walk.ready(len(body))
         if run is None:
             return None
@@ -113,9 +124,11 @@ class KeyTable:
         times_ms, values, odd = (
             np.empty(most, np.int64),
             np.empty(8 * most, np.uint8),
-            np.empty(min(most + 4, ODD_FIELDS * ENTRIES_MAX), np.int64),
+            np.empty(ODD_FIELDS * min(len(body) // ENTRY_BYTES_MIN, ENTRIES_MAX) + 4, np.int64),
         )
         count = run(np.frombuffer(body, np.uint8), *self._view, found, places, times_ms, values, odd)
+        if count == TOO_MANY:
+            raise too_many_entries()
         if count < 0:
             return None
         others = odd[1 : 1 + ODD_FIELDS * int(odd[0])].reshape(-1, ODD_FIELDS).tolist()

@@ -141,6 +141,8 @@ class WriteV1Decoder:
             )
             for exemplar in message.exemplars
         )
+        if series.number < 0:
+            return
         if walk.ready(0) is not None:
             self._remember_for_walks(part, series, labels=len(message.labels))
         elif len(message.samples) == 1 and rows == 1 and not message.exemplars:

@@ -80,6 +80,8 @@ class WriteV2Decoder:
         known = self._known.get(texts)
         if known is None:
             known = self._book.series(_pairs(texts))
+            if known.number < 0:
+                return known
             if len(self._known) >= self._known_max:
                 self._known.clear()
             self._known[texts] = known

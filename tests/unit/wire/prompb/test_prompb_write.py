@@ -310,3 +310,17 @@ def test_what_is_remembered_is_bounded() -> None:
         labels = (("__name__", "up"), ("n", str(number)))
         assert len(decoder.decode(plain(remote_write([(labels, [(AT_MS, 1.0)])]))).batch.samples) == 1
     assert np.array_equal(decoder.decode(b"").batch.samples.rows, [])
+
+
+def test_a_series_too_large_to_be_remembered_is_read_all_the_same() -> None:
+    """Labels beyond what is kept in memory are read each time, and leave nothing behind."""
+    book = SeriesBook()
+    large = (("__name__", "a"), ("l", "x" * 20_000))
+    decoder = WriteV1Decoder(book)
+    for _ in range(2):
+        decoded = decoder.decode(plain(remote_write([(large, [(AT_MS, 1.0)]), (UP, [(AT_MS, 2.0)])])))
+        assert [row[0] for row in rows_of(decoded)] == sorted([large, UP])
+        numbered = decoded.batch.samples.numbered
+        assert numbered is not None
+        assert sorted(numbered.numbers.tolist()) == [-1, 0]
+    assert list(book._by_labels) == [UP]
