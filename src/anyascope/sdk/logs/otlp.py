@@ -9,7 +9,7 @@ Source: opentelemetry-proto 1.x, logs/v1/logs.proto and common/v1/common.proto; 
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Protocol
 
@@ -92,19 +92,17 @@ def _record(pending: Pending) -> bytes:
     return b"".join(parts)
 
 
-def _attributes(entry: Entry) -> Iterator[tuple[str, Any]]:
-    """The caller's fields, then ours, which stand in the place of fields of the same name."""
-    ours: dict[str, Any] = {}
-    if entry.ids.correlation_id:
-        ours[SPAN_ATTRIBUTE] = entry.ids.correlation_id
+def _attributes(entry: Entry) -> Iterable[tuple[str, Any]]:
+    """The caller's fields and ours, which stand in the place of fields of the same name."""
+    correlation_id, fields = entry.ids.correlation_id, entry.fields
+    if entry.fault is None and entry.code is None:
+        return {**fields, SPAN_ATTRIBUTE: correlation_id}.items() if correlation_id else fields.items()
+    ours: dict[str, Any] = {SPAN_ATTRIBUTE: correlation_id} if correlation_id else {}
     if entry.fault is not None:
         ours["exception.type"], ours["exception.message"], ours["exception.stacktrace"] = entry.fault
     if entry.code is not None:
         ours["code.file.path"], ours["code.function.name"], ours["code.line.number"] = entry.code
-    for name, value in entry.fields.items():
-        if name not in ours:
-            yield name, value
-    yield from ours.items()
+    return {**fields, **ours}.items()
 
 
 def _pair(name: str, value: Any) -> bytes:
@@ -113,7 +111,7 @@ def _pair(name: str, value: Any) -> bytes:
         text = value.encode("utf-8", "replace")
         size = len(text)
         if size < _SHORT:  # both lengths take one byte: most of what there is
-            return b"".join((_name(name), _SECOND, _ONE_BYTE[size + 2], _FIRST, _ONE_BYTE[size], text))
+            return b"".join((_name(name), _BEFORE_TEXT[size], text))
     return _name(name) + _SECOND + _sized(_value(value))
 
 
@@ -168,6 +166,7 @@ def _varint(number: int) -> bytes:
 
 
 _ONE_BYTE = [bytes((number,)) for number in range(_MORE_FOLLOWS)]
+_BEFORE_TEXT = [_SECOND + bytes((size + 2,)) + _FIRST + bytes((size,)) for size in range(_SHORT)]
 
 
 @lru_cache(maxsize=NAMES_MAX)
