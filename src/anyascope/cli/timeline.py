@@ -54,7 +54,8 @@ def print_report(terminal: Terminal, report: BacktestReport) -> None:
             told = f"{clean(outcome.rule)}: {outcome.failed_steps} evaluations failed: {clean(outcome.error)}"
             console.print(Text(told, "red"))
     total_s = sum(outcome.firing_s for outcome in report.rules)
-    console.print(Text(f"{len(fired)} alerts, {duration(total_s * NS_PER_S)} firing", "bold"))
+    alerts = "1 alert" if len(fired) == 1 else f"{len(fired)} alerts"
+    console.print(Text(f"{alerts}, {duration(total_s * NS_PER_S)} firing", "bold"))
 
 
 def _print_lines(console: Console, report: BacktestReport) -> None:

@@ -69,7 +69,7 @@ def test_picture():
     assert line.split() == ["Down", "critical", "1", "1", *["2", "m", "0", "s", "2", "m", "0", "s"], "0", "1"]
     assert "Quiet" in text
     assert "recorded a:b: 2 series, 40 samples" in text
-    assert text.endswith("1 alerts, 2 m 0 s firing\n")
+    assert text.endswith("1 alert, 2 m 0 s firing\n")
 
 
 def test_colours():
