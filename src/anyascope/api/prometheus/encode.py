@@ -6,7 +6,7 @@ unless they are whole.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 import msgspec
@@ -22,6 +22,7 @@ from anyascope.model.labels import Labels
 from anyascope.promql.numbers import format_float
 from anyascope.promql.result import QueryResult, ResultKind
 
+PIECE_SAMPLES = 200_000  # of a large matrix that are written at once: some 6 MB of text
 COLUMNS_FROM = 500  # samples; below, setting up the columns takes longer than writing them one by one
 PLAIN_MIN, PLAIN_MAX = 1e-5, 1e15  # sizes that the column writer spells without exponent, as Go does
 
@@ -35,6 +36,11 @@ def format_time(time_ms: int) -> str:
 
 def encode_result(result: QueryResult, *, with_stats: bool = False, limit: int = 0) -> bytes:
     """The whole answer to a query, with at most `limit` series (0 is no limit)."""
+    return b"".join(encode_pieces(result, with_stats=with_stats, limit=limit))
+
+
+def encode_pieces(result: QueryResult, *, with_stats: bool = False, limit: int = 0) -> Iterator[bytes]:
+    """The same piece by piece, so that a large answer need not be in memory as a whole."""
     frame = result.frame
     is_cut = bool(limit) and len(frame) > limit and result.kind in {ResultKind.VECTOR, ResultKind.MATRIX}
     if is_cut:
@@ -43,17 +49,38 @@ def encode_result(result: QueryResult, *, with_stats: bool = False, limit: int =
             frame.labels[:limit], frame.offsets[: limit + 1], frame.times_ms[:last], frame.values[:last]
         )
     warnings = (*result.warnings, TRUNCATED) if is_cut else result.warnings
-    parts = [b'{"status":"success","data":{"resultType":"', result.kind.value.encode(), b'","result":']
-    parts.append(_value(result, frame))
+    yield b'{"status":"success","data":{"resultType":"%b","result":' % result.kind.value.encode()
+    if result.kind is ResultKind.MATRIX:
+        yield from _matrix(result, frame)
+    else:
+        yield _value(result, frame)
     if with_stats:
-        parts += [b',"stats":', msgspec.json.encode(result.stats.as_prometheus())]
-    parts.append(b"}")
+        yield b',"stats":' + msgspec.json.encode(result.stats.as_prometheus())
+    yield b"}"
     if warnings:
-        parts += [b',"warnings":', msgspec.json.encode(warnings)]
+        yield b',"warnings":' + msgspec.json.encode(warnings)
     if result.infos:
-        parts += [b',"infos":', msgspec.json.encode(result.infos)]
-    parts.append(b"}")
-    return b"".join(parts)
+        yield b',"infos":' + msgspec.json.encode(result.infos)
+    yield b"}"
+
+
+def _matrix(result: QueryResult, frame: SampleFrame) -> Iterator[bytes]:
+    """A matrix, some series at a time."""
+    yield b"["
+    begin, series = 0, len(frame)
+    while begin < series:
+        reach = frame.offsets[begin] + PIECE_SAMPLES
+        end = max(int(np.searchsorted(frame.offsets, reach, side="right")) - 1, begin + 1)
+        first, last = int(frame.offsets[begin]), int(frame.offsets[end])
+        part = SampleFrame(
+            frame.labels[begin:end],
+            frame.offsets[begin : end + 1] - first,
+            frame.times_ms[first:last],
+            frame.values[first:last],
+        )
+        yield (b"," if begin else b"") + _value(result, part)[1:-1]
+        begin = end
+    yield b"]"
 
 
 def _value(result: QueryResult, frame: SampleFrame) -> bytes:

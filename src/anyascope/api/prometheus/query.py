@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import groupby
 
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 from starlette.routing import BaseRoute, Route
 
 from anyascope.api.prometheus.answers import endpoint, json_response, parameter_error, success
-from anyascope.api.prometheus.encode import encode_result, format_time
+from anyascope.api.prometheus.encode import encode_pieces, encode_result, format_time
 from anyascope.api.prometheus.forms import TIME_MAX_MS, TIME_MIN_MS, Form, parse_duration_ms
 from anyascope.clock import NS_PER_MS, Clock
 from anyascope.errors import InvalidInputError
@@ -27,6 +27,7 @@ from anyascope.promql.syntax import kind_of
 from anyascope.promql.written import written
 from anyascope.store.api.metrics import MetricReader
 
+STREAM_FROM = 1_000_000  # samples, some 30 MB of text; more are never in memory as a whole
 ENCODE_INLINE_MAX = 20_000  # samples, some 5 ms; more are written beside the event loop
 
 
@@ -153,6 +154,10 @@ def _lookback_ms(form: Form) -> int | None:
 
 async def _answer(result: QueryResult, form: Form, limit: int) -> Response:
     with_stats = bool(form.text("stats"))
+    if len(result.frame.values) > STREAM_FROM:
+        # The pieces are made on threads, each when the one before it is on its way.
+        pieces = encode_pieces(result, with_stats=with_stats, limit=limit)
+        return StreamingResponse(pieces, media_type="application/json")
     if len(result.frame.values) > ENCODE_INLINE_MAX:
         body = await asyncio.to_thread(encode_result, result, with_stats=with_stats, limit=limit)
     else:

@@ -7,6 +7,7 @@ import json
 import httpx
 import pytest
 
+from anyascope.api.prometheus import encode, query
 from anyascope.model.labels import labels_of
 from anyascope.model.metrics import Exemplar, MetricBatch, SampleBatch
 from anyascope.promql.options import EngineOptions, QueryLimits
@@ -287,3 +288,18 @@ async def test_a_body_that_is_too_large_is_refused() -> None:
     answer = await ask("query", "POST", query="1" * 2_000_000)
 
     assert answer.status_code == 413 or answer.json()["errorType"] == "bad_data"
+
+
+@pytest.mark.parametrize("pieces", [1, 7, 15, 10_000])
+async def test_a_large_answer_is_written_in_pieces(monkeypatch, pieces: int) -> None:
+    """However many samples a piece has, and whether or not it is streamed, the answer is the same."""
+    parameters = {"query": "up", "start": "0", "end": "9", "step": "1", "stats": "all"}
+    whole = (await ask("query_range", **parameters)).json()
+    monkeypatch.setattr(encode, "PIECE_SAMPLES", pieces)
+    monkeypatch.setattr(query, "STREAM_FROM", 0)
+    answer = await ask("query_range", **parameters)
+    assert answer.headers["content-type"] == "application/json"
+    assert answer.headers["content-encoding"] == "gzip"
+    assert answer.json()["data"]["result"] == whole["data"]["result"]
+    assert len(whole["data"]["result"]) == 3
+    assert (await ask("query_range", **{**parameters, "query": "nothing"})).json()["data"]["result"] == []
