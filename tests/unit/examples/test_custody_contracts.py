@@ -99,7 +99,7 @@ def test_a_span_that_is_removed_makes_the_test_red(example: Path, old: str, new:
     ("module", "name", "missing"),
     [
         ("anyascope.sdk.operations.hsm", "HsmOperation._measure", "missing: metric 'anya_hsm_operations_total'"),
-        ("anyascope.sdk.operations.hsm", "emit", "missing: log 'hsm_operation_started'"),
+        ("anyascope.sdk.operations.running", "announce", "missing: log 'hsm_operation_started'"),
         ("anyascope.sdk.operations.hsm", "put_on_record", "missing: audit 'hsm_operation' with phase='intent'"),
     ],
     ids=["metric", "log", "audit event"],

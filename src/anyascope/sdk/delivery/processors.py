@@ -70,7 +70,7 @@ def door_span_exporter(door: Door, encode: Callable[[Sequence[ReadableSpan]], by
     return _DoorSpans(door, encode)
 
 
-def door_log_exporter(door: Door, audit: Door | None = None) -> DoorLogs:
+def door_log_exporter(door: Door, audit: Door | None = None) -> LogRecordExporter:
     """Encodes records as OTLP and puts them through a door; those of `AUDIT_SCOPES` through `audit`, where one is given."""
     from anyascope.sdk.delivery.encoding import encode_otlp_logs  # noqa: PLC0415  # protobuf is heavy
 

@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import IO, Any
+from typing import IO, Any, cast
 
 from opentelemetry import _logs
 from opentelemetry.sdk._logs import LoggerProvider
@@ -19,7 +19,7 @@ from anyascope.sdk.delivery import Target, Transport, batch_log_processor, door_
 from anyascope.sdk.exporters import OFF, Protocol, parse_protocol, target_of
 from anyascope.sdk.guard import as_text, guarded, note_once, quoted, report_misuse, tell_once
 from anyascope.sdk.logs import outlet as outlets
-from anyascope.sdk.logs.export import EntryExport, EntryExporter, Road
+from anyascope.sdk.logs.export import EntryExport, EntryExporter, Road, Way
 from anyascope.sdk.logs.levels import DEFAULT_LEVEL, keep_audit_levels, parse_level
 from anyascope.sdk.logs.line import LineFormat, LineWriter
 from anyascope.sdk.logs.records import RecordFactory, SdkHandler
@@ -305,7 +305,7 @@ def _queue(target: Target, provider: LoggerProvider) -> Any:
             report_misuse("protocol otlp_grpc needs gRPC: pip install 'anyascope[grpc]'; no logs are sent")
             return None
     doors = door_log_exporter(open_door("logs", target), open_door("audit", target))
-    return batch_log_processor(EntryExporter(doors, provider))
+    return batch_log_processor(EntryExporter(cast("Way", doors), provider))
 
 
 def _resource(settings: LogSettings) -> Resource:
