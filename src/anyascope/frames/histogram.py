@@ -158,14 +158,54 @@ def bound_of(index: int, schema: int) -> float:
     Source: Prometheus, native histograms, "Buckets": (2 ** 2 ** -schema) ** index, the largest float in place of infinity
     for the bucket that ends there.
     """
-    if schema <= 0:
-        exponent, fraction = index << -schema, 0.0
-    else:
-        exponent, rest = divmod(index, 1 << schema)
-        fraction = rest / (1 << schema)
+    exponent, rest = (index << -schema, 0) if schema <= 0 else divmod(index, 1 << schema)
     if exponent >= 1024:  # the exponent of doubles ends below
-        return math.inf if exponent > 1024 or fraction else _LARGEST
-    return math.ldexp(2.0**fraction, exponent) if exponent > -1075 else 0.0
+        return math.inf if exponent > 1024 or rest else _LARGEST
+    return math.ldexp(_fractions(max(schema, 0))[rest], exponent + 1) if exponent > -1075 else 0.0
 
 
 _LARGEST = math.ldexp(1.0 - 2.0**-53, 1024)  # the largest double
+
+
+@lru_cache(maxsize=SCHEMA_MAX + 1)
+def _fractions(schema: int) -> tuple[float, ...]:
+    """The bounds from 0.5 to 1, without it, to the digit in which Prometheus and its clients have them.
+
+    They multiply, which rounds; every second one is that of the coarser schema. Some differ from the nearest double in the
+    last bit, and a bucket's bounds are shown and compared.
+
+    Source: the Prometheus clients' sparse bucket bounds.
+    """
+    if schema == 0:
+        return (0.5,)
+    coarser, factor = _fractions(schema - 1), _go_exp2(_go_exp2(-schema))
+    found: list[float] = []
+    for place in range(1 << schema):
+        found.append(found[-1] * factor if place % 2 else coarser[place // 2])
+    return tuple(found)
+
+
+_LN2_HIGH, _LN2_LOW = 6.93147180369123816490e-01, 1.90821492927058770002e-10
+_REMEZ = (
+    1.66666666666666657415e-01,
+    -2.77777777770155933842e-03,
+    6.61375632143793436117e-05,
+    -1.65339022054652515390e-06,
+    4.13813679705723846039e-08,
+)
+
+
+def _go_exp2(power: float) -> float:
+    """2 ** power for -1023 < power <= 1 as Go's `math.Exp2` rounds it.
+
+    Source: FreeBSD's `e_exp.c`, after which Go's is made.
+    """
+    whole = int(power + math.copysign(0.5, power))
+    high, low = (power - whole) * _LN2_HIGH, -(power - whole) * _LN2_LOW
+    reduced = high - low
+    square = reduced * reduced
+    series = 0.0
+    for factor in reversed(_REMEZ):
+        series = factor + square * series
+    rest = reduced - square * series
+    return math.ldexp(1 - ((low - (reduced * rest) / (2 - rest)) - high), whole)

@@ -31,6 +31,20 @@ def test_bounds_are_powers_of_the_base(index, schema, bound):
     assert bound_of(index, schema) == pytest.approx(bound, rel=1e-15)
 
 
+def test_bounds_are_prometheus_own_to_the_last_bit():
+    """Where rounding made Prometheus' bound another double than the nearest, ours is the same; as its API shows them."""
+    shown = [
+        *(1.0905077326652577, 1.189207115002721, 1.2968395546510096, 1.414213562373095),
+        *(1.5422108254079407, 1.6817928305074288, 1.8340080864093422, 2.0),
+    ]
+    assert [bound_of(index, 3) for index in range(1, 9)] == shown
+    assert [bound_of(index, 8) for index in (1, 127, 128)] == [
+        1.0027112750502025,
+        1.4103896082172704,
+        1.414213562373095,
+    ]
+
+
 def test_a_stored_sample_and_a_histogram_are_each_other():
     """Spans with gaps become indices, and indices the same spans."""
     histogram = NativeHistogram(
