@@ -19,7 +19,7 @@ WORDS_IN_A_ROW = 5  # of any of the lists: a phrase has more, even with a strang
 
 _B58 = f"[{base58.ALPHABET}]"
 _RUN = "[A-Za-z0-9+/_-]"
-_NOT_RUN = "(?:^|[^A-Za-z0-9+/_-])"
+_NOT_RUN = "(?:^|[^A-Za-z0-9/_-])"  # a form writes its spaces as `+`, which a run of base 64 may hold too
 
 
 def _scan(*expressions: str, memory_bytes_max: int = SCAN_MEMORY_BYTES_MAX) -> re2._Regexp:
@@ -44,10 +44,10 @@ _HEX_GAP = rf"[^\n\x00]{{0,{pairs.HEX_GAP_CHARS_MAX + 20}}}[0-9a-f]{{64}}"
 _PAIRS = (
     (
         rf"(?:{_ALL_NAMES})(?:{pairs.SPACED}code)?{pairs.TAIL}"
-        rf"(?:{pairs.QUOTE}?[ \t+]{{0,3}}(?:[:=]|->|%3[ad])|{pairs.QUOTE}[ \t]{{0,3}},[ \t]{{0,3}}[bruf]?{pairs.QUOTE})"
+        rf"(?:{pairs.QUOTE}?[ \t+]{{0,3}}(?:[:=]|->|%3[ad])|{pairs.QUOTE}[ \t+]{{0,3}},[ \t+]{{0,3}}[bruf]?{pairs.QUOTE})"
     ),
     rf"(?:pin|otp){pairs.SPACED}(?:code|number|value)?[ \t+]{{1,3}}(?:[a-z]{{2,7}}(?: to)?[ \t+:=]{{1,3}})?[\"'(]?[0-9]{{4}}",
-    r"(?:pass(?:word|phrase|wd|code)|identified by)[ \t]{1,3}(?:(?:is|was|to)[ \t]|[\"'\\])",
+    r"(?:pass(?:word|phrase|wd|code)|identified[ +]by)[ \t+]{1,3}(?:(?:is|was|to)[ \t+]|[\"'\\])",
     r"cku_(?:user|so|context)|c_login|(?:sshpass|-tool|mysql|curl)\b[^\n\x00]{0,200}[ \t]-[pu]|walletpassphrase(?:change)?[ \t+(,]|encryptwallet[^a-z]",
     r"(?:bearer|basic)(?:[ \t+]|%20){1,4}[a-z0-9+/_.~-]{4}",
     rf"(?:priv|signing|spend|blinding|master|seed|secret|entropy|secexp|slip77|key.?material){_HEX_GAP}",
@@ -97,7 +97,7 @@ def _encoded() -> re2._Regexp:
 _FOREIGN = r"[\xc3-\xc5\xcc\xcd\xd0\xd1\xe1\xe3-\xed][\x80-\xbf]"
 
 GATES = (
-    _scan(r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY"),
+    _scan(r"-----BEGIN[ +][A-Z0-9 +]{0,40}PRIVATE[ +]KEY"),
     _scan(_URLS),
     _scan(rf"(?:{_B58}{base58.FOLD}?){{{base58.RUN_CHARS_MIN}}}", rf"\bS{_B58}{{21,29}}\b"),
     _words(),

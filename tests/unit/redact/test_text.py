@@ -281,6 +281,8 @@ def test_whatever_the_core_finds_the_gates_suspect(mint: Mint) -> None:
         text = mint.planted().text
         if number % 2:
             text = ENCODINGS[chance.choice(list(ENCODINGS))](text, chance)
+        elif number % 4:
+            text = text.replace(" ", "+")  # as forms have it
         data = text.encode("utf-8", "surrogatepass")
         if find(text) and not any(gate.search(data) is not None for gate in GATES):
             missed.append(text)
