@@ -116,6 +116,8 @@ _HOST = re.compile(r"[a-z0-9-]+(?:\.[a-z0-9-]+)*\.[a-z]{2,}\.?(?::\d{1,5})?", re
 
 def secrecy_of(name: str) -> str:
     """`secret`, `token` (secret where it is long enough) or nothing, for the name of an attribute or label."""
+    if "<" in name and _MARKS.search(name) is not None:
+        return ""  # it was cleaned before, and its value with it; what stands in a secret's place names nothing
     return _secrecy_of(name[-NAME_CHARS_MAX:])
 
 
