@@ -67,6 +67,13 @@ def alerts(server: ServerProcess, state: str) -> list[dict[str, Any]]:
     return [alert for alert in found if alert["name"] == "SigningFailed"]
 
 
+def pushes_arrive(server: ServerProcess) -> bool:
+    """Whether the service's counter came several times in the last seconds."""
+    query = 'min(count_over_time(anya_hsm_operations_total{status="error"}[4s])) > 3'
+    answer = httpx.get(f"{server.url}/api/v1/query", params={"query": query}).json()
+    return bool(answer["data"]["result"])
+
+
 def told(sink: Sink, path: str) -> list[dict[str, Any]]:
     """Bodies that the sink accepted at this path."""
     return [json.loads(r["body"]) for r in sink.records() if r["path"] == path and str(r["answer"]).startswith("200")]
@@ -107,6 +114,8 @@ def test_a_failure_is_told_once_and_so_is_its_end(tmp_path: Path, *, is_killed: 
             hooks = stack.enter_context(http_sink(tmp_path / "http.jsonl", port=http_port))
             post = stack.enter_context(mail_sink(tmp_path / "mail.jsonl", *MAIL_OPTIONS, port=mail_port))
             server.start()
+            # Senders wait longer and longer for a server that is away. A gap of theirs is no end of the failure.
+            eventually(lambda: pushes_arrive(server), within_s=60, what="the service has found the server again")
         eventually(lambda: told(hooks, "/hook") and told(hooks, "/slack") and mails(post, "[FIRING"), within_s=40)
 
         httpx.delete(f"{service}/failures").raise_for_status()

@@ -12,7 +12,7 @@ from support.collecting import Request
 
 TEXT = "text/plain; version=0.0.4"
 OPEN = "application/openmetrics-text; version=1.0.0"
-AGO_MS = 300  # more than a request takes, less than an interval
+AGO_MS = 800  # more than a request takes on a loaded machine, less than an interval
 PROTOBUF = "application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=delimited"
 
 

@@ -70,11 +70,21 @@ def _words() -> re2._Regexp:
     )
 
 
-# How words in other scripts begin in base 64: with a letter of three bytes, or of two (Cyrillic). Behind some letters of ASCII
-# they are known by those.
+# How words in other scripts look in base 64: a letter of three bytes, then two Cyrillic ones of two, each behind no, one or two
+# bytes of its quad. Up to five bytes of ASCII may stand before; behind more, texts are known by those.
 _FOREIGN_64 = (
-    rf"[4-7][I-LY-bo-r4-7][CGKOSWaeimquy26+-]{_RUN}{{43}}",
-    rf"0[I-LYZab][DHLPTXbfjnrvz37/_][QR]{_RUN}{{42}}",
+    rf"{encodings.QUADS}?(?:"
+    + "|".join(
+        (
+            r"[4-7][I-LY-bo-r4-7][CGKOSWaeimquy26+-]",
+            rf"{_RUN}[Oeu+-][GOSWaeimquy2]{_RUN}[g-v]",
+            rf"{_RUN}{{2}}[DHLPTXbfjnrvz37/_][hj-t][g-v][I-LY-bo-r4-7]",
+            r"0[I-LYZab][DHLPTXbfjnrvz37/_][QR]",
+            rf"{_RUN}[Ndt9][CG]{_RUN}0[I-LYZab]",
+            rf"{_RUN}{{2}}[DHLPTXbfjnrvz37/_][QR][g-v][Ndt9][CG]",
+        )
+    )
+    + rf"){_RUN}{{38}}"
 )
 
 
@@ -85,7 +95,7 @@ def _encoded() -> re2._Regexp:
             rf"(?:M[A-Z]|AgE|MDA){_RUN}{{42}}",
             rf"{_RUN}{{{encodings.RUNE_MARK_AT}}}9{_RUN}",
             rf"{_RUN}{{120}}|[A-Za-z]{{{GLUED_CHARS_MIN}}}",
-            *_FOREIGN_64,
+            _FOREIGN_64,
             rf"[0-9a-fA-F]?{encodings.HEX_TEXT}{{{encodings.HEX_TEXT_BYTES}}}[0-9a-fA-F]{{4}}",
             r"30(?:[1-7].|81..|82....)0201|(?:e[1-9a-dA-D][89abAB].[89abAB].(?:20)?){3}|(?:d[01][89abAB].){4}",
         )
