@@ -6,6 +6,11 @@ import os
 import signal
 
 import pytest
+from hypothesis import settings
+
+# The same examples each run, so that a change and nothing else turns a test red; `ANYASCOPE_HUNT=1` looks at new ones.
+settings.register_profile("anyascope", derandomize=not os.environ.get("ANYASCOPE_HUNT"))
+settings.load_profile("anyascope")
 
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     # A shell starts its background jobs so, and every process of ours that a test ends with SIGINT would inherit it.
