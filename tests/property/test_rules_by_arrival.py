@@ -77,7 +77,8 @@ def near(time_s, other_s, *, early_s, late_s):
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     SAMPLES,
-    st.sampled_from([0, 10, 20, 25]),
+    # Whole intervals: of another `for` the interval's clock sees the end only with its next tick, in time or too late by chance.
+    st.sampled_from([0, 10, 20, 30]),
     st.sampled_from([0, 10]),
     st.integers(1, INTERVAL_S - 1),
 )
