@@ -20,6 +20,10 @@ def bare_logging() -> Iterator[None]:
     """While this lasts the root has no handlers, structlog nobody's settings; then all is as it was."""
     root, factory = logging.getLogger(), logging.getLogRecordFactory()
     handlers, level, showwarning = root.handlers[:], root.level, warnings.showwarning
+    # Who captured warnings before, such as Celery in a test that ran first, may have left it half undone: then doing it again
+    # does nothing.
+    logging.captureWarnings(capture=False)
+    warnings.showwarning = showwarning
     config, is_configured = structlog.get_config(), structlog.is_configured()
     processors = list(config["processors"])
     structlog.reset_defaults()
