@@ -25,6 +25,10 @@ SERIES = labels_of({"__name__": "x", "job": "a"})
 SAMPLES = st.lists(
     st.sampled_from(["1", "1", "1", "0", "0", "missing", "stale", "late 0", "late 1"]), min_size=4, max_size=SLOTS
 )
+# `for` and `keep_firing_for`. A `for` between two intervals that runs out shortly before its condition ends fires by arrival or by
+# interval according to where the ticks fall; with `keep_firing_for` that episode reaches into the next one, which then begins at
+# another time. That one combination does not hold: docs/guide/rules.md says so.
+HOLDS = st.sampled_from([(hold_s, keep_s) for hold_s in (0, 10, 20, 30) for keep_s in (0, 10)] + [(25, 0)])
 
 
 class Deaf(Pipe):
@@ -77,16 +81,15 @@ def near(time_s, other_s, *, early_s, late_s):
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     SAMPLES,
-    # Whole intervals: of another `for` the interval's clock sees the end only with its next tick, in time or too late by chance.
-    st.sampled_from([0, 10, 20, 30]),
-    st.sampled_from([0, 10]),
+    HOLDS,
     st.integers(1, INTERVAL_S - 1),
 )
-async def test_sooner_and_nothing_else(samples, hold_s, keep_s, offset_s):
+async def test_sooner_and_nothing_else(samples, holds, offset_s):
     """What an interval finds, arrivals find within the debounce or sooner; what arrivals find, holds at every second.
 
     Late samples, gaps and staleness markers included, with `for` and `keep_firing_for`.
     """
+    hold_s, keep_s = holds
     rule = f"{{alert: A, expr: x > 0, for: {hold_s}s, keep_firing_for: {keep_s}s}}"
     by_arrival = await episodes(rule, samples, pipe=Pipe, interval_s=INTERVAL_S, offset_s=offset_s)
     by_interval = await episodes(rule, samples, pipe=Deaf, interval_s=INTERVAL_S, offset_s=offset_s)
