@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run example test check web bench docs lock clean
+.PHONY: help run example test stories check web bench docs lock clean
 
 help:  ## what can be made
 	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST)
@@ -31,8 +31,11 @@ run: $(VENV)/.server  ## install, then start the server in the foreground
 example: $(VENV)/.server  ## a custody service that shows every signal; run it beside `make run`
 	@exec $(BIN)/python examples/custody_api/main.py $(ARGS)
 
-test: $(VENV)/.dev  ## every test that needs no browser
-	$(BIN)/python -m pytest -n auto -m "not e2e" $(ARGS)
+test: $(VENV)/.dev  ## every test that needs no browser and no long story
+	$(BIN)/python -m pytest -n auto -m "not e2e and not long" $(ARGS)
+
+stories: $(VENV)/.dev  ## long tests with real programs (Prometheus, Alertmanager, nodes) beside ours
+	$(BIN)/python -m pytest -n auto -m long $(ARGS)
 
 check: $(VENV)/.dev  ## style, types, import contracts, tidiness
 	$(BIN)/ruff check .
