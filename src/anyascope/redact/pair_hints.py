@@ -71,8 +71,10 @@ _ASSIGNED = re.compile(rb"(?i:sk|prv) ?[:=]")
 _BEFORE_KEY = frozenset(b"private priv api access account secret signing master spend blinding".split())
 # What follows a name that something is assigned to: the rest of the name (`_value`, ` phrase`), a quote, and a sign that says so,
 # or a comma between two quotes. Where none of them follows, talk is all there is: `token rotated`, `the password policy`.
+# Possessive: nothing that may follow can be found by giving letters back, and `xprvxprv…` is not looked at 24 times.
 _REST = (
-    r"[a-z0-9_.-]{0,24}(?:[ +](?:access|codes?|keys?|material|phrases?|seed|words?|value|number)[a-z0-9_.-]{0,24}){0,2}"
+    r"[a-z0-9_.-]{0,24}+"
+    r"(?:[ +](?:access|codes?|keys?|material|phrases?|seed|words?|value|number)[a-z0-9_.-]{0,24}+){0,2}+"
 )
 _GIVEN = rf"{_REST}(?:{QUOTE}?[ \t+]{{0,3}}(?:[:=>]|->|%3[ad])|{QUOTE}[ \t]{{0,3}},[ \t]{{0,3}}[bruf]?{QUOTE})"
 _FAMILIES_GIVEN = PASSWORD | TOKEN | COOKIE | PASS  # of these all patterns want one of the two
