@@ -11,9 +11,11 @@ from dataclasses import dataclass, replace
 import pytest
 
 from anyascope.clock import SystemClock
+from anyascope.model.channels.email import EmailOptions
+from anyascope.model.channels.slack import SlackOptions
+from anyascope.model.channels.webhook import WebhookOptions
 from anyascope.model.http import BasicAuth, HttpOptions, TlsOptions
 from anyascope.model.notifications import AttemptOutcome
-from anyascope.model.receivers import EmailOptions, SlackOptions, WebhookOptions
 from anyascope.model.secret import Secret, SecretFile
 from anyascope.notify.channels.registry import build_channel
 from anyascope.notify.templates import load_templates

@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from anyascope.alerting.calendar import TimeInterval, read_time_interval
 from anyascope.alerting.inhibition import InhibitRule
 from anyascope.alerting.matchers import check_matcher, parse_matchers
+from anyascope.alerting.receivers.inherited import RESOLVE_TIMEOUT_S, read_global
+from anyascope.alerting.receivers.registry import read_receivers
 from anyascope.alerting.routing import RouteSettings
-from anyascope.alerting.settings_receivers import RESOLVE_TIMEOUT_S, read_global, read_receivers
 from anyascope.errors import InvalidInputError
 from anyascope.model.labels import Matcher, MatchOp
 from anyascope.model.receivers import Receiver

@@ -7,8 +7,11 @@ import json
 
 import pytest
 
+from anyascope.alerting.receivers.inherited import read_global
 from anyascope.alerting.settings import AlertingOptions, read_alerting, read_alertmanager_file
-from anyascope.model.receivers import EmailOptions, SlackOptions, WebhookOptions
+from anyascope.model.channels.email import EmailOptions
+from anyascope.model.channels.slack import SlackOptions
+from anyascope.model.channels.webhook import WebhookOptions
 from anyascope.wire.settings import SettingsError, read_settings
 from support.components import shared_path
 
@@ -137,6 +140,32 @@ receivers:
     assert options.resolve_timeout_s == 120
     for secret in ("pw-1", "pw-2", "tok-3", "sig-4", "T-1"):
         assert secret not in repr(options)
+
+
+def test_global_reads_what_every_kind_of_channel_inherits():
+    """`global` has upstream's addresses by default, its secrets hidden, and each may stand in a file."""
+    inherited = read_global(
+        read_settings(
+            """
+opsgenie_api_key: og-1
+victorops_api_key_file: vo
+wechat_api_secret: wc-2
+telegram_bot_token: tg-3
+rocketchat_token: rc-4
+rocketchat_token_id: rc-5
+mattermost_webhook_url: https://mm/hooks/mm-6
+jira_api_url: https://jira.test
+webex_api_url: https://webex.test
+""",
+            file="a.yml",
+        )
+    )
+    assert inherited.pagerduty_url == "https://events.pagerduty.com/v2/enqueue"
+    assert (inherited.jira_api_url, inherited.webex_api_url) == ("https://jira.test", "https://webex.test")
+    assert inherited.opsgenie_api_key.reveal() == "og-1"
+    assert inherited.victorops_api_key.path.name == "vo"
+    for secret in ("og-1", "wc-2", "tg-3", "rc-4", "rc-5", "mm-6"):
+        assert secret not in repr(inherited)
 
 
 def test_secrets_may_stand_in_files(tmp_path):

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from anyascope.clock import SystemClock
+from anyascope.model.channels.email import EmailOptions
 from anyascope.model.http import TlsOptions
 from anyascope.model.notifications import AttemptOutcome
-from anyascope.model.receivers import EmailOptions
 from anyascope.model.secret import Secret
 from anyascope.notify.channels.email import EmailChannel
 from anyascope.notify.templates import load_templates

@@ -8,9 +8,10 @@ from dataclasses import replace
 import pytest
 
 from anyascope.clock import ManualClock, SystemClock
+from anyascope.model.channels.slack import SlackOptions
+from anyascope.model.channels.webhook import WebhookOptions
 from anyascope.model.http import Authorization, BasicAuth, HttpOptions
 from anyascope.model.notifications import AttemptOutcome
-from anyascope.model.receivers import SlackOptions, WebhookOptions
 from anyascope.model.secret import Secret, SecretFile
 from anyascope.notify.channels.slack import SlackChannel
 from anyascope.notify.channels.webhook import SIGNATURE_HEADER, WebhookChannel
@@ -48,7 +49,8 @@ def test_what_of_an_address_is_secret():
 
 
 def webhook(url, **changes):
-    return WebhookChannel(WebhookOptions(url=Secret(url), **changes), clock=ManualClock())
+    options = WebhookOptions(url=Secret(url), **changes)
+    return WebhookChannel(options, templates=load_templates((), now_ns=lambda: 0), clock=ManualClock())
 
 
 async def attempt(channel, told=None, done=frozenset()):

@@ -14,9 +14,10 @@ from pathlib import Path
 import pytest
 
 from anyascope.clock import ManualClock
+from anyascope.model.channels.email import EmailOptions
+from anyascope.model.channels.slack import SlackField, SlackOptions
 from anyascope.model.labels import labels_of
 from anyascope.model.notifications import Notification, NotificationReason, NotifiedAlert
-from anyascope.model.receivers import EmailOptions, SlackField, SlackOptions
 from anyascope.model.secret import Secret
 from anyascope.notify.channels.email import EmailChannel
 from anyascope.notify.channels.slack import default_messages, templated_message

@@ -20,8 +20,8 @@ import aiosmtplib
 from anyascope.clock import NS_PER_S, Clock
 from anyascope.errors import InvalidInputError
 from anyascope.model.alerts import AlertSeverity
+from anyascope.model.channels.email import EmailOptions
 from anyascope.model.notifications import AttemptOutcome, Notification
-from anyascope.model.receivers import EmailOptions
 from anyascope.notify.channel import Outcome
 from anyascope.notify.templates import Templates
 from anyascope.semconv.alerts import severity_of

@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
+from typing import Final
 
 from anyascope.clock import Clock
-from anyascope.model.receivers import ChannelOptions, EmailOptions, Receiver, SlackOptions, WebhookOptions
+from anyascope.model.channels.base import ChannelOptions
+from anyascope.model.channels.email import EmailOptions
+from anyascope.model.channels.slack import SlackOptions
+from anyascope.model.channels.webhook import WebhookOptions
+from anyascope.model.receivers import Receiver
 from anyascope.notify.channel import Channel
 from anyascope.notify.channels.email import EmailChannel
 from anyascope.notify.channels.slack import SlackChannel
 from anyascope.notify.channels.webhook import WebhookChannel
 from anyascope.notify.templates import Templates
+
+# Each is called with its options, `templates` and `clock`.
+_CHANNELS: Final[Mapping[type[ChannelOptions], Callable[..., Channel]]] = {
+    WebhookOptions: WebhookChannel,
+    SlackOptions: SlackChannel,
+    EmailOptions: EmailChannel,
+}
 
 
 def build_channels(receivers: Iterable[Receiver], *, templates: Templates, clock: Clock) -> dict[str, Channel]:
@@ -24,10 +36,4 @@ def build_channels(receivers: Iterable[Receiver], *, templates: Templates, clock
 
 def build_channel(options: ChannelOptions, *, templates: Templates, clock: Clock) -> Channel:
     """The channel that these options are for."""
-    match options:
-        case WebhookOptions():
-            return WebhookChannel(options, clock=clock)
-        case SlackOptions():
-            return SlackChannel(options, templates=templates, clock=clock)
-        case EmailOptions():
-            return EmailChannel(options, templates=templates, clock=clock)
+    return _CHANNELS[type(options)](options, templates=templates, clock=clock)

@@ -12,8 +12,8 @@ from typing import Any, Final
 
 from anyascope.clock import Clock
 from anyascope.errors import InvalidInputError
+from anyascope.model.channels.slack import SlackOptions
 from anyascope.model.notifications import AttemptOutcome, Notification
-from anyascope.model.receivers import SlackOptions
 from anyascope.notify.channel import Outcome
 from anyascope.notify.http import HttpSender, judge
 from anyascope.notify.templates import Templates

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from anyascope.clock import NS_PER_S, Clock
 from anyascope.errors import InvalidInputError
+from anyascope.model.channels.webhook import WebhookOptions
 from anyascope.model.notifications import AttemptOutcome, Notification
-from anyascope.model.receivers import WebhookOptions
 from anyascope.notify.channel import Outcome
 from anyascope.notify.http import HttpSender, judge
+from anyascope.notify.templates import Templates
 from anyascope.wire.notices.answers import shown
 from anyascope.wire.notices.webhook import SIGNATURE_HEADER, signature, webhook_body
 
@@ -18,7 +19,7 @@ from anyascope.wire.notices.webhook import SIGNATURE_HEADER, signature, webhook_
 class WebhookChannel:
     """Posts each notification whole."""
 
-    def __init__(self, options: WebhookOptions, *, clock: Clock) -> None:
+    def __init__(self, options: WebhookOptions, *, templates: Templates, clock: Clock) -> None:  # noqa: ARG002  # has none
         self._options = options
         self._clock = clock
         self._sender = HttpSender(options.http, timeout_s=options.timeout_s, clock=clock)

@@ -1,0 +1,76 @@
+"""`email_configs`."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from anyascope.alerting.receivers.fields import parse_smarthost
+from anyascope.alerting.receivers.inherited import GlobalOptions
+from anyascope.alerting.receivers.kind import Kind
+from anyascope.alerting.receivers.secrets import read_secret
+from anyascope.model.channels.email import EmailOptions
+from anyascope.wire.http_settings import read_tls
+from anyascope.wire.settings import Section
+
+SMTPS_PORT = 465
+
+
+def _read(section: Section, inherited: GlobalOptions) -> EmailOptions:
+    to = section.text("to", "")
+    if not to:
+        section.wrong("missing to address in email config")
+    smarthost = section.parsed("smarthost", parse_smarthost, None) or inherited.smtp_smarthost
+    if smarthost is None:
+        section.wrong("no global SMTP smarthost set")
+    sender = section.text("from", "") or inherited.smtp_from
+    if not sender:
+        section.wrong("no global SMTP from set")
+    tls = read_tls(section.section("tls_config")) if section.has("tls_config") else inherited.smtp_tls
+    implicit_tls = section.boolean("force_implicit_tls", inherited.smtp_implicit_tls)
+    is_implicit = implicit_tls if implicit_tls is not None else smarthost is not None and smarthost[1] == SMTPS_PORT
+    if is_implicit and tls.server_name:
+        section.wrong("tls_config.server_name is not supported together with implicit TLS yet")
+    return EmailOptions(
+        to=to,
+        sender=sender,
+        smarthost=smarthost or ("", 0),
+        hello=section.text("hello", "") or inherited.smtp_hello,
+        auth_username=section.text("auth_username", "") or inherited.smtp_auth_username,
+        auth_password=read_secret(section, "auth_password") or inherited.smtp_auth_password,
+        auth_secret=read_secret(section, "auth_secret") or inherited.smtp_auth_secret,
+        auth_identity=section.text("auth_identity", "") or inherited.smtp_auth_identity,
+        headers=_read_headers(section),
+        html=section.text("html", "") if section.has("html") else None,
+        text=section.text("text", "") if section.has("text") else None,
+        require_tls=section.boolean("require_tls", inherited.smtp_require_tls),
+        implicit_tls=is_implicit,
+        thread_by_group=_read_threading(section),
+        tls=tls,
+    )
+
+
+def _read_headers(section: Section) -> tuple[tuple[str, str], ...]:
+    found: dict[str, str] = {}
+    for name, value in section.text_map("headers").items():
+        canonical = "-".join(part.capitalize() for part in name.split("-"))
+        if canonical in found:
+            section.wrong(f'duplicate header "{canonical}" in email config', name="headers")
+        if not canonical or any(char <= " " or char == ":" or char > "~" for char in canonical):
+            section.wrong(f'"{name}" is not a header name', name="headers")
+        found[canonical] = value
+    return tuple(found.items())
+
+
+def _read_threading(section: Section) -> bool:
+    if not section.has("threading"):
+        return True
+    inner = section.section("threading")
+    enabled = inner.boolean("enabled", False)
+    by_date = inner.text("thread_by_date", "daily")
+    if by_date not in ("daily", "none"):
+        inner.wrong(f"must be daily or none, got {by_date!r}", name="thread_by_date")
+    inner.done()
+    return enabled
+
+
+EMAIL: Final = Kind("email", _read, is_resolved_sent=False)

@@ -1,0 +1,83 @@
+"""`slack_configs`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from anyascope.alerting.receivers.fields import read_http_or, read_timeout
+from anyascope.alerting.receivers.inherited import GlobalOptions
+from anyascope.alerting.receivers.kind import Kind
+from anyascope.alerting.receivers.secrets import parse_url, read_secret, read_secret_url
+from anyascope.model.channels.slack import SlackField, SlackOptions
+from anyascope.wire.settings import Section
+
+_TEMPLATES: Final = (
+    "callback_id", "color", "fallback", "footer", "icon_emoji", "icon_url", "image_url", "message_text", "pretext",
+    "text", "thumb_url", "title", "title_link", "username",
+)  # fmt: skip
+_ACTION_TEXTS: Final = ("type", "text", "url", "style", "name", "value")
+_CONFIRM_TEXTS: Final = ("text", "title", "ok_text", "dismiss_text")
+
+
+def _read(section: Section, inherited: GlobalOptions) -> SlackOptions:
+    api_url = read_secret_url(section, "api_url")
+    app_token = read_secret(section, "app_token")
+    if app_token is not None and api_url is not None:
+        section.wrong("at most one of app_token/app_token_file & api_url/api_url_file must be configured")
+    if api_url is None and app_token is None:
+        api_url, app_token = inherited.slack_api_url, inherited.slack_app_token
+    if api_url is None and app_token is None:
+        section.wrong("no Slack API URL nor App token set either inline or in a file")
+    if section.boolean("update_message", False):
+        section.wrong("update_message is not supported yet", name="update_message")
+    templates = {name: section.text(name, "") for name in _TEMPLATES if section.has(name)}
+    return SlackOptions(
+        api_url=api_url,
+        app_token=app_token,
+        app_url=section.parsed("app_url", parse_url, inherited.slack_app_url),
+        channel=section.text("channel", ""),
+        templates=templates,
+        fields=_read_fields(section),
+        actions=tuple(_read_action(entry) for entry in section.sections("actions")),
+        short_fields=section.boolean("short_fields", False),
+        link_names=section.boolean("link_names", False),
+        mrkdwn_in=section.texts("mrkdwn_in") if section.has("mrkdwn_in") else None,
+        timeout_s=read_timeout(section),
+        http=read_http_or(section, inherited.http),
+    )
+
+
+def _read_fields(section: Section) -> tuple[SlackField, ...] | None:
+    if not section.has("fields"):
+        return None
+    found: list[SlackField] = []
+    for entry in section.sections("fields"):
+        field = SlackField(entry.text("title", ""), entry.text("value", ""), entry.boolean("short", None))
+        for name, value in (("title", field.title), ("value", field.value)):
+            if not value:
+                entry.wrong(f"missing {name} in Slack field configuration")
+        entry.done()
+        found.append(field)
+    return tuple(found)
+
+
+def _read_action(section: Section) -> Mapping[str, object]:
+    action: dict[str, object] = {name: section.text(name) for name in _ACTION_TEXTS if section.has(name)}
+    for name in ("type", "text"):
+        if not action.get(name):
+            section.wrong(f"missing {name} in Slack action configuration")
+    if not action.get("url") and not action.get("name"):
+        section.wrong("missing name or url in Slack action configuration")
+    if section.has("confirm"):
+        inner = section.section("confirm")
+        confirm = {name: inner.text(name) for name in _CONFIRM_TEXTS if inner.has(name)}
+        if not confirm.get("text"):
+            inner.wrong("missing text in Slack confirmation configuration")
+        inner.done()
+        action["confirm"] = confirm
+    section.done()
+    return action
+
+
+SLACK: Final = Kind("slack", _read, is_resolved_sent=False)
