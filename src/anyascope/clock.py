@@ -53,6 +53,26 @@ async def wait_for(event: asyncio.Event, *, clock: Clock, timeout_s: float) -> b
     return event.is_set()
 
 
+class WallWatch:
+    """Notices that the wall clock was set: that it moved further, or less far, than time went by.
+
+    A clock that is slewed, by half a thousandth of its pace, stays unnoticed between two looks.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._offset_ns = clock.now_ns() - clock.monotonic_ns()
+
+    def moved_ns(self) -> int:
+        """By how much the wall clock was set since the last look; 0 where it only ran."""
+        offset_ns = self._clock.now_ns() - self._clock.monotonic_ns()
+        moved_ns, self._offset_ns = offset_ns - self._offset_ns, offset_ns
+        return moved_ns if abs(moved_ns) >= CLOCK_SET_NS_MIN else 0
+
+
+CLOCK_SET_NS_MIN = NS_PER_S  # less harms no wait, and is what a time service corrects by slewing
+
+
 class ManualClock:
     """A clock that stands still until `advance` is awaited; sleepers wake in the order of their deadlines."""
 
@@ -73,20 +93,26 @@ class ManualClock:
             await asyncio.sleep(0)
             return
         wake: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        heapq.heappush(self._sleepers, (self._now_ns + round(seconds * NS_PER_S), next(self._order), wake))
+        heapq.heappush(self._sleepers, (self.monotonic_ns() + round(seconds * NS_PER_S), next(self._order), wake))
         await wake
+
+    def set_wall(self, *, by_s: float) -> None:
+        """Set the wall clock forward, or back; no time goes by."""
+        by_ns = round(by_s * NS_PER_S)
+        self._now_ns += by_ns
+        self._start_ns += by_ns
 
     async def advance(self, seconds: float) -> None:
         """Move to now + `seconds`, waking every sleeper on the way at its own time, and let what it starts run."""
-        until_ns = self._now_ns + round(seconds * NS_PER_S)
+        until_ns = self.monotonic_ns() + round(seconds * NS_PER_S)
         await self._settle()
         while self._sleepers and self._sleepers[0][0] <= until_ns:
             at_ns, _, wake = heapq.heappop(self._sleepers)
-            self._now_ns = max(self._now_ns, at_ns)
+            self._now_ns += max(at_ns - self.monotonic_ns(), 0)
             if not wake.done():
                 wake.set_result(None)
             await self._settle()
-        self._now_ns = until_ns
+        self._now_ns += until_ns - self.monotonic_ns()
         await self._settle()
 
     async def _settle(self) -> None:

@@ -10,9 +10,11 @@ from prometheus_client import CollectorRegistry
 
 from anyascope.alerting.desk import Alerting
 from anyascope.alerting.settings import AlertingOptions, read_alertmanager_file
+from anyascope.alerting.steps import Follower
 from anyascope.clock import NS_PER_S, ManualClock
 from anyascope.ids import RandomIds
 from anyascope.model.alerts import Alert
+from anyascope.model.documents import Change
 from anyascope.model.labels import labels_of
 from anyascope.model.notifications import AttemptOutcome, Notification
 from anyascope.notify.channel import Outcome
@@ -43,13 +45,24 @@ class RecordingChannel:
         self.is_closed = True
 
 
+class TroubledDocuments(MemoryDocuments):
+    """Raises `trouble`, where there is some, instead of committing."""
+
+    trouble: Exception | None = None
+
+    async def commit(self, changes: Sequence[Change]) -> None:
+        if self.trouble is not None:
+            raise self.trouble
+        await super().commit(changes)
+
+
 class House:
     """Alerting and courier over a store that survives `crash`."""
 
     def __init__(self, config: str, *, courier: CourierOptions | None = None) -> None:
         self.clock = ManualClock()
         self.start_ns = self.clock.now_ns()
-        self.documents = MemoryDocuments(clock=self.clock)
+        self.documents = TroubledDocuments(clock=self.clock)
         self.options = read_alertmanager_file(config, file="alertmanager.yml")
         self.courier_options = courier or CourierOptions()
         self.channels = {
@@ -57,6 +70,12 @@ class House:
             for receiver in self.options.receivers.values()
             for integration in receiver.integrations
         }
+        self.follower: Follower | None = None
+        self._build()
+
+    def follow(self, follower: Follower) -> None:
+        """Let this one take part in the desk's steps."""
+        self.follower = follower
         self._build()
 
     def _build(self) -> None:
@@ -77,6 +96,7 @@ class House:
             clock=self.clock,
             ids=RandomIds(self.clock),
             registry=registry,
+            followers=() if self.follower is None else (self.follower,),
         )
 
     async def __aenter__(self):

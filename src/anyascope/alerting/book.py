@@ -5,6 +5,7 @@ from __future__ import annotations
 import heapq
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from anyascope.alerting.grouping import Decision, Group, GroupRecord, Timing, decide
 from anyascope.alerting.inhibition import Inhibitor
@@ -28,6 +29,7 @@ class Book:
     Args:
         options: routes, receivers, rules of inhibition, calendar.
         silences: asked whether an alert is silenced.
+        stages: further reasons why an alert is not told.
         records: what earlier was told of which group.
         now_ns: the time at which `alerts` are put in.
     """
@@ -37,6 +39,7 @@ class Book:
         options: AlertingOptions,
         *,
         silences: SilenceTest,
+        stages: Sequence[Stage] = (),
         alerts: Iterable[HeldAlert],
         records: Iterable[GroupRecord],
         now_ns: int,
@@ -54,6 +57,7 @@ class Book:
             InhibitStage(self._inhibitor, is_firing=self._is_firing_now),
             CalendarStage(options.time_intervals),
             SilenceStage(silences),
+            *stages,
         )
         self._records = {record.id: record for record in records}
         for alert in alerts:
@@ -137,6 +141,19 @@ class Book:
             _, identity = heapq.heappop(self._heap)
             found[identity] = self.groups[identity]
         return list(found.values())
+
+    def move(self, *, by_ns: int, now_ns: int) -> None:
+        """The wall clock was set, and is at `now_ns`: what lies ahead moves along, so that waits keep their length."""
+        for fingerprint, alert in self.alerts.items():
+            if alert.is_firing(now_ns - by_ns):
+                moved = replace(alert, ends_ns=alert.ends_ns + by_ns, received_ns=alert.received_ns + by_ns)
+                self.alerts[fingerprint] = moved
+        for group in self.groups.values():
+            group.alerts = {fingerprint: self.alerts[fingerprint] for fingerprint in group.alerts}
+            group.told = {key: replace(told, at_ns=told.at_ns + by_ns) for key, told in group.told.items()}
+            group.timing = group.timing.moved(by_ns=by_ns)
+        self._heap = [(group.timing.next_ns, group.id) for group in self.groups.values()]
+        heapq.heapify(self._heap)
 
     # --- looking at groups --------------------------------------------------------------------------------------------
 

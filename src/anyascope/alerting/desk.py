@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import structlog
 from prometheus_client import CollectorRegistry
 
 from anyascope.alerting.book import Book
 from anyascope.alerting.fingerprint import fingerprint_of
-from anyascope.alerting.grouping import KIND_GROUP, Decision, Group, Timing, group_of, put_group
+from anyascope.alerting.grouping import KIND_GROUP, Decision, Group, GroupRecord, group_of, put_group
 from anyascope.alerting.intake import KIND_ALERT, HeldAlert, alert_of, ended, fault_of, is_refresh, merge, put_alert
 from anyascope.alerting.journal import read_journal
+from anyascope.alerting.pipeline import Stage
 from anyascope.alerting.settings import AlertingOptions
 from anyascope.alerting.silences import Silences
+from anyascope.alerting.steps import Follower, Followers, Heard, Look, Step, together
 from anyascope.alerting.tally import Tally
-from anyascope.clock import NS_PER_S, Clock, wait_for
+from anyascope.clock import NS_PER_S, Clock, WallWatch, wait_for
 from anyascope.errors import InvalidInputError, UnavailableError
 from anyascope.ids import Ids
 from anyascope.model.alerts import Alert
@@ -45,6 +47,8 @@ class Alerting:
         clock: time.
         ids: names notifications and silences.
         registry: for the counters.
+        followers: take part in the steps, such as escalation.
+        stages: further reasons why an alert is not told, such as a snooze.
     """
 
     def __init__(
@@ -56,6 +60,8 @@ class Alerting:
         clock: Clock,
         ids: Ids,
         registry: CollectorRegistry,
+        followers: Sequence[Follower] = (),
+        stages: Sequence[Stage] = (),
     ) -> None:
         self._documents = documents
         self._outbox = outbox
@@ -63,11 +69,14 @@ class Alerting:
         self._clock = clock
         self._ids = ids
         self.silences = Silences(documents, clock=clock, ids=ids)
-        self._book = Book(options, silences=self.silences, alerts=(), records=(), now_ns=clock.now_ns())
+        self._stages = tuple(stages)
+        self._followers = Followers(followers)
+        self._book = self._new_book(options, alerts=(), records=(), now_ns=clock.now_ns())
         self._tally = Tally(registry, count=self._count)
         self._changing = asyncio.Lock()  # memory and store change together, one change at a time
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
+        self._wall = WallWatch(clock)
         self._trouble = ""
         self._tidied_ns = clock.monotonic_ns()
 
@@ -85,7 +94,7 @@ class Alerting:
         stored = every_document(self._documents, KIND_ALERT)
         alerts = [alert_of(document, now_ns=now_ns, grace_s=grace_s) async for document in stored]
         records = [group_of(document) async for document in every_document(self._documents, KIND_GROUP)]
-        self._book = Book(self._options, silences=self.silences, alerts=alerts, records=records, now_ns=now_ns)
+        self._book = self._new_book(self._options, alerts=alerts, records=records, now_ns=now_ns)
         await self._delete_groups(self._book.orphans)
         if alerts:
             log.info("alerts_recovered", alerts=len(alerts), groups=len(self._book.groups))
@@ -103,18 +112,24 @@ class Alerting:
     async def reload(self, options: AlertingOptions) -> None:
         """Route by these options from now on. Groups that exist in both keep their times and what was told."""
         async with self._changing:
+            await self._mind_the_clock()
             now_ns = self._clock.now_ns()
-            book = Book(
-                options,
-                silences=self.silences,
-                alerts=self._book.alerts.values(),
-                records=self._book.records(),
-                now_ns=now_ns,
-            )
+            alerts, records = self._book.alerts.values(), self._book.records()
+            book = self._new_book(options, alerts=alerts, records=records, now_ns=now_ns)
             await self._delete_groups(book.orphans)
             self._options, self._book = options, book
         self._wake.set()
         log.info("alerting_reloaded", receivers=len(options.receivers), groups=len(book.groups))
+
+    def _new_book(
+        self,
+        options: AlertingOptions,
+        *,
+        alerts: Iterable[HeldAlert],
+        records: Iterable[GroupRecord],
+        now_ns: int,
+    ) -> Book:
+        return Book(options, silences=self.silences, stages=self._stages, alerts=alerts, records=records, now_ns=now_ns)
 
     # --- the ports ----------------------------------------------------------------------------------------------------
 
@@ -128,10 +143,26 @@ class Alerting:
         faults = [f"alerts[{index}]: {fault}" for index, alert in enumerate(alerts) if (fault := fault_of(alert))]
         sound = [alert for alert in alerts if not fault_of(alert)] if faults else alerts
         async with self._changing:
+            await self._mind_the_clock()
             await self._take(sound)
         self._wake.set()
         if faults:
             raise InvalidInputError("; ".join(faults))
+
+    async def change(self, decide: Callable[[Book, int], Step]) -> None:
+        """Take a step that somebody asked for (an acknowledgement, say): decided, committed and held under the lock.
+
+        Args:
+            decide: given what is known and the time; changes nothing, and may raise to refuse.
+
+        Raises:
+            UnavailableError: the store cannot write; nothing was done.
+        """
+        async with self._changing:
+            await self._mind_the_clock()
+            now_ns = self._clock.now_ns()
+            await self._commit(decide(self._book, now_ns), [], now_ns=now_ns)
+        self._wake.set()
 
     def alerts(self) -> Sequence[AlertStatus]:
         """Firing and lately resolved alerts: firing ones first, then the most severe, then the newest."""
@@ -173,8 +204,10 @@ class Alerting:
             self._tally.refused.inc(len(alerts))
             raise UnavailableError(f"{ALERTS_MAX} alerts are held, no more are taken over", retry_after_s=TIDY_EVERY_S)
         if changed:
+            heard = [Heard(held.get(fingerprint), alert) for fingerprint, alert in changed.items()]
+            step = self._followers.on_heard(self._book, heard, now_ns=now_ns)
             # Answer after the commit, so that whoever handed an alert over may forget it.
-            await self._documents.commit([put_alert(alert) for alert in changed.values()])
+            await self._commit(step, [put_alert(alert) for alert in changed.values()], now_ns=now_ns)
         for taken in merged.values():
             self._book.put(taken, now_ns=now_ns)
             self._tally.received(is_firing=taken.is_firing(now_ns))
@@ -185,7 +218,7 @@ class Alerting:
         while True:
             self._wake.clear()
             try:
-                await self._look_at_due()
+                await self._step()
                 await self._tidy()
                 self._trouble = ""
             except UnavailableError as error:
@@ -196,44 +229,80 @@ class Alerting:
                 self._trouble = "a look at the groups broke, see the log"
                 log.exception("alerting_broke")
             now_ns = self._clock.now_ns()
-            next_ns = self._book.next_ns()
-            wait_s = SLEEP_S_MAX if next_ns is None else min((next_ns - now_ns) / NS_PER_S, SLEEP_S_MAX)
+            times = [at_ns for at_ns in (self._book.next_ns(), self._followers.next_ns()) if at_ns is not None]
+            wait_s = min([SLEEP_S_MAX, *((at_ns - now_ns) / NS_PER_S for at_ns in times)])
             await wait_for(self._wake, clock=self._clock, timeout_s=wait_s)
 
-    async def _look_at_due(self) -> None:
+    async def _step(self) -> None:
+        """Look at the groups that are due, and let the followers do what is due."""
         async with self._changing:
+            await self._mind_the_clock()
             now_ns, began = self._clock.now_ns(), time.perf_counter()
             due = self._book.due(now_ns=now_ns, limit=GROUPS_PER_COMMIT_MAX)
-            if not due:
+            next_ns = self._followers.next_ns()
+            if not due and (next_ns is None or next_ns > now_ns):
                 return
             try:
-                notifications = await self._look_at(due, now_ns=now_ns)
+                told = await self._take_step(due, now_ns=now_ns)
             except BaseException as error:
                 retry_s = error.retry_after_s if isinstance(error, UnavailableError) else RETRY_AFTER_S
                 self._postpone(due, until_ns=now_ns + int(max(retry_s, RETRY_AFTER_S) * NS_PER_S))
                 raise
-            self._tally.looked(notifications, groups=len(due), seconds=time.perf_counter() - began)
+            self._tally.looked(told, groups=len(due), seconds=time.perf_counter() - began)
 
-    async def _look_at(self, due: Sequence[Group], *, now_ns: int) -> list[Notification]:
-        looked = [
-            (group, self._book.look(group, now_ns=now_ns), group.timing.advanced(group.route, now_ns=now_ns))
-            for group in due
-        ]
-        notifications = [one for group, decision, _ in looked for one in self._notifications(group, decision, now_ns)]
-        changes = [change for look in looked for change in self._changes(*look)]
-        changes.extend(self._outbox.changes_for(notifications))
-        if changes:
+    async def _take_step(self, due: Sequence[Group], *, now_ns: int) -> Sequence[Notification]:
+        looks = [self._look(group, now_ns=now_ns) for group in due]
+        own = Step(
+            notifications=[one for look in looks for one in look.notifications],
+            changes=[change for look in looks for change in self._changes(look)],
+        )
+        asked = [self._followers.on_looked(self._book, looks, now_ns=now_ns)] if looks else []
+        step = together([own, *asked, self._followers.on_due(self._book, now_ns=now_ns)])
+        await self._commit(step, [], now_ns=now_ns, looks=looks)
+        return step.notifications
+
+    def _look(self, group: Group, *, now_ns: int) -> Look:
+        decision = self._book.look(group, now_ns=now_ns)
+        timing = group.timing.advanced(group.route, now_ns=now_ns)
+        return Look(group, decision, timing, tuple(self._notifications(group, decision, now_ns)))
+
+    async def _commit(self, step: Step, changes: Sequence[Change], *, now_ns: int, looks: Sequence[Look] = ()) -> None:
+        """Make a step durable, then hold it. Under the lock."""
+        everything = [*changes, *step.changes, *(put_alert(alert) for alert in step.alerts)]
+        everything.extend(self._outbox.changes_for(step.notifications))
+        if everything:
             # One commit for who was told and for what is to be sent: neither exists without the other.
+            await self._documents.commit(everything)
+        for look in looks:
+            self._book.apply(look.group, look.decision, look.timing)
+        for alert in step.alerts:
+            self._book.put(alert, now_ns=now_ns)
+        step.hold()
+        self._outbox.committed(step.notifications)
+
+    async def _mind_the_clock(self) -> None:
+        """Where the wall clock was set, keep the length of what is waited for. Under the lock, before all else."""
+        by_ns, now_ns = self._wall.moved_ns(), self._clock.now_ns()
+        if not by_ns:
+            return
+        log.warning("clock_was_set", by_s=round(by_ns / NS_PER_S, 3))
+        step = self._followers.on_clock_set(by_ns=by_ns, now_ns=now_ns)
+        self._book.move(by_ns=by_ns, now_ns=now_ns)
+        step.hold()
+        changes: list[Change] = [*step.changes]
+        changes.extend(put_alert(alert) for alert in self._book.alerts.values() if alert.is_firing(now_ns))
+        changes.extend(put_group(group, group.timing, group.told) for group in self._book.groups.values() if group.told)
+        try:
             await self._documents.commit(changes)
-        for group, decision, timing in looked:
-            self._book.apply(group, decision, timing)
-        self._outbox.committed(notifications)
-        return notifications
+        except UnavailableError as error:
+            # Only a restart before these are written again would see the old times.
+            log.warning("clock_change_not_stored", detail=str(error))
 
     def _postpone(self, groups: Sequence[Group], *, until_ns: int) -> None:
         for group in groups:
             group.timing = group.timing.postponed(until_ns=until_ns)
             self._book.schedule(group)
+        self._followers.pause(until_ns=until_ns)
 
     def _notifications(self, group: Group, decision: Decision, now_ns: int) -> list[Notification]:
         return [
@@ -253,13 +322,14 @@ class Alerting:
             for tell in decision.tells
         ]
 
-    def _changes(self, group: Group, decision: Decision, timing: Timing) -> list[Change]:
+    def _changes(self, look: Look) -> list[Change]:
         """What of the group and its alerts must be stored with the decision."""
+        group, decision = look.group, look.decision
         changes: list[Change] = []
         if self._book.is_left_empty(group, decision):
             changes.append(Delete(KIND_GROUP, group.id))
         elif decision.tells or decision.told != group.told:
-            changes.append(put_group(group, timing, decision.told))
+            changes.append(put_group(group, look.timing, decision.told))
         for fingerprint in decision.dropped:
             alert = group.alerts[fingerprint]
             if not alert.is_ended:

@@ -72,6 +72,12 @@ class Timing:
         """After a look that could not be recorded."""
         return replace(self, due_ns=max(self.due_ns, until_ns), early_ns=until_ns)
 
+    def moved(self, *, by_ns: int) -> Timing:
+        """After the wall clock was set by this much."""
+        early_ns = self.early_ns + by_ns if self.early_ns else 0
+        early_told_ns = self.early_told_ns + by_ns if self.early_told_ns else 0
+        return replace(self, due_ns=self.due_ns + by_ns, early_ns=early_ns, early_told_ns=early_told_ns)
+
 
 @dataclass(slots=True)
 class Group:
