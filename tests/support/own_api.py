@@ -12,6 +12,7 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 from starlette.types import ASGIApp
 
+from anyascope.alerting.settings import AlertingOptions
 from anyascope.api.cardinality import SeriesRoom
 from anyascope.api.middleware import GuardOptions, HttpMetrics, guarded
 from anyascope.api.operations import operations_routes
@@ -102,6 +103,7 @@ class House:
     not_ready: str = ""
     room: SeriesRoom = field(default_factory=lambda: SeriesRoom(20, 10, {"host": 1, "scrape": 9}))
     sdk: SdkSettings = field(default_factory=SdkSettings)
+    routing: AlertingOptions = field(default_factory=AlertingOptions)
     asked: list[Asked] = field(default_factory=list)
     reloads: list[Exception | None] = field(default_factory=list)
 
@@ -155,6 +157,7 @@ class House:
             streams=self.streams,
             clock=self.clock,
             sdk=lambda: self.sdk,
+            routing=lambda: self.routing,
         )
         routes = [
             *operations_routes(registry=self.registry, ready=lambda: self.not_ready, reload=self.reload),

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any, Final, TypeVar
+
+import msgspec
+from pydantic import TypeAdapter
 from starlette.requests import Request
 
-from anyascope.errors import TooLargeError
+from anyascope.errors import InvalidInputError, TooLargeError
+
+T = TypeVar("T")
+
+OWN_BYTES_MAX: Final = 256 * 1024  # of a request to the own API: a few names, labels and sentences
 
 
 async def body_of(request: Request, *, bytes_max: int, advice: str = "") -> bytes:
@@ -19,3 +27,23 @@ async def body_of(request: Request, *, bytes_max: int, advice: str = "") -> byte
         if len(body) > bytes_max:
             raise TooLargeError(f"the body has more than {bytes_max} bytes" + (f"; {advice}" if advice else ""))
     return bytes(body)
+
+
+async def document_of(request: Request, kind: type[T], *, bytes_max: int = OWN_BYTES_MAX) -> T:
+    """The JSON body as a dataclass.
+
+    Raises:
+        TooLargeError: it has more than `bytes_max` bytes.
+        InvalidInputError: it is no JSON, or not of this shape; the message names the field.
+    """
+    body = await body_of(request, bytes_max=bytes_max)
+    try:
+        return msgspec.json.decode(body, type=kind)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise InvalidInputError(f"the body cannot be used: {error}") from error
+
+
+def described_body(kind: type[Any]) -> dict[str, Any]:
+    """What `document_of` reads, for the description of an operation (`openapi_extra`)."""
+    schema = TypeAdapter(kind).json_schema()
+    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}

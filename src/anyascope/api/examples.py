@@ -182,6 +182,44 @@ QUERIES: Final = {
     ]
 }
 
+_INTEGRATIONS: Final = [{"kind": "slack", "key": "ops/slack/0", "send_resolved": False}]
+ROUTING: Final = {
+    "route": {
+        "id": "0",
+        "receiver": "ops",
+        "matchers": [],
+        "group_by": ["alertname"],
+        "group_by_all": False,
+        "group_wait_s": 30.0,
+        "group_interval_s": 300.0,
+        "repeat_interval_s": 14400.0,
+        "continue": False,
+        "mute_time_intervals": [],
+        "active_time_intervals": [],
+        "labels": {},
+        "policy": None,
+        "routes": [],
+    },
+    "receivers": [{"name": "ops", "integrations": _INTEGRATIONS}],
+}
+ROUTING_TEST: Final = {
+    "routes": [
+        {
+            "id": "0",
+            "receiver": "ops",
+            "path": [],
+            "group_key": '{}:{alertname="HsmDown"}',
+            "group_labels": {"alertname": "HsmDown"},
+            "group_wait_s": 30.0,
+            "group_interval_s": 300.0,
+            "repeat_interval_s": 14400.0,
+            "mute_time_intervals": [],
+            "active_time_intervals": [],
+            "labels": {},
+            "integrations": _INTEGRATIONS,
+        }
+    ]
+}
 BY_OPERATION: Final[dict[str, Any]] = {
     "getSdkSettings": SDK_SETTINGS,
     "getStatus": STATUS,
@@ -198,5 +236,7 @@ BY_OPERATION: Final[dict[str, Any]] = {
     "getTrace": TRACE,
     "listAlerts": ALERTS,
     "listNotifications": NOTIFICATIONS,
+    "getRouting": ROUTING,
+    "testRouting": ROUTING_TEST,
     "streamChanges": EVENTS,
 }

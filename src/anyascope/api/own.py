@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Final
 
 from fastapi import FastAPI
 
 from anyascope import __version__
+from anyascope.alerting.settings import AlertingOptions
 from anyascope.api.alerts import RulesSource, alerts_router
 from anyascope.api.cardinality import SeriesRoomSource, cardinality_router
 from anyascope.api.examples import BY_OPERATION
@@ -14,6 +16,7 @@ from anyascope.api.live import live_router
 from anyascope.api.logs import logs_router
 from anyascope.api.problems import install_problems
 from anyascope.api.queries import RunningQueries, queries_router
+from anyascope.api.routing import routing_router
 from anyascope.api.sdk import SdkSource, sdk_router
 from anyascope.api.sse import Streams
 from anyascope.api.status import HealthBoard, StatusSource, status_router
@@ -48,6 +51,7 @@ def own_api(  # noqa: PLR0913  # what the API asks, each by keyword
     streams: Streams,
     clock: Clock,
     sdk: SdkSource = SdkSettings,
+    routing: Callable[[], AlertingOptions] = AlertingOptions,
 ) -> FastAPI:
     """The application to mount at `BASE_PATH`; its description is at `openapi.json` below."""
     app = _OwnApi(
@@ -74,6 +78,7 @@ def own_api(  # noqa: PLR0913  # what the API asks, each by keyword
         alerts_router(desk, rules),
         live_router(desk, rules, board, clock=clock, streams=streams),
         sdk_router(sdk),
+        routing_router(routing),
     ):
         app.include_router(router)
     return app

@@ -115,6 +115,7 @@ def _routes(parts: FrontParts, receive: Receive, doors: Doors, settings: Setting
             streams=parts.streams,
             clock=ground.clock,
             sdk=lambda: parts.reloads.settings.sdk,
+            routing=lambda: parts.reloads.settings.alerting,
         ),
         sampling=sampling_routes(lambda: parts.reloads.settings.sdk),
     )

@@ -1,4 +1,4 @@
-"""`anyascope check config` and `anyascope check rules`; `check metrics` stands in its own module."""
+"""`anyascope check config`, `check alertmanager` and `check rules`; `check metrics` stands in its own module."""
 
 from __future__ import annotations
 
@@ -46,6 +46,30 @@ def config(
         _tell_sum(terminal, len(mistakes))
         raise typer.Exit(EXIT_MISTAKES)
     terminal.line(f"{clean(str(file))}: {terminal.paint('sound', Style.GREEN)}")
+
+
+@app.command("alertmanager")
+def alertmanager(
+    files: Annotated[list[Path], typer.Argument(help="Files in Alertmanager's format.")],
+) -> None:
+    """Explain every mistake of Alertmanager configurations, in upstream's words, and check their templates.
+
+    Exit code: 0 sound, 1 a mistake or a file that cannot be read.
+    """
+    from anyascope.config.load import check_alertmanager
+
+    terminal = Terminal.standard()
+    total = 0
+    for file in files:
+        mistakes = check_alertmanager(file)
+        total += len(mistakes)
+        for mistake in mistakes:
+            terminal.line(clean(str(mistake)))
+        if not mistakes:
+            terminal.line(f"{clean(str(file))}: {terminal.paint('sound', Style.GREEN)}")
+    if total:
+        _tell_sum(terminal, total)
+        raise typer.Exit(EXIT_NOT_WELL)
 
 
 @app.command("rules")

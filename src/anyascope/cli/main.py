@@ -23,6 +23,7 @@ from anyascope.cli import (
     logs,
     promql_tests,
     query,
+    route,
     rule_tests,
     traces,
     up,
@@ -56,6 +57,7 @@ app.add_typer(cardinality.app, name="series")
 app.command("logs")(logs.logs)
 app.command("traces")(traces.traces)
 app.command("alerts")(alerts.alerts)
+app.add_typer(route.app, name="route")
 app.command("doctor")(doctor.doctor)
 app.command("status", hidden=True)(doctor.doctor)
 

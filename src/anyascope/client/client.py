@@ -37,6 +37,9 @@ from anyascope.wire.own_api import (
     LogRowView,
     LogSearchView,
     NotificationsView,
+    RoutingTest,
+    RoutingTestView,
+    RoutingView,
     ServicesView,
     StatusView,
     TraceSearchView,
@@ -253,6 +256,14 @@ class Client:
         asked = {"limit": limit, "cursor": cursor, "receiver": receiver, "status": status}
         return self._own("/notifications", asked, NotificationsView)
 
+    def routing(self) -> RoutingView:
+        """The tree of routes in force, and the receivers."""
+        return self._own("/routing", {}, RoutingView)
+
+    def test_routing(self, labels: Mapping[str, str]) -> RoutingTestView:
+        """Where an alert with these labels would go."""
+        return self._own_post("/routing/test", RoutingTest(labels=dict(labels)), RoutingTestView)
+
     # --- metrics ------------------------------------------------------------------------------------------------------
 
     def query(self, expression: str, *, time_s: float | None = None) -> QueryAnswer:
@@ -293,6 +304,13 @@ class Client:
         given = {name: value for name, value in asked.items() if value not in ("", [], None)}
         answer = self._answer(self._http.build_request("GET", f"{OWN_PATH}{path}", params=given))
         return self._decode(answer.content, kind)
+
+    def _own_post(self, path: str, asked: object, kind: type[T]) -> T:
+        headers = {"content-type": "application/json"}
+        request = self._http.build_request(
+            "POST", f"{OWN_PATH}{path}", content=msgspec.json.encode(asked), headers=headers
+        )
+        return self._decode(self._answer(request).content, kind)
 
     def _prometheus(self, path: str, asked: Mapping[str, str]) -> QueryAnswer:
         # POST: an expression may be longer than a URL.

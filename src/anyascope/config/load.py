@@ -41,6 +41,7 @@ from anyascope.config.settings import (
 from anyascope.errors import InvalidInputError
 from anyascope.forward.options import ForwardOptions
 from anyascope.forward.settings import read_remote_writes, read_spool_bytes
+from anyascope.notify.templates import load_templates
 from anyascope.promql.signatures import Feature, feature_of
 from anyascope.wire.settings import Mistake, Section, SettingsError, read_settings
 
@@ -110,7 +111,7 @@ def load(sources: Sources) -> Settings:
     if sources.prometheus_config is not None:
         settings = _with_prometheus(settings, sources.prometheus_config)
     if sources.alertmanager_config is not None:
-        text = _read_text(sources.alertmanager_config)
+        text = read_text(sources.alertmanager_config)
         alerting = read_alertmanager_file(text, file=str(sources.alertmanager_config))
         settings = replace(settings, alerting=alerting, files=(*settings.files, sources.alertmanager_config))
     return _with_flags(settings, sources)
@@ -119,10 +120,10 @@ def load(sources: Sources) -> Settings:
 def check(path: Path) -> list[Mistake]:
     """Every mistake of one configuration file, whichever of the three kinds it is; empty where it is sound."""
     try:
-        top = read_settings(_read_text(path), file=str(path))
+        top = read_settings(read_text(path), file=str(path))
         names = set(top.names())
         if "route" in names and not names & {"server", "scrape_configs", "collectors", "storage", "receive"}:
-            read_alertmanager_file(_read_text(path), file=str(path))
+            read_alertmanager_file(read_text(path), file=str(path))
         elif names & set(PROMETHEUS_UNUSED) - {"storage"}:
             _with_prometheus(Settings(), path)
         else:
@@ -134,7 +135,24 @@ def check(path: Path) -> list[Mistake]:
     return []
 
 
-def _read_text(path: Path) -> str:
+def check_alertmanager(path: Path) -> list[Mistake]:
+    """Every mistake of a file in Alertmanager's format, and the first of its templates; empty where it is sound."""
+    try:
+        options = read_alertmanager_file(read_text(path), file=str(path))
+        load_templates(options.templates, now_ns=lambda: 0)
+    except SettingsError as error:
+        return list(error.mistakes)
+    except InvalidInputError as error:
+        return [Mistake(str(path), 0, error.path, error.message)]
+    return []
+
+
+def read_text(path: Path) -> str:
+    """The text of a configuration file.
+
+    Raises:
+        SettingsError: it cannot be read, or is not UTF-8.
+    """
     try:
         return path.read_text(encoding="utf-8")
     except OSError as error:
@@ -147,7 +165,7 @@ def _load_main(path: Path | None) -> Settings:
     chosen = path or (DEFAULT_FILE if DEFAULT_FILE.is_file() else None)
     if chosen is None:
         return Settings()
-    top = read_settings(_read_text(chosen), file=str(chosen))
+    top = read_settings(read_text(chosen), file=str(chosen))
     shared = top.section("global")
     scrape_configs = _scrape_configs(top, shared)
     rules = _read_rules(top, shared)
@@ -189,7 +207,7 @@ def _scrape_configs(top: Section, shared: Section) -> tuple[ScrapeConfig, ...]:
     found = list(read_scrape_configs(top.sections("scrape_configs"), shared))
     for pattern in top.texts("scrape_config_files"):
         for name in sorted(glob(str(resolve(top, pattern)))):  # noqa: PTH207  # Path.glob refuses absolute patterns
-            included = read_settings(_read_text(Path(name)), file=name)
+            included = read_settings(read_text(Path(name)), file=name)
             found.extend(read_scrape_configs(included.sections("scrape_configs"), shared))
             included.done()
             included.raise_if_wrong()
@@ -216,7 +234,7 @@ def _query_log_file(top: Section, shared: Section) -> Path | None:
 
 
 def _with_prometheus(settings: Settings, path: Path) -> Settings:
-    top = read_settings(_read_text(path), file=str(path))
+    top = read_settings(read_text(path), file=str(path))
     shared = top.section("global")
     scrape_configs = _scrape_configs(top, shared)
     rules = _read_rules(top, shared)

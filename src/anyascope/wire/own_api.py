@@ -9,6 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+# Python's own cannot be described by pydantic before 3.12.
+from typing_extensions import TypedDict
+
 # --- the SDK ----------------------------------------------------------------------------------------------------------
 
 
@@ -443,3 +446,93 @@ class NotificationsView:
 
     notifications: list[NotificationView]
     cursor: str | None
+
+
+# --- routing ----------------------------------------------------------------------------------------------------------
+
+# A route with all that it inherits, and those below it. A dictionary, since a field is called `continue`.
+#   id: its place in the tree: `0` is the root, `0/2` the root's third child.
+#   matchers: its own, as text.
+#   policy: the escalation policy that it names; null where none.
+RouteView = TypedDict(
+    "RouteView",
+    {
+        "id": str,
+        "receiver": str,
+        "matchers": list[str],
+        "group_by": list[str],
+        "group_by_all": bool,
+        "group_wait_s": float,
+        "group_interval_s": float,
+        "repeat_interval_s": float,
+        "continue": bool,
+        "mute_time_intervals": list[str],
+        "active_time_intervals": list[str],
+        "labels": dict[str, str],
+        "policy": str | None,
+        "routes": "list[RouteView]",
+    },
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IntegrationView:
+    """One channel of a receiver; `key` is `receiver/kind/index`."""
+
+    kind: str
+    key: str
+    send_resolved: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReceiverView:
+    """A name in the routes, and the channels behind it."""
+
+    name: str
+    integrations: list[IntegrationView]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoutingView:
+    """The tree of routes in force, and the receivers that they name."""
+
+    route: RouteView
+    receivers: list[ReceiverView]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoutingTest:
+    """The labels of an alert that may come one day."""
+
+    labels: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MatchedRouteView:
+    """A route that such an alert takes.
+
+    Attributes:
+        path: the matchers of each route from the root's children down; empty where the root takes it.
+        group_key: Alertmanager's name of the group that the alert joins.
+        group_labels: what names that group.
+    """
+
+    id: str
+    receiver: str
+    path: list[list[str]]
+    group_key: str
+    group_labels: dict[str, str]
+    group_wait_s: float
+    group_interval_s: float
+    repeat_interval_s: float
+    mute_time_intervals: list[str]
+    active_time_intervals: list[str]
+    labels: dict[str, str]
+    integrations: list[IntegrationView]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoutingTestView:
+    """The routes that such an alert takes, in the order in which they are tried."""
+
+    routes: list[MatchedRouteView]

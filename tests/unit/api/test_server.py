@@ -108,7 +108,7 @@ async def test_the_description_names_every_operation_once():
     async with House().client() as client:
         described = (await client.get("/openapi.json")).json()
     operations = [operation for path in described["paths"].values() for operation in path.values()]
-    assert len({operation["operationId"] for operation in operations}) == len(operations) == 16
+    assert len({operation["operationId"] for operation in operations}) == len(operations) >= 18
     for operation in operations:
         assert operation["summary"]
         assert operation["description"]
@@ -123,13 +123,13 @@ async def test_examples_of_the_description_are_of_their_shape():
     async with House().client() as client:
         described = (await client.get("/openapi.json")).json()
     checked = 0
-    for path in described["paths"].values():
-        content = path["get"]["responses"]["200"]["content"]
+    for operation in [operation for path in described["paths"].values() for operation in path.values()]:
+        content = operation["responses"]["200"]["content"]
         if "application/json" in content:
             name = content["application/json"]["schema"]["$ref"].rpartition("/")[2]
             msgspec.convert(content["application/json"]["example"], getattr(own_api, name))
             checked += 1
-    assert checked == 14
+    assert checked >= 16
 
 
 async def test_a_path_that_leads_nowhere_is_a_problem():

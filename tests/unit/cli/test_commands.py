@@ -377,6 +377,43 @@ def test_alerts_are_listed(run, server):
     assert server.asked[0].url.params["state"] == "firing"
 
 
+def test_route_test_prints_receivers(run, server, tmp_path):
+    """Receivers one a line in order, of the server or of a file; `--verbose` tells why and when."""
+    server.answers["/routing/test"] = examples.ROUTING_TEST
+    code, out, _ = run("route", "test", "alertname=HsmDown")
+    assert (code, out) == (0, "ops\n")
+    assert json.loads(server.asked[0].content) == {"labels": {"alertname": "HsmDown"}}
+    file = tmp_path / "am.yml"
+    file.write_text(
+        "route: {receiver: a, group_by: [x], routes: [{matchers: [x=1], receiver: b, continue: true, group_wait: 1m},"
+        "{match: {x: '1'}, receiver: c}]}\nreceivers: [{name: a}, {name: b}, {name: c}]\n"
+    )
+    code, out, _ = run("route", "test", "--alertmanager-config", str(file), "x=1", "y=")
+    assert (code, out) == (0, "b\nc\n")
+    _, out, _ = run("route", "test", "--alertmanager-config", str(file), "--verbose", "x=1")
+    assert 'the root > x="1"' in out
+    assert "waits 1m, then news every 5m, repeats after 4h" in out
+    code, _, error = run("route", "test", "x")
+    assert (code, error) == (2, "anyascope: a label is written as name=value, got 'x'\n")
+
+
+def test_check_alertmanager_has_upstreams_words(run, tmp_path):
+    """A sound file ends with 0; a mistake is told with its place and ends with 1, a broken template too."""
+    sound, broken = tmp_path / "sound.yml", tmp_path / "broken.yml"
+    sound.write_text("route: {receiver: a}\nreceivers: [{name: a}]\n")
+    broken.write_text("route: {receiver: b}\nreceivers: [{name: a}]\n")
+    assert run("check", "alertmanager", str(sound))[0] == 0
+    code, out, _ = run("check", "alertmanager", str(sound), str(broken), str(tmp_path / "none.yml"))
+    assert code == 1
+    assert f'{broken}:1: route.receiver: undefined receiver "b" used in route' in out
+    assert "none.yml: cannot be read: No such file or directory" in out
+    sound.write_text("route: {receiver: a}\nreceivers: [{name: a}]\ntemplates: ['*.tmpl']\n")
+    (tmp_path / "x.tmpl").write_text("{{ define }}")
+    code, out, _ = run("check", "alertmanager", str(sound))
+    assert code == 1
+    assert "x.tmpl" in out
+
+
 def test_answers_can_be_had_as_json(run, server):
     """What a pipe gets is one line that reads as the API's answer."""
     server.answers |= {"/alerts": examples.ALERTS, "/traces/search": examples.TRACE_SEARCH}
