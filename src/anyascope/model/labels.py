@@ -19,8 +19,9 @@ SERIES_ID_LABEL_BITS = 44
 
 def labels_of(pairs: Mapping[str, str] | Iterable[tuple[str, str]]) -> Labels:
     """The label set of these pairs; an empty value means that the label is absent."""
-    items = pairs.items() if isinstance(pairs, Mapping) else pairs
-    return tuple(sorted((name, value) for name, value in items if value))
+    if isinstance(pairs, Mapping):
+        return tuple(sorted([pair for pair in pairs.items() if pair[1]]))
+    return tuple(sorted((name, value) for name, value in pairs if value))
 
 
 def metric_of(labels: Labels) -> str:

@@ -10,11 +10,11 @@ from anyascope.clock import NS_PER_MS, NS_PER_S
 from anyascope.errors import InvalidInputError, LimitExceededError
 from anyascope.frames.histogram import NativeHistogram
 from anyascope.model.alerts import AlertState
-from anyascope.model.labels import METRIC_NAME, Labels, labels_of, without_name
+from anyascope.model.labels import METRIC_NAME, Labels, labels_of
 from anyascope.model.metrics import MetricBatch, SampleBatch
 from anyascope.promql.result import QueryResult, ResultKind
 from anyascope.rules.definition import AlertingRule, RecordingRule
-from anyascope.rules.expand import TemplateContext, TemplateValue, expand
+from anyascope.rules.expand import Expander, TemplateValue
 from anyascope.rules.histogramtext import TemplateHistogram
 from anyascope.rules.state import ActiveAlert, Finding, judge
 from anyascope.rules.triggers import ALERTS, ALERTS_FOR_STATE
@@ -129,23 +129,21 @@ async def found_in(
     Raises:
         InvalidInputError: two elements have the same labels once the rule's own are added.
     """
-    context = TemplateContext(
-        query=lambda expr: _template_samples(engine, expr, moment.time_ms),
+    expander = Expander(
+        lambda expr: _template_samples(engine, expr, moment.time_ms),
         now_s=moment.now_ns / NS_PER_S,
         external_url=moment.external_url,
-        external_labels=moment.external_labels or {},
+        external_labels=moment.external_labels,
     )
     found: dict[Labels, Finding] = {}
     for element, value in elements:
         shown = dict(element)
         told = _told(value)
-        own = [(name, await expand(template, context, shown, told)) for name, template in rule.labels.items()]
-        labels = _overridden(without_name(element), (*own, (LABEL_ALERTNAME, rule.name)))
+        own = await expander.texts(rule.labels, shown, told)
+        labels = labels_of({**shown, METRIC_NAME: "", **own, LABEL_ALERTNAME: rule.name})
         if labels in found:
             raise InvalidInputError("vector contains metrics with the same labelset after applying alert labels")
-        annotations = {
-            name: await expand(template, context, shown, told) for name, template in rule.annotations.items()
-        }
+        annotations = await expander.texts(rule.annotations, shown, told)
         # Prometheus' value of an alert on a native histogram is zero; its templates see the whole of it.
         found[labels] = Finding(annotations, value if isinstance(value, float) else 0.0)
     return found

@@ -18,7 +18,7 @@ WIDTH_MAX = 1_000_000  # Go's own bound on width and precision
 PRINT_DEPTH_MAX = 32  # lists within lists; a template can build them without end
 _EXPONENT_MIN = -4
 _EXPONENT_MAX = 6  # where the shortest form of a float turns to an exponent: strconv's own rule, both bounds
-
+_PLAIN_MIN, _PLAIN_MAX = 1e-4, 1e6  # between these neither Go nor Python writes an exponent
 _VERB = re.compile(r"%([+\-# 0]*)(\[\d+\])?(\*|\d+)?(?:\.(\[\d+\])?(\*|\d*))?(\[\d+\])?(.?)", re.DOTALL)
 
 
@@ -28,6 +28,8 @@ def to_text(value: object) -> str:
     Raises:
         TemplateFunctionError: the text is longer than `TEXT_CHARS_MAX` or nested deeper than `PRINT_DEPTH_MAX`.
     """
+    if type(value) is float:
+        return format_float(value, "g", -1)
     return _Printer().value(value)
 
 
@@ -105,6 +107,12 @@ def format_float(value: float, verb: str, precision: int) -> str:
         if verb in "gG":
             precision = max(precision, 1)
         return f"{value:.{precision}{verb}}"
+    return _format_shortest(value, verb)
+
+
+def _format_shortest(value: float, verb: str) -> str:
+    if verb in "gG" and _PLAIN_MIN <= abs(value) < _PLAIN_MAX:
+        return repr(value).removesuffix(".0")
     sign, digits, exponent = _shortest(value)
     if verb in "gG":
         is_exponent = exponent < _EXPONENT_MIN or exponent >= _EXPONENT_MAX

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -146,3 +147,23 @@ class Definition:
     nodes: tuple[Node, ...]
     source_name: str
     source_text: str
+
+
+def pipes_of(nodes: tuple[Node, ...]) -> Iterator[Pipe]:
+    """Every pipeline of these nodes and of those within them."""
+    for node in nodes:
+        if isinstance(node, Action | If | With | Range | Invoke) and node.pipe:
+            yield from _pipes_in(node.pipe)
+        if isinstance(node, If | With | Range):
+            yield from pipes_of(node.body)
+            yield from pipes_of(node.otherwise)
+
+
+def _pipes_in(operand: Operand) -> Iterator[Pipe]:
+    if isinstance(operand, Path):
+        yield from _pipes_in(operand.root)
+    elif isinstance(operand, Pipe):
+        yield operand
+        for command in operand.commands:
+            for word in command.words:
+                yield from _pipes_in(word)

@@ -15,7 +15,7 @@ from urllib.parse import quote_plus, urlsplit
 import re2
 
 from anyascope.wire.gotemplate.errors import TemplateFunctionError
-from anyascope.wire.gotemplate.fmt import printf
+from anyascope.wire.gotemplate.fmt import format_float
 from anyascope.wire.gotemplate.times import NS_PER_S, GoDuration, GoTime
 from anyascope.wire.gotemplate.values import DataObject, Function, quoted, type_name
 from anyascope.wire.settings import parse_duration_s
@@ -90,7 +90,8 @@ def to_float(value: object) -> float:
 
 
 def _short(value: float) -> str:
-    return printf("%.4g", (value,))
+    """As `%.4g` writes it."""
+    return format_float(value, "g", 4)
 
 
 def humanize(given: object) -> str:

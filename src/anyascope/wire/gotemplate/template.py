@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from anyascope.wire.gotemplate.builtins import BUILTINS
+from anyascope.wire.gotemplate.compile import Emit, compile_definition
 from anyascope.wire.gotemplate.errors import parse_error
-from anyascope.wire.gotemplate.execute import DEFAULT_LIMITS, Execution, Limits
+from anyascope.wire.gotemplate.execute import DEFAULT_LIMITS, Limits, Run
 from anyascope.wire.gotemplate.nodes import Definition
 from anyascope.wire.gotemplate.parse import parse
+from anyascope.wire.gotemplate.straight import STEPS_A_PART_MAX, Part, fill, straight_parts
 from anyascope.wire.gotemplate.values import Function
 
 TEMPLATE_CHARS_MAX = 1_000_000  # Alertmanager's own default templates have 30,000
@@ -27,6 +29,11 @@ class Template:
 
     name: str
     definitions: Mapping[str, Definition]
+    _parts: tuple[Part, ...] | None = field(init=False, compare=False, repr=False)
+    _emits: dict[str, Emit] = field(default_factory=dict, init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_parts", straight_parts(self.definitions[self.name].nodes))
 
     def with_definitions(self, others: Mapping[str, Definition]) -> Template:
         """The same with further templates to invoke; its own win over others of the same name."""
@@ -53,8 +60,28 @@ class Template:
         Raises:
             TemplateError: what failed and where, in Go's words.
         """
-        execution = Execution(self.definitions, {**BUILTINS, **functions}, limits=limits, monotonic_ns=monotonic_ns)
-        return execution.run(self.name, data, variables=variables or {})
+        if self._parts is not None and STEPS_A_PART_MAX * len(self._parts) < limits.steps_max:
+            text = fill(self._parts, variables or {})
+            if text is not None and len(text) <= limits.output_chars_max:
+                return text
+        run = Run(self._emit_named, functions, limits=limits, monotonic_ns=monotonic_ns)
+        run.data, run.given = data, variables or {}
+        emit = self._emit_named(self.name)
+        assert emit is not None
+        emit(run, data)
+        return run.text()
+
+    def _emit_named(self, name: str) -> Emit | None:
+        """What writes the template of this name, compiled when it is first asked for."""
+        known = self._emits.get(name)
+        if known is None and name in self.definitions:
+            known = self._emits[name] = compile_definition(self.definitions[name])
+        return known
+
+    def without_first(self, count: int) -> Template:
+        """The same without its first nodes; errors still count lines and columns from the start of the text."""
+        own = self.definitions[self.name]
+        return Template(self.name, {**self.definitions, self.name: replace(own, nodes=own.nodes[count:])})
 
 
 def parse_template(
