@@ -81,6 +81,9 @@ class Outbox(Protocol):
     def committed(self, notifications: Sequence[Notification]) -> None:
         """They are durable: send them. Quick, never raises; delivery goes on beside."""
 
+    def undurable(self, notifications: Sequence[Notification]) -> None:
+        """The store cannot write (a full disk): send them from memory all the same, and make them durable once it can."""
+
 
 class AlertDesk(Protocol):
     """What people may ask of `alerting`: which alerts there are, and who was told."""

@@ -60,6 +60,9 @@ class Notification:
         group_key: Alertmanager's, such as `{}/{team="a"}:{alertname="x"}`.
         alerts: firing ones first, the most severe ones first among them.
         external_url: where people reach this server.
+        merges: of a summary, the ids of the notifications that it tells in their place; `covers` their groups' keys.
+        stands_in_for: of a fallback, the integration that stays down.
+        notice: what delivery itself has to say, such as that a storm was merged; shown with the message.
     """
 
     id: str
@@ -73,6 +76,10 @@ class Notification:
     group_labels: Labels = ()
     route_labels: Labels = ()
     external_url: str = ""
+    merges: tuple[str, ...] = ()
+    covers: tuple[str, ...] = ()
+    stands_in_for: str = ""
+    notice: str = ""
 
     @property
     def is_firing(self) -> bool:
@@ -117,12 +124,25 @@ class JournalAlert:
 
 
 @dataclass(frozen=True, slots=True)
+class Replay:
+    """Somebody had a dead letter sent again."""
+
+    at_ns: int
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
 class JournalEntry:
     """What was said, to whom, why, and the attempts.
 
     Attributes:
         attempts: the first and the latest ones; `attempts_made` counts all.
         parts_done: of a notification that goes out in several parts (recipients, messages), those that are through.
+        told_in: the summary that told this one in its place; its status is the summary's.
+        merged: of a summary, how many notifications it tells.
+        stands_in_for: of a fallback, the integration that was down.
+        copies: the fallbacks' notifications that told this one while its own channel was down.
+        replays: who had it sent again after it had failed.
     """
 
     id: str
@@ -137,6 +157,45 @@ class JournalEntry:
     attempts: tuple[Attempt, ...] = ()
     attempts_made: int = 0
     parts_done: tuple[str, ...] = ()
+    told_in: str = ""
+    merged: int = 0
+    stands_in_for: str = ""
+    copies: tuple[str, ...] = ()
+    replays: tuple[Replay, ...] = ()
+
+    @property
+    def queued_ns(self) -> int:
+        """Since when it is tried: when it was made, or last sent again."""
+        return self.replays[-1].at_ns if self.replays else self.at_ns
+
+
+class ChannelState(Enum):
+    """How a channel is. `OPEN` is a circuit breaker's word: nothing is sent but a probe now and then."""
+
+    HEALTHY = "healthy"
+    DEGRADED = "degraded"
+    OPEN = "open"
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelReport:
+    """One integration as delivery sees it.
+
+    Attributes:
+        waiting: notifications that are not through.
+        dead: notifications that failed and can be sent again.
+        since_ns: when it came into this state; 0 where it was never in another.
+        last_error: how the last attempt failed; empty after one that went well.
+    """
+
+    key: str
+    kind: str
+    receiver: str
+    state: ChannelState
+    waiting: int = 0
+    dead: int = 0
+    since_ns: int = 0
+    last_error: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import replace
 from random import Random
 
 import structlog
@@ -13,45 +13,42 @@ from prometheus_client import CollectorRegistry
 from anyascope.clock import NS_PER_MS, NS_PER_S, Clock, wait_for
 from anyascope.errors import UnavailableError
 from anyascope.model.documents import Change, Delete, Put
-from anyascope.model.notifications import Attempt, AttemptOutcome, DeliveryStatus, JournalEntry, Notification
+from anyascope.model.notifications import (
+    Attempt,
+    AttemptOutcome,
+    ChannelReport,
+    DeliveryStatus,
+    JournalEntry,
+    Notification,
+)
+from anyascope.notify.breaker import Breaker
 from anyascope.notify.channel import Channel, Outcome
-from anyascope.notify.lane import Item, Lane, item_of, new_entry, with_attempt
-from anyascope.notify.patience import CourierOptions, delay_s
+from anyascope.notify.dead import DeadLetters
+from anyascope.notify.fallback import joined
+from anyascope.notify.lane import Item, item_of, new_entry, with_attempt
+from anyascope.notify.leftovers import Leftovers
+from anyascope.notify.pace import Pace
+from anyascope.notify.patience import CourierOptions, delay_s, probe_delay_s
+from anyascope.notify.records import Records
+from anyascope.notify.relief import Relief
+from anyascope.notify.route import Route
 from anyascope.notify.tally import Tally
 from anyascope.ports import ComponentHealth, HealthStatus
-from anyascope.store.api.documents import DocumentStore, every_document
+from anyascope.store.api.documents import DocumentStore
 from anyascope.wire.notification_documents import (
+    KIND_DEAD,
     KIND_JOURNAL,
     KIND_OUTBOX,
     journal_body,
-    journal_entry_of,
     notification_body,
     notification_of,
 )
 
 log = structlog.get_logger("anyascope.notify")
 
-BODIES_RECOVERED_MAX = 1_000  # notifications kept whole in memory at start; the rest is read when its turn comes
-PRUNE_EVERY_S = 3600.0
-PRUNED_PER_COMMIT_MAX = 500  # one commit blocks the store for some milliseconds, not for a second
 SLEEP_S_MAX = 60.0  # a wall clock that was set is noticed within a minute
 DRAIN_S = 5.0  # of the 10 s in which the whole server stops
-RECORD_RETRY_S_MIN = 0.1  # a store that cannot write says when to come back; never a busy loop
-LATE_S = 300.0  # from this age on a notification that is not through makes its channel unhealthy
-
-
-@dataclass(slots=True)
-class _Route:
-    """A lane with its channel and what runs in it."""
-
-    key: str
-    channel: Channel | None
-    queue: Lane = field(default_factory=Lane)
-    wake: asyncio.Event = field(default_factory=asyncio.Event)
-    runner: asyncio.Task[None] | None = None
-    attempts: set[asyncio.Task[None]] = field(default_factory=set)
-    trouble: str = ""  # how the last attempt failed; empty after one that went well
-    since_ns: int = 0
+FROM_MEMORY = "Sent from memory: the server cannot write its journal now (see its health)."
 
 
 class Courier:
@@ -76,16 +73,26 @@ class Courier:
         random: Random,
         registry: CollectorRegistry,
     ) -> None:
-        self._documents = documents
         self._options = options
         self._clock = clock
         self._random = random
-        self._routes = {key: _Route(key, channel) for key, channel in channels.items()}
+        self._routes: dict[str, Route] = {}
         self._known: set[str] = set()  # ids that are in a lane
         self._is_running = False
-        self._pruner: asyncio.Task[None] | None = None
         self._closing: set[asyncio.Task[None]] = set()
-        self._tally = Tally(registry, depth=lambda: len(self._known), oldest_s=self._oldest_s)
+        self._tally = Tally(
+            registry,
+            depth=lambda: len(self._known),
+            oldest_s=self._oldest_s,
+            held=lambda: len(self._records),
+            channels=self.channels,
+        )
+        self._records = Records(documents, clock=clock, tally=self._tally)
+        self._relief = Relief(self._records, clock=clock, tally=self._tally)
+        self._leftovers = Leftovers(documents, self._records, clock=clock)
+        self._dead = DeadLetters(documents, self._records, clock=clock)
+        for key, channel in channels.items():
+            self._routes[key] = self._route(key, channel)
 
     # --- the port -----------------------------------------------------------------------------------------------------
 
@@ -102,6 +109,11 @@ class Courier:
         for notification in notifications:
             self._enqueue(item_of(notification))
 
+    def undurable(self, notifications: Sequence[Notification]) -> None:
+        """The store cannot write: send them from memory, and make them durable once it can."""
+        self._records.hold(self.changes_for(notifications))
+        self.committed(notifications)
+
     # --- life ---------------------------------------------------------------------------------------------------------
 
     async def start(self) -> None:
@@ -110,49 +122,45 @@ class Courier:
         Raises:
             UnavailableError: the store cannot be read.
         """
-        recovered = 0
-        async for document in every_document(self._documents, KIND_OUTBOX):
-            if document.key in self._known:
-                continue
-            notification = notification_of(document)
-            journal = await self._documents.get(KIND_JOURNAL, document.key)
-            item = item_of(notification, journal_entry_of(journal) if journal is not None else None)
-            if recovered >= BODIES_RECOVERED_MAX:
-                item.notification = None
-            self._enqueue(item)
-            recovered += 1
-        if recovered:
-            log.warning("outbox_recovered", notifications=recovered)
+        await self._relief.load()
+        for key, count in (await self._dead.load()).items():
+            self._routes.setdefault(key, self._route(key, None)).dead = count
+        async for item in self._leftovers.take_up():
+            if item.id not in self._known:
+                self._enqueue(item)
         self._is_running = True
         for route in self._routes.values():
             self._run_route(route)
-        self._pruner = asyncio.create_task(self._prune_regularly())
+        self._leftovers.start_pruning(lambda: self._options.journal_s)
 
     async def drain(self, *, timeout_s: float = DRAIN_S) -> None:
         """Finish the attempts under way, within `timeout_s`, and stop. The rest stays in the outbox."""
         self._is_running = False
         runners = [route.runner for route in self._routes.values() if route.runner is not None]
-        if self._pruner is not None:
-            runners.append(self._pruner)
         for runner in runners:
             runner.cancel()
         attempts = [attempt for route in self._routes.values() for attempt in route.attempts]
+        cut: set[asyncio.Task[None]] = set()
         if attempts:
-            await asyncio.wait(attempts, timeout=timeout_s)
-        for attempt in attempts:
+            _, cut = await asyncio.wait(attempts, timeout=timeout_s)
+        for attempt in cut:
             attempt.cancel()
         await asyncio.gather(*runners, *attempts, *self._closing, return_exceptions=True)
+        await self._leftovers.stop(is_clean=not cut)
+        await self._records.close()
         for route in self._routes.values():
             await _close(route.channel)
 
-    async def reload(self, channels: Mapping[str, Channel]) -> None:
+    async def reload(self, channels: Mapping[str, Channel], *, options: CourierOptions | None = None) -> None:
         """Use these channels from now on; what waits is tried at once, since the fault may be mended."""
+        self._options = options or self._options
         old = [route.channel for route in self._routes.values()]
         under_way = [attempt for route in self._routes.values() for attempt in route.attempts]
         for key in channels.keys() | self._routes.keys():
-            route = self._routes.setdefault(key, _Route(key, None))
-            route.channel, route.trouble = channels.get(key), ""
-            route.queue.hurry(now_ns=self._clock.now_ns())
+            route = self._routes.setdefault(key, self._route(key, None))
+            route.channel, route.trouble, route.asked_ns = channels.get(key), "", 0
+            route.breaker, route.pace = self._breaker(), Pace(self._options.rates.get(key))
+            route.lane.hurry(now_ns=self._clock.now_ns())
             if self._is_running:
                 self._run_route(route)
             route.wake.set()
@@ -166,47 +174,104 @@ class Courier:
         for channel in channels:
             await _close(channel)
 
+    # --- what people ask ----------------------------------------------------------------------------------------------
+
     def health(self) -> Sequence[ComponentHealth]:
-        """How each integration's channel is."""
+        """How each integration's channel is, and whether the journal can be written."""
         now_ns = self._clock.now_ns()
-        return [_health_of(route, now_ns=now_ns) for route in self._routes.values() if route.channel is not None]
+        found = [route.health(now_ns=now_ns) for route in self._routes.values() if route.channel is not None]
+        if self._records.behind_since_ns:
+            found.append(
+                ComponentHealth(
+                    component="notification journal",
+                    kind="notify",
+                    status=HealthStatus.UNHEALTHY,
+                    message=f"sending goes on from memory, {len(self._records)} records wait: {self._records.fault}",
+                    advice="free some disk; what waits is written as soon as that is possible, and lost by a crash before",
+                    since_ns=self._records.behind_since_ns,
+                )
+            )
+        return found
+
+    def channels(self) -> Sequence[ChannelReport]:
+        """Every integration, by key; one that the settings no longer have only while something is left of it."""
+        return [
+            self._routes[key].report()
+            for key in sorted(self._routes)
+            if self._routes[key].channel is not None or len(self._routes[key].lane) or self._routes[key].dead
+        ]
+
+    async def replay(self, identity: str, *, by: str) -> JournalEntry:
+        """Send a dead letter again, under its old id, so that a far end which has it after all can tell.
+
+        Raises:
+            NotFoundError: the journal has no such notification.
+            ConflictError: it did not fail, was told by another, or is no longer held whole.
+            UnavailableError: the store cannot be used now.
+        """
+        notification, entry = await self._dead.revive(identity, by=by)
+        self._routes[entry.integration].dead -= 1
+        self._enqueue(item_of(notification, entry))
+        log.info("notification_replayed", notification=identity, by=by)
+        return entry
 
     # --- lanes --------------------------------------------------------------------------------------------------------
+
+    def _breaker(self) -> Breaker:
+        return Breaker(self._options.breaker_failures)
+
+    def _route(self, key: str, channel: Channel | None) -> Route:
+        return Route(key, channel, self._breaker(), Pace(self._options.rates.get(key)))
 
     def _enqueue(self, item: Item) -> None:
         self._known.add(item.id)
         key = item.entry.integration
         route = self._routes.get(key)
         if route is None:
-            route = self._routes[key] = _Route(key, None)
+            route = self._routes[key] = self._route(key, None)
             if self._is_running:
                 self._run_route(route)
-        route.queue.push(item, now_ns=self._clock.now_ns())
+        route.lane.push(item, now_ns=self._clock.now_ns())
         route.wake.set()
 
-    def _run_route(self, route: _Route) -> None:
+    def _run_route(self, route: Route) -> None:
         if route.runner is None:
             route.runner = asyncio.create_task(self._serve(route))
 
-    async def _serve(self, route: _Route) -> None:
+    async def _serve(self, route: Route) -> None:
         while True:
             route.wake.clear()
+            await self._relieve(route)
             now_ns = self._clock.now_ns()
-            while route.queue.in_flight < self._options.lane_parallel:
-                item = route.queue.pop(now_ns=now_ns)
+            while route.lane.in_flight < route.parallel(self._options) and route.hold_ns() <= now_ns:
+                item = route.lane.pop(now_ns=now_ns)
                 if item is None:
                     break
+                route.pace = route.pace.sent(now_ns=now_ns)
                 attempt = asyncio.create_task(self._attempt(route, item))
                 route.attempts.add(attempt)
                 attempt.add_done_callback(route.attempts.discard)
-            next_ns = route.queue.next_ns()
-            if next_ns is None or route.queue.in_flight >= self._options.lane_parallel:
+            next_ns = route.lane.next_ns()
+            if next_ns is None or route.lane.in_flight >= route.parallel(self._options):
                 await route.wake.wait()
             else:
-                wait_s = min((next_ns - now_ns) / NS_PER_S, SLEEP_S_MAX)
+                wait_s = min((max(next_ns, route.hold_ns()) - now_ns) / NS_PER_S, SLEEP_S_MAX)
                 await wait_for(route.wake, clock=self._clock, timeout_s=wait_s)
 
-    async def _attempt(self, route: _Route, item: Item) -> None:
+    async def _relieve(self, route: Route) -> None:
+        """A lane that stands still tells the fallbacks, and one that overflows is merged."""
+        try:
+            change = await self._relief.merge(route, self._options)
+            self._known = self._known - change.merged | change.summaries if change.merged else self._known
+            for copy in await self._relief.copies(route, self._options):
+                self._enqueue(item_of(copy))
+        except UnavailableError as error:
+            log.warning("relief_deferred", integration=route.key, detail=str(error))
+
+    async def _attempt(self, route: Route, item: Item) -> None:
+        if item.is_doubtful:
+            item.is_doubtful = False
+            self._tally.doubtful.labels(item.entry.channel).inc()
         started_ns, began_ns = self._clock.now_ns(), self._clock.monotonic_ns()
         outcome = await self._send(route, item)
         took_ms = (self._clock.monotonic_ns() - began_ns) // NS_PER_MS
@@ -215,17 +280,17 @@ class Courier:
         await self._conclude(route, item, outcome, attempt)
         route.wake.set()
 
-    async def _send(self, route: _Route, item: Item) -> Outcome:
+    async def _send(self, route: Route, item: Item) -> Outcome:
         if route.channel is None:
             return Outcome(AttemptOutcome.FAILED, f"receiver {item.entry.receiver} has no such channel any longer")
         try:
-            if item.notification is None:
-                document = await self._documents.get(KIND_OUTBOX, item.id)
-                if document is None:
-                    return Outcome(AttemptOutcome.FAILED, "it is no longer in the outbox")
-                item.notification = notification_of(document)
+            notification = await self._whole(item)
+            if notification is None:
+                return Outcome(AttemptOutcome.FAILED, "it is no longer in the outbox")
+            if self._records.behind_since_ns:
+                notification = replace(notification, notice=joined(notification.notice, FROM_MEMORY))
             async with asyncio.timeout(self._options.attempt_timeout_s):
-                return await route.channel.send(item.notification, done=frozenset(item.entry.parts_done))
+                return await route.channel.send(notification, done=frozenset(item.entry.parts_done))
         except TimeoutError:
             return Outcome(AttemptOutcome.RETRY, f"no answer within {self._options.attempt_timeout_s:g} s")
         except UnavailableError as error:
@@ -234,39 +299,40 @@ class Courier:
             log.exception("channel_broke", channel=item.entry.channel, notification=item.id)
             return Outcome(AttemptOutcome.RETRY, f"the channel broke: {type(error).__name__}")
 
-    async def _conclude(self, route: _Route, item: Item, outcome: Outcome, attempt: Attempt) -> None:
+    async def _whole(self, item: Item) -> Notification | None:
+        if item.notification is None:
+            document = await self._records.read(KIND_OUTBOX, item.id)
+            item.notification = notification_of(document) if document is not None else None
+        return item.notification
+
+    async def _conclude(self, route: Route, item: Item, outcome: Outcome, attempt: Attempt) -> None:
         now_ns = self._clock.now_ns()
         status = self._status_after(item, outcome, now_ns=now_ns)
         item.entry = with_attempt(item.entry, attempt, status=status, parts_done=outcome.parts_done)
-        changes: list[Change] = [Put(KIND_JOURNAL, item.id, journal_body(item.entry))]
+        changes: list[Change] = []
+        copies: Sequence[Notification] = ()
+        if status is DeliveryStatus.FAILED and item.notification is not None:
+            copies, changes = self._relief.copies_of(route, item, item.notification, self._options)
+            changes.append(Put(KIND_DEAD, item.id, notification_body(item.notification)))
+            route.dead += 1
+        changes.append(Put(KIND_JOURNAL, item.id, journal_body(item.entry)))
         if status is not DeliveryStatus.QUEUED:
             changes.append(Delete(KIND_OUTBOX, item.id))
+            changes.extend(await self._relief.endings(item))
         # The record comes before everything else: a send that is not on record is done again after a crash.
-        await self._record(changes)
-        trouble = "" if outcome.kind is AttemptOutcome.OK else outcome.detail
-        if bool(trouble) != bool(route.trouble):
-            route.since_ns = now_ns
-        route.trouble = trouble
+        await self._records.write(changes)
+        for copy in copies:
+            self._enqueue(item_of(copy))
+        self._hear(route, outcome, now_ns=now_ns)
         if status is not DeliveryStatus.QUEUED:
             self._known.discard(item.id)
-            route.queue.settle(item, now_ns=now_ns)
+            route.lane.settle(item, now_ns=now_ns)
             self._tell_end(item.entry, outcome)
         elif outcome.kind is AttemptOutcome.OK:
             item.failures = 0
-            route.queue.retry(item, at_ns=now_ns)
+            route.lane.retry(item, at_ns=now_ns)
         else:
             self._defer(route, item, outcome, now_ns=now_ns)
-
-    async def _record(self, changes: Sequence[Change]) -> None:
-        while True:
-            try:
-                await self._documents.commit(changes)
-            except UnavailableError as error:
-                # The send has happened: doing it again because its record failed would page twice. Wait for the store.
-                log.warning("record_deferred", retry_after_s=error.retry_after_s)
-                await self._clock.sleep(max(error.retry_after_s, RECORD_RETRY_S_MIN))
-            else:
-                return
 
     def _status_after(self, item: Item, outcome: Outcome, *, now_ns: int) -> DeliveryStatus:
         match outcome.kind:
@@ -275,10 +341,34 @@ class Courier:
             case AttemptOutcome.FAILED:
                 return DeliveryStatus.FAILED
             case AttemptOutcome.RETRY:
-                is_old = now_ns - item.entry.at_ns >= self._options.give_up_s * NS_PER_S
+                is_old = now_ns - item.entry.queued_ns >= self._options.give_up_s * NS_PER_S
                 return DeliveryStatus.FAILED if is_old else DeliveryStatus.QUEUED
 
-    def _defer(self, route: _Route, item: Item, outcome: Outcome, *, now_ns: int) -> None:
+    def _hear(self, route: Route, outcome: Outcome, *, now_ns: int) -> None:
+        """What the attempt says of the far end: it is well, or down, or asks for a pause."""
+        was_open = route.breaker.is_open
+        if outcome.kind is AttemptOutcome.OK:
+            breaker, trouble = route.breaker.succeeded(), ""
+        else:
+            breaker, trouble = route.breaker, outcome.detail
+            if outcome.kind is AttemptOutcome.RETRY and not outcome.is_throttled:
+                wait_s = probe_delay_s(
+                    self._options,
+                    failures=breaker.failures + 1,
+                    retry_after_s=outcome.retry_after_s,
+                    random=self._random,
+                )
+                breaker = breaker.failed(now_ns=now_ns, wait_s=wait_s)
+            elif outcome.kind is AttemptOutcome.FAILED:
+                breaker = breaker.succeeded()  # it answers: what it refused was this message
+        route.heard(breaker, trouble=trouble, now_ns=now_ns)
+        if breaker.is_open and not was_open:
+            log.error("channel_down", integration=route.key, failures=breaker.failures, detail=outcome.detail)
+        elif was_open and not breaker.is_open:
+            route.lane.hurry(now_ns=now_ns)
+            log.info("channel_back", integration=route.key, waiting=len(route.lane))
+
+    def _defer(self, route: Route, item: Item, outcome: Outcome, *, now_ns: int) -> None:
         item.failures += 1
         item.notification = None
         wait_s = delay_s(
@@ -287,8 +377,9 @@ class Courier:
         at_ns = now_ns + int(wait_s * NS_PER_S)
         if outcome.retry_after_s > 0:
             # It was not this message that was unwelcome but the pace: leave the far end alone altogether.
-            route.queue.hold_ns = max(route.queue.hold_ns, at_ns)
-        route.queue.retry(item, at_ns=at_ns)
+            route.asked_ns = max(route.asked_ns, at_ns)
+        # Of a far end that is down everything waits for the next probe, whichever notification that will be.
+        route.lane.retry(item, at_ns=now_ns if route.breaker.is_open else at_ns)
         log.warning(
             "send_deferred",
             integration=route.key,
@@ -307,31 +398,8 @@ class Courier:
             log.error("notification_failed", **keys, detail=outcome.detail)
 
     def _oldest_s(self) -> float:
-        made = [oldest for route in self._routes.values() if (oldest := route.queue.oldest_ns()) is not None]
+        made = [oldest for route in self._routes.values() if (oldest := route.lane.oldest_ns()) is not None]
         return (self._clock.now_ns() - min(made)) / NS_PER_S if made else 0.0
-
-    # --- the journal's age --------------------------------------------------------------------------------------------
-
-    async def _prune_regularly(self) -> None:
-        while True:
-            try:
-                await self._prune()
-            except UnavailableError as error:
-                log.warning("journal_prune_deferred", detail=str(error))
-            await self._clock.sleep(PRUNE_EVERY_S)
-
-    async def _prune(self) -> None:
-        oldest_ns = self._clock.now_ns() - int(self._options.journal_s * NS_PER_S)
-        pruned: list[Change] = []
-        async for document in every_document(self._documents, KIND_JOURNAL):
-            # Keys sort by time, so the first young entry ends the search.
-            entry = journal_entry_of(document)
-            if entry.at_ns >= oldest_ns:
-                break
-            if entry.status is not DeliveryStatus.QUEUED:
-                pruned.append(Delete(KIND_JOURNAL, entry.id))
-        for start in range(0, len(pruned), PRUNED_PER_COMMIT_MAX):
-            await self._documents.commit(pruned[start : start + PRUNED_PER_COMMIT_MAX])
 
 
 async def _close(channel: Channel | None) -> None:
@@ -341,18 +409,3 @@ async def _close(channel: Channel | None) -> None:
         await channel.close()
     except Exception:  # a connection that cannot be closed must not keep the server from stopping
         log.warning("channel_not_closed", exc_info=True)
-
-
-def _health_of(route: _Route, *, now_ns: int) -> ComponentHealth:
-    oldest_ns = route.queue.oldest_ns()
-    is_late = oldest_ns is not None and now_ns - oldest_ns > LATE_S * NS_PER_S
-    if not route.trouble and not is_late:
-        return ComponentHealth(route.key, "notify", HealthStatus.HEALTHY, since_ns=route.since_ns)
-    return ComponentHealth(
-        component=route.key,
-        kind="notify",
-        status=HealthStatus.UNHEALTHY if is_late else HealthStatus.DEGRADED,
-        message=f"waiting: {len(route.queue)}; the last attempt: {route.trouble or 'under way'}",
-        advice="see the attempts in the notification journal; mend the receiver's settings or the far end, then reload",
-        since_ns=route.since_ns,
-    )

@@ -12,6 +12,7 @@ from anyascope.wire.http_post import Answer, HttpPoster, PostError
 from anyascope.wire.notices.answers import is_retried, url_secrets
 
 JSON = {"Content-Type": "application/json"}
+TOO_MANY_REQUESTS = 429
 
 
 class HttpSender:
@@ -47,5 +48,10 @@ def judge(answer: Answer) -> Outcome:
     if answer.status < 300:
         return Outcome(AttemptOutcome.OK, f"{answer.status} {answer.phrase}".strip())
     if is_retried(answer.status):
-        return Outcome(AttemptOutcome.RETRY, answer.detail, retry_after_s=answer.retry_after_s)
+        return Outcome(
+            AttemptOutcome.RETRY,
+            answer.detail,
+            retry_after_s=answer.retry_after_s,
+            is_throttled=answer.status == TOO_MANY_REQUESTS,
+        )
     return Outcome(AttemptOutcome.FAILED, answer.detail)

@@ -17,10 +17,12 @@ from anyascope.model.notifications import (
     Notification,
     NotificationReason,
     NotifiedAlert,
+    Replay,
 )
 
 KIND_OUTBOX: Final = "outbox"
 KIND_JOURNAL: Final = "notification"
+KIND_DEAD: Final = "dead_letter"  # what failed, whole, so that it can be sent again
 
 
 def notification_body(notification: Notification) -> dict[str, Json]:
@@ -36,6 +38,10 @@ def notification_body(notification: Notification) -> dict[str, Json]:
         "route_labels": dict(notification.route_labels),
         "external_url": notification.external_url,
         "alerts": [_alert_body(alert) for alert in notification.alerts],
+        "merges": [*notification.merges],
+        "covers": [*notification.covers],
+        "stands_in_for": notification.stands_in_for,
+        "notice": notification.notice,
     }
 
 
@@ -54,6 +60,10 @@ def notification_of(document: Document) -> Notification:
         route_labels=_labels(body["route_labels"]),
         external_url=str(body["external_url"]),
         alerts=tuple(_alert_of(_mapping(alert)) for alert in _list(body["alerts"])),
+        merges=tuple(map(str, _list(body.get("merges", [])))),
+        covers=tuple(map(str, _list(body.get("covers", [])))),
+        stands_in_for=str(body.get("stands_in_for", "")),
+        notice=str(body.get("notice", "")),
     )
 
 
@@ -107,6 +117,11 @@ def journal_body(entry: JournalEntry) -> dict[str, Json]:
         "attempts": attempts,
         "attempts_made": entry.attempts_made,
         "parts_done": [*entry.parts_done],
+        "told_in": entry.told_in,
+        "merged": entry.merged,
+        "stands_in_for": entry.stands_in_for,
+        "copies": [*entry.copies],
+        "replays": [{"at_ns": one.at_ns, "by": one.by} for one in entry.replays],
     }
 
 
@@ -126,6 +141,11 @@ def journal_entry_of(document: Document) -> JournalEntry:
         attempts=tuple(_attempt(_mapping(attempt)) for attempt in _list(body["attempts"])),
         attempts_made=_integer(body["attempts_made"]),
         parts_done=tuple(map(str, _list(body["parts_done"]))),
+        told_in=str(body.get("told_in", "")),
+        merged=_integer(body.get("merged", 0)),
+        stands_in_for=str(body.get("stands_in_for", "")),
+        copies=tuple(map(str, _list(body.get("copies", [])))),
+        replays=tuple(_replay(_mapping(one)) for one in _list(body.get("replays", []))),
     )
 
 
@@ -136,6 +156,10 @@ def _journal_alert(body: Mapping[str, Json]) -> JournalAlert:
 def _attempt(body: Mapping[str, Json]) -> Attempt:
     outcome = AttemptOutcome(body["outcome"])
     return Attempt(_integer(body["at_ns"]), outcome, str(body["detail"]), _integer(body["duration_ms"]))
+
+
+def _replay(body: Mapping[str, Json]) -> Replay:
+    return Replay(_integer(body["at_ns"]), str(body["by"]))
 
 
 def _mapping(value: Json) -> Mapping[str, Json]:

@@ -291,7 +291,7 @@ async def test_a_reload_does_not_cut_what_is_under_way(post):
 
 async def test_health_tells_what_fails(post):
     """A channel in trouble is degraded, after five minutes unhealthy, and healthy again once it is through."""
-    post.channels[HOOK].script = [BUSY] * 12
+    post.channels[HOOK].script = [BUSY] * 20
     assert {one.status for one in post.courier.health()} == {HealthStatus.HEALTHY}
     await post.leave(told())
     assert {one.component: one.status for one in post.courier.health()}[HOOK] is HealthStatus.DEGRADED
@@ -311,7 +311,7 @@ async def test_the_journal_is_pruned(post):
     await post.leave(told("1"))
     await post.leave(replace(told("2", key=OTHER)))
     post.clock._now_ns += 31 * 86_400 * NS_PER_S
-    await post.courier._prune()
+    await post.courier._leftovers.prune(journal_s=30 * 86_400)
     assert await post.entry("1") is None
     assert await post.entry("2") is not None
 
