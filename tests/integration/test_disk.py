@@ -51,6 +51,7 @@ def bodies(server: ServerProcess) -> set[str]:
     return {row["body"] for row in rows}
 
 
+@pytest.mark.long
 def test_a_full_disk_refuses_and_recovers(tmp_path):
     """Below the reserve senders are told to come back; questions are answered; with room again everything goes on."""
     with small_disk(tmp_path / "disk") as disk:

@@ -184,7 +184,7 @@ def _floats(found: dict[frozenset[tuple[str, str]], Any]) -> dict[frozenset[tupl
     }
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_an_outage_and_two_deaths_lose_nothing_and_repeat_nothing(tmp_path: Path) -> None:
     """The far end is away, the server is killed twice meanwhile: in the end a strict Prometheus holds every sample."""
     program = component("prometheus")

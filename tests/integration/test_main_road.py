@@ -83,7 +83,7 @@ def mails(sink: Sink, subject: str) -> list[dict[str, Any]]:
     return [record for record in sink.records() if str(record["subject"]).startswith(subject)]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.timeout(240)
 @pytest.mark.parametrize("is_killed", [False, True], ids=["undisturbed", "killed between firing and delivery"])
 def test_a_failure_is_told_once_and_so_is_its_end(tmp_path: Path, *, is_killed: bool) -> None:

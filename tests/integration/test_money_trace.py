@@ -61,7 +61,7 @@ def spans_of(server: ServerProcess, name: str) -> list[Any]:
         return client.trace(found[0].trace_id).spans
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.timeout(240)
 def test_a_withdrawal_is_one_trace_from_request_to_third_confirmation(tmp_path: Path) -> None:
     """Request, policy, approval, signing in the token, broadcast and three confirmations share one trace and one id."""

@@ -134,6 +134,7 @@ def agrees(ours: str, theirs: str, query: str, at_s: float) -> bool:
     return bool(wanted) and same(answer(ours, query, at_s), wanted)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("message", ["prometheus.WriteRequest", "io.prometheus.write.v2.Request"])
 def test_prometheus_and_what_it_wrote_agree(page: str, message: str, tmp_path: Path) -> None:
     """What a Prometheus sends by remote write answers its queries as the Prometheus itself does."""
@@ -205,9 +206,8 @@ def test_what_was_acknowledged_survives_a_kill(tmp_path: Path) -> None:
         server.kill()
 
 
-@pytest.mark.parametrize(
-    "message", [pytest.param("prometheus.WriteRequest", marks=pytest.mark.slow), "io.prometheus.write.v2.Request"]
-)
+@pytest.mark.long
+@pytest.mark.parametrize("message", ["prometheus.WriteRequest", "io.prometheus.write.v2.Request"])
 def test_a_prometheus_catches_up_after_our_kill(page: str, message: str, tmp_path: Path) -> None:
     """A Prometheus whose far end was killed and started again sends what it owes, and no answer differs: nothing is lost."""
     (tmp_path / "ours").mkdir()

@@ -249,7 +249,7 @@ async def scraped_by_both(folder: Path) -> tuple[Seen, Seen, Script]:
     return left, right, script
 
 
-@pytest.mark.slow
+@pytest.mark.long
 async def test_every_scrape_ends_as_in_prometheus(tmp_path_factory: pytest.TempPathFactory) -> None:
     """After each scrape of each job: the same series with the same values, histograms whole; then the same health."""
     for _ in range(ATTEMPTS):

@@ -115,6 +115,7 @@ def test_a_webhook_is_signed_and_carries_its_headers(tmp_path: Path) -> None:
     assert json.loads(record["body"])["alerts"][0]["labels"]["alertname"] == "Signing failed"
 
 
+@pytest.mark.long
 def test_a_page_survives_a_bad_hour(tmp_path: Path) -> None:
     """500, quiet asked for, a dropped and a hanging connection: the page arrives, once, and the record tells the way."""
     script = "500,429:retry-after=1,drop,hang=2,200"

@@ -46,6 +46,7 @@ def account():
     return grown
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", ["refused", "syn_dropped", "black_hole", "trickle", "503"])
 def test_a_hundred_thousand_spans_at_a_far_end_that_takes_none(kind, account):
     """Queue and outbox keep their bounds all the way, one thread makes one attempt at a time, every span is accounted for."""

@@ -50,7 +50,7 @@ def record(provider: TracerProvider) -> None:
         time.sleep(0.1)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("transport", list(Transport), ids=lambda transport: transport.value)
 @pytest.mark.usefixtures("spooling")
 def test_a_server_that_is_killed_again_and_again_gets_every_span(tmp_path, transport):

@@ -40,7 +40,7 @@ def admin(url: str, action: str, **parameters: str) -> httpx.Response:
     return httpx.post(f"{url}/api/v1/admin/tsdb/{action}", params=parameters, timeout=60)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_what_was_deleted_stays_deleted(tmp_path: Path) -> None:
     """Within its stretch, for readers at once and after `kill -9`; what is written again after that is there."""
     server = ServerProcess(tmp_path, arguments=ENABLED).start()
@@ -69,7 +69,7 @@ def test_what_was_deleted_stays_deleted(tmp_path: Path) -> None:
         server.kill()
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_server_starts_on_a_snapshot(tmp_path: Path) -> None:
     """It has what there was when the snapshot was made, and nothing of what came or went after it."""
     (tmp_path / "first").mkdir()

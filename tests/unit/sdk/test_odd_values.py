@@ -48,7 +48,7 @@ def thrown(module: str, tmp_path, *, is_strict: bool) -> dict:
     return json.loads(lines[-1])
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("module", MODULES)
 def test_no_odd_value_reaches_the_host_as_an_exception(module, tmp_path):
     """Whatever is passed wherever: no exception, no stall, and the host's function runs once with its result passed on."""
@@ -58,7 +58,7 @@ def test_no_odd_value_reaches_the_host_as_an_exception(module, tmp_path):
     assert found["not_made"] == []
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("module", MODULES)
 def test_wrong_use_raises_misuse_and_nothing_else_in_tests(module, tmp_path):
     """Under `strict()` a wrong argument is a MisuseError, or is right after all."""

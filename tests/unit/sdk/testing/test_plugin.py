@@ -208,6 +208,7 @@ def test_asynchronous_tests(project, mode):
     assert "missing: span 'withdraw'" in result.stdout.str()
 
 
+@pytest.mark.long
 def test_many_workers(project):
     """With pytest-xdist each worker judges its own."""
     project.makepyfile("""
