@@ -20,10 +20,11 @@ from anyascope.api.own import BASE_PATH, own_api
 from anyascope.api.sdk import sampling_routes
 from anyascope.api.sse import Streams
 from anyascope.clock import Clock, ManualClock
+from anyascope.errors import NotFoundError
 from anyascope.health.components import HealthReport
 from anyascope.ids import CountedIds
 from anyascope.model.logs import LogBatch, LogRecord
-from anyascope.model.notifications import AlertStatus, DeliveryStatus, JournalPage
+from anyascope.model.notifications import AlertStatus, ChannelReport, DeliveryStatus, JournalEntry, JournalPage
 from anyascope.model.sdk import SdkSettings
 from anyascope.model.status import RuleGroupView
 from anyascope.model.traces import Span, SpanBatch
@@ -90,6 +91,24 @@ class Desk:
 
 
 @dataclass
+class PostOffice:
+    """Deliveries whose content is set by hand."""
+
+    reports: list[ChannelReport] = field(default_factory=list)
+    entries: dict[str, JournalEntry] = field(default_factory=dict)
+    asked_by: list[str] = field(default_factory=list)
+
+    def channels(self) -> Sequence[ChannelReport]:
+        return self.reports
+
+    async def replay(self, identity: str, *, by: str) -> JournalEntry:
+        self.asked_by.append(by)
+        if identity not in self.entries:
+            raise NotFoundError(f"the journal has no notification {identity!r}")
+        return self.entries[identity]
+
+
+@dataclass
 class House:
     """Everything that the API asks, and the API."""
 
@@ -97,6 +116,7 @@ class House:
     registry: CollectorRegistry = field(default_factory=CollectorRegistry)
     arrivals: Listeners = field(default_factory=Listeners)
     desk: Desk = field(default_factory=Desk)
+    post: PostOffice = field(default_factory=PostOffice)
     rule_groups: list[RuleGroupView] = field(default_factory=list)
     report_now: HealthReport = field(default_factory=lambda: HealthReport(HealthStatus.HEALTHY, ()))
     status_now: StatusView = STATUS
@@ -158,6 +178,7 @@ class House:
             clock=self.clock,
             sdk=lambda: self.sdk,
             routing=lambda: self.routing,
+            deliveries=self.post,
         )
         routes = [
             *operations_routes(registry=self.registry, ready=lambda: self.not_ready, reload=self.reload),

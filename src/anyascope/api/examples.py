@@ -113,9 +113,30 @@ NOTIFICATIONS: Final = {
             "reason": "firing",
             "alerts": [{"id": "0f1e2d3c4b5a6978", "name": "SignerDown", "state": "firing", "severity": "critical"}],
             "attempts": [{"at": _TIME, "outcome": "ok", "detail": "200 OK"}],
+            "integration": "team/slack/0",
+            "told_in": None,
+            "merged": 0,
+            "stands_in_for": None,
+            "copies": [],
+            "replays": [],
         }
     ],
     "cursor": None,
+}
+
+CHANNELS: Final = {
+    "channels": [
+        {
+            "key": "team/slack/0",
+            "kind": "slack",
+            "receiver": "team",
+            "state": "open",
+            "waiting": 3,
+            "dead": 1,
+            "since": _TIME,
+            "last_error": "503 Service Unavailable",
+        }
+    ]
 }
 
 HEALTH: Final = {
@@ -236,6 +257,8 @@ BY_OPERATION: Final[dict[str, Any]] = {
     "getTrace": TRACE,
     "listAlerts": ALERTS,
     "listNotifications": NOTIFICATIONS,
+    "replayNotification": NOTIFICATIONS["notifications"][0],  # type: ignore[index]
+    "listChannels": CHANNELS,
     "getRouting": ROUTING,
     "testRouting": ROUTING_TEST,
     "streamChanges": EVENTS,

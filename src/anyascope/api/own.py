@@ -11,6 +11,7 @@ from anyascope import __version__
 from anyascope.alerting.settings import AlertingOptions
 from anyascope.api.alerts import RulesSource, alerts_router
 from anyascope.api.cardinality import SeriesRoomSource, cardinality_router
+from anyascope.api.deliveries import Deliveries, deliveries_router
 from anyascope.api.examples import BY_OPERATION
 from anyascope.api.live import live_router
 from anyascope.api.logs import logs_router
@@ -52,6 +53,7 @@ def own_api(  # noqa: PLR0913  # what the API asks, each by keyword
     clock: Clock,
     sdk: SdkSource = SdkSettings,
     routing: Callable[[], AlertingOptions] = AlertingOptions,
+    deliveries: Deliveries,
 ) -> FastAPI:
     """The application to mount at `BASE_PATH`; its description is at `openapi.json` below."""
     app = _OwnApi(
@@ -79,6 +81,7 @@ def own_api(  # noqa: PLR0913  # what the API asks, each by keyword
         live_router(desk, rules, board, clock=clock, streams=streams),
         sdk_router(sdk),
         routing_router(routing),
+        deliveries_router(deliveries),
     ):
         app.include_router(router)
     return app

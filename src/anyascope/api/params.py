@@ -40,7 +40,12 @@ CursorParam: TypeAlias = Annotated[
 def answers(*, problems: tuple[int, ...] = (400,)) -> dict[int | str, dict[str, Any]]:
     """The problems that an operation may answer, for its description."""
     described: dict[int | str, dict[str, Any]] = {}
-    reasons = {400: "A parameter is wrong.", 404: "There is no such thing.", 503: "Not now; try again."}
+    reasons = {
+        400: "A parameter is wrong.",
+        404: "There is no such thing.",
+        409: "It stands otherwise.",
+        503: "Not now; try again.",
+    }
     for status in (*problems, 503):
         described[status] = {"description": reasons[status], "content": {MEDIA_TYPE: {"schema": _PROBLEM_SCHEMA}}}
     return described

@@ -9,16 +9,18 @@ from anyascope.explore.traces import Trace, TraceSpan, TraceSummary
 from anyascope.health.components import HealthReport
 from anyascope.model.attributes import Attributes, Scope
 from anyascope.model.logs import LogRecord, severity_name
-from anyascope.model.notifications import AlertStatus, JournalEntry
+from anyascope.model.notifications import AlertStatus, ChannelReport, JournalEntry
 from anyascope.model.traces import SpanKind, SpanStatus
 from anyascope.wire.own_api import (
     AlertView,
     AttemptView,
+    ChannelView,
     ComponentView,
     HealthView,
     LogRowView,
     NotificationView,
     NotifiedAlertView,
+    ReplayView,
     ScopeView,
     ServiceSpansView,
     SpanEventView,
@@ -159,6 +161,26 @@ def notification_view(entry: JournalEntry) -> NotificationView:
             AttemptView(at=format_time(attempt.at_ns), outcome=attempt.outcome.value, detail=attempt.detail)
             for attempt in entry.attempts
         ],
+        integration=entry.integration,
+        told_in=entry.told_in or None,
+        merged=entry.merged,
+        stands_in_for=entry.stands_in_for or None,
+        copies=list(entry.copies),
+        replays=[ReplayView(at=format_time(one.at_ns), by=one.by) for one in entry.replays],
+    )
+
+
+def channel_view(report: ChannelReport) -> ChannelView:
+    """How a channel is."""
+    return ChannelView(
+        key=report.key,
+        kind=report.kind,
+        receiver=report.receiver,
+        state=report.state.value,
+        waiting=report.waiting,
+        dead=report.dead,
+        since=time_or_none(report.since_ns),
+        last_error=report.last_error,
     )
 
 

@@ -106,6 +106,7 @@ def _routes(parts: FrontParts, receive: Receive, doors: Doors, settings: Setting
             spans=telemetry.spans,
             arrivals=rooms.ingest,
             desk=rooms.alerting,
+            deliveries=rooms.courier,
             rules=rooms.rules,
             board=parts.health,
             status=status,

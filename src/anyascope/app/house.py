@@ -16,6 +16,7 @@ from anyascope.app.reload import Plan
 from anyascope.app.rooms import Rooms, named, reachable
 from anyascope.errors import AnyascopeError
 from anyascope.notify.channel import Channel
+from anyascope.notify.settings import courier_options
 
 STEP_S_MAX = 5.0  # one room that hangs must not keep the others from stopping in the 10 s that SIGTERM promises
 
@@ -101,8 +102,10 @@ class House:
     async def apply(self, plan: Plan) -> None:
         """Put a plan into force: receivers, routes, rules, collectors, far ends and retention."""
         rooms = self._rooms
-        await rooms.courier.reload(self._make_channels(plan.settings.alerting))
-        await rooms.alerting.reload(reachable(plan.settings.alerting, self._reach))
+        alerting = plan.settings.alerting
+        channels = self._make_channels(alerting)
+        await rooms.courier.reload(channels, options=courier_options(plan.settings.notify, alerting.receivers))
+        await rooms.alerting.reload(reachable(alerting, self._reach))
         await rooms.rules.reload(plan.groups)
         await rooms.collect.reload(named(plan.settings.collect, self._reach))
         await rooms.forward.reload(plan.settings.forward)

@@ -24,7 +24,7 @@ from anyascope.ingest.options import IngestOptions
 from anyascope.notify.channel import Channel
 from anyascope.notify.channels.registry import build_channels
 from anyascope.notify.courier import Courier
-from anyascope.notify.patience import CourierOptions
+from anyascope.notify.settings import courier_options
 from anyascope.notify.templates import load_templates
 from anyascope.promql.engine import Engine
 from anyascope.promql.querylog import QueryLog
@@ -74,7 +74,7 @@ def build_rooms(settings: Settings, stores: Stores, *, url: str, ground: Ground,
     courier = Courier(
         stores.documents,
         make_channels(settings.alerting, ground=ground),
-        options=CourierOptions(),
+        options=courier_options(settings.notify, settings.alerting.receivers),
         clock=clock,
         random=ground.chance,
         registry=registry,

@@ -21,6 +21,7 @@ from anyascope.cli import (
     demo,
     doctor,
     logs,
+    notify,
     promql_tests,
     query,
     route,
@@ -58,6 +59,7 @@ app.command("logs")(logs.logs)
 app.command("traces")(traces.traces)
 app.command("alerts")(alerts.alerts)
 app.add_typer(route.app, name="route")
+app.add_typer(notify.app, name="notify")
 app.command("doctor")(doctor.doctor)
 app.command("status", hidden=True)(doctor.doctor)
 

@@ -31,12 +31,15 @@ from anyascope.wire.hosts import is_loopback
 from anyascope.wire.own_api import (
     AlertsView,
     CardinalityView,
+    ChannelsView,
     FieldsView,
     HealthView,
     HistogramView,
     LogRowView,
     LogSearchView,
     NotificationsView,
+    NotificationView,
+    ReplayRequest,
     RoutingTest,
     RoutingTestView,
     RoutingView,
@@ -265,6 +268,16 @@ class Client:
         return self._own_post("/routing/test", RoutingTest(labels=dict(labels)), RoutingTestView)
 
     # --- metrics ------------------------------------------------------------------------------------------------------
+
+    def channels(self) -> ChannelsView:
+        """How each receiver's channels are."""
+        return self._own("/channels", {}, ChannelsView)
+
+    def replay(self, identity: str, *, by: str) -> NotificationView:
+        """Send a notification again that has failed."""
+        return self._own_post(
+            f"/notifications/{quote(identity, safe='')}/replay", ReplayRequest(by=by), NotificationView
+        )
 
     def query(self, expression: str, *, time_s: float | None = None) -> QueryAnswer:
         """An expression's value at one time, now where none is given."""

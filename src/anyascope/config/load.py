@@ -41,6 +41,7 @@ from anyascope.config.settings import (
 from anyascope.errors import InvalidInputError
 from anyascope.forward.options import ForwardOptions
 from anyascope.forward.settings import read_remote_writes, read_spool_bytes
+from anyascope.notify.settings import courier_options, read_notify
 from anyascope.notify.templates import load_templates
 from anyascope.promql.signatures import Feature, feature_of
 from anyascope.wire.settings import Mistake, Section, SettingsError, read_settings
@@ -114,6 +115,7 @@ def load(sources: Sources) -> Settings:
         text = read_text(sources.alertmanager_config)
         alerting = read_alertmanager_file(text, file=str(sources.alertmanager_config))
         settings = replace(settings, alerting=alerting, files=(*settings.files, sources.alertmanager_config))
+    courier_options(settings.notify, settings.alerting.receivers)  # its names are checked once all receivers are known
     return _with_flags(settings, sources)
 
 
@@ -191,6 +193,7 @@ def _load_main(path: Path | None) -> Settings:
         queries=read_engine(limits, evaluation_interval_s=rules.evaluation_interval_s),
         query_log_file=_query_log_file(top, shared),
         alerting=read_alerting(top, other_global_fields=PROMETHEUS_GLOBAL),
+        notify=read_notify(top.section("notify")),
         features=read_features(top.section("promql")),
         sdk=read_sdk(top.section("sdk")),
         log_format=logging.choice("format", LogFormat, LogFormat.JSON),

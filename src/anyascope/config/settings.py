@@ -15,6 +15,7 @@ from anyascope.ingest.options import AdmitOptions
 from anyascope.model.labels import Labels
 from anyascope.model.sdk import SdkSettings
 from anyascope.model.secret import SecretFile
+from anyascope.notify.settings import NotifySettings
 from anyascope.promql.options import EngineOptions
 from anyascope.promql.signatures import Feature
 from anyascope.store.api.retention import RetentionPolicy
@@ -149,6 +150,7 @@ class Settings:
     features: frozenset[Feature] = frozenset()
     forward: ForwardOptions = field(default_factory=ForwardOptions)
     alerting: AlertingOptions = field(default_factory=AlertingOptions)
+    notify: NotifySettings = field(default_factory=NotifySettings)
     queries: EngineOptions = field(default_factory=EngineOptions)
     query_log_file: Path | None = None
     sdk: SdkSettings = field(default_factory=SdkSettings)

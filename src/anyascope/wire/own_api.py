@@ -426,8 +426,24 @@ class AttemptView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReplayView:
+    """Somebody had a notification sent again."""
+
+    at: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NotificationView:
-    """What was said to whom, why, and every attempt."""
+    """What was said to whom, why, and every attempt.
+
+    Attributes:
+        told_in: the summary that told it in a storm; its status is the summary's.
+        merged: of a summary, how many notifications it tells.
+        stands_in_for: of a fallback, the integration that was down.
+        copies: the fallbacks' notifications that told it while its own channel was down.
+        replays: who had it sent again after it had failed.
+    """
 
     id: str
     at: str
@@ -438,6 +454,12 @@ class NotificationView:
     reason: Literal["firing", "resolved", "repeat"]
     alerts: list[NotifiedAlertView]
     attempts: list[AttemptView]
+    integration: str = ""
+    told_in: str | None = None
+    merged: int = 0
+    stands_in_for: str | None = None
+    copies: list[str] = field(default_factory=list)
+    replays: list[ReplayView] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -536,3 +558,31 @@ class RoutingTestView:
     """The routes that such an alert takes, in the order in which they are tried."""
 
     routes: list[MatchedRouteView]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplayRequest:
+    """Who wants a notification sent again."""
+
+    by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChannelView:
+    """One channel of a receiver; `open` is one that is down and only probed."""
+
+    key: str
+    kind: str
+    receiver: str
+    state: Literal["healthy", "degraded", "open"]
+    waiting: int
+    dead: int
+    since: str | None
+    last_error: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChannelsView:
+    """Every channel, by key."""
+
+    channels: list[ChannelView]

@@ -16,11 +16,14 @@ from anyascope.model.notifications import (
     AlertStatus,
     Attempt,
     AttemptOutcome,
+    ChannelReport,
+    ChannelState,
     DeliveryStatus,
     JournalAlert,
     JournalEntry,
     JournalPage,
     NotificationReason,
+    Replay,
 )
 from anyascope.model.status import AlertView, RuleGroupView, RuleKind, RuleView
 from anyascope.ports import ComponentHealth, HealthStatus
@@ -166,6 +169,12 @@ async def test_the_journal_tells_who_was_told_and_every_attempt():
                 "reason": "resolved",
                 "alerts": [{"id": "a1", "name": "down", "state": "resolved", "severity": "high"}],
                 "attempts": [{"at": "1970-01-01T00:01:41.000000000Z", "outcome": "ok", "detail": "200 OK"}],
+                "integration": "team/slack/0",
+                "told_in": None,
+                "merged": 0,
+                "stands_in_for": None,
+                "copies": [],
+                "replays": [],
             }
         ],
         "cursor": "next",
@@ -192,3 +201,47 @@ async def test_live_tells_each_thing_at_the_start_and_when_it_changes():
     (told,) = await next_events()
     assert (told[0], told[1]["status"]) == ("health", "degraded")
     await chunks.aclose()
+
+
+async def test_channels_say_how_they_are():
+    """Each with its state, what waits and what failed."""
+    house = House()
+    house.post.reports = [ChannelReport("team/slack/0", "slack", "team", ChannelState.OPEN, 3, 1, 100 * S, "503")]
+    async with house.client() as client:
+        answer = (await client.get("/channels")).json()
+    assert answer == {
+        "channels": [
+            {
+                "key": "team/slack/0",
+                "kind": "slack",
+                "receiver": "team",
+                "state": "open",
+                "waiting": 3,
+                "dead": 1,
+                "since": "1970-01-01T00:01:40.000000000Z",
+                "last_error": "503",
+            }
+        ]
+    }
+
+
+async def test_a_dead_letter_is_sent_again_by_somebody():
+    """Who asks is named; what is not there is a 404, a body without a name a 400."""
+    house = House()
+    labels = {"receiver": "team", "channel": "slack", "integration": "team/slack/0", "group_key": "g"}
+    house.post.entries["a"] = JournalEntry(
+        "a",
+        1,
+        **labels,
+        status=DeliveryStatus.QUEUED,
+        reason=NotificationReason.FIRST,
+        alerts=(),
+        replays=(Replay(2, "anna"),),
+    )
+    async with house.client() as client:
+        sent = await client.post("/notifications/a/replay", json={"by": " anna "})
+        assert (sent.status_code, sent.json()["status"], sent.json()["replays"][0]["by"]) == (200, "queued", "anna")
+        assert (await client.post("/notifications/b/replay", json={"by": "anna"})).status_code == 404
+        for body in ({}, {"by": " "}, {"by": "a" * 201}, []):
+            assert (await client.post("/notifications/a/replay", json=body)).status_code == 400
+    assert house.post.asked_by == ["anna", "anna"]

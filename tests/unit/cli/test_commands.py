@@ -614,3 +614,22 @@ def test_rule_tests_log_nothing(run, tmp_path):
     assert (code, err) == (1, "")
     assert "rule_failed" not in out
     assert "    rule: r, time: 0s, err: vector contains metrics with the same labelset" in out
+
+
+# --- notify -----------------------------------------------------------------------------------------------------------
+
+
+def test_channels_and_dead_letters_are_listed_and_sent_again(run, server):
+    """`notify channels` shows who is down, `dead` what failed (not what a summary told), `replay` sends it again."""
+    server.answers["/channels"] = examples.CHANNELS
+    _, out, _ = run("notify", "channels")
+    assert "team/slack/0  open" in out
+    letter = examples.NOTIFICATIONS["notifications"][0] | {"status": "failed"}
+    server.answers["/notifications"] = {"notifications": [letter, letter | {"id": "b", "told_in": "a"}], "cursor": None}
+    _, out, _ = run("notify", "dead", "--receiver", "team")
+    assert [line.split()[0] for line in out.splitlines()[1:]] == [letter["id"]]
+    assert dict(server.asked[-1].url.params) == {"status": "failed", "receiver": "team", "limit": "100"}
+    server.answers[f"/notifications/{letter['id']}/replay"] = letter
+    code, out, _ = run("notify", "replay", letter["id"], "--by", "anna")
+    assert (code, out) == (0, f"{letter['id']} goes to team/slack/0 again\n")
+    assert json.loads(server.asked[-1].content) == {"by": "anna"}
