@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from anyascope.alerting.grouping import Decision, Group, GroupRecord, Timing, decide
+from anyascope.alerting.grouping import Decision, Group, GroupRecord, Timing, decide, first_look
 from anyascope.alerting.inhibition import Inhibitor
 from anyascope.alerting.intake import HeldAlert, ended
 from anyascope.alerting.pipeline import CalendarStage, InhibitStage, SilenceStage, SilenceTest, Stage, first_mute
@@ -60,7 +60,8 @@ class Book:
             *stages,
         )
         self._records = {record.id: record for record in records}
-        for alert in alerts:
+        # The alert that was heard first founds its group.
+        for alert in sorted(alerts, key=lambda one: one.received_ns):
             self.put(alert, now_ns=now_ns)
         self.orphans = tuple(self._records)  # ids of records that no alert belongs to any longer
         self._records = {}
@@ -105,10 +106,11 @@ class Book:
         if record is None:
             if not alert.is_firing(now_ns):
                 return None
-            timing = Timing(alert.received_ns + int(route.group_wait_s * NS_PER_S))
-            group = Group(identity, key, route, labels, timing)
+            group = Group(identity, key, route, labels, first_look(alert, route, now_ns=now_ns))
         else:
-            group = Group(identity, key, route, labels, record.timing, told=record.told)
+            timing = record.timing.bounded(route, now_ns=now_ns)
+            told = {key: replace(one, at_ns=min(one.at_ns, now_ns)) for key, one in record.told.items()}
+            group = Group(identity, key, route, labels, timing, told=told)
             if not alert.is_firing(now_ns) and not group.is_told(fingerprint):
                 return None
             del self._records[identity]

@@ -10,9 +10,9 @@ import structlog
 from prometheus_client import CollectorRegistry
 
 from anyascope.alerting.book import Book
-from anyascope.alerting.fingerprint import fingerprint_of
+from anyascope.alerting.gather import Gatherer, Post
 from anyascope.alerting.grouping import KIND_GROUP, Decision, Group, GroupRecord, group_of, put_group
-from anyascope.alerting.intake import KIND_ALERT, HeldAlert, alert_of, ended, fault_of, is_refresh, merge, put_alert
+from anyascope.alerting.intake import KIND_ALERT, HeldAlert, alert_of, ended, fault_of, put_alert, take_over
 from anyascope.alerting.journal import read_journal
 from anyascope.alerting.pipeline import Stage
 from anyascope.alerting.settings import AlertingOptions
@@ -30,7 +30,6 @@ from anyascope.store.api.documents import DocumentStore, every_document
 
 log = structlog.get_logger("anyascope.alerting")
 
-ALERTS_MAX = 100_000  # 100 MB in memory; more than that firing is one fault told a hundred thousand times
 GROUPS_PER_COMMIT_MAX = 500  # a storm of thousands of groups is told in steps, the first ones soon
 SLEEP_S_MAX = 60.0  # a wall clock that was set is noticed within a minute
 TIDY_EVERY_S = 60.0
@@ -73,6 +72,7 @@ class Alerting:
         self._followers = Followers(followers)
         self._book = self._new_book(options, alerts=(), records=(), now_ns=clock.now_ns())
         self._tally = Tally(registry, count=self._count)
+        self._gatherer = Gatherer(self._take)
         self._changing = asyncio.Lock()  # memory and store change together, one change at a time
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -102,6 +102,7 @@ class Alerting:
 
     async def stop(self) -> None:
         """Look at groups no longer; what is held stays stored."""
+        await self._gatherer.finish()
         if self._task is not None:
             # A commit under way is finished first: its notifications must reach the courier in this life.
             async with self._changing:
@@ -142,10 +143,7 @@ class Alerting:
         """
         faults = [f"alerts[{index}]: {fault}" for index, alert in enumerate(alerts) if (fault := fault_of(alert))]
         sound = [alert for alert in alerts if not fault_of(alert)] if faults else alerts
-        async with self._changing:
-            await self._mind_the_clock()
-            await self._take(sound)
-        self._wake.set()
+        await self._gatherer.hand_over(sound)
         if faults:
             raise InvalidInputError("; ".join(faults))
 
@@ -185,32 +183,23 @@ class Alerting:
 
     # --- in -----------------------------------------------------------------------------------------------------------
 
-    async def _take(self, alerts: Sequence[Alert]) -> None:
-        now_ns = self._clock.now_ns()
-        resolve_timeout_ns = int(self._options.resolve_timeout_s * NS_PER_S)
-        held = self._book.alerts
-        merged: dict[str, HeldAlert] = {}
-        changed: dict[str, HeldAlert] = {}
-        for alert in alerts:
-            fingerprint = fingerprint_of(alert.labels)
-            old = merged.get(fingerprint) or held.get(fingerprint)
-            new = merge(old, alert, now_ns=now_ns, resolve_timeout_ns=resolve_timeout_ns)
-            if old is None and not new.is_firing(now_ns):
-                continue  # nobody was told of its beginning
-            merged[fingerprint] = new
-            if not is_refresh(old, new, now_ns=now_ns):
-                changed[fingerprint] = new
-        if len(held) + len(merged.keys() - held.keys()) > ALERTS_MAX:
-            self._tally.refused.inc(len(alerts))
-            raise UnavailableError(f"{ALERTS_MAX} alerts are held, no more are taken over", retry_after_s=TIDY_EVERY_S)
-        if changed:
-            heard = [Heard(held.get(fingerprint), alert) for fingerprint, alert in changed.items()]
-            step = self._followers.on_heard(self._book, heard, now_ns=now_ns)
-            # Answer after the commit, so that whoever handed an alert over may forget it.
-            await self._commit(step, [put_alert(alert) for alert in changed.values()], now_ns=now_ns)
-        for taken in merged.values():
-            self._book.put(taken, now_ns=now_ns)
-            self._tally.received(is_firing=taken.is_firing(now_ns))
+    async def _take(self, posts: Sequence[Post]) -> Sequence[Exception | None]:
+        async with self._changing:
+            await self._mind_the_clock()
+            now_ns, held = self._clock.now_ns(), self._book.alerts
+            timeout_ns = int(self._options.resolve_timeout_s * NS_PER_S)
+            taken = take_over(held, (post.alerts for post in posts), now_ns=now_ns, resolve_timeout_ns=timeout_ns)
+            if taken.news:
+                heard = [Heard(held.get(fingerprint), alert) for fingerprint, alert in taken.news.items()]
+                step = self._followers.on_heard(self._book, heard, now_ns=now_ns)
+                # Answer after the commit, so that whoever handed an alert over may forget it.
+                await self._commit(step, [put_alert(alert) for alert in taken.news.values()], now_ns=now_ns)
+            for alert in taken.alerts.values():
+                self._book.put(alert, now_ns=now_ns)
+            self._tally.received(taken.alerts.values(), now_ns=now_ns)
+        self._tally.refused.inc(sum(len(post.alerts) for post, no in zip(posts, taken.faults, strict=True) if no))
+        self._wake.set()
+        return taken.faults
 
     # --- out ----------------------------------------------------------------------------------------------------------
 
@@ -269,7 +258,8 @@ class Alerting:
     async def _commit(self, step: Step, changes: Sequence[Change], *, now_ns: int, looks: Sequence[Look] = ()) -> None:
         """Make a step durable, then hold it. Under the lock."""
         everything = [*changes, *step.changes, *(put_alert(alert) for alert in step.alerts)]
-        everything.extend(self._outbox.changes_for(step.notifications))
+        if step.notifications:
+            everything.extend(self._outbox.changes_for(step.notifications))
         if everything:
             # One commit for who was told and for what is to be sent: neither exists without the other.
             await self._documents.commit(everything)

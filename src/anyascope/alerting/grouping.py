@@ -22,7 +22,7 @@ CRITICAL_GAP_S = 1.0  # criticals that trickle into a new group are told at most
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What one channel was last told of a group."""
+    """What one channel was last told of a group. `at_ns` is the beat of that look (see `Timing.beat_ns`)."""
 
     firing: frozenset[str] = frozenset()
     resolved: frozenset[str] = frozenset()
@@ -50,17 +50,20 @@ class Timing:
         """The next look."""
         return min(self.due_ns, self.early_ns) if self.early_ns else self.due_ns
 
-    def hastened(self, alert: HeldAlert, route: Route, *, is_news: bool, now_ns: int) -> Timing:
-        """After an alert joined: `group_wait` does not hold for what fires longer than that already, nor for criticals."""
-        if self.is_flushed or not alert.is_firing(now_ns):
+    def hastened(self, alert: HeldAlert, *, is_news: bool, now_ns: int) -> Timing:
+        """After an alert joined: `group_wait` does not hold for criticals."""
+        is_urgent = is_news and alert.severity is AlertSeverity.CRITICAL
+        if self.is_flushed or not is_urgent or not alert.is_firing(now_ns):
             return self
-        waited = alert.starts_ns + int(route.group_wait_s * NS_PER_S) < now_ns
-        due_ns, early_ns = min(self.due_ns, now_ns) if waited else self.due_ns, self.early_ns
-        if is_news and alert.severity is AlertSeverity.CRITICAL:
-            gap_ns = int(CRITICAL_GAP_S * NS_PER_S) if self.early_told_ns else 0
-            free_ns = max(now_ns, self.early_told_ns + gap_ns)
-            early_ns = min(early_ns, free_ns) if early_ns else free_ns
-        return replace(self, due_ns=due_ns, early_ns=early_ns)
+        gap_ns = int(CRITICAL_GAP_S * NS_PER_S) if self.early_told_ns else 0
+        free_ns = max(now_ns, self.early_told_ns + gap_ns)
+        return replace(self, early_ns=min(self.early_ns, free_ns) if self.early_ns else free_ns)
+
+    def beat_ns(self, route: Route, *, now_ns: int) -> int:
+        """The time that a look now stands for: when it was due, however late it is; now, if it is early."""
+        if self.due_ns > now_ns:
+            return now_ns
+        return next_flush_ns(self.due_ns, route, now_ns=now_ns) - _interval_ns(route)
 
     def advanced(self, route: Route, *, now_ns: int) -> Timing:
         """After a look."""
@@ -71,6 +74,11 @@ class Timing:
     def postponed(self, *, until_ns: int) -> Timing:
         """After a look that could not be recorded."""
         return replace(self, due_ns=max(self.due_ns, until_ns), early_ns=until_ns)
+
+    def bounded(self, route: Route, *, now_ns: int) -> Timing:
+        """As it was stored, but no further ahead than a wait of the route: the wall clock may have been set since."""
+        longest_ns = _interval_ns(route) if self.is_flushed else int(route.group_wait_s * NS_PER_S)
+        return replace(self, due_ns=min(self.due_ns, now_ns + longest_ns))
 
     def moved(self, *, by_ns: int) -> Timing:
         """After the wall clock was set by this much."""
@@ -99,13 +107,27 @@ class Group:
         """Take an alert in, or what is new of it."""
         self.alerts[alert.fingerprint] = alert
         is_news = not self.is_told(alert.fingerprint)
-        self.timing = self.timing.hastened(alert, self.route, is_news=is_news, now_ns=now_ns)
+        self.timing = self.timing.hastened(alert, is_news=is_news, now_ns=now_ns)
 
 
 def next_flush_ns(due_ns: int, route: Route, *, now_ns: int) -> int:
     """The first time after now that lies a whole number of `group_interval` after `due_ns`."""
-    interval_ns = max(int(route.group_interval_s * NS_PER_S), 1)
+    interval_ns = _interval_ns(route)
     return due_ns + ((now_ns - due_ns) // interval_ns + 1) * interval_ns
+
+
+def first_look(alert: HeldAlert, route: Route, *, now_ns: int) -> Timing:
+    """When a group is first looked at, by the alert that founds it: after `group_wait`, or at once if that fires for longer.
+
+    Source: Alertmanager 0.33; what joins later does not cut the wait short, however old it is.
+    """
+    wait_ns = int(route.group_wait_s * NS_PER_S)
+    is_old = alert.starts_ns + wait_ns < now_ns
+    return Timing(now_ns if is_old else alert.received_ns + wait_ns)
+
+
+def _interval_ns(route: Route) -> int:
+    return max(int(route.group_interval_s * NS_PER_S), 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,17 +165,18 @@ def decide(group: Group, integrations: Sequence[Integration], *, muted: Abstract
     seen = _Seen(firing, frozenset(visible) - firing, muted)
     tells: list[Tell] = []
     told_after: dict[str, Told] = {}
+    beat_ns = group.timing.beat_ns(group.route, now_ns=now_ns)
     for integration in integrations:
         told = _held_part(group.told.get(integration.key), group.alerts)
         reason = _reason(
-            told, seen, wants_resolved=integration.send_resolved, repeat_before_ns=now_ns - _repeat_ns(group)
+            told, seen, wants_resolved=integration.send_resolved, repeat_before_ns=beat_ns - _repeat_ns(group)
         )
         if reason is None:
             if told is not None:
                 told_after[integration.key] = told
             continue
         kept = told.firing & muted if told is not None else frozenset()
-        told_after[integration.key] = Told(firing=firing | kept, resolved=seen.resolved, at_ns=now_ns)
+        told_after[integration.key] = Told(firing=firing | kept, resolved=seen.resolved, at_ns=beat_ns)
         alerts = [alert for fp, alert in visible.items() if fp in firing or integration.send_resolved]
         if alerts:
             tells.append(Tell(integration, reason, notified(alerts, told, now_ns=now_ns)))
@@ -196,7 +219,7 @@ def _reason(
         return NotificationReason.ALL_RESOLVED if told.firing - seen.muted else None
     if wants_resolved and not seen.resolved <= told.resolved:
         return NotificationReason.SOME_RESOLVED
-    return NotificationReason.REPEAT if told.at_ns < repeat_before_ns else None
+    return NotificationReason.REPEAT if told.at_ns <= repeat_before_ns else None
 
 
 def notified(alerts: Iterable[HeldAlert], told: Told | None, *, now_ns: int) -> tuple[NotifiedAlert, ...]:

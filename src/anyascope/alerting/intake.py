@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from anyascope.alerting.fingerprint import fingerprint_of
 from anyascope.clock import NS_PER_S
+from anyascope.errors import UnavailableError
 from anyascope.model.alerts import Alert, AlertSeverity
 from anyascope.model.documents import Document, Json, Put
 from anyascope.model.labels import Labels
 from anyascope.semconv.alerts import LABEL_CORRELATION_ID, severity_of
 
 KIND_ALERT = "alert"
+ALERTS_MAX = 100_000  # 100 MB in memory; more than that firing is one fault told a hundred thousand times
+FULL_RETRY_S = 60.0  # ended alerts are forgotten once a minute
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,13 +66,13 @@ def fault_of(alert: Alert) -> str:
     return ""
 
 
-def merge(old: HeldAlert | None, alert: Alert, *, now_ns: int, resolve_timeout_ns: int) -> HeldAlert:
+def merge(old: HeldAlert | None, alert: Alert, fingerprint: str, *, now_ns: int, resolve_timeout_ns: int) -> HeldAlert:
     """What is known of an alert after this was heard, as Alertmanager merges.
 
     Overlapping episodes become one: the earliest start stands; of two told ends the later one, and an end that a sender
     named for a firing alert is not pulled forward by one that we only guessed.
     """
-    new = _held(alert, now_ns=now_ns, resolve_timeout_ns=resolve_timeout_ns)
+    new = _held(alert, fingerprint, now_ns=now_ns, resolve_timeout_ns=resolve_timeout_ns)
     if old is None or not _overlaps(old, new):
         return new
     ends_ns, is_timeout = new.ends_ns, new.is_timeout
@@ -84,6 +87,54 @@ def merge(old: HeldAlert | None, alert: Alert, *, now_ns: int, resolve_timeout_n
         is_timeout=is_timeout,
         received_ns=old.received_ns if old.is_firing(now_ns) else new.received_ns,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What several posts of alerts come to, together.
+
+    Attributes:
+        alerts: all that were named, by fingerprint, as they are now.
+        news: those of them that must be stored.
+        faults: for each post None, or why none of its alerts was taken over.
+    """
+
+    alerts: Mapping[str, HeldAlert]
+    news: Mapping[str, HeldAlert]
+    faults: Sequence[UnavailableError | None]
+
+
+def take_over(
+    held: Mapping[str, HeldAlert], posts: Iterable[Sequence[Alert]], *, now_ns: int, resolve_timeout_ns: int
+) -> Taken:
+    """What is known after these posts, one after the other. Nothing is changed; each post is taken whole or not at all."""
+    alerts: dict[str, HeldAlert] = {}
+    news: dict[str, HeldAlert] = {}
+    faults: list[UnavailableError | None] = []
+    count = len(held)
+    for post in posts:
+        mine: dict[str, HeldAlert] = {}
+        my_news: dict[str, HeldAlert] = {}
+        for alert in post:
+            fingerprint = fingerprint_of(alert.labels)
+            old = mine.get(fingerprint) or alerts.get(fingerprint) or held.get(fingerprint)
+            new = merge(old, alert, fingerprint, now_ns=now_ns, resolve_timeout_ns=resolve_timeout_ns)
+            if old is None and new.ends_ns <= now_ns:
+                continue  # nobody was told of its beginning
+            mine[fingerprint] = new
+            if not is_refresh(old, new, now_ns=now_ns):
+                my_news[fingerprint] = new
+        new_count = count + sum(fingerprint not in held and fingerprint not in alerts for fingerprint in mine)
+        if new_count > ALERTS_MAX:
+            faults.append(
+                UnavailableError(f"{ALERTS_MAX} alerts are held, no more are taken over", retry_after_s=FULL_RETRY_S)
+            )
+            continue
+        count = new_count
+        alerts.update(mine)
+        news.update(my_news)
+        faults.append(None)
+    return Taken(alerts, news, faults)
 
 
 def is_refresh(old: HeldAlert | None, new: HeldAlert, *, now_ns: int) -> bool:
@@ -105,13 +156,13 @@ def ended(alert: HeldAlert) -> HeldAlert:
     return alert if alert.is_ended else replace(alert, is_ended=True)
 
 
-def _held(alert: Alert, *, now_ns: int, resolve_timeout_ns: int) -> HeldAlert:
+def _held(alert: Alert, fingerprint: str, *, now_ns: int, resolve_timeout_ns: int) -> HeldAlert:
     is_timeout = alert.ends_ns == 0
     ends_ns = alert.ends_ns or now_ns + resolve_timeout_ns
     starts_ns = alert.starts_ns or (now_ns if is_timeout else min(now_ns, alert.ends_ns))
     annotations = dict(alert.annotations)
     return HeldAlert(
-        fingerprint=fingerprint_of(alert.labels),
+        fingerprint=fingerprint,
         labels=alert.labels,
         annotations=annotations,
         starts_ns=starts_ns,

@@ -163,8 +163,7 @@ def _read_group_by(section: Section) -> tuple[str, ...] | None:
         elif name in seen:
             section.wrong(f'duplicated label "{name}" in group_by', name="group_by")
         seen.add(name)
-    # An empty list is no word on the matter: Alertmanager's children inherit then.
-    return names or None
+    return names
 
 
 def _read_positive(section: Section, name: str) -> float | None:

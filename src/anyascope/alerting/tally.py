@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter as CountOf
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from anyascope.alerting.intake import HeldAlert
 from anyascope.model.notifications import Notification
 
 _LOOK_BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0)
@@ -37,9 +39,10 @@ class Tally:
             lambda: count()["groups"]
         )
 
-    def received(self, *, is_firing: bool) -> None:
-        """One alert was taken over."""
-        self._received.labels("firing" if is_firing else "resolved").inc()
+    def received(self, alerts: Iterable[HeldAlert], *, now_ns: int) -> None:
+        """These alerts were taken over."""
+        for state, count in CountOf("firing" if alert.is_firing(now_ns) else "resolved" for alert in alerts).items():
+            self._received.labels(state).inc(count)
 
     def looked(self, notifications: Sequence[Notification], *, groups: int, seconds: float) -> None:
         """Groups were looked at, and this is to be said."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from anyascope.alerting.settings import read_alertmanager_file
+from anyascope.clock import NS_PER_S
 from anyascope.errors import InvalidInputError
 from anyascope.model.alerts import Alert
 from anyascope.model.labels import labels_of
@@ -57,12 +58,25 @@ async def test_new_alerts_of_a_group_wait_for_its_interval(house):
 
 
 async def test_nothing_new_is_repeated_only_after_the_repeat_interval(house):
-    """The same firing alerts are told again at the first look after `repeat_interval`."""
+    """The same firing alerts are told again at the first look that is no sooner than `repeat_interval`."""
     await house.fire(A, for_s=100_000)
-    await house.advance(to_s=14_700)
+    await house.advance(to_s=14_429)
     assert len(house.told()) == 1
-    await house.advance(to_s=14_800)
-    assert house.told()[1:] == [(14_730, "repeat interval elapsed", ["a"])]
+    await house.advance(to_s=14_431)
+    assert house.told()[1:] == [(14_430, "repeat interval elapsed", ["a"])]
+
+
+async def test_the_founder_of_a_group_says_how_long_it_waits(house):
+    """One that fires for longer than `group_wait` is told at once; one that joins hastens nobody."""
+    old = Alert(labels_of(OTHER), starts_ns=house.start_ns - 60 * NS_PER_S, ends_ns=house.start_ns + 3600 * NS_PER_S)
+    await house.hand_over([old])
+    assert [at_s for at_s, _, _ in house.told()] == [0]
+    await house.fire(A, for_s=3600)
+    await house.advance(to_s=5)
+    older = Alert(labels_of(B), starts_ns=old.starts_ns, ends_ns=old.ends_ns)
+    await house.hand_over([older])
+    await house.advance(to_s=31)
+    assert [at_s for at_s, _, _ in house.told()] == [0, 30]
 
 
 async def test_resolution_is_told(house):

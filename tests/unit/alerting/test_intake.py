@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
-from anyascope.alerting.intake import alert_of, is_refresh, merge, put_alert
+from anyascope.alerting.fingerprint import fingerprint_of
+from anyascope.alerting.intake import alert_of, is_refresh, merge, put_alert, take_over
 from anyascope.clock import NS_PER_S
 from anyascope.errors import UnavailableError
 from anyascope.model.alerts import Alert
@@ -21,7 +24,8 @@ receivers: [{name: team, webhook_configs: [{url: 'http://hook'}]}]
 
 
 def held(starts=0, ends=0, *, old=None, now=NOW, **fields):
-    return merge(old, Alert(LABELS, starts_ns=starts, ends_ns=ends, **fields), now_ns=now, resolve_timeout_ns=300)
+    alert = Alert(LABELS, starts_ns=starts, ends_ns=ends, **fields)
+    return merge(old, alert, fingerprint_of(LABELS), now_ns=now, resolve_timeout_ns=300)
 
 
 @pytest.mark.parametrize(
@@ -106,3 +110,33 @@ async def test_a_fault_in_a_look_is_survived():
         await house.fire({"alertname": "A"}, for_s=600)
         await house.advance(to_s=4)
         assert len(house.told()) == 1
+
+
+async def test_posts_that_wait_are_stored_together():
+    """While one commit is under way the next posts gather, and one commit serves them all."""
+    async with House(CONFIG) as house:
+        sizes: list[int] = []
+        commit, gate = house.documents.commit, asyncio.Event()
+
+        async def slow(changes):
+            sizes.append(len(changes))
+            await gate.wait()
+            await commit(changes)
+
+        house.documents.commit = slow
+        alerts = [Alert(labels_of({"alertname": f"x{number}"})) for number in range(9)]
+        posts = [asyncio.create_task(house.alerting.receive([alert])) for alert in alerts]
+        await house.clock.advance(0)
+        gate.set()
+        await asyncio.gather(*posts)
+        assert sizes in ([9], [1, 8])
+        assert len(house.alerting.alerts()) == 9
+
+
+def test_a_post_that_is_too_much_is_refused_whole(monkeypatch):
+    """Once no more alerts are held a post with new ones is refused, and posts of known ones go on."""
+    monkeypatch.setattr("anyascope.alerting.intake.ALERTS_MAX", 2)
+    one, two, three = (Alert(labels_of({"alertname": name})) for name in "abc")
+    taken = take_over({}, [[one], [two, three], [two], [one, two]], now_ns=NOW, resolve_timeout_ns=300)
+    assert [fault is None for fault in taken.faults] == [True, False, True, True]
+    assert [alert.labels for alert in taken.alerts.values()] == [one.labels, two.labels]
