@@ -15,7 +15,7 @@ from anyascope.alerting.routing import Route, build_routes, group_id, group_key
 from anyascope.alerting.settings import AlertingOptions
 from anyascope.clock import NS_PER_S
 from anyascope.model.labels import Labels
-from anyascope.model.notifications import AlertStatus
+from anyascope.model.notifications import AlertGroupStatus, AlertStatus
 from anyascope.model.receivers import Integration
 from anyascope.semconv.alerts import LABEL_ALERTNAME, category_of, component_of, title_of, traits_of
 
@@ -53,9 +53,10 @@ class Book:
         self._heap: list[tuple[int, str]] = []
         self._inhibitor = Inhibitor(options.inhibit_rules)
         self._now_ns = now_ns
+        self._calendar = CalendarStage(options.time_intervals)
         self._stages: tuple[Stage, ...] = (
             InhibitStage(self._inhibitor, is_firing=self._is_firing_now),
-            CalendarStage(options.time_intervals),
+            self._calendar,
             SilenceStage(silences),
             *stages,
         )
@@ -223,6 +224,26 @@ class Book:
         )
         return [self._status(alert, now_ns=now_ns) for alert in ordered]
 
+    def group_statuses(self, *, now_ns: int) -> list[AlertGroupStatus]:
+        """Every group with those of its alerts that fire, in no order."""
+        self._now_ns = now_ns
+        return [self._group_status(group, now_ns=now_ns) for group in self.groups.values()]
+
+    def _group_status(self, group: Group, *, now_ns: int) -> AlertGroupStatus:
+        return AlertGroupStatus(
+            labels=group.labels,
+            receiver=group.route.receiver,
+            route_labels=group.route.labels,
+            alerts=tuple(
+                replace(
+                    self._status(alert, now_ns=now_ns),
+                    muted_by=self._calendar.muted_by(alert, group.route, now_ns=now_ns),
+                )
+                for alert in group.alerts.values()
+                if alert.is_firing(now_ns)
+            ),
+        )
+
     def _status(self, alert: HeldAlert, *, now_ns: int) -> AlertStatus:
         is_firing = alert.is_firing(now_ns)
         routes = self.routes_of(alert)
@@ -243,7 +264,7 @@ class Book:
             updated_ns=alert.updated_ns,
             generator_url=alert.generator_url,
             correlation_id=alert.correlation_id,
-            receivers=tuple(dict.fromkeys(route.receiver for route in routes)),
+            receivers=tuple(route.receiver for route in routes),
             silenced_by=mutes.get(SilenceStage.name, ()),
             inhibited_by=mutes.get(InhibitStage.name, ()),
             muted_by=mutes.get(CalendarStage.name, ()),

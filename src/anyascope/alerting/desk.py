@@ -24,7 +24,7 @@ from anyascope.errors import InvalidInputError, UnavailableError
 from anyascope.ids import Ids
 from anyascope.model.alerts import Alert
 from anyascope.model.documents import Change, Delete
-from anyascope.model.notifications import AlertStatus, DeliveryStatus, JournalPage, Notification
+from anyascope.model.notifications import AlertGroupStatus, AlertStatus, DeliveryStatus, JournalPage, Notification
 from anyascope.ports import ComponentHealth, HealthStatus, Outbox
 from anyascope.store.api.documents import DocumentStore, every_document
 
@@ -165,6 +165,10 @@ class Alerting:
     def alerts(self) -> Sequence[AlertStatus]:
         """Firing and lately resolved alerts: firing ones first, then the most severe, then the newest."""
         return self._book.statuses(now_ns=self._clock.now_ns())
+
+    def groups(self) -> Sequence[AlertGroupStatus]:
+        """Which alerts are told together, to whom; in no order."""
+        return self._book.group_statuses(now_ns=self._clock.now_ns())
 
     async def notifications(
         self, *, limit: int = 100, cursor: str = "", receiver: str = "", status: DeliveryStatus | None = None

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import re2
 
@@ -120,17 +120,30 @@ def compile_whole(pattern: str) -> Callable[[str], bool]:
     Raises:
         InvalidInputError: RE2 refuses it; the message is Go's.
     """
+    compiled = _compile(f"^(?:{pattern})$")
+    return lambda text: compiled.fullmatch(text) is not None
+
+
+def regex_fault(pattern: str) -> str:
+    """Why RE2 refuses a regular expression, in Go's words; empty where it does not."""
+    try:
+        _compile(pattern)
+    except InvalidInputError as error:
+        return error.message
+    return ""
+
+
+def _compile(pattern: str) -> Any:  # the library is untyped
     options = re2.Options()
     options.log_errors = False
     try:
-        compiled = re2.compile(f"^(?:{pattern})$", options)
+        return re2.compile(pattern, options)
     except re2.error as error:
         detail = error.args[0] if error.args else b""
         text = detail.decode("utf-8", "replace") if isinstance(detail, bytes) else str(detail)
         kind, _, culprit = text.partition(": ")
         message = f"error parsing regexp: {_RE2_TO_GO.get(kind, kind)}"
         raise InvalidInputError(f"{message}: `{culprit}`" if culprit else message) from error
-    return lambda text: compiled.fullmatch(text) is not None
 
 
 # --- the classic syntax -----------------------------------------------------------------------------------------------

@@ -1,39 +1,37 @@
-"""Silences: for a while, alerts that match are not told."""
+"""Silences: for a while, alerts that match are not told. Durable, with their history."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+import asyncio
+import json
+from collections.abc import Sequence
+from dataclasses import replace
 
 from anyascope.alerting.intake import HeldAlert
-from anyascope.alerting.matchers import LabelTest, check_matcher, compile_matchers
+from anyascope.alerting.matchers import LabelTest, compile_matchers
+from anyascope.alerting.silence_documents import KIND_SILENCE, put_silence, silence_of
+from anyascope.alerting.silence_rules import (
+    check_matchers,
+    check_times,
+    difference,
+    ended,
+    may_replace,
+    remembering,
+    state_of,
+)
 from anyascope.clock import NS_PER_S, Clock
-from anyascope.errors import InvalidInputError, NotFoundError
+from anyascope.errors import ConflictError, InvalidInputError, NotFoundError
 from anyascope.ids import Ids
-from anyascope.model.documents import Change, Delete, Document, Json, Put
-from anyascope.model.labels import Matcher, MatchOp
+from anyascope.model.documents import Change, Delete
+from anyascope.model.silences import Silence, SilenceChange, SilenceState, SilenceStatus
 from anyascope.store.api.documents import DocumentStore, every_document
 
-KIND_SILENCE = "silence"
-KEPT_S = 5 * 86_400.0  # Alertmanager's retention: people look up last week's silences
-SILENCES_MAX = 10_000  # each alert is tested against all that are active; people have dozens
+KEPT_S = 5 * 86_400.0  # Alertmanager's retention (120 h): people look up last week's silences
+SILENCES_MAX = 10_000  # each alert is tested against all that hold; people have dozens
+SILENCE_BYTES_MAX = 128 * 1024  # of one as JSON; a person writes some hundred bytes, a deployment script lists hosts
+DURATION_S_MAX = 100 * 365 * 86_400.0  # "for ever" of Alertmanager's users is the year 2099 or so
 
-
-@dataclass(frozen=True, slots=True)
-class Silence:
-    """Who wants what to be quiet, from when to when, and why. `ends_ns` is exclusive."""
-
-    id: str
-    matchers: tuple[Matcher, ...]
-    starts_ns: int
-    ends_ns: int
-    created_by: str
-    comment: str
-    updated_ns: int = 0
-
-    def is_active(self, now_ns: int) -> bool:
-        """Whether it holds now."""
-        return self.starts_ns <= now_ns < self.ends_ns
+_ORDER = {SilenceState.ACTIVE: 0, SilenceState.PENDING: 1, SilenceState.EXPIRED: 2}
 
 
 class Silences:
@@ -44,143 +42,184 @@ class Silences:
         self._clock = clock
         self._ids = ids
         self._silences: dict[str, tuple[Silence, LabelTest]] = {}
+        self._changing = asyncio.Lock()  # memory and store change together, one change at a time
+        self._holding_at: tuple[int, list[tuple[str, LabelTest]]] | None = None
 
     async def load(self) -> None:
         """Read what is stored."""
         async for document in every_document(self._documents, KIND_SILENCE):
-            self._hold(_silence_of(document))
+            self._hold(silence_of(document))
 
-    def list(self) -> Sequence[Silence]:
-        """All that are kept, the one that ends last first."""
-        return sorted((silence for silence, _ in self._silences.values()), key=lambda one: (-one.ends_ns, one.id))
+    # --- asking -------------------------------------------------------------------------------------------------------
 
-    async def put(self, silence: Silence) -> Silence:
-        """Store a silence, new where its id is empty. What silenced until now may only be shortened or commented.
-
-        Raises:
-            InvalidInputError: it has no matchers, matches everything, ends before it starts, or lies in the past.
-            NotFoundError: its id is not known.
-        """
+    def list(self) -> Sequence[SilenceStatus]:
+        """All that are kept: active ones by their end, pending ones by their start, then expired ones, latest first."""
         now_ns = self._clock.now_ns()
-        _check(silence, now_ns=now_ns)
-        held = self._silences.get(silence.id) if silence.id else None
-        if silence.id and held is None:
-            raise NotFoundError(f"silence {silence.id} not found")
-        changes: list[Change] = []
-        if held is not None and not _may_replace(held[0], silence, now_ns=now_ns):
-            # History is not rewritten: the old one ends here, a new one begins.
-            changes.append(_put(replace(held[0], ends_ns=max(now_ns, held[0].starts_ns), updated_ns=now_ns)))
-            silence = replace(silence, id="")
-        if held is None and len(self._silences) >= SILENCES_MAX:
-            raise InvalidInputError(f"at most {SILENCES_MAX} silences are kept; expire some first")
-        stored = replace(
-            silence,
-            id=silence.id or self._ids.uuid4(),
-            starts_ns=silence.starts_ns if silence.id else max(silence.starts_ns, now_ns),
-            updated_ns=now_ns,
-        )
-        changes.append(_put(stored))
-        await self._documents.commit(changes)
-        if held is not None and stored.id != held[0].id:
-            self._hold(replace(held[0], ends_ns=max(now_ns, held[0].starts_ns), updated_ns=now_ns))
-        self._hold(stored)
-        return stored
+        found = [SilenceStatus(silence, state_of(silence, now_ns)) for silence, _ in self._silences.values()]
+        return sorted(found, key=_place)
 
-    async def expire(self, silence_id: str) -> None:
-        """End a silence now.
+    def get(self, silence_id: str) -> SilenceStatus:
+        """One silence.
 
         Raises:
             NotFoundError: its id is not known.
         """
-        held = self._silences.get(silence_id)
-        if held is None:
-            raise NotFoundError(f"silence {silence_id} not found")
-        silence, now_ns = held[0], self._clock.now_ns()
-        if silence.ends_ns <= now_ns:
-            return
-        ended = replace(silence, starts_ns=min(silence.starts_ns, now_ns), ends_ns=now_ns, updated_ns=now_ns)
-        await self._documents.commit([_put(ended)])
-        self._hold(ended)
-
-    async def prune(self) -> None:
-        """Forget those that ended long ago."""
-        oldest_ns = self._clock.now_ns() - int(KEPT_S * NS_PER_S)
-        old = [key for key, (silence, _) in self._silences.items() if silence.ends_ns < oldest_ns]
-        if old:
-            await self._documents.commit([Delete(KIND_SILENCE, key) for key in old])
-            for key in old:
-                del self._silences[key]
+        silence = self._held(silence_id)
+        return SilenceStatus(silence, state_of(silence, self._clock.now_ns()))
 
     def silenced_by(self, alert: HeldAlert, *, now_ns: int) -> tuple[str, ...]:
         """Ids of the silences that hold for this alert now."""
-        if not self._silences:
+        holding = self._holding(now_ns)
+        if not holding:
             return ()
         labels = dict(alert.labels)
-        return tuple(
-            silence.id
-            for silence, is_match in self._silences.values()
-            if silence.is_active(now_ns) and is_match(labels)
-        )
+        return tuple(identity for identity, is_match in holding if is_match(labels))
+
+    def _holding(self, now_ns: int) -> Sequence[tuple[str, LabelTest]]:
+        """Those that hold at a moment; many alerts are asked about at the same one."""
+        if self._holding_at is None or self._holding_at[0] != now_ns:
+            found = sorted(
+                (silence.id, is_match)
+                for silence, is_match in self._silences.values()
+                if state_of(silence, now_ns) is SilenceState.ACTIVE
+            )
+            self._holding_at = (now_ns, found)
+        return self._holding_at[1]
+
+    # --- changing -----------------------------------------------------------------------------------------------------
+
+    async def put(self, silence: Silence) -> Silence:
+        """Store a silence, new where its id is empty. A change that would rewrite what was silenced ends the old one.
+
+        Raises:
+            InvalidInputError: its matchers or times are senseless, it is too large, or there are too many.
+            NotFoundError: its id is not known.
+            UnavailableError: the store cannot write.
+        """
+        async with self._changing:
+            now_ns = self._clock.now_ns()
+            check_times(silence.starts_ns, silence.ends_ns, now_ns=now_ns)
+            check_matchers(silence.matchers)
+            held = self._held(silence.id) if silence.id else None
+            by = silence.created_by
+            if held is not None and may_replace(held, silence, now_ns=now_ns):
+                updated = replace(silence, updated_ns=now_ns, history=held.history)
+                return await self._store(remembering(updated, SilenceChange(now_ns, by, difference(held, silence))))
+            identity = self._ids.uuid4()
+            change = f"created to replace {held.id}" if held is not None else "created"
+            stored = replace(
+                silence,
+                id=identity,
+                starts_ns=max(silence.starts_ns, now_ns),
+                updated_ns=now_ns,
+                history=(SilenceChange(now_ns, by, change),),
+            )
+            if held is None or held.ends_ns <= now_ns:
+                return await self._store(stored)
+            # History is not rewritten: the old one ends here, a new one begins.
+            over = ended(held, now_ns, SilenceChange(now_ns, by, f"expired, replaced by {identity}"))
+            return await self._store(stored, over)
+
+    async def expire(self, silence_id: str, *, by: str = "") -> Silence:
+        """End a silence now; one that is over stays as it is.
+
+        Raises:
+            NotFoundError: its id is not known.
+            UnavailableError: the store cannot write.
+        """
+        async with self._changing:
+            silence, now_ns = self._held(silence_id), self._clock.now_ns()
+            if silence.ends_ns <= now_ns:
+                return silence
+            return await self._store(ended(silence, now_ns, SilenceChange(now_ns, by, "expired")))
+
+    async def extend(self, silence_id: str, *, by: str, for_s: float) -> Silence:
+        """Let a silence last so many seconds longer than it would.
+
+        Raises:
+            NotFoundError: its id is not known.
+            ConflictError: it is over.
+            InvalidInputError: `for_s` is out of bounds.
+            UnavailableError: the store cannot write.
+        """
+        _check_duration(for_s)
+        async with self._changing:
+            silence, now_ns = self._held(silence_id), self._clock.now_ns()
+            if silence.ends_ns <= now_ns:
+                raise ConflictError(f"silence {silence_id} has expired; clone it")
+            longer = replace(silence, ends_ns=silence.ends_ns + int(for_s * NS_PER_S), updated_ns=now_ns)
+            return await self._store(remembering(longer, SilenceChange(now_ns, by, f"extended by {for_s:.0f} s")))
+
+    async def clone(self, silence_id: str, *, by: str, for_s: float) -> Silence:
+        """A new silence like that one, from now on for so many seconds, made by whoever asks.
+
+        Raises:
+            NotFoundError: its id is not known.
+            InvalidInputError: `for_s` is out of bounds, or there are too many silences.
+            UnavailableError: the store cannot write.
+        """
+        _check_duration(for_s)
+        async with self._changing:
+            silence, now_ns = self._held(silence_id), self._clock.now_ns()
+            copy = replace(
+                silence,
+                id=self._ids.uuid4(),
+                starts_ns=now_ns,
+                ends_ns=now_ns + int(for_s * NS_PER_S),
+                created_by=by,
+                updated_ns=now_ns,
+                history=(SilenceChange(now_ns, by, f"cloned from {silence_id}"),),
+            )
+            return await self._store(copy)
+
+    async def prune(self) -> None:
+        """Forget those that ended long ago."""
+        async with self._changing:
+            oldest_ns = self._clock.now_ns() - int(KEPT_S * NS_PER_S)
+            old = [key for key, (silence, _) in self._silences.items() if silence.ends_ns < oldest_ns]
+            if old:
+                await self._documents.commit([Delete(KIND_SILENCE, key) for key in old])
+                for key in old:
+                    del self._silences[key]
+
+    async def _store(self, silence: Silence, *others: Silence) -> Silence:
+        """Commit these together, then hold them; the first one."""
+        if silence.id not in self._silences and len(self._silences) >= SILENCES_MAX:
+            count = len(self._silences)
+            raise InvalidInputError(f"exceeded maximum number of silences: {count} (limit: {SILENCES_MAX})")
+        puts = [put_silence(one) for one in (silence, *others)]
+        size = len(json.dumps(puts[0].body, ensure_ascii=False).encode("utf-8", "surrogatepass"))
+        if size > SILENCE_BYTES_MAX:
+            raise InvalidInputError(f"silence exceeded maximum size: {size} bytes (limit: {SILENCE_BYTES_MAX} bytes)")
+        changes: Sequence[Change] = puts
+        await self._documents.commit(changes)
+        for one in (silence, *others):
+            self._hold(one)
+        return silence
 
     def _hold(self, silence: Silence) -> None:
         self._silences[silence.id] = (silence, compile_matchers(silence.matchers))
+        self._holding_at = None
+
+    def _held(self, silence_id: str) -> Silence:
+        found = self._silences.get(silence_id)
+        if found is None:
+            raise NotFoundError("silence not found")
+        return found[0]
 
 
-def _check(silence: Silence, *, now_ns: int) -> None:
-    if not silence.matchers:
-        raise InvalidInputError("at least one matcher required")
-    for matcher in silence.matchers:
-        check_matcher(matcher)
-    if all(compile_matchers([matcher])({}) for matcher in silence.matchers):
-        raise InvalidInputError("at least one matcher must not match the empty string")
-    if silence.ends_ns <= silence.starts_ns:
-        raise InvalidInputError("end time must not be before start time")
-    if silence.ends_ns <= now_ns:
-        raise InvalidInputError("end time can't be in the past")
+def _check_duration(for_s: float) -> None:
+    if not 0 < for_s <= DURATION_S_MAX:
+        raise InvalidInputError(f"must be above 0 and at most {DURATION_S_MAX:.0f} s, got {for_s}", path="for_s")
 
 
-def _may_replace(old: Silence, new: Silence, *, now_ns: int) -> bool:
-    """Whether the change leaves alone what has been silenced already."""
-    if set(old.matchers) != set(new.matchers) or old.ends_ns <= now_ns:
-        return False
-    if old.starts_ns <= now_ns:
-        return new.starts_ns == old.starts_ns
-    return new.starts_ns >= now_ns
-
-
-def _put(silence: Silence) -> Put:
-    matchers: Iterable[Json] = (
-        {"name": matcher.name, "op": matcher.op.value, "value": matcher.value} for matcher in silence.matchers
-    )
-    body: dict[str, Json] = {
-        "matchers": [*matchers],
-        "starts_ns": silence.starts_ns,
-        "ends_ns": silence.ends_ns,
-        "created_by": silence.created_by,
-        "comment": silence.comment,
-        "updated_ns": silence.updated_ns,
-    }
-    return Put(KIND_SILENCE, silence.id, body)
-
-
-def _silence_of(document: Document) -> Silence:
-    body = document.body
-    matchers, starts_ns, ends_ns, updated_ns = (body[k] for k in ("matchers", "starts_ns", "ends_ns", "updated_ns"))
-    assert isinstance(matchers, list)  # we wrote it
-    assert isinstance(starts_ns, int)
-    assert isinstance(ends_ns, int)
-    assert isinstance(updated_ns, int)
-    return Silence(
-        id=document.key,
-        matchers=tuple(_matcher_of(matcher) for matcher in matchers),
-        starts_ns=starts_ns,
-        ends_ns=ends_ns,
-        created_by=str(body["created_by"]),
-        comment=str(body["comment"]),
-        updated_ns=updated_ns,
-    )
-
-
-def _matcher_of(body: Json) -> Matcher:
-    assert isinstance(body, dict)  # we wrote it
-    return Matcher(str(body["name"]), MatchOp(body["op"]), str(body["value"]))
+def _place(status: SilenceStatus) -> tuple[int, int, str]:
+    silence = status.silence
+    match status.state:
+        case SilenceState.ACTIVE:
+            at_ns = silence.ends_ns
+        case SilenceState.PENDING:
+            at_ns = silence.starts_ns
+        case SilenceState.EXPIRED:
+            at_ns = -silence.ends_ns
+    return _ORDER[status.state], at_ns, silence.id

@@ -131,7 +131,7 @@ def alert_view(alert: AlertStatus, *, value: float | None) -> AlertView:
         ends_at=time_or_none(alert.ends_ns),
         correlation_id=alert.correlation_id,
         generator_url=alert.generator_url,
-        receivers=list(alert.receivers),
+        receivers=list(dict.fromkeys(alert.receivers)),
         silenced_by=list(alert.silenced_by),
         inhibited_by=list(alert.inhibited_by),
         muted_by=list(alert.muted_by),

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from anyascope.access.tokens import Tokens
-from anyascope.api.alertmanager.alerts import alerts_routes
+from anyascope.api.alertmanager.routes import AlertmanagerParts, alertmanager_routes
 from anyascope.api.cardinality import SeriesRoom
 from anyascope.api.middleware import GuardOptions
 from anyascope.api.operations import operations_routes
@@ -99,7 +99,7 @@ def _routes(parts: FrontParts, receive: Receive, doors: Doors, settings: Setting
                 reach=settings.server.external_url,
             )
         ),
-        alertmanager=alerts_routes(rooms.alerting, rooms.redactor),
+        alertmanager=alertmanager_routes(AlertmanagerParts(rooms.alerting, rooms.redactor, status, ground.registry)),
         operations=operations_routes(registry=ground.registry, ready=parts.unready, reload=parts.reloads.reload),
         own=own_api(
             logs=telemetry.logs,

@@ -13,6 +13,8 @@ from pathlib import Path
 import psutil
 
 from anyascope import __version__
+from anyascope.alerting.settings import DEFAULT_RECEIVER
+from anyascope.api.alertmanager.status import AlertmanagerView
 from anyascope.api.prometheus.status import ServerView
 from anyascope.api.render import time_or_none
 from anyascope.app.faces import Face
@@ -20,6 +22,7 @@ from anyascope.app.reload import Reloads
 from anyascope.clock import NS_PER_S, Clock
 from anyascope.config.settings import Settings
 from anyascope.config.show import shown_yaml
+from anyascope.config.show_alertmanager import alertmanager_yaml
 from anyascope.health.components import Health
 from anyascope.ports import ComponentHealth, HealthStatus
 from anyascope.store.api.metrics import MetricReader
@@ -116,6 +119,19 @@ class Status:
             threads=threading.active_count(),
             cores=os.cpu_count() or 1,
         )
+
+    def alertmanager(self) -> AlertmanagerView:
+        """For Alertmanager's `status`."""
+        return AlertmanagerView(self._started_ns, version=__version__, python_version=platform.python_version())
+
+    def alertmanager_yaml(self) -> str:
+        """What an Alertmanager has of the configuration in force, secrets masked."""
+        settings = self._parts.reloads.settings
+        return alertmanager_yaml(settings.files, default_receiver=settings.alerting.route.receiver or DEFAULT_RECEIVER)
+
+    def receivers(self) -> Sequence[str]:
+        """Their names, in the order of the configuration."""
+        return tuple(self._parts.reloads.settings.alerting.receivers)
 
     def config_yaml(self) -> str:
         """The configuration files in force, secrets masked."""

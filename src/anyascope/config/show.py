@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -48,21 +48,25 @@ TOKEN_URL_LISTS = frozenset(("remote_write",))
 
 def shown_yaml(files: Sequence[Path]) -> str:
     """The files' settings as YAML, one document a file; a file that cannot be read is left out."""
-    documents = [text for text in map(_shown, files) if text]
-    return "---\n".join(documents)
+    return "---\n".join(dump_yaml(masked) for masked in map(masked_settings, files) if masked)
 
 
-def _shown(path: Path) -> str:
+def masked_settings(path: Path) -> dict[str, object]:
+    """A file's settings with its secrets masked; empty where it cannot be read."""
     try:
         top = read_settings(path.read_text(encoding="utf-8"), file=str(path))
     except (OSError, UnicodeDecodeError, InvalidInputError):
-        return ""
-    masked = {name: _masked(name, top.plain(name), under="") for name in top.names()}
+        return {}
+    return {name: _masked(name, top.plain(name), under="") for name in top.names()}
+
+
+def dump_yaml(settings: Mapping[str, object]) -> str:
+    """Settings as YAML in blocks, in their order."""
     out = io.StringIO()
     yaml = YAML(typ="safe", pure=True)
     yaml.default_flow_style = False
     yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]  # untyped in the library
-    yaml.dump(masked, out)
+    yaml.dump(dict(settings), out)
     return out.getvalue()
 
 

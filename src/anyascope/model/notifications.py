@@ -214,7 +214,7 @@ class AlertStatus:
         id: its fingerprint.
         ends_ns: when it ended; 0 while it fires.
         expires_ns: while it fires: when it will count as resolved if nothing is heard of it again.
-        receivers: who is told of it, by the routes that it matches.
+        receivers: who is told of it, one a route that it matches.
         silenced_by: ids of silences that mute it now.
         inhibited_by: fingerprints of alerts that mute it now.
         muted_by: names of time intervals that mute all its routes now.
@@ -239,3 +239,13 @@ class AlertStatus:
     silenced_by: tuple[str, ...] = ()
     inhibited_by: tuple[str, ...] = ()
     muted_by: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class AlertGroupStatus:
+    """Alerts of one route that are told together; `muted_by` of each is what mutes this route now."""
+
+    labels: Labels
+    receiver: str
+    alerts: tuple[AlertStatus, ...]
+    route_labels: Labels = ()

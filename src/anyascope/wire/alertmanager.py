@@ -15,7 +15,7 @@ from anyascope.clock import NS_PER_MS, NS_PER_S
 from anyascope.errors import InvalidInputError
 from anyascope.model.alerts import Alert
 from anyascope.model.labels import labels_of
-from anyascope.model.notifications import AlertStatus
+from anyascope.model.notifications import AlertGroupStatus, AlertStatus
 from anyascope.wire.go_json import go_json
 
 ALERTS_PATH: Final = "/api/v2/alerts"
@@ -82,7 +82,7 @@ def _texts(value: Any, path: str) -> dict[str, str]:
         return {}
     if not isinstance(value, dict):
         raise _unreadable(f"{path}: expected an object of texts, got {_kind(value)}", path)
-    return {_whole(name): _text(text, f"{path}.{name}") for name, text in value.items()}
+    return {whole_text(name): _text(text, f"{path}.{name}") for name, text in value.items()}
 
 
 def _text(value: Any, path: str) -> str:
@@ -90,30 +90,41 @@ def _text(value: Any, path: str) -> str:
         return ""
     if not isinstance(value, str):
         raise _unreadable(f"{path}: expected a string, got {_kind(value)}", path)
-    return _whole(value)
+    return whole_text(value)
 
 
-def _whole(text: str) -> str:
+def whole_text(text: str) -> str:
     """The text with half surrogates replaced, as Go reads them."""
     return text if text.isascii() else text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
 def _time_ns(value: Any, path: str) -> int:
-    text = _text(value, path)
+    try:
+        return time_ns(_text(value, path))
+    except ValueError as error:
+        raise _unreadable(f"{path}: {error}", path) from None
+
+
+def time_ns(text: str) -> int:
+    """A time of RFC 3339 or a date; 0 where the text is empty or Go's zero time, so that a time itself is at least 1.
+
+    Raises:
+        ValueError: it is neither.
+    """
     if not text:
         return 0
     try:
         when = datetime.fromisoformat(text)
     except ValueError:
-        raise _unreadable(f"{path}: cannot parse {text[:64]!r} as a time of RFC 3339", path) from None
-    if when.year == 1:  # Go's zero time
+        raise ValueError(f"cannot parse {text[:64]!r} as a time of RFC 3339") from None
+    if when.year == 1:
         return 0
     try:
         since = (when if when.tzinfo else when.replace(tzinfo=UTC)) - _EPOCH
     except OverflowError:
-        raise _unreadable(f"{path}: {text[:64]!r} is out of range", path) from None
+        raise ValueError(f"{text[:64]!r} is out of range") from None
     whole_ns = (since.days * 86_400 + since.seconds) * NS_PER_S + since.microseconds * 1_000
-    return max(whole_ns, 1)  # 0 means that it is absent
+    return max(whole_ns, 1)
 
 
 def _unreadable(detail: str, path: str = "") -> PostableError:
@@ -146,6 +157,21 @@ def _postable(alert: Alert) -> dict[str, object]:
 def encode_gettable(alerts: Iterable[AlertStatus]) -> bytes:
     """The answer to a GET, in this order."""
     return go_json([_gettable(alert) for alert in alerts])
+
+
+def encode_groups(groups: Iterable[AlertGroupStatus]) -> bytes:
+    """The answer to a GET of groups, in this order."""
+    return go_json(
+        [
+            {
+                "alerts": [_gettable(alert) for alert in group.alerts],
+                "labels": _sorted(dict(group.labels)),
+                "receiver": {"name": group.receiver},
+                "routeLabels": _sorted(dict(group.route_labels)),
+            }
+            for group in groups
+        ]
+    )
 
 
 def _gettable(alert: AlertStatus) -> dict[str, object]:

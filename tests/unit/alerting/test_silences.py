@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 
 from anyascope.alerting.matchers import parse_matchers
-from anyascope.alerting.silences import Silence
 from anyascope.clock import NS_PER_S
 from anyascope.errors import InvalidInputError, NotFoundError
+from anyascope.model.silences import Silence
 from support.pages import House
 
 CONFIG = """
@@ -52,7 +52,7 @@ async def test_a_silence_survives_a_restart(house):
     """After a crash it still holds."""
     stored = await house.alerting.silences.put(silence(house))
     await house.restart()
-    assert house.alerting.silences.list() == [stored]
+    assert [one.silence for one in house.alerting.silences.list()] == [stored]
 
 
 async def test_an_expired_silence_mutes_no_longer(house):
@@ -77,8 +77,12 @@ async def test_history_is_not_rewritten(house):
     assert longer.id == stored.id
     other = await silences.put(replace(longer, matchers=parse_matchers("instance=b")))
     assert other.id != stored.id
-    old = next(one for one in silences.list() if one.id == stored.id)
-    assert (old.matchers, old.ends_ns) == (stored.matchers, house.clock.now_ns())
+    old = silences.get(stored.id)
+    assert (old.silence.matchers, old.silence.ends_ns) == (stored.matchers, house.clock.now_ns())
+    assert [one.change for one in old.silence.history] == [
+        "created", "updated: end put off", f"expired, replaced by {other.id}",
+    ]  # fmt: skip
+    assert [one.change for one in other.history] == [f"created to replace {stored.id}"]
     with pytest.raises(NotFoundError):
         await silences.put(silence(house, identity="unknown"))
 
@@ -88,7 +92,7 @@ async def test_history_is_not_rewritten(house):
     [
         ("", {"to_s": 10}, "at least one matcher required"),
         ("a=~.*", {"to_s": 10}, "at least one matcher must not match the empty string"),
-        ("a=b", {"from_s": 10, "to_s": 10}, "end time must not be before start time"),
+        ("a=b", {"from_s": 10, "to_s": 10}, "start time must be before end time"),
         ("a=b", {"from_s": -20, "to_s": -10}, "end time can't be in the past"),
     ],
 )

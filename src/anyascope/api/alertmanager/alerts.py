@@ -1,34 +1,35 @@
-"""Alerts in and out: where Prometheus, amtool and the SDK leave theirs."""
+"""Alerts in and out: where Prometheus, amtool and the SDK leave theirs, and how they are grouped."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from typing import Final, Protocol
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import cmp_to_key
+from typing import Protocol
 
-from starlette.datastructures import QueryParams
+from prometheus_client import CollectorRegistry, Counter
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute
 
 from anyascope.alerting.intake import fault_of
-from anyascope.alerting.matchers import LabelTest, compile_matchers, compile_whole, parse_matcher
-from anyascope.api.alertmanager.answers import answer, endpoint, refusal, schema_refusal
-from anyascope.api.bodies import body_of
-from anyascope.errors import InvalidInputError
+from anyascope.api.alertmanager.answers import answer, json_body, refusal, resource
+from anyascope.api.alertmanager.filters import alert_filter, flag, receiver_test
 from anyascope.model.alerts import Alert
 from anyascope.model.labels import Labels
-from anyascope.model.notifications import AlertStatus
+from anyascope.model.notifications import AlertGroupStatus, AlertStatus
 from anyascope.ports import AlertDesk, AlertSink
-from anyascope.wire.alertmanager import ALERTS_PATH, decode_postable, encode_gettable
+from anyascope.wire.alertmanager import decode_postable, encode_gettable, encode_groups
 
 BODY_BYTES_MAX = 8 * 1024 * 1024  # Prometheus sends 256 alerts at once, of a few kB each at the most
-FILTERS_MAX = 100  # a person writes a handful
-_TRUE: Final = frozenset(("true", "1", "yes", "ok", "y", "on", "selected", "checked", "t", "enabled"))  # go-openapi's
 
 
 class AlertBoard(AlertSink, AlertDesk, Protocol):
-    """Who takes alerts and knows them."""
+    """Who takes alerts, and knows them and their groups."""
+
+    def groups(self) -> Sequence[AlertGroupStatus]:
+        """Which alerts are told together, to whom."""
 
 
 class Cleaner(Protocol):
@@ -41,38 +42,68 @@ class Cleaner(Protocol):
         """Position -> clean label set, only of those that held a secret."""
 
 
-def alerts_routes(board: AlertBoard, cleaner: Cleaner) -> list[BaseRoute]:
-    """GET and POST of `/api/v2/alerts`."""
-    resource = _Alerts(board, cleaner)
+def alerts_routes(board: AlertBoard, cleaner: Cleaner, registry: CollectorRegistry) -> list[BaseRoute]:
+    """`alerts` and `alerts/groups`."""
+    alerts = _Alerts(board, cleaner, registry)
     return [
-        Route(ALERTS_PATH, endpoint(resource.get), methods=["GET"]),
-        Route(ALERTS_PATH, endpoint(resource.post), methods=["POST"]),
+        resource("alerts", {"GET": alerts.get, "POST": alerts.post}),
+        resource("alerts/groups", {"GET": alerts.groups}),
     ]
 
 
 class _Alerts:
-    def __init__(self, board: AlertBoard, cleaner: Cleaner) -> None:
+    def __init__(self, board: AlertBoard, cleaner: Cleaner, registry: CollectorRegistry) -> None:
         self._board = board
         self._cleaner = cleaner
+        self._invalid = Counter("anyascope_alerts_invalid", "Posted alerts that are none.", registry=registry)
 
     async def post(self, request: Request) -> Response:
         """Take the alerts over. 200 means that they are stored; of a 400 the sound ones are stored all the same."""
-        media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-        if media_type != "application/json":
-            message = f'unsupported media type "{media_type}", only [application/json] are allowed'
-            return schema_refusal(message, status=415, number=415)
-        alerts = decode_postable(await body_of(request, bytes_max=BODY_BYTES_MAX, advice="send fewer alerts at a time"))
+        body = await json_body(request, bytes_max=BODY_BYTES_MAX, advice="send fewer alerts at a time")
+        alerts = decode_postable(body)
         faults = [fault_of(alert) for alert in alerts]
         sound = [alert for alert, fault in zip(alerts, faults, strict=True) if not fault]
         await self._board.receive(self._clean(sound))
         told = [fault for fault in faults if fault]
+        self._invalid.inc(len(told))
         return refusal("\n".join(told)) if told else answer(b"")
 
     async def get(self, request: Request) -> Response:
-        """Alerts that fire, by fingerprint."""
-        wanted = _wanted(request.query_params)
-        found = sorted((alert for alert in self._board.alerts() if wanted.takes(alert)), key=lambda alert: alert.id)
-        return answer(encode_gettable(found))
+        """Alerts that fire, by fingerprint. What mutes a route alone is told by its groups."""
+        params = request.query_params
+        wanted, is_receiver = alert_filter(params), receiver_test(params)
+        found = [
+            replace(alert, muted_by=())
+            for alert in self._board.alerts()
+            if wanted.takes(alert) and any(map(is_receiver, alert.receivers))
+        ]
+        return answer(encode_gettable(sorted(found, key=lambda alert: alert.id)))
+
+    async def groups(self, request: Request) -> Response:
+        """Groups with the alerts that are asked for, by labels; those without any are left out."""
+        params = request.query_params
+        wanted, is_receiver, shows_muted = alert_filter(params), receiver_test(params), flag(params, "muted")
+        found: list[AlertGroupStatus] = []
+        receivers: dict[str, list[str]] = defaultdict(list)
+        for group in self._board.groups():
+            if not is_receiver(group.receiver):
+                continue
+            alerts = tuple(alert for alert in group.alerts if wanted.takes(alert))
+            for alert in alerts:
+                receivers[alert.id].append(group.receiver)
+            if alerts and (shows_muted or not alerts[0].muted_by):
+                found.append(replace(group, alerts=alerts))
+        shown = [
+            replace(
+                group,
+                alerts=tuple(
+                    replace(alert, receivers=tuple(sorted(receivers[alert.id])))
+                    for alert in sorted(group.alerts, key=_alert_place)
+                ),
+            )
+            for group in sorted(found, key=lambda group: (_label_place(group.labels), group.receiver))
+        ]
+        return answer(encode_groups(shown))
 
     def _clean(self, alerts: Sequence[Alert]) -> list[Alert]:
         clean = self._cleaner.labels([alert.labels for alert in alerts])
@@ -88,60 +119,27 @@ class _Alerts:
         ]
 
 
-@dataclass(frozen=True, slots=True)
-class _Wanted:
-    """Which alerts a GET asks for."""
-
-    active: bool
-    silenced: bool
-    inhibited: bool
-    labels: LabelTest
-    is_receiver: Callable[[str], bool]
-
-    def takes(self, alert: AlertStatus) -> bool:
-        """Whether it is one of them."""
-        is_active = not (alert.silenced_by or alert.inhibited_by or alert.muted_by)
-        return (
-            alert.is_firing
-            and (self.active or not is_active)
-            and (self.silenced or not alert.silenced_by)
-            and (self.inhibited or not alert.inhibited_by)
-            and any(map(self.is_receiver, alert.receivers))
-            and self.labels(dict(alert.labels))
-        )
+def _alert_place(alert: AlertStatus) -> tuple[object, ...]:
+    """By job and instance, those without one last, then by labels."""
+    labels = dict(alert.labels)
+    job, instance = (labels.get(name, "") for name in ("job", "instance"))
+    return not job, job, not instance, instance, _label_place(alert.labels)
 
 
-def _wanted(params: QueryParams) -> _Wanted:
-    return _Wanted(
-        active=_flag(params, "active"),
-        silenced=_flag(params, "silenced"),
-        inhibited=_flag(params, "inhibited"),
-        labels=_matchers(params, "filter"),
-        is_receiver=_receiver_test(params),
-    )
+def _before(one: Labels, other: Labels) -> int:
+    """Below 0 where the first of two label sets stands first.
+
+    The shorter one does, then the one that lacks the first name, then the one with the smaller value.
+    Source: Prometheus `model.LabelSet.Before`.
+    """
+    if len(one) != len(other):
+        return len(one) - len(other)
+    mine, theirs = next(((a, b) for a, b in zip(one, other, strict=True) if a != b), (None, None))
+    if mine is None or theirs is None:
+        return 0
+    if mine[0] != theirs[0]:
+        return 1 if mine[0] < theirs[0] else -1
+    return -1 if mine[1] < theirs[1] else 1
 
 
-def _flag(params: QueryParams, name: str) -> bool:
-    text = params.get(name, "")
-    return text.lower() in _TRUE if text else True
-
-
-def _matchers(params: QueryParams, name: str) -> LabelTest:
-    texts = params.getlist(name)
-    if len(texts) > FILTERS_MAX:
-        raise InvalidInputError(f"{name} is given {len(texts)} times, at most {FILTERS_MAX} are read")
-    return compile_matchers([parse_matcher(text) for text in texts])
-
-
-def _receiver_test(params: QueryParams) -> Callable[[str], bool]:
-    """Whether a receiver is asked for, by a regular expression of its name and by matchers; its name is its one label."""
-    try:
-        labels = _matchers(params, "receiver_matchers")
-    except InvalidInputError as error:
-        raise InvalidInputError(f"failed to parse receiver_matchers param: {error.message}") from error
-    text = params.get("receiver", "")
-    try:
-        is_named = compile_whole(text) if text else lambda _name: True
-    except InvalidInputError as error:
-        raise InvalidInputError(f"failed to parse receiver param: {error.message}") from error
-    return lambda name: labels({"name": name}) and is_named(name)
+_label_place = cmp_to_key(_before)
