@@ -1,4 +1,4 @@
-"""One POST to a far end, as the settings ask for it, and its answer: bounded, and without our secrets in any message."""
+"""One request to a far end, as the settings ask for it, and its answer: bounded, and without our secrets in any message."""
 
 from __future__ import annotations
 
@@ -72,7 +72,16 @@ class HttpPoster:
         self._tokens = Tokens(options.oauth2, timeout_s=timeout_s, clock=clock) if options.oauth2 is not None else None
         default_context()  # read now, so that the first page does not wait for it
 
-    async def post(self, url: str, body: bytes, *, headers: Mapping[str, str], secrets: tuple[str, ...] = ()) -> Answer:
+    async def post(  # what an HTTP request has
+        self,
+        url: str,
+        body: bytes,
+        *,
+        headers: Mapping[str, str],
+        secrets: tuple[str, ...] = (),
+        method: str = "POST",
+        answer_bytes_max: int = ANSWER_BYTES_MAX,
+    ) -> Answer:
         """The answer, whatever its status.
 
         Args:
@@ -80,6 +89,8 @@ class HttpPoster:
             body: any bytes.
             headers: beside those of `http_config`.
             secrets: texts that must not be shown, such as the address where it holds a token.
+            method: where it is another one.
+            answer_bytes_max: how much of the answer's body is read; the rest is not waited for.
 
         Raises:
             PostError: there was none.
@@ -90,7 +101,9 @@ class HttpPoster:
             token = await self._tokens.token() if self._tokens is not None else ""
             hidden = (*hidden, token) if token else hidden
             await self._follow_tls_files()
-            answer = await self._exchange(url, body, [*self._headers(token), *headers.items()], hidden)
+            sent = [*self._headers(token), *headers.items()]
+            request = self._request(method, url, body, sent)
+            answer = await self._exchange(request, hidden, answer_bytes_max)
             if self._tokens is not None and answer.status == UNAUTHORIZED:
                 self._tokens.forget()
             return answer
@@ -101,14 +114,18 @@ class HttpPoster:
         except (httpx.HTTPError, OSError, InvalidInputError, TokenError) as error:
             raise PostError(shown(f"{type(error).__name__}: {error}", hidden), is_final=False) from error
 
-    async def _exchange(
-        self, url: str, body: bytes, headers: Sequence[tuple[str, str]], hidden: tuple[str, ...]
-    ) -> Answer:
-        client = self._client_for(url)
-        request = client.build_request("POST", url, content=body, headers=list(headers), extensions=self._extensions())
+    def _request(self, method: str, url: str, body: bytes, headers: Sequence[tuple[str, str]]) -> httpx.Request:
+        # Not packed: a kilobyte could become a gigabyte in memory before its first byte is looked at.
+        sent = [("Accept-Encoding", "identity"), *headers]
+        return self._client_for(url).build_request(
+            method, url, content=body or None, headers=sent, extensions=self._extensions()
+        )
+
+    async def _exchange(self, request: httpx.Request, hidden: tuple[str, ...], bytes_max: int) -> Answer:
+        client = self._client_for(str(request.url))
         response = await client.send(request, stream=True, auth=self._auth())
         try:
-            return await self._read(response, hidden)
+            return await self._read(response, hidden, bytes_max)
         finally:
             await response.aclose()
 
@@ -180,17 +197,17 @@ class HttpPoster:
         name = self._options.tls.server_name
         return {"sni_hostname": name} if name else None
 
-    async def _read(self, response: httpx.Response, hidden: tuple[str, ...]) -> Answer:
+    async def _read(self, response: httpx.Response, hidden: tuple[str, ...], bytes_max: int) -> Answer:
         body = b""
-        async for chunk in response.aiter_bytes():
+        async for chunk in response.aiter_raw():
             body += chunk
-            if len(body) >= ANSWER_BYTES_MAX:
+            if len(body) >= bytes_max:
                 break
         retry_after = response.headers.get("Retry-After", "")
         return Answer(
             status=response.status_code,
             phrase=response.reason_phrase,
-            body=body[:ANSWER_BYTES_MAX],
+            body=body[:bytes_max],
             retry_after_s=parse_retry_after(retry_after, now_s=self._clock.now_ns() / NS_PER_S),
             hidden=hidden,
             headers=response.headers,

@@ -10,7 +10,11 @@ from anyascope.wire.http_settings import HttpSpeaker, read_http_options
 from anyascope.wire.settings import Section
 
 _SENDER: Final = HttpSpeaker(
-    "the sender", proxy_schemes=("http", "https"), has_proxy_from_environment=True, needs_username=False
+    "the sender",
+    proxy_schemes=("http", "https"),
+    has_proxy_from_environment=True,
+    needs_username=False,
+    has_oauth2=True,
 )
 
 

@@ -4,11 +4,25 @@ from __future__ import annotations
 
 from typing import Final
 
+from anyascope.alerting.receivers.discord import DISCORD
 from anyascope.alerting.receivers.email import EMAIL
+from anyascope.alerting.receivers.incidentio import INCIDENTIO
 from anyascope.alerting.receivers.inherited import GlobalOptions
+from anyascope.alerting.receivers.jira import JIRA
 from anyascope.alerting.receivers.kind import Kind
+from anyascope.alerting.receivers.mattermost import MATTERMOST
+from anyascope.alerting.receivers.msteams import MSTEAMS, MSTEAMSV2
+from anyascope.alerting.receivers.opsgenie import OPSGENIE
+from anyascope.alerting.receivers.pagerduty import PAGERDUTY
+from anyascope.alerting.receivers.pushover import PUSHOVER
+from anyascope.alerting.receivers.rocketchat import ROCKETCHAT
 from anyascope.alerting.receivers.slack import SLACK
+from anyascope.alerting.receivers.sns import SNS
+from anyascope.alerting.receivers.telegram import TELEGRAM
+from anyascope.alerting.receivers.victorops import VICTOROPS
+from anyascope.alerting.receivers.webex import WEBEX
 from anyascope.alerting.receivers.webhook import WEBHOOK
+from anyascope.alerting.receivers.wechat import WECHAT
 from anyascope.model.receivers import Integration, Receiver
 from anyascope.wire.settings import Section
 
@@ -16,25 +30,21 @@ KINDS: Final[tuple[Kind, ...]] = (
     WEBHOOK,
     SLACK,
     EMAIL,
-)
-
-# Channels of Alertmanager that this version cannot serve; named so that the mistake can say what is missing.
-UNSUPPORTED_KINDS: Final = (
-    "discord",
-    "incidentio",
-    "jira",
-    "mattermost",
-    "msteams",
-    "msteamsv2",
-    "opsgenie",
-    "pagerduty",
-    "pushover",
-    "rocketchat",
-    "sns",
-    "telegram",
-    "victorops",
-    "webex",
-    "wechat",
+    PAGERDUTY,
+    OPSGENIE,
+    WECHAT,
+    VICTOROPS,
+    PUSHOVER,
+    SNS,
+    TELEGRAM,
+    DISCORD,
+    WEBEX,
+    MSTEAMS,
+    MSTEAMSV2,
+    JIRA,
+    ROCKETCHAT,
+    INCIDENTIO,
+    MATTERMOST,
 )
 
 
@@ -59,12 +69,6 @@ def _read_receiver(section: Section, inherited: GlobalOptions) -> Receiver:
         for kind in KINDS
         for index, entry in enumerate(section.sections(f"{kind.name}_configs"))
     )
-    for unsupported in UNSUPPORTED_KINDS:
-        if section.has(f"{unsupported}_configs"):
-            section.plain(f"{unsupported}_configs")
-            known = ", ".join(f"{kind.name}_configs" for kind in KINDS)
-            message = f"{unsupported}_configs are not supported yet; use one of {known}"
-            section.wrong(message, name=f"{unsupported}_configs")
     section.done()
     return Receiver(name, integrations)
 

@@ -53,6 +53,17 @@ def slack_error(body: bytes) -> tuple[str, bool]:
     return error, error in _SLACK_RETRIED
 
 
+def wait_in_body(body: bytes, *path: str) -> float:
+    """Seconds that an answer asks to wait in its JSON, at this path; 0 where it does not."""
+    try:
+        found: Any = json.loads(body)
+        for name in path:
+            found = found[name]
+        return float(found) if 0 < found < RETRY_AFTER_S_MAX else 0.0
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return 0.0
+
+
 def shown(text: str, secrets: Iterable[str]) -> str:
     """A text for the journal: one line, cut, and without these secrets."""
     line = " ".join(text.split())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -40,3 +41,11 @@ def _common(mappings: Sequence[Mapping[str, str]]) -> dict[str, str]:
 def receiver_shown(notification: Notification) -> str:
     """The receiver's name with the signs of regular expressions escaped, as Alertmanager shows it."""
     return _GO_REGEX_SPECIAL.sub(lambda match: "\\" + match.group(), notification.receiver)
+
+
+def group_hash(notification: Notification) -> str:
+    """The group's name where a far end wants a short one: 64 hex digits, the same for each notification of the group.
+
+    Source: Alertmanager, SHA-256 of the group key.
+    """
+    return hashlib.sha256(notification.group_key.encode("utf-8", "surrogatepass")).hexdigest()

@@ -19,11 +19,16 @@ SIGNATURE_HEADER = "X-Anyascope-Signature"
 
 def webhook_body(notification: Notification, *, max_alerts: int = 0) -> bytes:
     """The JSON, byte for byte as Go would write it. Of more than `max_alerts` (0: no limit) the rest is counted."""
+    return go_json(webhook_message(notification, max_alerts=max_alerts))
+
+
+def webhook_message(notification: Notification, *, max_alerts: int = 0) -> dict[str, object]:
+    """The same before it is JSON."""
     alerts: Sequence[NotifiedAlert] = notification.alerts
     truncated = 0
     if max_alerts and len(alerts) > max_alerts:
         alerts, truncated = alerts[:max_alerts], len(alerts) - max_alerts
-    message = {
+    return {
         "receiver": receiver_shown(notification),
         "status": group_status(alerts),
         "alerts": [_alert(alert) for alert in alerts],
@@ -37,7 +42,6 @@ def webhook_body(notification: Notification, *, max_alerts: int = 0) -> bytes:
         "groupKey": notification.group_key,
         "truncatedAlerts": truncated,
     }
-    return go_json(message)
 
 
 def _alert(alert: NotifiedAlert) -> dict[str, object]:

@@ -1,0 +1,117 @@
+"""A receiver's texts for one notification: rendered when they are asked for, and never so broken that nothing is said."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, NoReturn
+
+from anyascope.model.notifications import Notification
+from anyascope.notify.templates import Templates
+from anyascope.wire.gotemplate import TemplateError
+from anyascope.wire.notices.plain import plain_text
+
+
+class Texts:
+    """The template fields of one integration, filled in for one notification.
+
+    A template that fails is told in `note`, and the field has its default instead: a page in another layout is worth more
+    than none. Where the default fails too (a file of `templates` may redefine it) the field is empty, but for `said`.
+
+    Args:
+        given: the receiver's own templates by field.
+        defaults: upstream's, of all fields.
+        said: the field without which there is nothing to say.
+    """
+
+    def __init__(
+        self,
+        templates: Templates,
+        notification: Notification,
+        *,
+        given: Mapping[str, str],
+        defaults: Mapping[str, str],
+        said: str = "",
+    ) -> None:
+        self.notification = notification
+        self._templates = templates
+        self._given = given
+        self._defaults = defaults
+        self._said = said
+        self._notes: list[str] = []
+
+    def __getitem__(self, name: str) -> str:
+        """The text of a field."""
+        return self._field(name, is_html=False)
+
+    def has(self, name: str) -> bool:
+        """Whether the receiver has a text of its own for this field."""
+        return name in self._given
+
+    def html(self, name: str) -> str:
+        """The text of a field in which what alerts say is escaped."""
+        return self._field(name, is_html=True)
+
+    def of(self, template: str) -> str:
+        """Any other text of the receiver; empty if it fails."""
+        try:
+            return self._templates.render(template, self.notification)
+        except TemplateError as error:
+            self._notes.append(f"{template[:40]!r} is left out, since {error}")
+            return ""
+
+    def must(self, template: str) -> str:
+        """A text that nothing can stand in for, such as a key.
+
+        Raises:
+            TemplateError: it failed.
+        """
+        return self._templates.render(template, self.notification)
+
+    def deep(self, value: Any) -> Any:
+        """YAML whose texts are templates: the same structure with them filled in, mappings by name.
+
+        A text that renders to a number, a truth value, a list or a mapping in JSON becomes one, an empty text null, as in
+        Alertmanager (which takes any YAML there).
+        """
+        match value:
+            case str():
+                return _inline(self.of(value))
+            case Mapping():
+                filled = {self.of(str(name)): self.deep(inner) for name, inner in value.items()}
+                return dict(sorted(filled.items()))
+            case list() | tuple():
+                return [self.deep(inner) for inner in value]
+        return value
+
+    @property
+    def note(self) -> str:
+        """What had to be replaced so far, to be added to an outcome's detail."""
+        return "".join(f"; {note}" for note in self._notes)
+
+    def _field(self, name: str, *, is_html: bool) -> str:
+        try:
+            return self._templates.render(self._text(name), self.notification, is_html=is_html)
+        except TemplateError as error:
+            self._notes.append(f"{name} in the default form, since {error}")
+        try:
+            return self._templates.render(self._defaults[name], self.notification, is_html=is_html)
+        except TemplateError:
+            return plain_text(self.notification) if name == self._said else ""
+
+    def _text(self, name: str) -> str:
+        return self._given.get(name, self._defaults[name])
+
+
+def _refuse(constant: str) -> NoReturn:
+    raise ValueError(constant)  # NaN and infinities are no JSON
+
+
+def _inline(text: str) -> Any:
+    if not text:
+        return None
+    try:
+        value = json.loads(text, parse_constant=_refuse)
+    except (ValueError, RecursionError):
+        return text
+    return text if isinstance(value, str) else value

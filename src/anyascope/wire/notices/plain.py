@@ -1,0 +1,23 @@
+"""A notification in plain words, for where nothing else can be said."""
+
+from __future__ import annotations
+
+from anyascope.model.notifications import Notification, NotifiedAlert
+from anyascope.semconv.alerts import component_of, title_of
+
+LINES_MAX = 20  # more are not read on a telephone
+
+
+def plain_text(notification: Notification) -> str:
+    """A line for each alert; of many the first ones, and how many there are beside them."""
+    alerts = notification.alerts
+    lines = [plain_line(alert) for alert in alerts[:LINES_MAX]]
+    if len(alerts) > LINES_MAX:
+        lines.append(f"… and {len(alerts) - LINES_MAX} more")
+    return "\n".join(lines)
+
+
+def plain_line(alert: NotifiedAlert) -> str:
+    """State, title and component of one alert."""
+    state = "FIRING" if alert.is_firing else "RESOLVED"
+    return f"[{state}] {title_of(alert.labels, alert.annotations)} ({component_of(alert.labels)})"
