@@ -21,7 +21,8 @@ _WEEKDAYS = ("sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "
 _UTC: tzinfo = UTC
 _MONTHS = tuple(name.lower() for name in calendar.month_name)
 _CLOCK = re.compile(r"(?:([01]\d|2[0-3]):([0-5]\d))|24:00", re.ASCII)
-_SHORTEST_MONTH_CHECK = 30  # month lengths differ; a range that is empty even in a month of 30 days is a slip
+_NUMBER = re.compile(r"[+-]?\d{1,30}", re.ASCII)
+_SHORTEST_MONTH_DAYS = 28  # a range that is empty in every month is a slip
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,15 +95,14 @@ def read_time_interval(section: Section) -> TimeInterval:
         years=_read_ranges(section, "years", _parse_years),
         location=_read_location(section),
     )
-    section.done()
+    section.done("timeinterval.TimeInterval")
     return interval
 
 
 def _read_time_range(section: Section) -> Range | None:
-    start = section.text("start_time", None)
-    end = section.text("end_time", None)
-    section.done()
-    if start is None or end is None:
+    start, end = section.text("start_time", ""), section.text("end_time", "")
+    section.done("timeinterval.yamlTimeRange")
+    if not start or not end:
         section.wrong("both start and end times must be provided")
         return None
     try:
@@ -132,10 +132,13 @@ def parse_clock(text: str) -> int:
 
 def _read_ranges(section: Section, name: str, parse: Callable[[str, str], Range]) -> tuple[Range, ...]:
     found: list[Range] = []
-    for text in section.texts(name):
-        start, colon, end = text.strip().lower().partition(":")
+    for text in map(str.lower, section.texts(name)):
+        parts = text.split(":")
+        if len(parts) > 2:
+            section.wrong(f"couldn't parse range {text}, invalid format", name=name)
+            continue
         try:
-            found.append(parse(start.strip(), end.strip() if colon else start.strip()))
+            found.append(parse(parts[0], parts[-1]))
         except ValueError as error:
             section.wrong(str(error), name=name)
     return tuple(found)
@@ -152,51 +155,53 @@ def _parse_weekdays(start: str, end: str) -> Range:
 
 
 def _parse_days(start: str, end: str) -> Range:
-    found = _parse_day(start), _parse_day(end)
+    found = _parse_number(start), _parse_number(end)
+    for day in found:
+        if day == 0 or abs(day) > 31:
+            raise ValueError(f"{day} is not a valid day of the month: out of range")
     if found[0] < 0 < found[1]:
         raise ValueError("end day must be negative if start day is negative")
-    if _from_start(found[0], _SHORTEST_MONTH_CHECK) > _from_start(found[1], _SHORTEST_MONTH_CHECK):
-        raise ValueError(f"end day {end} is always before start day {start}")
+    if _in_shortest_month(found[0]) > _in_shortest_month(found[1]):
+        raise ValueError(f"end day {found[1]} is always before start day {found[0]}")
     return found
 
 
-def _parse_day(text: str) -> int:
-    try:
-        day = int(text)
-    except ValueError:
-        raise ValueError(f"{text} is not a valid day of the month") from None
-    if day == 0 or abs(day) > 31:
-        raise ValueError(f"{text} is not a valid day of the month: out of range")
-    return day
+def _in_shortest_month(day: int) -> int:
+    return day if day > 0 else _SHORTEST_MONTH_DAYS + day
 
 
 def _parse_months(start: str, end: str) -> Range:
     found = _parse_month(start), _parse_month(end)
     if found[0] > found[1]:
-        raise ValueError(f"end month {end} is before start month {start}")
+        first, last = (_MONTHS[month] if 1 <= month <= 12 else "" for month in found)
+        raise ValueError(f"end month {last} is before start month {first}")
     return found
 
 
 def _parse_month(text: str) -> int:
+    """A month by name or number. As upstream has it, numbers are not bounded; the 13th never comes."""
     if text in _MONTHS[1:]:
         return _MONTHS.index(text)
     try:
-        month = int(text)
+        return _parse_number(text)
     except ValueError:
-        month = 0
-    if not 1 <= month <= 12:
-        raise ValueError(f"{text} is not a valid month")
-    return month
+        raise ValueError(f"{text} is not a valid month") from None
 
 
 def _parse_years(start: str, end: str) -> Range:
-    try:
-        found = int(start), int(end)
-    except ValueError:
-        raise ValueError(f"{start}:{end} is not a valid year") from None
+    found = _parse_number(start), _parse_number(end)
     if found[0] > found[1]:
-        raise ValueError(f"end year {end} is before start year {start}")
+        raise ValueError(f"end year {found[1]} is before start year {found[0]}")
     return found
+
+
+def _parse_number(text: str) -> int:
+    if _NUMBER.fullmatch(text) is None:
+        raise ValueError(f'strconv.Atoi: parsing "{text}": invalid syntax')
+    number = int(text)
+    if abs(number) >= 2**63:
+        raise ValueError(f'strconv.Atoi: parsing "{text}": value out of range')
+    return number
 
 
 def _read_location(section: Section) -> tzinfo:
@@ -214,6 +219,8 @@ def _parse_location(text: str) -> tzinfo:
         local = datetime.now(timezone(timedelta(0))).astimezone().tzinfo
         assert local is not None  # astimezone always attaches the machine's zone
         return local
+    if ".." in text.split("/") or text.startswith(("/", "\\")):
+        raise ValueError("time: invalid location name")
     try:
         return ZoneInfo(text)
     except (ZoneInfoNotFoundError, ValueError, OSError):

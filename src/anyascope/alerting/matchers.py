@@ -23,7 +23,17 @@ INPUT_CHARS_MAX = 64 * 1024  # a matcher is typed by a person; the longest in pu
 _OPERATORS = ("=~", "!~", "!=", "=")  # the longer one first, so that `=~` is not read as `=`
 _CLASSIC = re.compile(r"\s*([a-zA-Z_:][a-zA-Z0-9_:]*)\s*(=~|=|!=|!~)\s*(.*?)\s*", re.ASCII | re.DOTALL)
 _RESERVED = frozenset("{}!=~,\\\"'`")
-_RE2_TO_GO = {"missing ]": "missing closing ]", "missing )": "missing closing )"}
+# RE2's words for what is wrong, where Go's differ.
+_RE2_TO_GO = {
+    "missing ]": "missing closing ]",
+    "missing )": "missing closing )",
+    "bad repetition operator": "invalid nested repetition operator",
+    "no argument for repetition operator": "missing argument to repetition operator",
+    "invalid repetition size": "invalid repeat count",
+    "invalid named capture group": "invalid named capture",
+    "invalid perl operator": "invalid or unsupported Perl syntax",
+    "trailing \\": "trailing backslash at end of expression",
+}
 
 
 def parse_matchers(text: str) -> tuple[Matcher, ...]:

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from anyascope.alerting.calendar import TimeInterval, read_time_interval
 from anyascope.alerting.inhibition import InhibitRule
-from anyascope.alerting.matchers import check_matcher, parse_matchers
+from anyascope.alerting.label_names import go_quoted, is_classic_label_name, is_label_name
+from anyascope.alerting.matchers import compile_whole, parse_matchers
 from anyascope.alerting.receivers.inherited import RESOLVE_TIMEOUT_S, read_global
 from anyascope.alerting.receivers.registry import read_receivers
 from anyascope.alerting.routing import RouteSettings
+from anyascope.alerting.settings_unused import read_unused
 from anyascope.errors import InvalidInputError
 from anyascope.model.labels import Matcher, MatchOp
 from anyascope.model.receivers import Receiver
 from anyascope.wire.settings import Section, read_settings
+from anyascope.wire.settings_words import GoWords
 
 DEFAULT_RECEIVER = "default"
-LABEL_NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +51,9 @@ def read_alertmanager_file(text: str, *, file: str) -> AlertingOptions:
     Raises:
         SettingsError: with every mistake, its line and its path.
     """
-    section = read_settings(text, file=file)
+    section = read_settings(text, file=file, words=GoWords())
     options = read_alerting(section, required=True)
+    read_unused(section)
     section.done()
     section.raise_if_wrong()
     return options
@@ -103,7 +105,7 @@ def _read_root(
     if not section.has("route"):
         section.section("route")
         if required:
-            section.wrong("no route provided in config")
+            section.wrong("no routes provided" if section.names() else "no route provided in config")
         return None
     root = section.section("route")
     route = read_route(root, receivers, intervals)
@@ -126,12 +128,12 @@ def read_route(
     """A route and those below it. Where `receivers` or `intervals` is None, names are not looked up."""
     receiver = section.text("receiver", "") or None
     if receiver is not None and receivers is not None and receiver not in receivers:
-        section.wrong(f'undefined receiver "{receiver}" used in route', name="receiver")
+        section.wrong(f"undefined receiver {go_quoted(receiver)} used in route", name="receiver")
     group_by = _read_group_by(section)
     muted, active = section.texts("mute_time_intervals"), section.texts("active_time_intervals")
     for name in (*active, *muted):
         if intervals is not None and name not in intervals:
-            section.wrong(f'undefined time interval "{name}" used in route')
+            section.wrong(f"undefined time interval {go_quoted(name)} used in route")
     route = RouteSettings(
         receiver=receiver,
         matchers=_read_matchers(section, ""),
@@ -144,24 +146,26 @@ def read_route(
         active_time_intervals=active,
         labels=_read_route_labels(section),
         goes_on=section.boolean("continue", False),
-        routes=tuple(read_route(entry, receivers, intervals) for entry in section.sections("routes")),
+        routes=tuple(read_route(entry, receivers, intervals) for entry in section.sections("routes", "*config.Route")),
     )
     section.done()
     return route
 
 
 def _read_group_by(section: Section) -> tuple[str, ...] | None:
+    """None where the parent's counts; an empty list is one group of all alerts."""
     if not section.has("group_by"):
         return None
     names = section.texts("group_by")
-    if "..." in names and len(set(names)) > 1:
+    labels = [name for name in names if name != "..."]
+    if labels and "..." in names:
         section.wrong("cannot have wildcard group_by (`...`) and other labels at the same time", name="group_by")
     seen: set[str] = set()
-    for name in names:
-        if name != "..." and LABEL_NAME.fullmatch(name) is None:
-            section.wrong(f'invalid label name "{name}" in group_by list', name="group_by")
+    for name in labels:
+        if not is_label_name(name):
+            section.wrong(f"invalid label name {go_quoted(name)} in group_by list", name="group_by")
         elif name in seen:
-            section.wrong(f'duplicated label "{name}" in group_by', name="group_by")
+            section.wrong(f"duplicated label {go_quoted(name)} in group_by", name="group_by")
         seen.add(name)
     return names
 
@@ -176,26 +180,14 @@ def _read_positive(section: Section, name: str) -> float | None:
 def _read_route_labels(section: Section) -> tuple[tuple[str, str], ...]:
     labels = section.text_map("labels")
     for name in labels:
-        if LABEL_NAME.fullmatch(name) is None:
-            section.wrong(f'invalid label name "{name}" in route labels', name="labels")
+        if not is_label_name(name):
+            section.wrong(f"invalid label name {go_quoted(name)} in route labels", name="labels")
     return tuple(sorted(labels.items()))
 
 
 def _read_matchers(section: Section, prefix: str) -> tuple[Matcher, ...]:
     """`match`, `match_re` and `matchers`, or those with a prefix such as `source_`."""
-    found: list[Matcher] = []
-    for name, op in ((f"{prefix}match", MatchOp.EQUAL), (f"{prefix}match_re", MatchOp.REGEX)):
-        inner = section.section(name)
-        for label in inner.names():
-            value = inner.text(label, None)
-            if LABEL_NAME.fullmatch(label) is None:
-                inner.wrong(f'invalid label name "{label}"', name=label)
-            elif value is None and op is MatchOp.REGEX:
-                inner.wrong(f"invalid regexp value for {label}", name=label)
-            else:
-                # The old form shows its anchors wherever it is printed, and so in group keys.
-                pattern = f"^(?:{value})$" if op is MatchOp.REGEX else value or ""
-                _add_matcher(found, inner, label, Matcher(label, op, pattern))
+    found = [*_read_match(section.section(f"{prefix}match")), *_read_match_re(section.section(f"{prefix}match_re"))]
     for text in section.texts(f"{prefix}matchers"):
         try:
             found.extend(parse_matchers(text))
@@ -204,11 +196,30 @@ def _read_matchers(section: Section, prefix: str) -> tuple[Matcher, ...]:
     return tuple(found)
 
 
-def _add_matcher(found: list[Matcher], section: Section, name: str, matcher: Matcher) -> None:
-    try:
-        found.append(check_matcher(matcher))
-    except InvalidInputError as error:
-        section.wrong(error.message, name=name)
+def _read_match(section: Section) -> Iterator[Matcher]:
+    for name in section.names():
+        value = section.text(name, "")
+        if is_classic_label_name(name):
+            yield Matcher(name, MatchOp.EQUAL, value)
+        else:
+            section.wrong(f"invalid label name {go_quoted(name)}", name=name)
+
+
+def _read_match_re(section: Section) -> Iterator[Matcher]:
+    for name in section.names():
+        value = section.text(name, None)
+        if not is_classic_label_name(name):
+            section.wrong(f"invalid label name {go_quoted(name)}", name=name)
+        elif value is None:
+            section.wrong(f"invalid regexp value for {go_quoted(name)}", name=name)
+        else:
+            try:
+                compile_whole(value)
+            except InvalidInputError as error:
+                section.wrong(error.message, name=name)
+                continue
+            # The old form shows its anchors wherever it is printed, and so in group keys.
+            yield Matcher(name, MatchOp.REGEX, f"^(?:{value})$")
 
 
 # --- inhibition and times ---------------------------------------------------------------------------------------------
@@ -217,15 +228,15 @@ def _add_matcher(found: list[Matcher], section: Section, name: str, matcher: Mat
 def _read_inhibit_rule(section: Section) -> InhibitRule:
     equal = section.texts("equal")
     for name in equal:
-        if LABEL_NAME.fullmatch(name) is None:
-            section.wrong(f'invalid label name "{name}" in equal list', name="equal")
+        if not is_label_name(name):
+            section.wrong(f"invalid label name {go_quoted(name)} in equal list", name="equal")
     rule = InhibitRule(
         source=_read_matchers(section, "source_"),
         target=_read_matchers(section, "target_"),
         equal=tuple(equal),
         name=section.text("name", ""),
     )
-    section.done()
+    section.done("common.plain")
     return rule
 
 
@@ -237,7 +248,7 @@ def _read_intervals(section: Section) -> dict[str, tuple[TimeInterval, ...]]:
             if not name:
                 entry.wrong(f"missing name in {kind}")
             elif name in found:
-                entry.wrong(f'{kind} "{name}" is not unique', name="name")
+                entry.wrong(f"{kind} {go_quoted(name)} is not unique", name="name")
             intervals = tuple(read_time_interval(inner) for inner in entry.sections("time_intervals"))
             entry.done()
             found.setdefault(name, intervals)

@@ -39,9 +39,7 @@ from anyascope.wire.settings import Section
 
 E = TypeVar("E", bound=Enum)
 
-_SCRAPER = HttpSpeaker(
-    "the scraper", proxy_schemes=("http",), has_proxy_from_environment=True, needs_username=True, has_oauth2=True
-)
+_SCRAPER = HttpSpeaker(proxy_schemes=("http",), has_proxy_from_environment=True, needs_username=True, has_oauth2=True)
 _CLOUD_LOGINS = ("sigv4", "azuread", "google_iam")
 _LIMITS = ("sample_limit", "label_limit", "label_name_length_limit", "label_value_length_limit", "target_limit")
 _DISCOVERIES = ("file_sd_configs", "http_sd_configs", "dns_sd_configs")

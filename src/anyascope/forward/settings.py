@@ -29,7 +29,6 @@ from anyascope.wire.relabel_settings import read_relabel_rules
 from anyascope.wire.settings import Section
 
 _SPEAKER = HttpSpeaker(
-    "remote write",
     proxy_schemes=("http", "https"),
     has_proxy_from_environment=True,
     needs_username=False,

@@ -20,12 +20,14 @@ from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from anyascope.errors import InvalidInputError
 from anyascope.wire.durations import parse_duration_ms
+from anyascope.wire.settings_words import Words, is_null
 
 T = TypeVar("T")
 E = TypeVar("E", bound=Enum)
 
 SETTINGS_BYTES_MAX = 16 * 1024 * 1024  # the largest rule files seen in the field are under 4 MB
 DEPTH_MAX = 64  # no format here nests deeper than 12; a hostile file must not exhaust the stack
+GO_TYPE = "config.plain"  # what most structures of Prometheus and Alertmanager are called by Go's YAML library
 NODES_MAX = 2_000_000  # aliases of aliases grow a 1 kB file to any size; 16 MB written out hold fewer
 
 _SIZE_UNITS = {
@@ -72,6 +74,7 @@ class Mistakes:
 
     file: str
     found: list[Mistake] = field(default_factory=list)
+    words: Words = field(default_factory=Words)
 
     def add(self, line: int, path: str, message: str, *, column: int = 0) -> None:
         """Remember one more."""
@@ -106,22 +109,25 @@ def parse_size_bytes(text: str) -> int:
     return int(float(match.group(1)) * _SIZE_UNITS[match.group(2).upper()])
 
 
-def read_settings(text: str, *, file: str) -> Section:
+def read_settings(text: str, *, file: str, words: Words | None = None) -> Section:
     """The top of a YAML file, which must be a mapping (an empty file is an empty one).
+
+    Args:
+        words: how mistakes are worded, and how strictly types are taken.
 
     Raises:
         SettingsError: it is not YAML, too large, nested too deeply, or not a mapping.
     """
-    mistakes = Mistakes(file)
+    mistakes = Mistakes(file, words=words or Words())
     if len(text) > SETTINGS_BYTES_MAX:
         mistakes.add(0, "", f"is {len(text)} bytes long, at most {SETTINGS_BYTES_MAX} are read")
         mistakes.raise_if_any()
     node = _compose(text, mistakes)
     mistakes.raise_if_any()
-    if node is None or _is_null(node):
+    if node is None or is_null(node):
         return Section(None, mistakes=mistakes, path="")
     if not isinstance(node, MappingNode):
-        mistakes.add(_line(node), "", f"must be a mapping of settings, got {_kind(node)}")
+        mistakes.add(_line(node), "", mistakes.words.mismatch(node, GO_TYPE, "a mapping of settings"))
         raise SettingsError(mistakes.found)
     extent = _extent(node, {})
     if extent.depth > DEPTH_MAX:
@@ -135,7 +141,8 @@ def read_settings(text: str, *, file: str) -> Section:
 def _compose(text: str, mistakes: Mistakes) -> Node | None:
     yaml = YAML(typ="safe", pure=True)
     try:
-        node: Node | None = yaml.compose(text)
+        # Go's library reads the first of several documents.
+        node: Node | None = yaml.compose(text) if mistakes.words.is_lenient else next(yaml.compose_all(text), None)
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         mistakes.add(mark.line + 1 if mark else 0, "", f"is not valid YAML: {error.problem or error.context}")
@@ -187,7 +194,7 @@ class Section:
     def has(self, name: str) -> bool:
         """Whether the field is there and not null."""
         node = self._fields.get(name)
-        return node is not None and not _is_null(node)
+        return node is not None and not is_null(node)
 
     def wrong(self, message: str, *, name: str = "") -> None:
         """Note a mistake of this section, or of one of its fields."""
@@ -199,13 +206,22 @@ class Section:
         """Raise `SettingsError` if anything was noted anywhere in the file."""
         self._mistakes.raise_if_any()
 
-    def done(self) -> None:
-        """Note every field that nobody asked for, with the nearest known name."""
+    @property
+    def is_null(self) -> bool:
+        """Whether nothing stands here: an absent field, or an empty entry of a list."""
+        return self._node is None
+
+    def done(self, kind: str = GO_TYPE) -> None:
+        """Note every field that nobody asked for, with the nearest known name.
+
+        Args:
+            kind: what upstream's program calls the structure.
+        """
         for name in self._fields:
             if name not in self._asked:
                 near = get_close_matches(name, self._asked, n=1)
                 hint = f"; did you mean {near[0]}?" if near else ""
-                self.wrong(f"field {name} is not known here{hint}", name=name)
+                self.wrong(f"{self._mistakes.words.unknown(name, kind)}{hint}", name=name)
 
     # --- scalars ------------------------------------------------------------------------------------------------------
 
@@ -279,13 +295,17 @@ class Section:
         node = self._take(name)
         if node is None:
             return ()
+        words = self._mistakes.words
+        if not words.is_lenient and not isinstance(node, SequenceNode):
+            self.wrong(words.mismatch(node, "[]string", "a list of texts"), name=name)
+            return ()
         items = node.value if isinstance(node, SequenceNode) else [node]
         found: list[str] = []
         for index, item in enumerate(items):
             if isinstance(item, ScalarNode):
-                found.append(str(item.value))
+                found.append("" if is_null(item) else str(item.value))
             else:
-                self._mistakes.add(_line(item), f"{self._at(name)}[{index}]", f"must be a text, got {_kind(item)}")
+                self._mistakes.add(_line(item), f"{self._at(name)}[{index}]", words.mismatch(item, "string", "a text"))
         return tuple(found)
 
     def text_map(self, name: str) -> dict[str, str]:
@@ -298,13 +318,13 @@ class Section:
         node = self._take(name)
         return self._enter(node, self._at(name))
 
-    def sections(self, name: str) -> list[Section]:
-        """A list of mappings; empty where absent."""
+    def sections(self, name: str, kind: str = GO_TYPE) -> list[Section]:
+        """A list of mappings, each of which upstream's program calls `kind`; empty where absent."""
         node = self._take(name)
         if node is None:
             return []
         if not isinstance(node, SequenceNode):
-            self.wrong(f"must be a list, got {_kind(node)}", name=name)
+            self.wrong(self._mistakes.words.mismatch(node, f"[]{kind}", "a list"), name=name)
             return []
         return [self._enter(item, f"{self._at(name)}[{index}]") for index, item in enumerate(node.value)]
 
@@ -330,7 +350,7 @@ class Section:
         for key, value in _own_pairs(node):
             name = str(key.value)
             if name in own:
-                self._mistakes.add(_line(key), self._at(name), "is given twice")
+                self._mistakes.add(_line(key), self._at(name), self._mistakes.words.twice(name, GO_TYPE))
             own[name] = value
         return inherited | own
 
@@ -340,8 +360,8 @@ class Section:
 
     def _enter(self, node: Node | None, path: str) -> Section:
         if node is not None and not isinstance(node, MappingNode):
-            if not _is_null(node):
-                self._mistakes.add(_line(node), path, f"must be a mapping, got {_kind(node)}")
+            if not is_null(node):
+                self._mistakes.add(_line(node), path, self._mistakes.words.mismatch(node, GO_TYPE, "a mapping"))
             node = None
         return Section(node, mistakes=self._mistakes, path=path)
 
@@ -352,8 +372,12 @@ class Section:
                 self.wrong(f"field {name} must be set")
                 return parse_fallback(parse)
             return default
+        kind = _GO_SCALARS.get(parse, "string")
         if not isinstance(node, ScalarNode):
-            self.wrong(f"must be a single value, got {_kind(node)}", name=name)
+            self.wrong(self._mistakes.words.mismatch(node, kind, "a single value"), name=name)
+            return parse_fallback(parse) if default is ... else default
+        if not self._mistakes.words.is_lenient and kind != "string" and not _is_go(node, parse):
+            self.wrong(self._mistakes.words.mismatch(node, kind, ""), name=name)
             return parse_fallback(parse) if default is ... else default
         try:
             return parse(str(node.value))
@@ -391,20 +415,6 @@ def _line(node: Node) -> int:
     return int(node.start_mark.line) + 1
 
 
-def _kind(node: Node) -> str:
-    if isinstance(node, MappingNode):
-        return "a mapping"
-    if isinstance(node, SequenceNode):
-        return "a list"
-    return "nothing" if _is_null(node) else repr(str(node.value))
-
-
-def _is_null(node: Node) -> bool:
-    return isinstance(node, ScalarNode) and (
-        str(node.tag).endswith(":null") or (node.style is None and node.value in ("", "~", "null", "Null", "NULL"))
-    )
-
-
 @dataclass(frozen=True, slots=True)
 class _Extent:
     """How deep a node nests, and how many nodes it has once its aliases are written out."""
@@ -439,7 +449,7 @@ def _plain(node: Node) -> object:
 def _plain_scalar(node: Node) -> object:
     tag = str(node.tag)
     text = str(node.value)
-    if _is_null(node):
+    if is_null(node):
         return None
     for suffix, parse in ((":int", _parse_integer), (":float", _parse_number), (":bool", _parse_boolean)):
         if tag.endswith(suffix):
@@ -471,3 +481,22 @@ def _parse_boolean(text: str) -> bool:
         case "false" | "no" | "off":
             return False
     raise ValueError(f"must be true or false, got {text!r}")
+
+
+# What Go's YAML library calls the types of scalars other than texts.
+_GO_SCALARS: dict[Callable[[str], object], str] = {
+    _parse_integer: "int",
+    _parse_number: "float64",
+    _parse_boolean: "bool",
+}
+
+
+def _is_go(node: ScalarNode, parse: Callable[[str], object]) -> bool:
+    """Whether a scalar is what it says without quotes."""
+    if node.style is not None:
+        return False
+    try:
+        parse(str(node.value))
+    except ValueError:
+        return False
+    return True

@@ -1,33 +1,17 @@
-"""Inhibition: upstream's own vectors, and a source that stops."""
+"""Inhibition: a source that stops."""
 
 from __future__ import annotations
-
-import json
 
 import pytest
 
 from anyascope.alerting.fingerprint import fingerprint_of
 from anyascope.alerting.inhibition import Inhibitor, InhibitRule
 from anyascope.alerting.matchers import parse_matchers
-from anyascope.alerting.settings import read_alerting
 from anyascope.model.labels import labels_of
-from anyascope.wire.settings import read_settings
-from support.components import shared_path
 
 
 def sources_of(inhibitor, labels, ended=()):
     return inhibitor.sources_of(labels, is_firing=lambda fingerprint: fingerprint not in ended)
-
-
-def test_mutes_as_upstream():
-    """Each target is muted, or not, as upstream says."""
-    for case in json.loads(shared_path("conformance/alertmanager/inhibit.json").read_text()):
-        section = read_settings(json.dumps({"inhibit_rules": case["inhibit_rules"]}), file="f.yml")
-        inhibitor = Inhibitor(read_alerting(section).inhibit_rules)
-        for labels in map(labels_of, case["firing"]):
-            inhibitor.put(fingerprint_of(labels), labels)
-        for target in case["targets"]:
-            assert bool(sources_of(inhibitor, labels_of(target["labels"]))) is target["inhibited"], target
 
 
 def test_a_source_that_stops_mutes_no_longer():

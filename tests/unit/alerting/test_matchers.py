@@ -1,48 +1,17 @@
-"""Matchers: Alertmanager's own vectors for both syntaxes, and what they select."""
+"""Matchers: what they select; Alertmanager's own vectors stand in `tests/contract`."""
 
 from __future__ import annotations
-
-import json
 
 import pytest
 
 from anyascope.alerting.matchers import (
     compile_matchers,
     format_matchers,
-    parse_classic,
     parse_matcher,
     parse_matchers,
-    parse_utf8,
-    parse_utf8_single,
 )
 from anyascope.errors import InvalidInputError
 from anyascope.model.labels import Matcher, MatchOp
-from support.components import shared_path
-
-
-def vectors():
-    return json.loads(shared_path("conformance/alertmanager/matchers.json").read_text())
-
-
-def outcome(parse, case):
-    try:
-        found = parse(case["input"])
-    except InvalidInputError as error:
-        return {"error": error.message}
-    found = [found] if isinstance(found, Matcher) else found
-    return {"matchers": [[m.name, m.op.value, m.value] for m in found]}
-
-
-@pytest.mark.parametrize(
-    ("syntax", "parse"), [("classic", parse_classic), ("utf8", parse_utf8), ("utf8_single", parse_utf8_single)]
-)
-def test_reads_what_alertmanager_reads(syntax, parse):
-    """Each vector of the syntax has upstream's matchers or upstream's error."""
-    cases = vectors()[syntax]
-    assert len(cases) > 15
-    for case in cases:
-        wanted = {key: case[key] for key in ("matchers", "error") if key in case}
-        assert outcome(parse, case) == wanted, case["input"]
 
 
 def test_the_new_syntax_is_tried_first_and_the_classic_one_settles_a_difference():

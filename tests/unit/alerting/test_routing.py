@@ -1,64 +1,10 @@
-"""The route tree: upstream's own vectors, and the names of groups."""
+"""The route tree: what is inherited, and the names of groups. Upstream's own vectors stand in `tests/contract`."""
 
 from __future__ import annotations
 
-import json
-
-import pytest
-
 from anyascope.alerting.matchers import parse_matchers
 from anyascope.alerting.routing import RouteSettings, build_routes, group_id, group_key
-from anyascope.alerting.settings import read_alertmanager_file, read_route
 from anyascope.model.labels import labels_of
-from anyascope.wire.settings import SettingsError, parse_duration_s, read_settings
-from support.components import shared_path
-
-
-def tree_of(folder, case):
-    text = (folder / case["file"]).read_text()
-    if "bare" in case.get("what", ""):
-        section = read_settings(text, file=case["file"])
-        route = read_route(section, None, None)
-        section.raise_if_wrong()
-        return build_routes(route)
-    return build_routes(read_alertmanager_file(text, file=case["file"]).route)
-
-
-def test_routes_as_upstream():
-    """Each label set takes upstream's routes, in order, with all that they inherit."""
-    folder = shared_path("conformance/alertmanager/routing")
-    trees = json.loads((folder / "routing.json").read_text())
-    checked = 0
-    for tree in trees:
-        root = tree_of(folder, tree)
-        if "walk" in tree:
-            assert [route.receiver for route in root.walk()] == tree["walk"]
-        for case in tree["cases"]:
-            found = root.matching(case["labels"])
-            wanted_routes = case.get("routes") or [{"receiver": name} for name in case["receivers"]]
-            for route, wanted in zip(found, wanted_routes, strict=True):
-                shown = {
-                    "receiver": route.receiver,
-                    "key": route.key,
-                    "group_by": sorted(route.group_by),
-                    "group_by_all": route.group_by_all,
-                    "group_wait": route.group_wait_s,
-                    "group_interval": route.group_interval_s,
-                    "repeat_interval": route.repeat_interval_s,
-                }
-                for name, value in wanted.items():
-                    expected = parse_duration_s(value) if name.endswith(("wait", "interval")) else value
-                    assert shown[name] == expected, (case, name)
-            checked += 1
-    assert checked > 10
-
-
-def test_a_broken_file_does_not_load():
-    """Upstream's broken file is refused."""
-    with pytest.raises(SettingsError):
-        read_alertmanager_file(
-            shared_path("conformance/alertmanager/routing/conf.bad.yml").read_text(), file="conf.bad.yml"
-        )
 
 
 def test_group_key_is_upstreams():

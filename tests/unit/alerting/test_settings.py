@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import json
-
 import pytest
 
 from anyascope.alerting.receivers.inherited import read_global
@@ -13,7 +10,6 @@ from anyascope.model.channels.email import EmailOptions
 from anyascope.model.channels.slack import SlackOptions
 from anyascope.model.channels.webhook import WebhookOptions
 from anyascope.wire.settings import SettingsError, read_settings
-from support.components import shared_path
 
 
 def mistakes_of(text, file="alertmanager.yml"):
@@ -26,34 +22,6 @@ def mistakes_of(text, file="alertmanager.yml"):
 
 def messages_of(text):
     return [mistake.message for mistake in mistakes_of(text)]
-
-
-def test_files_load_or_fail_as_upstream():
-    """Each of upstream's files loads, or has upstream's message."""
-    folder = shared_path("conformance/alertmanager/config")
-    rows = list(csv.DictReader((folder / "expected.tsv").open(), delimiter="\t"))
-    assert len(rows) == 30
-    for row in rows:
-        messages = messages_of((folder / row["file"]).read_text())
-        if row["outcome"] == "loads":
-            assert messages == [], row["file"]
-        else:
-            # Upstream's YAML library says "field teams not found in type …"; ours says where it stands.
-            wanted, is_exact = row["message"].replace(" not found", " is not known here"), row["match"] == "exact"
-            found = wanted in messages if is_exact else any(wanted in message for message in _full(folder, row))
-            assert found, (row["file"], messages)
-
-
-def _full(folder, row):
-    return [str(mistake) for mistake in mistakes_of((folder / row["file"]).read_text())]
-
-
-def test_short_configurations_are_refused_as_upstream():
-    """Each inline configuration has upstream's message."""
-    cases = json.loads(shared_path("conformance/alertmanager/config/inline.json").read_text())
-    assert len(cases) == 14
-    for case in cases:
-        assert case["error"] in messages_of(case["config"]), case["name"]
 
 
 def test_a_channel_that_nobody_knows_is_named_with_its_place():
@@ -69,7 +37,7 @@ def test_a_channel_that_nobody_knows_is_named_with_its_place():
         ("", "no route provided in config"),
         ("route: {receiver: a, match: {b: c}}\nreceivers: [{name: a}]", "root route must not have any matchers"),
         ("route: {receiver: a, continue: true}\nreceivers: [{name: a}]", "cannot have continue in root route"),
-        ("route: {receiver: a, colour: red}\nreceivers: [{name: a}]", "field colour is not known here"),
+        ("route: {receiver: a, colour: red}\nreceivers: [{name: a}]", "field colour not found in type config.plain"),
         (
             "route: {receiver: a, group_by: ['...', b]}\nreceivers: [{name: a}]",
             "cannot have wildcard group_by (`...`) and other labels at the same time",
@@ -82,7 +50,7 @@ def test_a_channel_that_nobody_knows_is_named_with_its_place():
         ),
         (
             "route: {receiver: a}\nreceivers: [{name: a, webhook_configs: [{url: 'ftp://x'}]}]",
-            'unsupported scheme "ftp" for URL',
+            'invalid URL: unsupported scheme "ftp" for URL',
         ),
         (
             "route: {receiver: a}\nreceivers: [{name: a, webhook_configs: [{url: 'http://x', url_file: y}]}]",

@@ -64,7 +64,7 @@ def test_a_case_that_fails_is_told_with_its_line_and_reason(tmp_path: Path, caps
         ("load 1m\n  up 1\n\nevil instant at 0 up\n", "line 4: expected clear, load or eval, got 'evil'"),
         ("load 1m\n  up 1x\n", "line 2: not a value: '1x'"),
         ("eval instant at 0 up\n  expect what\n", "line 2: not an expectation: 'expect what'"),
-        ("load soon\n  up 1\n", "line 1: not a valid duration string: 'soon'"),
+        ("load soon\n  up 1\n", 'line 1: not a valid duration string: "soon"'),
         (None, "cannot be read: No such file or directory"),
     ],
 )

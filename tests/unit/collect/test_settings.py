@@ -180,12 +180,24 @@ def test_external_labels_are_read_apart() -> None:
         ("dns_sd_configs: [{names: [x], type: TXT}]", "must be one of SRV, A, AAAA, MX, NS"),
         ("dns_sd_configs: [{names: [x], type: A, port: 70000}]", "must be from 1 to 65535"),
         ("dns_sd_configs: [{names: [x], resolver: y}]", "field resolver is not known here"),
-        ("bearer_token: a\nbasic_auth: {username: b}", "at most one of basic_auth, authorization and bearer_token"),
-        ("authorization: {type: basic, credentials: x}", 'type "Basic" is what basic_auth is for'),
-        ("basic_auth: {username: a, password: b, password_file: c}", "at most one of password and password_file"),
+        (
+            "bearer_token: a\nbasic_auth: {username: b}",
+            "at most one of basic_auth, oauth2, bearer_token & bearer_token_file",
+        ),
+        (
+            "authorization: {type: basic, credentials: x}",
+            'authorization type cannot be set to "basic", use "basic_auth" instead',
+        ),
+        (
+            "basic_auth: {username: a, password: b, password_file: c}",
+            "at most one of basic_auth password, password_file & password_ref",
+        ),
         ("basic_auth: {password: b}", "basic_auth needs a username"),
-        ("tls_config: {cert_file: x}", "a client certificate needs both a cert and a key"),
-        ("tls_config: {min_version: SSL3}", "must be one of TLS10, TLS11, TLS12, TLS13, got 'SSL3'"),
+        (
+            "tls_config: {cert_file: x}",
+            "exactly one of key or key_file must be configured when a client certificate is",
+        ),
+        ("tls_config: {min_version: SSL3}", "unknown TLS version: SSL3"),
         ("tls_config: {ca_files: x}", "field ca_files is not known here; did you mean ca_file?"),
         ("static_configs: [{targets: ['http://x/']}]", "'http://x/' is not a valid hostname"),
         ("static_configs: [{targets: [x], lables: {}}]", "did you mean labels?"),
@@ -209,8 +221,11 @@ def test_external_labels_are_read_apart() -> None:
             "names in UTF-8 are asked for, but metric_name_validation_scheme is legacy",
         ),
         ("proxy_url: socks5://x:1", "other proxies are not supported yet"),
-        ("proxy_from_environment: true\nproxy_url: http://x:1", "proxy_url and no_proxy must not be configured"),
-        ("http_headers: {Authorization: {values: [x]}}", "is set by the scraper itself"),
+        (
+            "proxy_from_environment: true\nproxy_url: http://x:1",
+            "if proxy_from_environment is configured, proxy_url must not be",
+        ),
+        ("http_headers: {Authorization: {values: [x]}}", 'setting header "Authorization" is not allowed'),
     ],
 )
 def test_tells_a_mistake_with_its_place(lines: str, mistake: str) -> None:
@@ -305,7 +320,7 @@ UPSTREAM_FIELDS = {
     "tls_config: {ca: '', cert: '', key: '', server_name: x, insecure_skip_verify: true, max_version: TLS13}": "",
     "proxy_url: http://x:1": "",
     "proxy_from_environment: true": "",
-    "proxy_connect_header: {A: [b]}": "",
+    "proxy_url: 'http://p:1'\nproxy_connect_header: {A: [b]}": "",
     "http_headers: {A: {values: [b], secrets: [c], files: [d]}}": "",
     "static_configs: [{targets: [a], labels: {b: c}}]": "",
     "file_sd_configs: [{files: [a.yml], refresh_interval: 1m}]": "",

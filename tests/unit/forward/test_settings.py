@@ -124,7 +124,7 @@ def test_an_entry_without_a_name_is_known_by_its_address():
         ("{url: 'http://x/', oauth2: {client_id: a, token_url: 'http://y'}}", "oauth2 needs a client_secret"),
         (
             "{url: 'http://x/', basic_auth: {username: a}, oauth2: {client_id: a, client_secret: b, token_url: 'http://y'}}",
-            "at most one of basic_auth, authorization and oauth2",
+            "at most one of basic_auth, oauth2 & authorization",
         ),
     ],
 )

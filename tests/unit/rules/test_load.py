@@ -128,7 +128,7 @@ groups:
         ("{record: a, expr: up, keep_firing_for: 5m}", "invalid field 'keep_firing_for' in recording rule"),
         ("{record: 'a{b=\"c\"}', expr: up}", "braces present in the recording rule name; should it be in expr?"),
         ("{alert: a, expr: up, labels: {__name__: x}}", "invalid label name: __name__"),
-        ("{alert: a, expr: up, for: 5 minutes}", "not a valid duration string: '5 minutes'"),
+        ("{alert: a, expr: up, for: 5 minutes}", 'unknown unit " minutes" in duration "5 minutes"'),
         ("{alert: a, expr: 'up =='}", "could not parse expression: "),
         (
             "{alert: a, expr: up, labels: {b: '{{ $label.x }}'}}",

@@ -25,7 +25,7 @@ def test_durations(text, duration_ms):
 @pytest.mark.parametrize("text", ["", "1", "s", "1.5h", "1m1h", "1h1h", "-5s", "٣s", " 1s"])
 def test_what_is_none(text):
     """What Prometheus refuses is refused."""
-    with pytest.raises(ValueError, match="not a valid duration"):
+    with pytest.raises(ValueError, match="duration"):
         parse_duration_ms(text)
 
 

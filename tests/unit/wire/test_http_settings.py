@@ -9,8 +9,8 @@ from anyascope.model.secret import SecretFile
 from anyascope.wire.http_settings import HttpSpeaker, read_http_options, split_no_proxy
 from anyascope.wire.settings import read_settings
 
-SIMPLE = HttpSpeaker("the one", proxy_schemes=("http",), has_proxy_from_environment=False, needs_username=True)
-ABLE = HttpSpeaker("the other", proxy_schemes=("http", "https"), has_proxy_from_environment=True, needs_username=False)
+SIMPLE = HttpSpeaker(proxy_schemes=("http",), has_proxy_from_environment=False, needs_username=True)
+ABLE = HttpSpeaker(proxy_schemes=("http", "https"), has_proxy_from_environment=True, needs_username=False)
 
 
 def read(text, speaker=ABLE):
@@ -63,22 +63,38 @@ def test_tls_versions_are_read():
     ("text", "message"),
     [
         ("oauth2: {client_id: x}", "is not supported yet"),
-        ("basic_auth: {username: a}\nbearer_token: b", "at most one of basic_auth, authorization and bearer_token"),
+        (
+            "basic_auth: {username: a}\nbearer_token: b",
+            "at most one of basic_auth, oauth2, bearer_token & bearer_token_file",
+        ),
         ("basic_auth: {username_ref: a}", "is not supported yet"),
-        ("authorization: {credentials: a}\nbearer_token: b", "at most one of authorization and bearer_token"),
-        ("authorization: {type: BASIC, credentials: a}", 'type "Basic" is what basic_auth is for'),
-        ("authorization: {credentials: a, credentials_file: b}", "at most one of credentials and credentials_file"),
-        ("tls_config: {ca: x, ca_file: y}", "at most one of ca and ca_file"),
-        ("tls_config: {cert: x}", "a client certificate needs both a cert and a key"),
-        ("tls_config: {max_version: SSL3}", "must be one of TLS10, TLS11, TLS12, TLS13, got 'SSL3'"),
+        (
+            "authorization: {credentials: a}\nbearer_token: b",
+            "authorization is not compatible with bearer_token & bearer_token_file",
+        ),
+        (
+            "authorization: {type: BASIC, credentials: a}",
+            'authorization type cannot be set to "basic", use "basic_auth" instead',
+        ),
+        (
+            "authorization: {credentials: a, credentials_file: b}",
+            "at most one of authorization credentials & credentials_file must be configured",
+        ),
+        ("tls_config: {ca: x, ca_file: y}", "at most one of ca, ca_file & ca_ref must be configured"),
+        ("tls_config: {cert: x}", "exactly one of key or key_file must be configured when a client certificate is"),
+        ("tls_config: {max_version: SSL3}", "unknown TLS version: SSL3"),
         ("proxy_url: socks5://u:pw@x:1", "must be http://host:port or https://host:port; other proxies"),
         ("proxy_url: 'http://[x'", "must be http://host:port or https://host:port; other proxies"),
         ("no_proxy: a", "if no_proxy is configured, proxy_url must also be configured"),
         (
             "{proxy_from_environment: true, proxy_url: 'http://p:1'}",
-            "if proxy_from_environment is configured, proxy_url and no_proxy must not be configured",
+            "if proxy_from_environment is configured, proxy_url must not be configured",
         ),
-        ("http_headers: {Transfer-Encoding: {values: [x]}}", "is set by the other itself"),
+        ("http_headers: {Transfer-Encoding: {values: [x]}}", 'setting header "Transfer-Encoding" is not allowed'),
+        ("tls_config: {key: x}", "exactly one of cert or cert_file must be configured when a client key is"),
+        ("tls_config: {min_version: TLS13, max_version: TLS12}", "must be greater than or equal to tls_config.min_v"),
+        ("proxy_connect_header: {a: [b]}", "proxy_url or proxy_from_environment must also be configured"),
+        ("oauth2: {grant_type: jwt}", "is not supported yet"),
         ("http_headers: {'a b': {values: [x]}}", "'a b' is not a header's name"),
         ("colour: red", "field colour is not known here"),
     ],

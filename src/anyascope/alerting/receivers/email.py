@@ -7,8 +7,8 @@ from typing import Final
 from anyascope.alerting.receivers.fields import parse_smarthost
 from anyascope.alerting.receivers.inherited import GlobalOptions
 from anyascope.alerting.receivers.kind import Kind
-from anyascope.alerting.receivers.secrets import read_secret
 from anyascope.model.channels.email import EmailOptions
+from anyascope.model.secret import Secret, SecretFile
 from anyascope.wire.http_settings import read_tls
 from anyascope.wire.settings import Section
 
@@ -36,8 +36,8 @@ def _read(section: Section, inherited: GlobalOptions) -> EmailOptions:
         smarthost=smarthost or ("", 0),
         hello=section.text("hello", "") or inherited.smtp_hello,
         auth_username=section.text("auth_username", "") or inherited.smtp_auth_username,
-        auth_password=read_secret(section, "auth_password") or inherited.smtp_auth_password,
-        auth_secret=read_secret(section, "auth_secret") or inherited.smtp_auth_secret,
+        auth_password=_read_own_secret(section, "auth_password") or inherited.smtp_auth_password,
+        auth_secret=_read_own_secret(section, "auth_secret") or inherited.smtp_auth_secret,
         auth_identity=section.text("auth_identity", "") or inherited.smtp_auth_identity,
         headers=_read_headers(section),
         html=section.text("html", "") if section.has("html") else None,
@@ -61,15 +61,23 @@ def _read_headers(section: Section) -> tuple[tuple[str, str], ...]:
     return tuple(found.items())
 
 
+def _read_own_secret(section: Section, name: str) -> Secret | None:
+    """Unlike in `global`, both may be given: the file counts."""
+    text, path = section.text(name, ""), section.text(f"{name}_file", "")
+    if path:
+        return SecretFile(str(section.beside(path)))
+    return Secret(text) if text else None
+
+
 def _read_threading(section: Section) -> bool:
     if not section.has("threading"):
         return True
     inner = section.section("threading")
     enabled = inner.boolean("enabled", False)
-    by_date = inner.text("thread_by_date", "daily")
-    if by_date not in ("daily", "none"):
-        inner.wrong(f"must be daily or none, got {by_date!r}", name="thread_by_date")
-    inner.done()
+    by_date = inner.text("thread_by_date", "")
+    if enabled and by_date not in ("daily", "none"):
+        inner.wrong("threading.thread_by_date must be either 'none' or 'daily'", name="thread_by_date")
+    inner.done("config.ThreadingConfig")
     return enabled
 
 

@@ -63,7 +63,10 @@ def read_global(section: Section) -> GlobalOptions:
     """Alertmanager's `global`. The caller says `done`, since Prometheus' fields may stand there too."""
     app_token = read_secret(section, "slack_app_token")
     api_url = read_secret_url(section, "slack_api_url")
-    if app_token is not None and api_url is not None:
+    app_url = section.parsed("slack_app_url", parse_url, SLACK_APP_URL)
+    # Those who gave the app's address as `slack_api_url`, with tokens in `http_config`, may go over one by one.
+    is_app_url = api_url is not None and type(api_url) is Secret and api_url.reveal() == app_url
+    if app_token is not None and api_url is not None and not is_app_url:
         section.wrong(
             "at most one of slack_app_token/slack_app_token_file & slack_api_url/slack_api_url_file must be configured",
             name="slack_app_token",
@@ -83,7 +86,7 @@ def read_global(section: Section) -> GlobalOptions:
         smtp_tls=read_tls(section.section("smtp_tls_config")),
         slack_api_url=api_url,
         slack_app_token=app_token,
-        slack_app_url=section.parsed("slack_app_url", parse_url, SLACK_APP_URL),
+        slack_app_url=app_url,
         pagerduty_url=section.parsed("pagerduty_url", parse_url, PAGERDUTY_URL),
         opsgenie_api_url=section.parsed("opsgenie_api_url", parse_url, OPSGENIE_API_URL),
         opsgenie_api_key=read_secret(section, "opsgenie_api_key"),

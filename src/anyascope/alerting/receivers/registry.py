@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from anyascope.alerting.label_names import go_quoted
 from anyascope.alerting.receivers.discord import DISCORD
 from anyascope.alerting.receivers.email import EMAIL
 from anyascope.alerting.receivers.incidentio import INCIDENTIO
@@ -51,10 +52,10 @@ KINDS: Final[tuple[Kind, ...]] = (
 def read_receivers(section: Section, inherited: GlobalOptions) -> dict[str, Receiver]:
     """The `receivers` by name, in file order."""
     found: dict[str, Receiver] = {}
-    for entry in section.sections("receivers"):
+    for entry in section.sections("receivers", "config.Receiver"):
         receiver = _read_receiver(entry, inherited)
         if receiver.name in found:
-            entry.wrong(f'notification config name "{receiver.name}" is not unique', name="name")
+            entry.wrong(f"notification config name {go_quoted(receiver.name)} is not unique", name="name")
         found.setdefault(receiver.name, receiver)
     return found
 
@@ -74,11 +75,13 @@ def _read_receiver(section: Section, inherited: GlobalOptions) -> Receiver:
 
 
 def _read_integration(section: Section, key: str, kind: Kind, inherited: GlobalOptions) -> Integration:
+    if section.is_null and not kind.is_null_allowed:
+        section.wrong(f"missing {kind.name} config")
     integration = Integration(
         key=key,
         kind=kind.name,
         options=kind.read(section, inherited),
         send_resolved=section.boolean("send_resolved", kind.is_resolved_sent),
     )
-    section.done()
+    section.done(kind.type_name)
     return integration

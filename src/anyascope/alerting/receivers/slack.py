@@ -21,19 +21,23 @@ _CONFIRM_TEXTS: Final = ("text", "title", "ok_text", "dismiss_text")
 
 
 def _read(section: Section, inherited: GlobalOptions) -> SlackOptions:
-    api_url = read_secret_url(section, "api_url")
-    app_token = read_secret(section, "app_token")
-    if app_token is not None and api_url is not None:
-        section.wrong("at most one of app_token/app_token_file & api_url/api_url_file must be configured")
-    if api_url is None and app_token is None:
-        api_url, app_token = inherited.slack_api_url, inherited.slack_app_token
+    own_url, own_token = read_secret_url(section, "api_url"), read_secret(section, "app_token")
+    if own_token is not None and own_url is not None:
+        section.wrong("at most one of api_url/api_url_file & app_token/app_token_file must be configured")
+    http = read_http_or(section, inherited.http)
+    has_own_login = section.has("http_config") and http.authorization is not None
+    # A receiver with a way of its own does not take the token of `global`.
+    app_token = own_token if own_token or own_url or has_own_login else inherited.slack_app_token
+    api_url = own_url or inherited.slack_api_url
     if api_url is None and app_token is None:
         section.wrong("no Slack API URL nor App token set either inline or in a file")
+    if app_token is not None and http.authorization is not None:
+        section.wrong("http authorization can't be set when using Slack App tokens")
     if section.boolean("update_message", False):
         section.wrong("update_message is not supported yet", name="update_message")
     templates = {name: section.text(name, "") for name in _TEMPLATES if section.has(name)}
     return SlackOptions(
-        api_url=api_url,
+        api_url=None if app_token is not None else api_url,
         app_token=app_token,
         app_url=section.parsed("app_url", parse_url, inherited.slack_app_url),
         channel=section.text("channel", ""),
@@ -44,7 +48,7 @@ def _read(section: Section, inherited: GlobalOptions) -> SlackOptions:
         link_names=section.boolean("link_names", False),
         mrkdwn_in=section.texts("mrkdwn_in") if section.has("mrkdwn_in") else None,
         timeout_s=read_timeout(section),
-        http=read_http_or(section, inherited.http),
+        http=http,
     )
 
 
@@ -80,4 +84,4 @@ def _read_action(section: Section) -> Mapping[str, object]:
     return action
 
 
-SLACK: Final = Kind("slack", _read, is_resolved_sent=False)
+SLACK: Final = Kind("slack", _read, is_resolved_sent=False, is_null_allowed=True)
