@@ -12,6 +12,7 @@ from anyascope.model.documents import Change
 from anyascope.model.logs import LogBatch
 from anyascope.model.metrics import MetricBatch
 from anyascope.model.notifications import AlertStatus, DeliveryStatus, JournalPage, Notification
+from anyascope.model.responses import AlertCare, AlertStory, ResponseAction, ResponseResult
 from anyascope.model.traces import SpanBatch
 
 
@@ -99,6 +100,45 @@ class AlertDesk(Protocol):
         Raises:
             InvalidInputError: the limit is out of bounds, or the cursor is not one of ours.
         """
+
+
+class AlertResponder(Protocol):
+    """What people do about alerts: the page, the terminal, links in messages, buttons, the phone's keys."""
+
+    async def respond(
+        self,
+        alert_id: str,
+        action: ResponseAction,
+        *,
+        by: str,
+        note: str = "",
+        for_s: float | None = None,
+        to: str = "",
+    ) -> ResponseResult:
+        """Do what a person wants done; once this returns it survives `kill -9`.
+
+        Args:
+            by: the person.
+            note: why; of a comment, its text.
+            for_s: how long an acknowledgement or a snooze holds.
+            to: whom the alert is assigned to.
+
+        Raises:
+            InvalidInputError: something is missing or out of bounds.
+            NotFoundError: there is no such alert.
+            ConflictError: the alert has ended, or there is nothing to take back or to climb.
+            UnavailableError: the store cannot write; nothing was done.
+        """
+
+    async def story(self, alert_id: str) -> AlertStory:
+        """The alert, and all that happened to it.
+
+        Raises:
+            NotFoundError: there is no such alert.
+        """
+
+    def care_of(self, alert_id: str) -> AlertCare:
+        """How people stand to an alert; nothing where it is not known."""
 
 
 class HealthStatus(Enum):

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from anyascope.client.client import Client
-from anyascope.wire.own_api import TraceView
+from anyascope.wire.own_traces import TraceView
 from support.components import REPOSITORY
 from support.regtest import RegtestNode, regtest_nodes
 from support.server import ServerProcess, eventually, running_server

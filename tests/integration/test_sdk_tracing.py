@@ -31,7 +31,7 @@ from anyascope.sdk.operations import (
 )
 from anyascope.sdk.tracing import initialize_tracing
 from anyascope.sdk.tracing.remote import SETTINGS_PATH, RemoteControl, RemoteOptions, RemoteSettings
-from anyascope.wire.own_api import TraceView
+from anyascope.wire.own_traces import TraceView
 from support.components import REPOSITORY
 from support.jaeger import decode_batch, values
 from support.server import ServerProcess, eventually, running_server

@@ -25,6 +25,7 @@ from anyascope.health.components import HealthReport
 from anyascope.ids import CountedIds
 from anyascope.model.logs import LogBatch, LogRecord
 from anyascope.model.notifications import AlertStatus, ChannelReport, DeliveryStatus, JournalEntry, JournalPage
+from anyascope.model.responses import AlertCare, AlertEvent, AlertStory, ResponseAction, ResponseResult
 from anyascope.model.sdk import SdkSettings
 from anyascope.model.status import RuleGroupView
 from anyascope.model.traces import Span, SpanBatch
@@ -109,6 +110,31 @@ class PostOffice:
 
 
 @dataclass
+class Answers:
+    """A responder that knows what the desk knows, and remembers what it was asked."""
+
+    desk: Desk
+    cares: dict[str, AlertCare] = field(default_factory=dict)
+    timeline: list[AlertEvent] = field(default_factory=list)
+    asked: list[tuple[str, ResponseAction, dict[str, Any]]] = field(default_factory=list)
+    notice: str = ""
+
+    async def respond(self, alert_id: str, action: ResponseAction, **given: Any) -> ResponseResult:
+        story = await self.story(alert_id)
+        self.asked.append((alert_id, action, given))
+        return ResponseResult(story, self.notice)
+
+    async def story(self, alert_id: str) -> AlertStory:
+        for alert in self.desk.known:
+            if alert.id == alert_id:
+                return AlertStory(alert, self.care_of(alert_id), tuple(self.timeline))
+        raise NotFoundError(f"there is no alert {alert_id}")
+
+    def care_of(self, alert_id: str) -> AlertCare:
+        return self.cares.get(alert_id, AlertCare())
+
+
+@dataclass
 class House:
     """Everything that the API asks, and the API."""
 
@@ -130,6 +156,7 @@ class House:
     def __post_init__(self) -> None:
         self.store = MemoryStore(clock=self.clock)
         self.streams = Streams(registry=self.registry)
+        self.answers = Answers(self.desk)
         self.http_metrics = HttpMetrics(self.registry)
 
     # --- what the API asks ---
@@ -169,6 +196,7 @@ class House:
             arrivals=self.arrivals,
             desk=self.desk,
             rules=self,
+            responder=self.answers,
             board=self,
             status=self,
             metrics=self.store.metrics,

@@ -9,6 +9,8 @@ from random import Random
 from prometheus_client import CollectorRegistry
 
 from anyascope.alerting.desk import Alerting
+from anyascope.alerting.escalation.escalation import Escalation
+from anyascope.alerting.escalation.responder import Responder
 from anyascope.alerting.settings import AlertingOptions, read_alertmanager_file
 from anyascope.alerting.steps import Follower
 from anyascope.clock import NS_PER_S, ManualClock
@@ -89,15 +91,19 @@ class House:
             random=Random(1),
             registry=registry,
         )
+        ids = RandomIds(self.clock)
+        self.escalation = Escalation(self.documents, clock=self.clock, ids=ids)
         self.alerting = Alerting(
             self.documents,
             self.courier,
             options=self.options,
             clock=self.clock,
-            ids=RandomIds(self.clock),
+            ids=ids,
             registry=registry,
-            followers=() if self.follower is None else (self.follower,),
+            followers=[self.escalation] if self.follower is None else [self.follower, self.escalation],
+            stages=[self.escalation],
         )
+        self.responder = Responder(self.alerting, self.escalation, self.documents)
 
     async def __aenter__(self):
         await self.start()
@@ -108,6 +114,7 @@ class House:
 
     async def start(self) -> None:
         await self.courier.start()
+        await self.escalation.load()
         await self.alerting.start()
         await self.clock.advance(0)
 

@@ -244,6 +244,12 @@ class Book:
             ),
         )
 
+    def status(self, fingerprint: str, *, now_ns: int) -> AlertStatus | None:
+        """One alert; None where it is not held."""
+        self._now_ns = now_ns
+        alert = self.alerts.get(fingerprint)
+        return None if alert is None else self._status(alert, now_ns=now_ns)
+
     def _status(self, alert: HeldAlert, *, now_ns: int) -> AlertStatus:
         is_firing = alert.is_firing(now_ns)
         routes = self.routes_of(alert)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Iterable, Sequence
+from typing import TypeVar
 
 import structlog
 from prometheus_client import CollectorRegistry
@@ -27,6 +28,8 @@ from anyascope.model.documents import Change, Delete
 from anyascope.model.notifications import AlertGroupStatus, AlertStatus, DeliveryStatus, JournalPage, Notification
 from anyascope.ports import ComponentHealth, HealthStatus, Outbox
 from anyascope.store.api.documents import DocumentStore, every_document
+
+T = TypeVar("T")
 
 log = structlog.get_logger("anyascope.alerting")
 
@@ -162,6 +165,10 @@ class Alerting:
             await self._commit(decide(self._book, now_ns), [], now_ns=now_ns)
         self._wake.set()
 
+    def ask(self, question: Callable[[Book, int], T]) -> T:
+        """What the answer to this is, given what is known and the time. It changes nothing."""
+        return question(self._book, self._clock.now_ns())
+
     def alerts(self) -> Sequence[AlertStatus]:
         """Firing and lately resolved alerts: firing ones first, then the most severe, then the newest."""
         return self._book.statuses(now_ns=self._clock.now_ns())
@@ -193,13 +200,17 @@ class Alerting:
             now_ns, held = self._clock.now_ns(), self._book.alerts
             timeout_ns = int(self._options.resolve_timeout_s * NS_PER_S)
             taken = take_over(held, (post.alerts for post in posts), now_ns=now_ns, resolve_timeout_ns=timeout_ns)
+            overruled: frozenset[str] = frozenset()
             if taken.news:
                 heard = [Heard(held.get(fingerprint), alert) for fingerprint, alert in taken.news.items()]
                 step = self._followers.on_heard(self._book, heard, now_ns=now_ns)
                 # Answer after the commit, so that whoever handed an alert over may forget it.
                 await self._commit(step, [put_alert(alert) for alert in taken.news.values()], now_ns=now_ns)
+                # What a follower says stands: somebody ended by hand what its sender goes on telling of, perhaps.
+                overruled = frozenset(alert.fingerprint for alert in step.alerts)
             for alert in taken.alerts.values():
-                self._book.put(alert, now_ns=now_ns)
+                if alert.fingerprint not in overruled:
+                    self._book.put(alert, now_ns=now_ns)
             self._tally.received(taken.alerts.values(), now_ns=now_ns)
         self._tally.refused.inc(sum(len(post.alerts) for post, no in zip(posts, taken.faults, strict=True) if no))
         self._wake.set()

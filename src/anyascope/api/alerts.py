@@ -16,7 +16,7 @@ from anyascope.model.alerts import AlertState
 from anyascope.model.notifications import DeliveryStatus
 from anyascope.model.status import AlertView as RuleAlert
 from anyascope.model.status import RuleGroupView
-from anyascope.ports import AlertDesk
+from anyascope.ports import AlertDesk, AlertResponder
 from anyascope.semconv.alerts import (
     LABEL_ALERTNAME,
     LABEL_CORRELATION_ID,
@@ -38,7 +38,7 @@ class RulesSource(Protocol):
         """The rule groups with their alerts as of the last evaluation."""
 
 
-def alerts_router(desk: AlertDesk, rules: RulesSource) -> APIRouter:
+def alerts_router(desk: AlertDesk, rules: RulesSource, responder: AlertResponder) -> APIRouter:
     """The routes `/alerts` and `/notifications`."""
     router = APIRouter(tags=["alerts"])
 
@@ -51,7 +51,7 @@ def alerts_router(desk: AlertDesk, rules: RulesSource) -> APIRouter:
     )
     async def list_alerts(state: Annotated[Literal["", "pending", "firing", "resolved"], Query()] = "") -> Response:
         """The most severe first, then the newest."""
-        every = all_alerts(desk, rules)
+        every = all_alerts(desk, rules, responder)
         return json_response(AlertsView(alerts=[alert for alert in every if state in ("", alert.state)]))
 
     @router.get(
@@ -77,7 +77,12 @@ def alerts_router(desk: AlertDesk, rules: RulesSource) -> APIRouter:
     return router
 
 
-def all_alerts(desk: AlertDesk, rules: RulesSource) -> list[AlertView]:
+def values_of(rules: RulesSource) -> dict[str, float]:
+    """By alert, the value that its rule found last."""
+    return {fingerprint_of(alert.labels): alert.value for alert in _of_rules(rules)}
+
+
+def all_alerts(desk: AlertDesk, rules: RulesSource, responder: AlertResponder) -> list[AlertView]:
     """What fires or was lately resolved from `alerting`, what is pending from the rules."""
     values: dict[str, float] = {}
     pending: dict[str, AlertView] = {}
@@ -86,7 +91,7 @@ def all_alerts(desk: AlertDesk, rules: RulesSource) -> list[AlertView]:
         values[fingerprint] = alert.value
         if alert.state is AlertState.PENDING:
             pending[fingerprint] = _pending(alert, fingerprint)
-    told = [alert_view(alert, value=values.get(alert.id)) for alert in desk.alerts()]
+    told = [alert_view(alert, care=responder.care_of(alert.id), value=values.get(alert.id)) for alert in desk.alerts()]
     firing = {alert.id for alert in told if alert.state == "firing"}
     views = [*told, *(alert for alert in pending.values() if alert.id not in firing)]
     # Sorted twice: newest first, and then, that order kept among equals, the most severe first.

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any, Final, TypeVar
 
 import msgspec
-from pydantic import TypeAdapter
 from starlette.requests import Request
 
 from anyascope.errors import InvalidInputError, TooLargeError
@@ -30,20 +29,24 @@ async def body_of(request: Request, *, bytes_max: int, advice: str = "") -> byte
 
 
 async def document_of(request: Request, kind: type[T], *, bytes_max: int = OWN_BYTES_MAX) -> T:
-    """The JSON body as a dataclass.
+    """The JSON body as a value of this kind. Fields that it does not know are refused where the kind forbids them.
 
     Raises:
         TooLargeError: it has more than `bytes_max` bytes.
-        InvalidInputError: it is no JSON, or not of this shape; the message names the field.
+        InvalidInputError: it is no JSON, or not of this shape; `path` names the field.
     """
     body = await body_of(request, bytes_max=bytes_max)
     try:
         return msgspec.json.decode(body, type=kind)
+    except msgspec.ValidationError as error:
+        message, _, path = str(error).partition(" - at `$")
+        raise InvalidInputError(message[:1].lower() + message[1:], path=path.strip(".`")) from error
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise InvalidInputError(f"the body cannot be used: {error}") from error
+        raise InvalidInputError(f"the body is not JSON: {error}") from error
 
 
 def described_body(kind: type[Any]) -> dict[str, Any]:
     """What `document_of` reads, for the description of an operation (`openapi_extra`)."""
-    schema = TypeAdapter(kind).json_schema()
+    _, components = msgspec.json.schema_components([kind], ref_template="#/$defs/{name}")
+    schema = components.pop(kind.__name__) | ({"$defs": components} if components else {})
     return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}

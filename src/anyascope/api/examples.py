@@ -77,7 +77,7 @@ TRACE: Final = {
     "is_cut": False,
 }
 
-ALERTS: Final = {
+ALERTS: Final[dict[str, Any]] = {
     "alerts": [
         {
             "id": "0f1e2d3c4b5a6978",
@@ -98,9 +98,30 @@ ALERTS: Final = {
             "silenced_by": [],
             "inhibited_by": [],
             "muted_by": [],
+            "policy": "critical",
+            "acknowledgement": {"by": "alice", "at": _TIME, "until": None, "note": "on it"},
+            "assigned_to": None,
+            "snoozed_until": None,
+            "deadline_at": _TIME,
+            "is_deadline_missed": False,
+            "escalation": {"level": 0, "levels": 2, "next_at": None, "is_stopped": True},
         }
     ]
 }
+ALERT_STORY: Final[dict[str, Any]] = {
+    "alert": ALERTS["alerts"][0],
+    "timeline": [
+        {"at": _TIME, "kind": "fired", "by": "", "text": "began to fire", "details": {"severity": "critical"}},
+        {
+            "at": _TIME,
+            "kind": "acknowledged",
+            "by": "alice",
+            "text": "acknowledged it: on it",
+            "details": {"took_s": 12.5},
+        },
+    ],
+}
+RESPONSE: Final = {**ALERT_STORY, "notice": None}
 NOTIFICATIONS: Final = {
     "notifications": [
         {
@@ -256,6 +277,11 @@ BY_OPERATION: Final[dict[str, Any]] = {
     "searchTraces": TRACE_SEARCH,
     "getTrace": TRACE,
     "listAlerts": ALERTS,
+    "getAlert": ALERT_STORY,
+    **{
+        f"{action}Alert": RESPONSE
+        for action in ("acknowledge", "unacknowledge", "assign", "comment", "snooze", "resolve", "escalate")
+    },
     "listNotifications": NOTIFICATIONS,
     "replayNotification": NOTIFICATIONS["notifications"][0],  # type: ignore[index]
     "listChannels": CHANNELS,

@@ -14,7 +14,7 @@ from anyascope.api.render import health_view
 from anyascope.api.sse import KEEP_ALIVE, OPENING, EventStreamResponse, Stream, Streams, event
 from anyascope.api.status import HealthBoard
 from anyascope.clock import NS_PER_S, Clock
-from anyascope.ports import AlertDesk
+from anyascope.ports import AlertDesk, AlertResponder
 from anyascope.wire.own_api import AlertsView
 
 LOOK_EVERY_S = 1.0  # how late a change may be seen; a look costs under 1 ms and serves all readers
@@ -26,6 +26,7 @@ Topics: TypeAlias = dict[str, bytes]
 def live_router(
     desk: AlertDesk,
     rules: RulesSource,
+    responder: AlertResponder,
     board: HealthBoard,
     *,
     clock: Clock,
@@ -37,7 +38,7 @@ def live_router(
     look = _Look(
         lambda: {
             "health": encode(health_view(board.report())),
-            "alerts": encode(AlertsView(alerts=all_alerts(desk, rules))),
+            "alerts": encode(AlertsView(alerts=all_alerts(desk, rules, responder))),
         },
         clock=clock,
         fresh_s=look_every_s / 2,

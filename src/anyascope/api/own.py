@@ -17,6 +17,7 @@ from anyascope.api.live import live_router
 from anyascope.api.logs import logs_router
 from anyascope.api.problems import install_problems
 from anyascope.api.queries import RunningQueries, queries_router
+from anyascope.api.responses import responses_router
 from anyascope.api.routing import routing_router
 from anyascope.api.sdk import SdkSource, sdk_router
 from anyascope.api.sse import Streams
@@ -24,7 +25,7 @@ from anyascope.api.status import HealthBoard, StatusSource, status_router
 from anyascope.api.traces import traces_router
 from anyascope.clock import Clock
 from anyascope.model.sdk import SdkSettings
-from anyascope.ports import AlertDesk, Arrivals
+from anyascope.ports import AlertDesk, AlertResponder, Arrivals
 from anyascope.store.api.logs import LogReader
 from anyascope.store.api.metrics import MetricReader
 from anyascope.store.api.spans import SpanReader
@@ -44,6 +45,7 @@ def own_api(  # noqa: PLR0913  # what the API asks, each by keyword
     arrivals: Arrivals,
     desk: AlertDesk,
     rules: RulesSource,
+    responder: AlertResponder,
     board: HealthBoard,
     status: StatusSource,
     metrics: MetricReader,
@@ -77,8 +79,9 @@ def own_api(  # noqa: PLR0913  # what the API asks, each by keyword
         queries_router(queries, clock=clock),
         logs_router(logs, arrivals, clock=clock, streams=streams),
         traces_router(spans, clock=clock),
-        alerts_router(desk, rules),
-        live_router(desk, rules, board, clock=clock, streams=streams),
+        alerts_router(desk, rules, responder),
+        responses_router(responder, rules),
+        live_router(desk, rules, responder, board, clock=clock, streams=streams),
         sdk_router(sdk),
         routing_router(routing),
         deliveries_router(deliveries),

@@ -10,18 +10,24 @@ from anyascope.health.components import HealthReport
 from anyascope.model.attributes import Attributes, Scope
 from anyascope.model.logs import LogRecord, severity_name
 from anyascope.model.notifications import AlertStatus, ChannelReport, JournalEntry
+from anyascope.model.responses import Acknowledgement, AlertCare, AlertEvent, EscalationStatus
 from anyascope.model.traces import SpanKind, SpanStatus
 from anyascope.wire.own_api import (
+    AcknowledgementView,
     AlertView,
     AttemptView,
     ChannelView,
     ComponentView,
+    EscalationView,
     HealthView,
     LogRowView,
     NotificationView,
     NotifiedAlertView,
     ReplayView,
     ScopeView,
+)
+from anyascope.wire.own_responses import AlertEventView
+from anyascope.wire.own_traces import (
     ServiceSpansView,
     SpanEventView,
     SpanLinkView,
@@ -114,8 +120,9 @@ def health_view(report: HealthReport) -> HealthView:
     )
 
 
-def alert_view(alert: AlertStatus, *, value: float | None) -> AlertView:
-    """An alert that fires or has lately been resolved."""
+def alert_view(alert: AlertStatus, *, care: AlertCare, value: float | None) -> AlertView:
+    """An alert that fires or has lately been resolved, and how people stand to it."""
+    held, climb = care.acknowledgement, care.escalation
     return AlertView(
         id=alert.id,
         name=alert.name,
@@ -135,7 +142,30 @@ def alert_view(alert: AlertStatus, *, value: float | None) -> AlertView:
         silenced_by=list(alert.silenced_by),
         inhibited_by=list(alert.inhibited_by),
         muted_by=list(alert.muted_by),
+        policy=care.policy or None,
+        acknowledgement=None if held is None else _acknowledgement(held),
+        assigned_to=care.assigned_to or None,
+        snoozed_until=time_or_none(care.snoozed_until_ns),
+        deadline_at=time_or_none(care.deadline_ns),
+        is_deadline_missed=care.is_deadline_missed,
+        escalation=None if climb is None else _escalation(climb),
     )
+
+
+def _acknowledgement(held: Acknowledgement) -> AcknowledgementView:
+    at, until = format_time(held.at_ns), time_or_none(held.until_ns)
+    return AcknowledgementView(by=held.by, at=at, until=until, note=held.note)
+
+
+def _escalation(climb: EscalationStatus) -> EscalationView:
+    next_at = time_or_none(climb.next_ns)
+    return EscalationView(level=climb.level, levels=climb.levels, next_at=next_at, is_stopped=climb.is_stopped)
+
+
+def event_view(event: AlertEvent) -> AlertEventView:
+    """Something that happened to an alert."""
+    at = format_time(event.at_ns)
+    return AlertEventView(at=at, kind=event.kind.value, by=event.by, text=event.text, details=dict(event.details))
 
 
 def notification_view(entry: JournalEntry) -> NotificationView:

@@ -19,7 +19,7 @@ from anyascope.explore.times import TEXT_CHARS_MAX, parse_duration_ns, parse_ran
 from anyascope.explore.traces import assemble, summarize_all
 from anyascope.model.traces import Span
 from anyascope.store.api.spans import SpanReader, TraceQuery
-from anyascope.wire.own_api import OperationView, ServicesView, ServiceView, TraceSearchView, TraceView
+from anyascope.wire.own_traces import OperationView, ServicesView, ServiceView, TraceSearchView, TraceView
 
 TRACES_MAX = 1_000  # of one search; each is read whole for its line
 TAGS_MAX = 20  # each is a look at every span

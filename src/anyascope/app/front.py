@@ -108,6 +108,7 @@ def _routes(parts: FrontParts, receive: Receive, doors: Doors, settings: Setting
             desk=rooms.alerting,
             deliveries=rooms.courier,
             rules=rooms.rules,
+            responder=rooms.responder,
             board=parts.health,
             status=status,
             metrics=telemetry.metrics,

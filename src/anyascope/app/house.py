@@ -91,6 +91,7 @@ class House:
         await rooms.upkeep.start()
         await rooms.forward.start()
         await rooms.courier.start()
+        await rooms.escalation.load()
         await rooms.alerting.start()
         await rooms.rules.start(plan.groups)
         await self._doors.open()

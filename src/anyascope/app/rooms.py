@@ -8,6 +8,8 @@ from opentelemetry import trace
 from opentelemetry.sdk.trace import TracerProvider
 
 from anyascope.alerting.desk import Alerting
+from anyascope.alerting.escalation.escalation import Escalation
+from anyascope.alerting.escalation.responder import Responder
 from anyascope.alerting.settings import AlertingOptions
 from anyascope.app.forwarding import build_forward
 from anyascope.app.ground import Ground
@@ -47,7 +49,9 @@ class Rooms:
     query_log: QueryLog
     workshop: Workshop
     courier: Courier
+    escalation: Escalation
     alerting: Alerting
+    responder: Responder
     rules: Rules
     collect: Collect
     forward: Forward
@@ -79,6 +83,7 @@ def build_rooms(settings: Settings, stores: Stores, *, url: str, ground: Ground,
         random=ground.chance,
         registry=registry,
     )
+    escalation = Escalation(stores.documents, clock=clock, ids=ids)
     alerting = Alerting(
         stores.documents,
         courier,
@@ -86,6 +91,8 @@ def build_rooms(settings: Settings, stores: Stores, *, url: str, ground: Ground,
         clock=clock,
         ids=ids,
         registry=registry,
+        followers=[escalation],
+        stages=[escalation],
     )
     rules = Rules(
         engine,
@@ -115,7 +122,9 @@ def build_rooms(settings: Settings, stores: Stores, *, url: str, ground: Ground,
         query_log=query_log,
         workshop=Workshop(settings.storage.directory / KERNELS_DIRECTORY if _is_on_disk(settings) else None),
         courier=courier,
+        escalation=escalation,
         alerting=alerting,
+        responder=Responder(alerting, escalation, stores.documents),
         rules=rules,
         collect=collect,
         forward=forward,

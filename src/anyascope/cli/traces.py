@@ -13,7 +13,7 @@ from anyascope.cli.show import NS_PER_S, duration, local_time, read_time, relati
 from anyascope.cli.terminal import GAP, Cell, Style, Terminal, clean, columns_of, cut
 
 if TYPE_CHECKING:
-    from anyascope.wire.own_api import SpanView, TraceSummaryView, TraceView
+    from anyascope.wire.own_traces import SpanView, TraceSummaryView, TraceView
 
 BAR_COLUMNS_MIN = 20
 NAME_COLUMNS_MAX = 60

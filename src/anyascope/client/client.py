@@ -43,12 +43,10 @@ from anyascope.wire.own_api import (
     RoutingTest,
     RoutingTestView,
     RoutingView,
-    ServicesView,
     StatusView,
-    TraceSearchView,
-    TraceView,
     ValuesView,
 )
+from anyascope.wire.own_traces import ServicesView, TraceSearchView, TraceView
 from anyascope.wire.prompb.read import ReadQuery, ReadSeries, decode_read_answer, encode_read_request
 
 T = TypeVar("T")

@@ -266,118 +266,44 @@ class ValuesView:
     values: list[ValueView]
 
 
-# --- traces -----------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OperationView:
-    """What a service does."""
-
-    name: str
-    kind: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ServiceView:
-    """A service and its operations."""
-
-    name: str
-    operations: list[OperationView]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ServicesView:
-    """The services that ever sent a span."""
-
-    services: list[ServiceView]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ServiceSpansView:
-    """How many spans of a trace are a service's."""
-
-    name: str
-    spans: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TraceSummaryView:
-    """A trace in one line."""
-
-    trace_id: str
-    root_service: str
-    root_name: str
-    start: str
-    duration_ns: int
-    spans: int
-    errors: int
-    services: list[ServiceSpansView]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TraceSearchView:
-    """Traces, newest first."""
-
-    traces: list[TraceSummaryView]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SpanEventView:
-    """Something that happened inside a span."""
-
-    time: str
-    name: str
-    attributes: dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SpanLinkView:
-    """Another span that this one has to do with."""
-
-    trace_id: str
-    span_id: str
-    attributes: dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SpanView:
-    """One span. `parent_id` is empty for a root; `warnings` say what is odd about it."""
-
-    span_id: str
-    parent_id: str
-    name: str
-    service: str
-    kind: Literal["internal", "server", "client", "producer", "consumer", "unspecified"]
-    start: str
-    duration_ns: int
-    status: Literal["unset", "ok", "error"]
-    status_message: str
-    attributes: dict[str, Any]
-    events: list[SpanEventView]
-    links: list[SpanLinkView]
-    resource: dict[str, Any]
-    scope: ScopeView
-    correlation_id: str
-    warnings: list[str] = field(default_factory=list)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TraceView:
-    """A trace, its spans by start. `is_cut` says that it has more spans than are shown."""
-
-    trace_id: str
-    start: str
-    duration_ns: int
-    spans: list[SpanView]
-    is_cut: bool = False
-
-
 # --- alerts -----------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AcknowledgementView:
+    """Who said that they act; `until` is when that lapses, null where it does not."""
+
+    by: str
+    at: str
+    until: str | None
+    note: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EscalationView:
+    """How far an alert's policy has climbed.
+
+    Attributes:
+        level: the highest that was told, from 0; -1 before the first.
+        levels: how many there are.
+        next_at: when somebody is told next; null where nobody is.
+        is_stopped: whether an answer, an end or a mute holds it.
+    """
+
+    level: int
+    levels: int
+    next_at: str | None
+    is_stopped: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AlertView:
-    """An alert: of a rule while it is pending, of `alerting` from then on. `value` is null where it is not known."""
+    """An alert: of a rule while it is pending, of `alerting` from then on. `value` is null where it is not known.
+
+    Attributes:
+        policy: the escalation policy that acts on it; null where none does, and then there is no deadline either.
+        deadline_at: until when somebody must have acted.
+    """
 
     id: str
     name: str
@@ -397,6 +323,13 @@ class AlertView:
     silenced_by: list[str]
     inhibited_by: list[str]
     muted_by: list[str]
+    policy: str | None = None
+    acknowledgement: AcknowledgementView | None = None
+    assigned_to: str | None = None
+    snoozed_until: str | None = None
+    deadline_at: str | None = None
+    is_deadline_missed: bool = False
+    escalation: EscalationView | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -100,6 +100,13 @@ async def test_an_alert_tells_everything_about_itself():
             "silenced_by": ["s1"],
             "inhibited_by": [],
             "muted_by": [],
+            "policy": None,
+            "acknowledgement": None,
+            "assigned_to": None,
+            "snoozed_until": None,
+            "deadline_at": None,
+            "is_deadline_missed": False,
+            "escalation": None,
         }
     ]
 
@@ -184,7 +191,9 @@ async def test_the_journal_tells_who_was_told_and_every_attempt():
 async def test_live_tells_each_thing_at_the_start_and_when_it_changes():
     """Health and alerts once, then only what is another than before."""
     house = House(clock=ManualClock())
-    router = live_router(house.desk, house, house, clock=house.clock, streams=house.streams, look_every_s=0.01)
+    router = live_router(
+        house.desk, house, house.answers, house, clock=house.clock, streams=house.streams, look_every_s=0.01
+    )
     response = await router.routes[0].endpoint()
     chunks = response._chunks
 

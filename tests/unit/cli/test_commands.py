@@ -17,7 +17,7 @@ from anyascope.cli.query import fitting_step_s, series_name
 from anyascope.cli.traces import in_tree_order
 from anyascope.client import client as client_module
 from anyascope.model.labels import labels_of
-from anyascope.wire.own_api import SpanView
+from anyascope.wire.own_traces import SpanView
 from anyascope.wire.prompb.read import ReadSeries, encode_read
 from support.own_api import STATUS
 

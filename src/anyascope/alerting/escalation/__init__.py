@@ -1,0 +1,1 @@
+"""What people do about alerts, and the policies that climb until somebody does."""

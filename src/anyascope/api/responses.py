@@ -1,0 +1,120 @@
+"""What people do about alerts: answers in, an alert's story out."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path
+from starlette.requests import Request
+from starlette.responses import Response
+
+from anyascope.api.alerts import RulesSource, values_of
+from anyascope.api.bodies import described_body, document_of
+from anyascope.api.encode import json_response
+from anyascope.api.params import NAME_CHARS_MAX, answers
+from anyascope.api.render import alert_view, event_view
+from anyascope.model.responses import AlertStory, ResponseAction, ResponseResult
+from anyascope.ports import AlertResponder
+from anyascope.wire.own_api import AlertView
+from anyascope.wire.own_responses import (
+    AcknowledgeBody,
+    AlertEventView,
+    AlertStoryView,
+    AssignBody,
+    ByBody,
+    CommentBody,
+    NoteBody,
+    ResponseView,
+    SnoozeBody,
+)
+
+AlertId = Annotated[str, Path(max_length=NAME_CHARS_MAX, description="The alert's `id`.")]
+
+
+def responses_router(responder: AlertResponder, rules: RulesSource) -> APIRouter:
+    """The routes below `/alerts/{id}`."""
+    router = APIRouter(tags=["alerts"])
+    resource = _Resource(responder, rules)
+    router.get(
+        "/alerts/{alert_id}",
+        operation_id="getAlert",
+        summary="One alert that fires or was lately resolved, and all that happened to it",
+        response_model=AlertStoryView,
+        responses=answers(problems=(400, 404)),
+    )(resource.story)
+    for path, summary, answer, body in (
+        ("acknowledge", "Say that somebody acts: its escalation stops", resource.acknowledge, AcknowledgeBody),
+        ("unacknowledge", "Take the acknowledgement back: its escalation begins anew", resource.unacknowledge, ByBody),
+        ("assign", "Give it to somebody", resource.assign, AssignBody),
+        ("comment", "Say something for its time line", resource.comment, CommentBody),
+        ("snooze", "Keep it quiet for a while", resource.snooze, SnoozeBody),
+        ("resolve", "Say that it is over, whatever its sender says of this episode", resource.resolve, NoteBody),
+        ("escalate", "Call the next level of its policy now", resource.escalate, NoteBody),
+    ):
+        router.post(
+            f"/alerts/{{alert_id}}/{path}",
+            operation_id=f"{path}Alert",
+            summary=summary,
+            response_model=ResponseView,
+            responses=answers(problems=(400, 404, 409)),
+            openapi_extra=described_body(body),
+        )(answer)
+    return router
+
+
+class _Resource:
+    """The handlers."""
+
+    def __init__(self, responder: AlertResponder, rules: RulesSource) -> None:
+        self._responder = responder
+        self._rules = rules
+
+    async def story(self, alert_id: AlertId) -> Response:
+        """The alert, and its time line, oldest first."""
+        alert, timeline = self._views(await self._responder.story(alert_id))
+        return json_response(AlertStoryView(alert=alert, timeline=timeline))
+
+    async def acknowledge(self, alert_id: AlertId, request: Request) -> Response:
+        """A second person is told in `notice` who was first."""
+        body = await document_of(request, AcknowledgeBody)
+        return await self._respond(alert_id, ResponseAction.ACKNOWLEDGE, by=body.by, note=body.note, for_s=body.for_s)
+
+    async def unacknowledge(self, alert_id: AlertId, request: Request) -> Response:
+        """409 where nobody has acknowledged."""
+        body = await document_of(request, ByBody)
+        return await self._respond(alert_id, ResponseAction.UNACKNOWLEDGE, by=body.by)
+
+    async def assign(self, alert_id: AlertId, request: Request) -> Response:
+        """A name, for people to see; it stops nothing."""
+        body = await document_of(request, AssignBody)
+        return await self._respond(alert_id, ResponseAction.ASSIGN, by=body.by, to=body.to)
+
+    async def comment(self, alert_id: AlertId, request: Request) -> Response:
+        """Also on an alert that is over."""
+        body = await document_of(request, CommentBody)
+        return await self._respond(alert_id, ResponseAction.COMMENT, by=body.by, note=body.text)
+
+    async def snooze(self, alert_id: AlertId, request: Request) -> Response:
+        """Nobody is told of it until then; if it fires still, its escalation begins anew."""
+        body = await document_of(request, SnoozeBody)
+        return await self._respond(alert_id, ResponseAction.SNOOZE, by=body.by, note=body.note, for_s=body.for_s)
+
+    async def resolve(self, alert_id: AlertId, request: Request) -> Response:
+        """It fires again when its sender tells of a new beginning, or still tells of this one after a day."""
+        body = await document_of(request, NoteBody)
+        return await self._respond(alert_id, ResponseAction.RESOLVE, by=body.by, note=body.note)
+
+    async def escalate(self, alert_id: AlertId, request: Request) -> Response:
+        """The level after the last one that was told, or the last again; 409 where no policy acts on the alert."""
+        body = await document_of(request, NoteBody)
+        return await self._respond(alert_id, ResponseAction.ESCALATE, by=body.by, note=body.note)
+
+    async def _respond(self, alert_id: str, action: ResponseAction, **given: Any) -> Response:
+        result: ResponseResult = await self._responder.respond(alert_id, action, **given)
+        alert, timeline = self._views(result.story)
+        return json_response(ResponseView(alert=alert, timeline=timeline, notice=result.notice or None))
+
+    def _views(self, story: AlertStory) -> tuple[AlertView, list[AlertEventView]]:
+        value = values_of(self._rules).get(story.alert.id)
+        alert = alert_view(story.alert, care=story.care, value=value)
+        return alert, [event_view(event) for event in story.timeline]
