@@ -112,6 +112,16 @@ def _inline(text: str) -> Any:
         return None
     try:
         value = json.loads(text, parse_constant=_refuse)
+        return text if isinstance(value, str) else _ordered(value)
     except (ValueError, RecursionError):
         return text
-    return text if isinstance(value, str) else value
+
+
+def _ordered(value: Any) -> Any:
+    # Go writes mappings by name. What alerts say in it is not looked at for templates again, as upstream does.
+    match value:
+        case dict():
+            return {name: _ordered(value[name]) for name in sorted(value)}
+        case list():
+            return [_ordered(item) for item in value]
+    return value
