@@ -16,32 +16,48 @@ SECRET = "<secret>"  # noqa: S105  # what stands in a secret's place
 # Fields of Prometheus' and Alertmanager's formats, and ours, whose value is a secret wherever they stand.
 SECRET_FIELDS = frozenset(
     (
-        "password",
-        "credentials",
-        "bearer_token",
-        "client_secret",
-        "key",
-        "api_url",
-        "slack_api_url",
-        "slack_app_token",
+        "alert_source_token",
+        "api_key",
+        "api_secret",
         "app_token",
-        "signing_secret",
-        "smtp_auth_password",
-        "smtp_auth_secret",
         "auth_password",
         "auth_secret",
-        "routing_key",
-        "service_key",
-        "api_key",
+        "bearer_token",
         "bot_token",
-        "token",
-        "user_key",
+        "client_secret",
+        "credentials",
+        "key",
+        "mattermost_webhook_url",
+        "opsgenie_api_key",
+        "password",
+        "rocketchat_token",
+        "rocketchat_token_id",
+        "routing_key",
         "secret_key",
+        "secrets",
+        "service_key",
+        "signing_secret",
+        "slack_api_url",
+        "slack_app_token",
+        "smtp_auth_password",
+        "smtp_auth_secret",
+        "telegram_bot_token",
+        "token",
+        "token_id",
+        "user_key",
+        "victorops_api_key",
         "webhook_url",
+        "wechat_api_secret",
     )
 )
-# Lists of receivers whose `url` alone lets anybody post.
-SECRET_URL_LISTS = frozenset(("webhook_configs",))
+# Lists of receivers with an address that alone lets anybody post; elsewhere a field of that name is no secret.
+SECRET_ADDRESSES = frozenset((("webhook_configs", "url"), ("slack_configs", "api_url")))
+# Mappings whose every value is a secret.
+SECRET_MAPPINGS = frozenset(("proxy_connect_header",))
+# Mappings by names of labels, which say nothing of what the values are.
+LABEL_MAPPINGS = frozenset(
+    ("match", "match_re", "source_match", "source_match_re", "target_match", "target_match_re", "labels")
+)
 # Lists whose `url` is no secret, but may carry a token behind its question mark.
 TOKEN_URL_LISTS = frozenset(("remote_write",))
 
@@ -74,10 +90,10 @@ def _masked(name: str, value: object, *, under: str) -> object:
     if isinstance(value, dict):
         return {key: _masked(str(key), inner, under=name or under) for key, inner in value.items()}
     if isinstance(value, list):
-        return [_masked(name, inner, under=name) for inner in value]
-    if value is None:
-        return None
-    if name in SECRET_FIELDS or (name == "url" and under in SECRET_URL_LISTS):
+        return [_masked(name, inner, under=under if under in SECRET_MAPPINGS else name) for inner in value]
+    if value is None or under in LABEL_MAPPINGS:
+        return value
+    if name in SECRET_FIELDS or under in SECRET_MAPPINGS or (under, name) in SECRET_ADDRESSES:
         return SECRET
     if name == "url" and under in TOKEN_URL_LISTS and isinstance(value, str):
         address, mark, query = value.partition("?")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from anyascope.model.channels.base import ChannelOptions
+from anyascope.model.labels import Labels
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +20,12 @@ class Integration:
 
 @dataclass(frozen=True, slots=True)
 class Receiver:
-    """A name in the routes, and the channels behind it; none is a receiver that nobody hears."""
+    """A name in the routes, and the channels behind it; none is a receiver that nobody hears.
+
+    Attributes:
+        labels: tell receivers apart in the API.
+    """
 
     name: str
     integrations: tuple[Integration, ...] = ()
+    labels: Labels = ()

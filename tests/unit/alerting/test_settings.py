@@ -128,6 +128,13 @@ webex_api_url: https://webex.test
         assert secret not in repr(inherited)
 
 
+def test_a_receivers_labels_are_kept():
+    """They tell receivers apart in the API."""
+    text = "route: {receiver: a}\nreceivers: [{name: a, labels: {team: hsm, desk: 1}}]"
+    receiver = read_alertmanager_file(text, file="a.yml").receivers["a"]
+    assert receiver.labels == (("desk", "1"), ("team", "hsm"))
+
+
 def test_secrets_may_stand_in_files(tmp_path):
     """A `*_file` is found beside the settings file and read when it is needed, without its last newline."""
     (tmp_path / "hook").write_text("http://h/1\n")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 from dataclasses import replace
 
 import pytest
@@ -71,6 +72,33 @@ async def test_a_body_is_signed(tmp_path):
     digest = hmac.new(b"s3cret", b"1700000000." + record["body"].encode(), hashlib.sha256).hexdigest()
     assert dict(record["headers"])[SIGNATURE_HEADER] == f"t=1700000000,v1={digest}"
     assert dict(record["headers"])["User-Agent"].startswith("anyascope/")
+
+
+async def test_a_webhook_of_the_receivers_own_making(tmp_path):
+    """The address and each text of the payload are templates; what renders to JSON is embedded as such."""
+    payload = {
+        "title": "{{ .Status | toUpper }} {{ .CommonLabels.alertname }}",
+        "count": "{{ len .Alerts }}",
+        "labels": ["{{ toJson .CommonLabels }}", "a:"],
+        "fixed": 7,
+    }
+    with http_sink(tmp_path / "o") as sink:
+        base = f"http://127.0.0.1:{sink.port}/"
+        await attempt(webhook(base + "{{ .CommonLabels.wallet }}?team={{ .Receiver | urlquery }}", payload=payload))
+        broken = await attempt(webhook(base, payload={"title": "{{ .Nothing }}"}))
+        lost = await attempt(webhook(base + "{{ .Nothing }}"))
+        first, second = sink.records()
+    assert first["path"] == "/cold"
+    assert json.loads(first["body"]) == {
+        "title": "FIRING SigningFailed",
+        "count": 1,
+        "labels": [dict(notification().alerts[0].labels), "a:"],
+        "fixed": 7,
+    }
+    assert json.loads(second["body"])["version"] == "4"
+    assert (broken.kind, lost.kind) == (OK, AttemptOutcome.FAILED)
+    assert "is left out, since" in broken.detail
+    assert "the address cannot be made" in lost.detail
 
 
 async def test_credentials_and_headers_are_sent(tmp_path):

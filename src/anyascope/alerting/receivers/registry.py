@@ -24,6 +24,7 @@ from anyascope.alerting.receivers.victorops import VICTOROPS
 from anyascope.alerting.receivers.webex import WEBEX
 from anyascope.alerting.receivers.webhook import WEBHOOK
 from anyascope.alerting.receivers.wechat import WECHAT
+from anyascope.model.labels import labels_of
 from anyascope.model.receivers import Integration, Receiver
 from anyascope.wire.settings import Section
 
@@ -64,14 +65,14 @@ def _read_receiver(section: Section, inherited: GlobalOptions) -> Receiver:
     name = section.text("name", "")
     if not name:
         section.wrong("missing name in receiver")
-    section.text_map("labels")
+    labels = section.text_map("labels")
     integrations = tuple(
         _read_integration(entry, f"{name}/{kind.name}/{index}", kind, inherited)
         for kind in KINDS
         for index, entry in enumerate(section.sections(f"{kind.name}_configs"))
     )
     section.done()
-    return Receiver(name, integrations)
+    return Receiver(name, integrations, labels=labels_of(labels))
 
 
 def _read_integration(section: Section, key: str, kind: Kind, inherited: GlobalOptions) -> Integration:
