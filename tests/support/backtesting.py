@@ -87,7 +87,8 @@ async def lived(text, store, *, minutes, step_s=60):
     seen = {}
     for second in range(0, minutes * 60 + 1, step_s):
         for group in groups:
-            await group.evaluate((START_S + second) * NS_PER_S, range(len(group.rules)), cause="interval")
+            now_ns = (START_S + second) * NS_PER_S
+            await group.evaluate(now_ns, range(len(group.rules)), slot_ns=now_ns)
             await group.settle()
             for state in group.rules:
                 if isinstance(state.rule, AlertingRule):

@@ -46,12 +46,14 @@ class Moment:
         offset_ms: how far before it the expression is evaluated and samples are written (`query_offset`).
         external_url: for templates.
         external_labels: for templates.
+        slot_ns: when the evaluation was due by the interval; None for one that an arrival caused.
     """
 
     now_ns: int
     offset_ms: int = 0
     external_url: str = ""
     external_labels: Mapping[str, str] | None = None
+    slot_ns: int | None = None
 
     @property
     def time_ms(self) -> int:
@@ -166,6 +168,7 @@ def decide(
         active,
         found,
         now_ns=moment.now_ns,
+        slot_ns=moment.slot_ns,
         hold_ns=round(rule.hold_s * NS_PER_S),
         keep_firing_ns=round(rule.keep_firing_s * NS_PER_S),
     )

@@ -82,10 +82,16 @@ class GroupEvaluation:
 
     # --- evaluating ---------------------------------------------------------------------------------------------------
 
-    async def evaluate(self, now_ns: int, chosen: Sequence[int], *, cause: str) -> None:
-        """Evaluate the rules of these indices, in this order, at `now_ns`. Never raises: each rule keeps its own error."""
+    async def evaluate(self, now_ns: int, chosen: Sequence[int], *, slot_ns: int | None = None) -> None:
+        """Evaluate the rules of these indices, in this order, at `now_ns`; each keeps its own error.
+
+        Args:
+            now_ns: the evaluation's time.
+            chosen: of the rules.
+            slot_ns: when it was due by the interval; None for one that an arrival caused.
+        """
         began_ns = self._house.clock.monotonic_ns()
-        moment = self._moment(now_ns)
+        moment = replace(self._moment(now_ns), slot_ns=slot_ns)
         waiting: list[Sample] = []
         unwritten: frozenset[str] = frozenset()
         count = 0
@@ -104,7 +110,7 @@ class GroupEvaluation:
         self._writing = asyncio.create_task(self._write(waiting))
         await self._save(now_ns)
         self.duration_s = (self._house.clock.monotonic_ns() - began_ns) / NS_PER_S
-        self._tell_metrics(cause, rules=len(chosen), samples=count)
+        self._tell_metrics("arrival" if slot_ns is None else "interval", rules=len(chosen), samples=count)
 
     def _moment(self, now_ns: int) -> Moment:
         options = self._house.options
@@ -224,7 +230,15 @@ class GroupEvaluation:
     def _signature(self) -> object:
         """Changes whenever an alert appears, vanishes or changes its state."""
         return [
-            (index, alert.labels, alert.state, alert.active_ns, alert.keep_firing_since_ns)
+            (
+                index,
+                alert.labels,
+                alert.state,
+                alert.active_ns,
+                alert.active_slot_ns,
+                alert.keep_firing_since_ns,
+                alert.keep_firing_slot_ns,
+            )
             for index, state in enumerate(self.rules)
             for alert in state.active.values()
         ]

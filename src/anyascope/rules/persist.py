@@ -78,6 +78,8 @@ def _to_json(alert: ActiveAlert) -> Json:
         "fired_ns": alert.fired_ns,
         "resolved_ns": alert.resolved_ns,
         "keep_firing_since_ns": alert.keep_firing_since_ns,
+        "active_slot_ns": alert.active_slot_ns,
+        "keep_firing_slot_ns": alert.keep_firing_slot_ns,
         "sent_ns": alert.sent_ns,
     }
 
@@ -93,6 +95,8 @@ def _from_json(item: Mapping[str, Json]) -> ActiveAlert | None:
             fired_ns=_whole(item, "fired_ns"),
             resolved_ns=_whole(item, "resolved_ns"),
             keep_firing_since_ns=_whole(item, "keep_firing_since_ns"),
+            active_slot_ns=_whole(item, "active_slot_ns") or None,
+            keep_firing_slot_ns=_whole(item, "keep_firing_slot_ns") or None,
             sent_ns=_whole(item, "sent_ns"),
         )
     except ValueError:

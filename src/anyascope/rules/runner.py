@@ -132,7 +132,7 @@ class GroupRunner:
         # Recorded series keep an even step, unless that would overlook what has arrived since the slot.
         at_ns = now_ns if self._arrived or slot_ns <= self.evaluation.judged_ns else slot_ns
         self._arrived.clear()
-        await self.evaluation.evaluate(at_ns, range(len(self.evaluation.rules)), cause="interval")
+        await self.evaluation.evaluate(at_ns, range(len(self.evaluation.rules)), slot_ns=slot_ns)
         return slot_ns + self._interval_ns
 
     async def _evaluate_arrived(self, now_ns: int) -> None:
@@ -143,7 +143,7 @@ class GroupRunner:
         self._arrived.clear()
         # A second evaluation within a millisecond would overwrite the samples of the first.
         at_ns = max(now_ns, evaluation.judged_ns + NS_PER_MS)
-        await evaluation.evaluate(at_ns, chosen, cause="arrival")
+        await evaluation.evaluate(at_ns, chosen)
         rest_s = max(self._house.options.debounce_s, ARRIVAL_DUTY * evaluation.duration_s)
         self._rested_ns = self._house.clock.now_ns() + round(rest_s * NS_PER_S)
 

@@ -1,5 +1,10 @@
 """The life of a rule's alerts: inactive, pending, firing, resolved. Pure: the caller keeps the time and the state.
 
+Evaluations come by interval, at slots, and by arrival in between. `for` and `keep_firing_for` are measured on two clocks:
+an evaluation by interval asks how long the slots have seen the condition, as if there were no others, one by arrival how
+long it has held. So whatever a slot between two samples finds is what Prometheus finds there, and a sample that arrives
+can only be sooner with what the slot after it would find.
+
 Source: Prometheus' documentation of `for`, `keep_firing_for`, ALERTS and ALERTS_FOR_STATE; behaviour as of 3.5.
 """
 
@@ -35,6 +40,7 @@ class ActiveAlert:
         fired_ns: when it began to fire.
         resolved_ns: when it ceased.
         keep_firing_since_ns: since when it only fires because of `keep_firing_for`.
+        active_slot_ns, keep_firing_slot_ns: the first slot that saw each of the two; None before that.
         sent_ns: when it was last handed on.
         grace_until_ns: of a restored alert: until then its absence from the answer means nothing, because those who
             send the series may not have sent yet.
@@ -48,6 +54,8 @@ class ActiveAlert:
     fired_ns: int = 0
     resolved_ns: int = 0
     keep_firing_since_ns: int = 0
+    active_slot_ns: int | None = None
+    keep_firing_slot_ns: int | None = None
     sent_ns: int = 0
     grace_until_ns: int = 0
 
@@ -57,6 +65,7 @@ def judge(
     found: Mapping[Labels, Finding],
     *,
     now_ns: int,
+    slot_ns: int | None = None,
     hold_ns: int,
     keep_firing_ns: int,
 ) -> dict[Labels, ActiveAlert]:
@@ -66,48 +75,76 @@ def judge(
         active: the alerts after the evaluation before.
         found: what the expression says now, by the alerts' labels.
         now_ns: the evaluation's time.
+        slot_ns: when it was due by the interval; None for one that an arrival caused.
         hold_ns: `for`.
         keep_firing_ns: `keep_firing_for`.
     """
+    at = _Evaluation(now_ns, slot_ns, hold_ns, keep_firing_ns)
     judged: dict[Labels, ActiveAlert] = {}
     for labels, alert in active.items():
         if labels not in found:
-            absent = _absent(alert, now_ns=now_ns, keep_firing_ns=keep_firing_ns)
+            absent = _absent(alert, at)
             if absent is not None:
-                judged[labels] = _fire_when_held(absent, now_ns=now_ns, hold_ns=hold_ns)
+                judged[labels] = _fire_when_held(absent, at)
     for labels, finding in found.items():
         present = _present(active.get(labels), labels, finding, now_ns=now_ns)
-        judged[labels] = _fire_when_held(present, now_ns=now_ns, hold_ns=hold_ns)
+        judged[labels] = _fire_when_held(present, at)
     return judged
+
+
+@dataclass(frozen=True, slots=True)
+class _Evaluation:
+    """When alerts are judged, and by what; as `judge` is told."""
+
+    now_ns: int
+    slot_ns: int | None
+    hold_ns: int
+    keep_firing_ns: int
+
+    def first_slot(self, known_ns: int | None) -> int | None:
+        """The first slot that has seen something, if one has yet."""
+        return self.slot_ns if known_ns is None else known_ns
+
+    def lasted_ns(self, since_ns: int, slot_ns: int | None) -> int:
+        """How long something has held, by the clock of this evaluation."""
+        return self.now_ns - since_ns if self.slot_ns is None or slot_ns is None else self.slot_ns - slot_ns
 
 
 def _present(known: ActiveAlert | None, labels: Labels, finding: Finding, *, now_ns: int) -> ActiveAlert:
     if known is None or known.state is AlertState.INACTIVE:
         return ActiveAlert(labels, finding.annotations, finding.value, AlertState.PENDING, now_ns)
     return replace(
-        known, annotations=finding.annotations, value=finding.value, keep_firing_since_ns=0, grace_until_ns=0
+        known,
+        annotations=finding.annotations,
+        value=finding.value,
+        keep_firing_since_ns=0,
+        keep_firing_slot_ns=None,
+        grace_until_ns=0,
     )
 
 
-def _absent(alert: ActiveAlert, *, now_ns: int, keep_firing_ns: int) -> ActiveAlert | None:
+def _absent(alert: ActiveAlert, at: _Evaluation) -> ActiveAlert | None:
+    now_ns = at.now_ns
     if alert.state is AlertState.INACTIVE:
         return alert if now_ns - alert.resolved_ns <= RESOLVED_RETENTION_NS else None
     if now_ns < alert.grace_until_ns:
         return alert
     if alert.state is AlertState.PENDING:
         return None
-    if keep_firing_ns > 0:
-        since_ns = alert.keep_firing_since_ns or now_ns
-        if now_ns - since_ns < keep_firing_ns:
-            return replace(alert, keep_firing_since_ns=since_ns)
+    if at.keep_firing_ns > 0:
+        since_ns, slot_ns = alert.keep_firing_since_ns or now_ns, at.first_slot(alert.keep_firing_slot_ns)
+        if at.lasted_ns(since_ns, slot_ns) < at.keep_firing_ns:
+            return replace(alert, keep_firing_since_ns=since_ns, keep_firing_slot_ns=slot_ns)
     return replace(alert, state=AlertState.INACTIVE, resolved_ns=now_ns)
 
 
-def _fire_when_held(alert: ActiveAlert, *, now_ns: int, hold_ns: int) -> ActiveAlert:
-    is_due = alert.state is AlertState.PENDING and now_ns - alert.active_ns >= hold_ns
-    if not is_due or now_ns < alert.grace_until_ns:
+def _fire_when_held(alert: ActiveAlert, at: _Evaluation) -> ActiveAlert:
+    if alert.state is not AlertState.PENDING:
         return alert
-    return replace(alert, state=AlertState.FIRING, fired_ns=now_ns)
+    slot_ns = at.first_slot(alert.active_slot_ns)
+    if at.lasted_ns(alert.active_ns, slot_ns) >= at.hold_ns and at.now_ns >= alert.grace_until_ns:
+        return replace(alert, state=AlertState.FIRING, fired_ns=at.now_ns, active_slot_ns=slot_ns)
+    return alert if slot_ns == alert.active_slot_ns else replace(alert, active_slot_ns=slot_ns)
 
 
 def needs_sending(alert: ActiveAlert, *, now_ns: int, resend_ns: int) -> bool:
@@ -130,7 +167,13 @@ def restore(alert: ActiveAlert, *, down_ns: int, now_ns: int, tolerance_ns: int,
         case AlertState.PENDING if away_ns > tolerance_ns:
             return None
         case AlertState.PENDING:
-            return replace(alert, active_ns=alert.active_ns + away_ns, grace_until_ns=now_ns + grace_ns)
+            slot_ns = None if alert.active_slot_ns is None else alert.active_slot_ns + away_ns
+            return replace(
+                alert,
+                active_ns=alert.active_ns + away_ns,
+                active_slot_ns=slot_ns,
+                grace_until_ns=now_ns + grace_ns,
+            )
         case AlertState.FIRING:
             return replace(alert, grace_until_ns=now_ns + grace_ns)
         case _:

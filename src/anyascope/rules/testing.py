@@ -224,7 +224,7 @@ class RuleCase:
     async def _evaluate_groups(self, now_ns: int) -> bool:
         """Whether a rule failed, which ends the test."""
         for group in self._groups:
-            await group.evaluate(now_ns, range(len(group.rules)), cause="interval")
+            await group.evaluate(now_ns, range(len(group.rules)), slot_ns=now_ns)
             await group.settle()
         failed = [state for group in self._groups for state in group.rules if state.health is RuleHealth.ERR]
         at = _shown(now_ns - self._start_ns)
