@@ -25,6 +25,7 @@ BENCHES = (
     "hostile",
     "rule_cost",
     "alert_latency",
+    "storm",
     "idle",
     "kill_rounds",
     "host_compare",

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from anyascope.alerting.matchers import LabelTest, compile_matchers, format_matchers
-from anyascope.model.labels import Labels, Matcher
+from anyascope.model.labels import Labels, Matcher, MatchOp
 
 GROUP_WAIT_S = 30.0
 GROUP_INTERVAL_S = 300.0
@@ -38,12 +38,43 @@ class RouteSettings:
     routes: tuple[RouteSettings, ...] = ()
 
 
+class RouteIndex:
+    """Which of a route's children can match a label set at all: of hundreds of teams' routes most are never tried."""
+
+    def __init__(self, routes: Sequence[RouteSettings]) -> None:
+        self._by_value: dict[str, dict[str, list[int]]] = {}
+        self._always: list[int] = []
+        for number, route in enumerate(routes):
+            key = _demanded(route.matchers)
+            if key is None:
+                self._always.append(number)
+            else:
+                self._by_value.setdefault(key.name, {}).setdefault(key.value, []).append(number)
+
+    def candidates(self, labels: Mapping[str, str]) -> Sequence[int]:
+        """Positions of the children that may match, in order."""
+        found = [
+            numbers for name, by_value in self._by_value.items() if (numbers := by_value.get(labels.get(name, "")))
+        ]
+        if not found:
+            return self._always
+        if len(found) == 1 and not self._always:
+            return found[0]
+        return sorted([*self._always, *(number for numbers in found for number in numbers)])
+
+
+def _demanded(matchers: Iterable[Matcher]) -> Matcher | None:
+    """A matcher that wants one label to have one value, which every match of the route must have."""
+    return next((matcher for matcher in matchers if matcher.op is MatchOp.EQUAL and matcher.value), None)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Route:
     """A route with everything that it inherits written out.
 
     Attributes:
         key: the matchers from the root down, joined by `/`; opens a group key.
+        index: finds the candidates among `routes`.
     """
 
     key: str
@@ -59,13 +90,15 @@ class Route:
     goes_on: bool
     test: LabelTest
     routes: tuple[Route, ...] = field(default_factory=tuple)
+    index: RouteIndex = field(default_factory=lambda: RouteIndex(()))
 
     def matching(self, labels: Mapping[str, str]) -> list[Route]:
         """The deepest matching routes, in order: a route stands for itself only where none of its children matches."""
         if not self.test(labels):
             return []
         found: list[Route] = []
-        for route in self.routes:
+        for number in self.index.candidates(labels):
+            route = self.routes[number]
             below = route.matching(labels)
             found.extend(below)
             if below and not route.goes_on:
@@ -124,7 +157,8 @@ def _build(settings: RouteSettings, parent: Route) -> Route:
         goes_on=settings.goes_on,
         test=compile_matchers(settings.matchers),
     )
-    return replace(route, routes=tuple(_build(child, route) for child in settings.routes))
+    children = tuple(_build(child, route) for child in settings.routes)
+    return replace(route, routes=children, index=RouteIndex(settings.routes))
 
 
 def _given(value: float | None, default: float) -> float:

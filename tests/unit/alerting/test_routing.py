@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 from anyascope.alerting.matchers import parse_matchers
 from anyascope.alerting.routing import RouteSettings, build_routes, group_id, group_key
 from anyascope.model.labels import labels_of
@@ -46,3 +48,22 @@ def test_intervals_are_not_inherited_but_labels_are():
 def test_groups_of_two_receivers_are_two():
     """The same alerts told to two receivers are two groups."""
     assert group_id("{}:{}", "a") != group_id("{}:{}", "b")
+
+
+def test_an_index_leaves_out_no_child_that_matches():
+    """The routes that are tried give the same result as trying all of them, in the same order."""
+    tests = ('a="1"', 'a="2",b="1"', 'b="1"', 'b=~".+"', 'a!="1"', 'c=""', 'b="1",a=~"1|2"', 'a="1"')
+    children = tuple(
+        RouteSettings(receiver=f"r{number}", matchers=tuple(parse_matchers(test)), goes_on=number != 4)
+        for number, test in enumerate(tests)
+    )
+    root = build_routes(RouteSettings(receiver="root", routes=children))
+    for values in itertools.product(("", "1", "2"), repeat=3):
+        labels = {name: value for name, value in zip("abc", values, strict=True) if value}
+        wanted: list[str] = []
+        for route in root.routes:
+            if route.test(labels):
+                wanted.append(route.receiver)
+                if not route.goes_on:
+                    break
+        assert [route.receiver for route in root.matching(labels)] == (wanted or ["root"])
