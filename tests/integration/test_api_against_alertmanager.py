@@ -207,7 +207,7 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Both]:
         yield one, other
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.timeout(180)
 def test_answers_as_the_real_one_does(both: Both, record_property: Any) -> None:
     """Over 150 requests, sound and senseless, get the same statuses, headers, messages and alerts from both."""
@@ -278,7 +278,7 @@ def changed(client: httpx.Client) -> list[Any]:
     return found
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.timeout(180)
 def test_changed_silences_keep_their_id_as_the_real_ones_do(both: Both) -> None:
     """A change of what was silenced already ends the silence and makes a new one; any other keeps its id."""
@@ -286,7 +286,7 @@ def test_changed_silences_keep_their_id_as_the_real_ones_do(both: Both) -> None:
     assert ours == theirs
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.timeout(180)
 def test_silences_stand_in_the_order_of_the_real_one(both: Both) -> None:
     """Active ones by their end, pending ones by their start, expired ones by their end, the latest first."""
@@ -305,7 +305,7 @@ def test_silences_stand_in_the_order_of_the_real_one(both: Both) -> None:
     assert orders[1] == orders[0]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.timeout(180)
 def test_status_has_the_shape_of_the_real_one(both: Both) -> None:
     """The same fields of the same types, and a configuration of the same sections."""

@@ -25,6 +25,8 @@ PATHS = (
     "/traces/{id}",
     "/alerts",
     "/notifications",
+    "/silences",
+    "/silences/{id}",
     "/status",
     "/health",
     "/sdk/settings",

@@ -13,6 +13,7 @@ from starlette.routing import Mount
 from starlette.types import ASGIApp
 
 from anyascope.alerting.settings import AlertingOptions
+from anyascope.alerting.silences import Silences
 from anyascope.api.cardinality import SeriesRoom
 from anyascope.api.middleware import GuardOptions, HttpMetrics, guarded
 from anyascope.api.operations import operations_routes
@@ -31,6 +32,8 @@ from anyascope.model.status import RuleGroupView
 from anyascope.model.traces import Span, SpanBatch
 from anyascope.ports import HealthStatus, LogsListener, MetricsListener, SpansListener
 from anyascope.promql.asking import Asked
+from anyascope.redact.api import Redactor
+from anyascope.store.documents import MemoryDocuments
 from anyascope.store.memory import MemoryStore
 from anyascope.wire.own_api import ConfigView, StatusView
 
@@ -155,6 +158,7 @@ class House:
 
     def __post_init__(self) -> None:
         self.store = MemoryStore(clock=self.clock)
+        self.silences = Silences(MemoryDocuments(clock=self.clock), clock=self.clock, ids=CountedIds())
         self.streams = Streams(registry=self.registry)
         self.answers = Answers(self.desk)
         self.http_metrics = HttpMetrics(self.registry)
@@ -207,6 +211,8 @@ class House:
             sdk=lambda: self.sdk,
             routing=lambda: self.routing,
             deliveries=self.post,
+            silences=self.silences,
+            cleaner=Redactor(registry=CollectorRegistry()),
         )
         routes = [
             *operations_routes(registry=self.registry, ready=lambda: self.not_ready, reload=self.reload),

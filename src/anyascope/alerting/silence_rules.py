@@ -16,6 +16,7 @@ from anyascope.errors import InvalidInputError
 from anyascope.model.labels import Matcher, MatchOp
 from anyascope.model.silences import Silence, SilenceChange, SilenceState
 
+LENGTH_S_MAX = 100 * 365 * 86_400.0  # "for ever" of Alertmanager's users is the year 2099 or so
 HISTORY_MAX = 100  # changes that are remembered: the first, and the latest ones
 _REGEX = (MatchOp.REGEX, MatchOp.NOT_REGEX)
 
@@ -38,6 +39,16 @@ def check_times(starts_ns: int, ends_ns: int, *, now_ns: int) -> None:
         raise InvalidInputError("Failed to create silence: start time must be before end time", path="ends_at")
     if ends_ns < now_ns:
         raise InvalidInputError("Failed to create silence: end time can't be in the past", path="ends_at")
+
+
+def check_length(for_s: float) -> None:
+    """Whether a silence may last, or be extended, for so many seconds.
+
+    Raises:
+        InvalidInputError: it may not.
+    """
+    if not 0 < for_s <= LENGTH_S_MAX:
+        raise InvalidInputError(f"must be above 0 and at most {LENGTH_S_MAX:.0f} s, got {for_s}", path="for_s")
 
 
 def check_matchers(matchers: Sequence[Matcher]) -> None:

@@ -11,6 +11,7 @@ from anyascope.alerting.intake import HeldAlert
 from anyascope.alerting.matchers import LabelTest, compile_matchers
 from anyascope.alerting.silence_documents import KIND_SILENCE, put_silence, silence_of
 from anyascope.alerting.silence_rules import (
+    check_length,
     check_matchers,
     check_times,
     difference,
@@ -29,7 +30,6 @@ from anyascope.store.api.documents import DocumentStore, every_document
 KEPT_S = 5 * 86_400.0  # Alertmanager's retention (120 h): people look up last week's silences
 SILENCES_MAX = 10_000  # each alert is tested against all that hold; people have dozens
 SILENCE_BYTES_MAX = 128 * 1024  # of one as JSON; a person writes some hundred bytes, a deployment script lists hosts
-DURATION_S_MAX = 100 * 365 * 86_400.0  # "for ever" of Alertmanager's users is the year 2099 or so
 
 _ORDER = {SilenceState.ACTIVE: 0, SilenceState.PENDING: 1, SilenceState.EXPIRED: 2}
 
@@ -142,7 +142,7 @@ class Silences:
             InvalidInputError: `for_s` is out of bounds.
             UnavailableError: the store cannot write.
         """
-        _check_duration(for_s)
+        check_length(for_s)
         async with self._changing:
             silence, now_ns = self._held(silence_id), self._clock.now_ns()
             if silence.ends_ns <= now_ns:
@@ -158,7 +158,7 @@ class Silences:
             InvalidInputError: `for_s` is out of bounds, or there are too many silences.
             UnavailableError: the store cannot write.
         """
-        _check_duration(for_s)
+        check_length(for_s)
         async with self._changing:
             silence, now_ns = self._held(silence_id), self._clock.now_ns()
             copy = replace(
@@ -206,11 +206,6 @@ class Silences:
         if found is None:
             raise NotFoundError("silence not found")
         return found[0]
-
-
-def _check_duration(for_s: float) -> None:
-    if not 0 < for_s <= DURATION_S_MAX:
-        raise InvalidInputError(f"must be above 0 and at most {DURATION_S_MAX:.0f} s, got {for_s}", path="for_s")
 
 
 def _place(status: SilenceStatus) -> tuple[int, int, str]:

@@ -262,6 +262,26 @@ ROUTING_TEST: Final = {
         }
     ]
 }
+SILENCE: Final = {
+    "id": "2f1c9a2e-6d6b-4c0e-9f0a-1b5b3c0d9e11",
+    "matchers": [{"name": "instance", "op": "=", "value": "h1"}],
+    "starts_at": _TIME,
+    "ends_at": "2026-11-24T00:51:00.123456789Z",
+    "created_by": "ann",
+    "comment": "disk swap, OPS-42",
+    "state": "active",
+    "updated_at": _TIME,
+    "matches_now": 1,
+    "recurrence": {"start_time": "22:00", "end_time": "06:00", "weekdays": ["monday"], "location": "Europe/Berlin"},
+    "history": [{"at": _TIME, "by": "ann", "change": "created"}],
+    "warnings": ["may mute critical alerts of these rules: HostOutOfMemory"],
+}
+SILENCE_PREVIEW: Final = {
+    "matching_now": ALERTS["alerts"],
+    "would_match": [{"name": "HostOutOfMemory", "group": "host", "severity": "critical", "is_certain": False}],
+    "warnings": SILENCE["warnings"],
+}
+
 BY_OPERATION: Final[dict[str, Any]] = {
     "getSdkSettings": SDK_SETTINGS,
     "getStatus": STATUS,
@@ -287,5 +307,8 @@ BY_OPERATION: Final[dict[str, Any]] = {
     "listChannels": CHANNELS,
     "getRouting": ROUTING,
     "testRouting": ROUTING_TEST,
+    "listSilences": {"silences": [SILENCE], "cursor": None},
+    **dict.fromkeys(("createSilence", "getSilence", "extendSilence", "cloneSilence", "expireSilence"), SILENCE),
+    "previewSilence": SILENCE_PREVIEW,
     "streamChanges": EVENTS,
 }

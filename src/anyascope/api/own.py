@@ -20,6 +20,7 @@ from anyascope.api.queries import RunningQueries, queries_router
 from anyascope.api.responses import responses_router
 from anyascope.api.routing import routing_router
 from anyascope.api.sdk import SdkSource, sdk_router
+from anyascope.api.silences import SilenceBook, SilencesParts, TextCleaner, silences_router
 from anyascope.api.sse import Streams
 from anyascope.api.status import HealthBoard, StatusSource, status_router
 from anyascope.api.traces import traces_router
@@ -56,6 +57,8 @@ def own_api(  # noqa: PLR0913  # what the API asks, each by keyword
     sdk: SdkSource = SdkSettings,
     routing: Callable[[], AlertingOptions] = AlertingOptions,
     deliveries: Deliveries,
+    silences: SilenceBook,
+    cleaner: TextCleaner,
 ) -> FastAPI:
     """The application to mount at `BASE_PATH`; its description is at `openapi.json` below."""
     app = _OwnApi(
@@ -85,6 +88,7 @@ def own_api(  # noqa: PLR0913  # what the API asks, each by keyword
         sdk_router(sdk),
         routing_router(routing),
         deliveries_router(deliveries),
+        silences_router(SilencesParts(silences, desk, rules, responder, cleaner, clock)),
     ):
         app.include_router(router)
     return app
@@ -100,7 +104,8 @@ class _OwnApi(FastAPI):
                 for operation in path.values():
                     operation["responses"].pop("422", None)
                     # Put in afterwards: the framework leaves nulls out of the examples that it is given.
-                    (content,) = operation["responses"]["200"]["content"].values()
+                    well = operation["responses"].get("200") or operation["responses"]["201"]
+                    (content,) = well["content"].values()
                     content["example"] = BY_OPERATION[operation["operationId"]]
             for name in ("HTTPValidationError", "ValidationError"):
                 described["components"]["schemas"].pop(name, None)

@@ -118,6 +118,8 @@ def _routes(parts: FrontParts, receive: Receive, doors: Doors, settings: Setting
             clock=ground.clock,
             sdk=lambda: parts.reloads.settings.sdk,
             routing=lambda: parts.reloads.settings.alerting,
+            silences=rooms.alerting.silences,
+            cleaner=rooms.redactor,
         ),
         sampling=sampling_routes(lambda: parts.reloads.settings.sdk),
     )

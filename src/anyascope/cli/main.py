@@ -26,6 +26,7 @@ from anyascope.cli import (
     query,
     route,
     rule_tests,
+    silence,
     traces,
     up,
 )
@@ -59,6 +60,7 @@ app.command("logs")(logs.logs)
 app.command("traces")(traces.traces)
 app.command("alerts")(alerts.alerts)
 app.add_typer(route.app, name="route")
+app.add_typer(silence.app, name="silence")
 app.add_typer(notify.app, name="notify")
 app.command("doctor")(doctor.doctor)
 app.command("status", hidden=True)(doctor.doctor)

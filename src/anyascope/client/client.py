@@ -46,6 +46,16 @@ from anyascope.wire.own_api import (
     StatusView,
     ValuesView,
 )
+from anyascope.wire.own_silences import (
+    MatcherView,
+    SilenceEndRequest,
+    SilenceLengthRequest,
+    SilencePreviewRequest,
+    SilencePreviewView,
+    SilenceRequest,
+    SilencesView,
+    SilenceView,
+)
 from anyascope.wire.own_traces import ServicesView, TraceSearchView, TraceView
 from anyascope.wire.prompb.read import ReadQuery, ReadSeries, decode_read_answer, encode_read_request
 
@@ -308,6 +318,39 @@ class Client:
         answer = self._answer(self._http.build_request("GET", "/api/v1/metadata"))
         told = self._decode(answer.content, _Metadata).data
         return {metric: kinds[0].type for metric, kinds in told.items() if kinds}
+
+    # --- silences -----------------------------------------------------------------------------------------------------
+
+    def silences(self, *, state: str = "", limit: int = 100, cursor: str = "") -> SilencesView:
+        """Silences with what they match now: active ones, pending ones, expired ones."""
+        return self._own("/silences", {"state": state, "limit": limit, "cursor": cursor}, SilencesView)
+
+    def silence(self, silence_id: str) -> SilenceView:
+        """One silence with its history."""
+        return self._own(f"/silences/{quote(silence_id, safe='')}", {}, SilenceView)
+
+    def add_silence(self, asked: SilenceRequest) -> SilenceView:
+        """Make a silence."""
+        return self._own_post("/silences", asked, SilenceView)
+
+    def preview_silence(self, matchers: Sequence[MatcherView]) -> SilencePreviewView:
+        """What these matchers hit now, and what they would hit."""
+        return self._own_post("/silences/preview", SilencePreviewRequest(matchers=list(matchers)), SilencePreviewView)
+
+    def extend_silence(self, silence_id: str, *, by: str, for_s: float) -> SilenceView:
+        """Let a silence last so many seconds longer."""
+        asked = SilenceLengthRequest(by=by, for_s=for_s)
+        return self._own_post(f"/silences/{quote(silence_id, safe='')}/extend", asked, SilenceView)
+
+    def clone_silence(self, silence_id: str, *, by: str, for_s: float) -> SilenceView:
+        """Make a silence like that one, from now on for so many seconds."""
+        asked = SilenceLengthRequest(by=by, for_s=for_s)
+        return self._own_post(f"/silences/{quote(silence_id, safe='')}/clone", asked, SilenceView)
+
+    def expire_silence(self, silence_id: str, *, by: str) -> SilenceView:
+        """End a silence now."""
+        asked = SilenceEndRequest(by=by)
+        return self._own_post(f"/silences/{quote(silence_id, safe='')}/expire", asked, SilenceView)
 
     # --- inside -------------------------------------------------------------------------------------------------------
 
