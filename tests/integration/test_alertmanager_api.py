@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from anyascope.wire.alertmanager import ALERTS_PATH
+from anyascope.wire.alertmanager_post import ALERTS_PATH
 from support.alertmanager import amtool, queried
 from support.components import component
 from support.ports import free_port

@@ -6,21 +6,21 @@ Source: Alertmanager `api/v2/openapi.yaml`; messages as release 0.33 writes them
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime, timedelta
+from collections.abc import Iterable
+from datetime import UTC, datetime
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 import msgspec
 
-from anyascope.clock import NS_PER_MS, NS_PER_S
+from anyascope.clock import NS_PER_S
 from anyascope.errors import InvalidInputError
 from anyascope.model.alerts import Alert
 from anyascope.model.labels import labels_of
 from anyascope.model.notifications import AlertGroupStatus, AlertStatus
+from anyascope.wire.alertmanager_post import format_time, sorted_texts
 from anyascope.wire.go_json import go_json
 
-ALERTS_PATH: Final = "/api/v2/alerts"
 CODE_REQUIRED = 602  # go-openapi's codes of what a schema refuses
 CODE_TYPE = 601
 
@@ -173,22 +173,6 @@ def _kind(value: Any) -> str:
 # --- out --------------------------------------------------------------------------------------------------------------
 
 
-def encode_postable(alerts: Iterable[Alert]) -> bytes:
-    """The body of a POST; times that are 0 are left out."""
-    return go_json([_postable(alert) for alert in alerts])
-
-
-def _postable(alert: Alert) -> dict[str, object]:
-    entry: dict[str, object] = {"labels": dict(alert.labels), "annotations": _sorted(alert.annotations)}
-    if alert.starts_ns:
-        entry["startsAt"] = format_time(alert.starts_ns)
-    if alert.ends_ns:
-        entry["endsAt"] = format_time(alert.ends_ns)
-    if alert.generator_url:
-        entry["generatorURL"] = alert.generator_url
-    return entry
-
-
 def encode_gettable(alerts: Iterable[AlertStatus]) -> bytes:
     """The answer to a GET, in this order."""
     return go_json([_gettable(alert) for alert in alerts])
@@ -200,9 +184,9 @@ def encode_groups(groups: Iterable[AlertGroupStatus]) -> bytes:
         [
             {
                 "alerts": [_gettable(alert) for alert in group.alerts],
-                "labels": _sorted(dict(group.labels)),
+                "labels": sorted_texts(dict(group.labels)),
                 "receiver": {"name": group.receiver},
-                "routeLabels": _sorted(dict(group.route_labels)),
+                "routeLabels": sorted_texts(dict(group.route_labels)),
             }
             for group in groups
         ]
@@ -212,7 +196,7 @@ def encode_groups(groups: Iterable[AlertGroupStatus]) -> bytes:
 def _gettable(alert: AlertStatus) -> dict[str, object]:
     suppressors = (alert.silenced_by, alert.inhibited_by, alert.muted_by)
     entry: dict[str, object] = {
-        "annotations": _sorted(alert.annotations),
+        "annotations": sorted_texts(alert.annotations),
         "endsAt": format_time(alert.expires_ns or alert.ends_ns),
         "fingerprint": alert.id,
         "receivers": [{"name": name} for name in alert.receivers],
@@ -227,14 +211,4 @@ def _gettable(alert: AlertStatus) -> dict[str, object]:
     }
     if alert.generator_url:
         entry["generatorURL"] = alert.generator_url
-    return entry | {"labels": _sorted(dict(alert.labels))}
-
-
-def format_time(time_ns: int) -> str:
-    """RFC 3339 in UTC with milliseconds, as go-openapi writes times."""
-    whole = _EPOCH + timedelta(seconds=time_ns // NS_PER_S)
-    return f"{whole:%Y-%m-%dT%H:%M:%S}.{time_ns % NS_PER_S // NS_PER_MS:03d}Z"
-
-
-def _sorted(texts: Mapping[str, str]) -> dict[str, str]:
-    return dict(sorted(texts.items()))
+    return entry | {"labels": sorted_texts(dict(alert.labels))}

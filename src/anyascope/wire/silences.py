@@ -11,7 +11,8 @@ from typing import Any, Final
 
 from anyascope.model.labels import Matcher, MatchOp
 from anyascope.model.silences import Silence, SilenceStatus
-from anyascope.wire.alertmanager import CODE_REQUIRED, PostableError, format_time, time_ns, whole_text
+from anyascope.wire.alertmanager import CODE_REQUIRED, PostableError, time_ns, whole_text
+from anyascope.wire.alertmanager_post import format_time
 from anyascope.wire.go_json import go_json
 
 SILENCES_PATH: Final = "/api/v2/silences"

@@ -9,7 +9,8 @@ import pytest
 from anyascope.model.alerts import Alert, AlertCategory, AlertSeverity
 from anyascope.model.labels import labels_of
 from anyascope.model.notifications import AlertStatus
-from anyascope.wire.alertmanager import PostableError, decode_postable, encode_gettable, encode_postable, format_time
+from anyascope.wire.alertmanager import PostableError, decode_postable, encode_gettable
+from anyascope.wire.alertmanager_post import encode_postable, format_time
 
 S = 1_000_000_000
 AT_NS = 1_700_000_000 * S

@@ -12,7 +12,7 @@ from starlette.routing import BaseRoute
 
 from anyascope.api.alertmanager.answers import API_VERSION, answer, resource
 from anyascope.api.alertmanager.filters import receiver_labels
-from anyascope.wire.alertmanager import format_time
+from anyascope.wire.alertmanager_post import format_time
 from anyascope.wire.go_json import go_json
 
 

@@ -18,7 +18,7 @@ from anyascope.sdk.alerting.lane import BACKOFF_FIRST_S, BACKOFF_MAX_S
 from anyascope.sdk.alerting.notice import annotations_of_alert, labels_of_alert
 from anyascope.sdk.alerting.status import SendOutcome, SendRecord
 from anyascope.sdk.delivery.answer import Answer, Verdict
-from anyascope.wire.alertmanager import ALERTS_PATH, encode_postable
+from anyascope.wire.alertmanager_post import ALERTS_PATH, encode_postable
 from anyascope.wire.notices.answers import backoff_s
 
 RESEND_S = 60  # Prometheus' own; an Alertmanager forgets after its resolve_timeout, 5 minutes by default

@@ -23,7 +23,7 @@ from anyascope.sdk.alerting.channels.slack import slack_payload
 from anyascope.sdk.alerting.forward import posted_alert
 from anyascope.sdk.alerting.notice import notification_of
 from anyascope.sdk.alerting.policy import DEFAULT_POLICIES
-from anyascope.wire.alertmanager import encode_postable
+from anyascope.wire.alertmanager_post import encode_postable
 from anyascope.wire.notices.webhook import webhook_body
 from support.alerting import START_S, an_alert
 
