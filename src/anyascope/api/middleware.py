@@ -30,6 +30,8 @@ HOST_CHARS_MAX = 255  # of DNS
 
 LOOPBACK_NAMES: Final = frozenset(("localhost", "ip6-localhost", "localhost.localdomain"))
 OPEN_PATHS: Final = frozenset(("/-/healthy", "/-/ready"))  # orchestrators ask without a token, and learn nothing else
+# Those who call here cannot know a token: each request is signed, or brings a secret of its own, which is checked there.
+OPEN_PREFIXES: Final = ("/callbacks/", "/heartbeats/", "/r/")
 SAFE_METHODS: Final = frozenset(("GET", "HEAD", "OPTIONS"))
 METHODS: Final = SAFE_METHODS | {"POST", "PUT", "PATCH", "DELETE"}
 # Most answers take some milliseconds; the longest query may take 2 minutes.
@@ -274,7 +276,7 @@ class TokenGuard:
         self._refused = refused.labels("token")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"] in OPEN_PATHS:
+        if scope["type"] != "http" or scope["path"] in OPEN_PATHS or scope["path"].startswith(OPEN_PREFIXES):
             await self._app(scope, receive, send)
             return
         given = _given_token(_header(scope, b"authorization"))

@@ -84,7 +84,7 @@ def _assemble(
         streams=streams,
         readiness=readiness,
         mark=mark,
-        make_channels=lambda options: make_channels(options, ground=ground),
+        make_channels=lambda options: make_channels(options, ground=ground, calls=rooms.calls),
     )
     reloads.applies_by(house.apply)
     return house, reloads

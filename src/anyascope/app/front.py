@@ -14,6 +14,7 @@ from anyascope.api.own import own_api
 from anyascope.api.prometheus.routes import PrometheusParts, prometheus_routes
 from anyascope.api.sdk import sampling_routes
 from anyascope.api.sse import Streams
+from anyascope.app.callbacks import build_callbacks
 from anyascope.app.doors import Doors, GrpcWish
 from anyascope.app.faces import HttpFace
 from anyascope.app.ground import Ground
@@ -122,6 +123,7 @@ def _routes(parts: FrontParts, receive: Receive, doors: Doors, settings: Setting
             cleaner=rooms.redactor,
         ),
         sampling=sampling_routes(lambda: parts.reloads.settings.sdk),
+        callbacks=build_callbacks(rooms, parts.reloads, reach=settings.server.external_url, ground=ground),
     )
 
 

@@ -26,6 +26,7 @@ from anyascope.ingest.options import IngestOptions
 from anyascope.notify.channel import Channel
 from anyascope.notify.channels.registry import build_channels
 from anyascope.notify.courier import Courier
+from anyascope.notify.phone.calls import CallBook
 from anyascope.notify.settings import courier_options
 from anyascope.notify.templates import load_templates
 from anyascope.promql.engine import Engine
@@ -49,6 +50,7 @@ class Rooms:
     query_log: QueryLog
     workshop: Workshop
     courier: Courier
+    calls: CallBook
     escalation: Escalation
     alerting: Alerting
     responder: Responder
@@ -75,9 +77,10 @@ def build_rooms(settings: Settings, stores: Stores, *, url: str, ground: Ground,
     query_log.write_to(settings.query_log_file)
     options = replace(settings.queries, features=settings.features)
     engine = Engine(stores.telemetry.metrics, options=options, clock=clock, registry=registry, query_log=query_log)
+    calls = CallBook()
     courier = Courier(
         stores.documents,
-        make_channels(settings.alerting, ground=ground),
+        make_channels(settings.alerting, ground=ground, calls=calls),
         options=courier_options(settings.notify, settings.alerting.receivers),
         clock=clock,
         random=ground.chance,
@@ -122,6 +125,7 @@ def build_rooms(settings: Settings, stores: Stores, *, url: str, ground: Ground,
         query_log=query_log,
         workshop=Workshop(settings.storage.directory / KERNELS_DIRECTORY if _is_on_disk(settings) else None),
         courier=courier,
+        calls=calls,
         escalation=escalation,
         alerting=alerting,
         responder=Responder(alerting, escalation, stores.documents),
@@ -133,14 +137,14 @@ def build_rooms(settings: Settings, stores: Stores, *, url: str, ground: Ground,
     )
 
 
-def make_channels(options: AlertingOptions, *, ground: Ground) -> dict[str, Channel]:
+def make_channels(options: AlertingOptions, *, ground: Ground, calls: CallBook) -> dict[str, Channel]:
     """The channels of all receivers.
 
     Raises:
         InvalidInputError: a template file cannot be used.
     """
     templates = load_templates(options.templates, now_ns=ground.clock.now_ns)
-    return build_channels(options.receivers.values(), templates=templates, clock=ground.clock)
+    return build_channels(options.receivers.values(), templates=templates, clock=ground.clock, calls=calls)
 
 
 def reachable(options: AlertingOptions, url: str) -> AlertingOptions:

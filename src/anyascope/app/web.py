@@ -40,6 +40,7 @@ class Routes:
     operations: Sequence[BaseRoute]
     own: FastAPI
     sampling: Sequence[BaseRoute] = ()
+    callbacks: Sequence[BaseRoute] = ()
 
 
 def main_application(
@@ -53,6 +54,7 @@ def main_application(
             *routes.prometheus,
             *routes.alertmanager,
             *routes.sampling,
+            *routes.callbacks,
             Mount(BASE_PATH, routes.own),
             *webui.routes(),
         ]

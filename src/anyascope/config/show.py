@@ -22,6 +22,7 @@ SECRET_FIELDS = frozenset(
         "app_token",
         "auth_password",
         "auth_secret",
+        "auth_token",
         "bearer_token",
         "bot_token",
         "client_secret",
@@ -51,7 +52,7 @@ SECRET_FIELDS = frozenset(
     )
 )
 # Lists of receivers with an address that alone lets anybody post; elsewhere a field of that name is no secret.
-SECRET_ADDRESSES = frozenset((("webhook_configs", "url"), ("slack_configs", "api_url")))
+SECRET_ADDRESSES = frozenset((("phone_configs", "url"), ("webhook_configs", "url"), ("slack_configs", "api_url")))
 # Mappings whose every value is a secret.
 SECRET_MAPPINGS = frozenset(("proxy_connect_header",))
 # Mappings by names of labels, which say nothing of what the values are.

@@ -40,6 +40,7 @@ from anyascope.wire.notification_documents import (
     KIND_JOURNAL,
     KIND_OUTBOX,
     journal_body,
+    journal_entry_of,
     notification_body,
     notification_of,
 )
@@ -200,6 +201,15 @@ class Courier:
             for key in sorted(self._routes)
             if self._routes[key].channel is not None or len(self._routes[key].lane) or self._routes[key].dead
         ]
+
+    async def entry(self, identity: str) -> JournalEntry | None:
+        """What the journal says of a notification; None where it does not know it.
+
+        Raises:
+            UnavailableError: the store cannot be read.
+        """
+        document = await self._records.read(KIND_JOURNAL, identity)
+        return journal_entry_of(document) if document is not None else None
 
     async def replay(self, identity: str, *, by: str) -> JournalEntry:
         """Send a dead letter again, under its old id, so that a far end which has it after all can tell.

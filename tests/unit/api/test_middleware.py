@@ -205,3 +205,10 @@ async def test_other_scopes_pass():
 def test_a_host_header_holds_a_name(host, name):
     """Port, brackets, case and a final dot do not belong to it."""
     assert host_name(host) == name
+
+
+async def test_callbacks_ask_no_token():
+    """Services that call back know no token of ours: what they send is signed, and checked behind the guard."""
+    for path, status in (("/callbacks/slack", 404), ("/heartbeats/a", 404), ("/r/x", 404), ("/callback", 401)):
+        async with House().client(tokens=Tokens([Secret(TOKEN)], clock=ManualClock())) as client:
+            assert (await client.post(f"http://127.0.0.1:9470{path}")).status_code == status

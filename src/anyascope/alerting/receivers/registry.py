@@ -15,6 +15,7 @@ from anyascope.alerting.receivers.mattermost import MATTERMOST
 from anyascope.alerting.receivers.msteams import MSTEAMS, MSTEAMSV2
 from anyascope.alerting.receivers.opsgenie import OPSGENIE
 from anyascope.alerting.receivers.pagerduty import PAGERDUTY
+from anyascope.alerting.receivers.phone import PHONE
 from anyascope.alerting.receivers.pushover import PUSHOVER
 from anyascope.alerting.receivers.rocketchat import ROCKETCHAT
 from anyascope.alerting.receivers.slack import SLACK
@@ -47,6 +48,7 @@ KINDS: Final[tuple[Kind, ...]] = (
     ROCKETCHAT,
     INCIDENTIO,
     MATTERMOST,
+    PHONE,
 )
 
 

@@ -47,6 +47,7 @@ def _read(section: Section, inherited: GlobalOptions) -> SlackOptions:
         short_fields=section.boolean("short_fields", False),
         link_names=section.boolean("link_names", False),
         mrkdwn_in=section.texts("mrkdwn_in") if section.has("mrkdwn_in") else None,
+        signing_secret=read_secret(section, "signing_secret"),
         timeout_s=read_timeout(section),
         http=http,
     )

@@ -21,7 +21,10 @@ class SlackField:
 
 @dataclass(frozen=True, slots=True)
 class SlackOptions(ChannelOptions):
-    """`slack_configs`. `templates` holds those of its template fields that were set, by Alertmanager's names."""
+    """`slack_configs`. `templates` holds those of its template fields that were set, by Alertmanager's names.
+
+    `signing_secret` is ours: with it messages have buttons, and what they send is verified by it.
+    """
 
     api_url: Secret | None = None
     app_token: Secret | None = None
@@ -33,5 +36,6 @@ class SlackOptions(ChannelOptions):
     short_fields: bool = False
     link_names: bool = False
     mrkdwn_in: tuple[str, ...] | None = None
+    signing_secret: Secret | None = None
     timeout_s: float = TIMEOUT_S_DEFAULT
     http: HttpOptions = field(default_factory=HttpOptions)

@@ -28,7 +28,7 @@ from anyascope.semconv.alerts import severity_of
 from anyascope.wire.gotemplate import TemplateError
 from anyascope.wire.hosts import is_loopback
 from anyascope.wire.notices.answers import shown
-from anyascope.wire.notices.email import email_html, email_text
+from anyascope.wire.notices.email import email_html, email_text, with_notice
 from anyascope.wire.tls import tls_context
 
 DEFAULT_SUBJECT: Final = '{{ template "email.default.subject" . }}'
@@ -110,6 +110,7 @@ class EmailChannel:
         message = EmailMessage(policy=policy.SMTP)
         for name, value in headers.items():
             message[name] = value
+        text, html = with_notice(text, html, notification.notice)
         if text or not html:
             message.set_content(text, cte="quoted-printable")
         if html and text:

@@ -16,6 +16,7 @@ from anyascope.model.channels.msteams import MsteamsOptions
 from anyascope.model.channels.msteamsv2 import Msteamsv2Options
 from anyascope.model.channels.opsgenie import OpsgenieOptions
 from anyascope.model.channels.pagerduty import PagerdutyOptions
+from anyascope.model.channels.phone import PhoneOptions
 from anyascope.model.channels.pushover import PushoverOptions
 from anyascope.model.channels.rocketchat import RocketchatOptions
 from anyascope.model.channels.slack import SlackOptions
@@ -35,6 +36,7 @@ from anyascope.notify.channels.mattermost import MATTERMOST
 from anyascope.notify.channels.msteams import MSTEAMS, MSTEAMSV2
 from anyascope.notify.channels.opsgenie import OPSGENIE
 from anyascope.notify.channels.pagerduty import PAGERDUTY
+from anyascope.notify.channels.phone import PhoneChannel
 from anyascope.notify.channels.pushover import PUSHOVER
 from anyascope.notify.channels.rocketchat import ROCKETCHAT
 from anyascope.notify.channels.slack import SlackChannel
@@ -44,6 +46,7 @@ from anyascope.notify.channels.victorops import VICTOROPS
 from anyascope.notify.channels.webex import WEBEX
 from anyascope.notify.channels.webhook import WebhookChannel
 from anyascope.notify.channels.wechat import WechatChannel
+from anyascope.notify.phone.calls import CallBook
 from anyascope.notify.templates import Templates
 
 # Each is called with its options, `templates` and `clock`.
@@ -69,15 +72,22 @@ _CHANNELS: Final[Mapping[type[ChannelOptions], Callable[..., Channel]]] = {
 }
 
 
-def build_channels(receivers: Iterable[Receiver], *, templates: Templates, clock: Clock) -> dict[str, Channel]:
-    """A channel for each integration, by its key."""
+def build_channels(
+    receivers: Iterable[Receiver], *, templates: Templates, clock: Clock, calls: CallBook | None = None
+) -> dict[str, Channel]:
+    """A channel for each integration, by its key; `calls` is where callbacks tell phones what they heard."""
+    calls = calls or CallBook()
     return {
-        integration.key: build_channel(integration.options, templates=templates, clock=clock)
+        integration.key: build_channel(integration.options, templates=templates, clock=clock, calls=calls)
         for receiver in receivers
         for integration in receiver.integrations
     }
 
 
-def build_channel(options: ChannelOptions, *, templates: Templates, clock: Clock) -> Channel:
+def build_channel(
+    options: ChannelOptions, *, templates: Templates, clock: Clock, calls: CallBook | None = None
+) -> Channel:
     """The channel that these options are for."""
+    if isinstance(options, PhoneOptions):
+        return PhoneChannel(options, templates=templates, clock=clock, calls=calls or CallBook())
     return _CHANNELS[type(options)](options, templates=templates, clock=clock)

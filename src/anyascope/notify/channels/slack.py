@@ -14,6 +14,7 @@ from anyascope.clock import Clock
 from anyascope.errors import InvalidInputError
 from anyascope.model.channels.slack import SlackOptions
 from anyascope.model.notifications import AttemptOutcome, Notification
+from anyascope.notify.buttons import dressed
 from anyascope.notify.channel import Outcome
 from anyascope.notify.http import HttpSender, judge
 from anyascope.notify.templates import Templates
@@ -44,6 +45,8 @@ class SlackChannel:
             # A page in our layout is worth more than none in the receiver's own.
             note = f"; in the default layout, since {error}"
             parts = default_messages(notification, channel=self._options.channel, look={})
+        # Buttons go nowhere without the secret by which their presses are verified.
+        parts = dressed(parts, notification, has_buttons=self._options.signing_secret is not None)
         waiting = [(part, message) for part, message in parts if part not in done]
         if not waiting:
             return Outcome(AttemptOutcome.OK, "nothing left to send")

@@ -48,6 +48,17 @@ def email_html(notification: Notification) -> str:
     )
 
 
+def with_notice(text: str, html: str, notice: str) -> tuple[str, str]:
+    """Both parts, whosever layout they have, with what delivery itself has to say in front."""
+    if not notice:
+        return text, html
+    start, body, rest = html.partition("<body")
+    tag, end, inner = rest.partition(">")
+    said = f'<p style="color: #8a6d00">{escape(notice)}</p>\n'
+    html = f"{start}{body}{tag}{end}\n{said}{inner}" if body and end else said + html
+    return f"{notice}\n\n{text}" if text else text, html if html != said else ""
+
+
 def _more(notification: Notification) -> str:
     count = len(notification.alerts) - ALERTS_SHOWN_MAX
     return f"… and {count} more alerts." if count > 0 else ""

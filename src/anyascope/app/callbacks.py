@@ -1,0 +1,53 @@
+"""Builds what answers phones and buttons."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from starlette.routing import BaseRoute
+
+from anyascope.alerting.settings import AlertingOptions
+from anyascope.api.callbacks import callback_routes
+from anyascope.app.ground import Ground
+from anyascope.app.reload import Reloads
+from anyascope.app.rooms import Rooms
+from anyascope.model.channels.base import ChannelOptions
+from anyascope.model.channels.phone import PhoneOptions
+from anyascope.model.channels.slack import SlackOptions
+from anyascope.notify.buttons import SlackButtons
+from anyascope.notify.phone.answers import PhoneAnswers, PhoneBook
+
+
+def build_callbacks(rooms: Rooms, reloads: Reloads, *, reach: str, ground: Ground) -> list[BaseRoute]:
+    """The routes, which judge by the configuration in force.
+
+    Args:
+        reach: the server's external address; empty where none was configured.
+    """
+
+    def phones() -> PhoneBook:
+        alerting = reloads.settings.alerting
+        every = _options_of(alerting)
+        return PhoneBook(
+            {key: options for key, options in every if isinstance(options, PhoneOptions)},
+            alerting.external_url or reach,
+        )
+
+    def slacks() -> Sequence[SlackOptions]:
+        return [options for _, options in _options_of(reloads.settings.alerting) if isinstance(options, SlackOptions)]
+
+    answers = PhoneAnswers(
+        rooms.calls,
+        book=phones,
+        journal=rooms.courier.entry,
+        alerts=rooms.alerting.alerts,
+        responder=rooms.responder,
+        clock=ground.clock,
+        registry=ground.registry,
+    )
+    buttons = SlackButtons(channels=slacks, responder=rooms.responder, clock=ground.clock, registry=ground.registry)
+    return callback_routes(answers, buttons)
+
+
+def _options_of(alerting: AlertingOptions) -> list[tuple[str, ChannelOptions]]:
+    return [(one.key, one.options) for receiver in alerting.receivers.values() for one in receiver.integrations]
