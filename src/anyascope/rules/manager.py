@@ -10,13 +10,16 @@ import structlog
 from prometheus_client import CollectorRegistry
 
 from anyascope.clock import NS_PER_S, Clock
+from anyascope.errors import AnyascopeError
 from anyascope.model.alerts import Alert, AlertState
 from anyascope.model.documents import Delete
+from anyascope.model.labels import Labels
 from anyascope.model.metrics import MetricBatch
 from anyascope.model.status import RuleGroupView, RuleHealth
 from anyascope.ports import AlertSink, Arrivals, ComponentHealth, HealthStatus, Intake
 from anyascope.rules.definition import RuleGroup
 from anyascope.rules.evaluate import Evaluator
+from anyascope.rules.forstate import Written, needs_series, read_series, restored_group
 from anyascope.rules.group import GroupEvaluation
 from anyascope.rules.metrics import RuleMetrics
 from anyascope.rules.options import House, RulesOptions
@@ -63,6 +66,7 @@ class Rules:
         self._runners: dict[str, GroupRunner] = {}
         self._watch = Watch()
         self._kept: dict[str, GroupState] = {}
+        self._series: dict[Labels, Written] = {}
         self._gone: list[ActiveAlert] = []
         self._unsubscribe: Callable[[], None] | None = None
         self._lock = asyncio.Lock()
@@ -76,8 +80,10 @@ class Rules:
             UnavailableError: the kept state cannot be read.
         """
         self._kept = await self._read_kept()
+        self._series = await self._read_series(groups)
         self._unsubscribe = self._arrivals.on_metrics(self._on_metrics)
         await self.reload(groups)
+        self._series = {}
         await self._end_gone()
 
     async def stop(self) -> None:
@@ -176,9 +182,24 @@ class Rules:
         stored = every_document(self._documents, STATE_KIND)
         return {document.key: from_document(document.body) async for document in stored}
 
+    async def _read_series(self, groups: Sequence[RuleGroup]) -> dict[Labels, Written]:
+        """What series say of alerts, where groups have no kept state to go on from."""
+        house = self._house
+        unknown = [group for group in groups if state_key(group.key) not in self._kept]
+        if not needs_series(unknown, house.options):
+            return {}
+        try:
+            return await read_series(house.engine, now_ns=house.clock.now_ns(), options=house.options)
+        except AnyascopeError as error:
+            log.warning("for_not_restored", error=str(error))
+            return {}
+
     def _restored(self, group: RuleGroup) -> GroupState:
         """What was kept of a group, as of now; alerts of rules that it no longer has are put aside, to be ended."""
-        kept = self._kept.pop(state_key(group.key), GroupState())
+        kept = self._kept.pop(state_key(group.key), None)
+        if kept is None:
+            house = self._house
+            return restored_group(group, self._series, now_ns=house.clock.now_ns(), options=house.options)
         keys = rule_keys(group.rules)
         self._gone.extend(alert for key, active in kept.alerts.items() if key not in keys for alert in active.values())
         alerts = {key: self._aged(kept.alerts[key], kept.judged_ns) for key in keys if key in kept.alerts}

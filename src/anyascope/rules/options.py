@@ -16,6 +16,7 @@ from anyascope.rules.metrics import RuleMetrics
 DEBOUNCE_S = 0.2  # a scrape arrives in several batches; a person does not notice a fifth of a second
 RESEND_S = 60.0  # Prometheus' default `--rules.alert.resend-delay`
 OUTAGE_TOLERANCE_S = 3600.0  # Prometheus' default `--rules.alert.for-outage-tolerance`
+FOR_GRACE_S = 600.0  # Prometheus' default `--rules.alert.for-grace-period`
 RESTORE_GRACE_S = 120.0  # two scrape intervals of a minute: every source has sent again after a restart
 
 
@@ -31,6 +32,7 @@ class RulesOptions:
         external_url: where people reach this server; for templates and links.
         external_labels: added to every alert that lacks them; for templates.
         outage_tolerance_s: a pending alert is forgotten after a longer absence of the server.
+        for_grace_s: an alert restored from its series alone fires no sooner after the start; a shorter `for` begins anew.
         restore_grace_s: so long after the start, a restored alert is not ended by the absence of its series.
     """
 
@@ -41,6 +43,7 @@ class RulesOptions:
     external_url: str = ""
     external_labels: Mapping[str, str] = field(default_factory=dict)
     outage_tolerance_s: float = OUTAGE_TOLERANCE_S
+    for_grace_s: float = FOR_GRACE_S
     restore_grace_s: float = RESTORE_GRACE_S
 
 

@@ -35,6 +35,12 @@ class Template:
     def __post_init__(self) -> None:
         object.__setattr__(self, "_parts", straight_parts(self.definitions[self.name].nodes))
 
+    @property
+    def constant(self) -> str | None:
+        """The text, where it is the same whatever the data; None where the template has actions."""
+        texts = [part for part in self._parts or () if isinstance(part, str)]
+        return "".join(texts) if self._parts is not None and len(texts) == len(self._parts) else None
+
     def with_definitions(self, others: Mapping[str, Definition]) -> Template:
         """The same with further templates to invoke; its own win over others of the same name."""
         return Template(self.name, {**others, **self.definitions})
