@@ -51,4 +51,4 @@ def _read_responder(section: Section) -> Mapping[str, str]:
     return found
 
 
-OPSGENIE: Final = Kind("opsgenie", _read, is_resolved_sent=True)
+OPSGENIE: Final = Kind("opsgenie", _read, is_resolved_sent=True, is_null_allowed=True)

@@ -37,4 +37,4 @@ def _read(section: Section, inherited: GlobalOptions) -> RocketchatOptions:
     )
 
 
-ROCKETCHAT: Final = Kind("rocketchat", _read, is_resolved_sent=False)
+ROCKETCHAT: Final = Kind("rocketchat", _read, is_resolved_sent=False, is_null_allowed=True)

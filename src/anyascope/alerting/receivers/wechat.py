@@ -35,4 +35,4 @@ def _read(section: Section, inherited: GlobalOptions) -> WechatOptions:
     )
 
 
-WECHAT: Final = Kind("wechat", _read, is_resolved_sent=False)
+WECHAT: Final = Kind("wechat", _read, is_resolved_sent=False, is_null_allowed=True)
