@@ -25,11 +25,19 @@ from anyascope.errors import NotFoundError
 from anyascope.health.components import HealthReport
 from anyascope.ids import CountedIds
 from anyascope.model.logs import LogBatch, LogRecord
-from anyascope.model.notifications import AlertStatus, ChannelReport, DeliveryStatus, JournalEntry, JournalPage
+from anyascope.model.notifications import (
+    AlertStatus,
+    AttemptOutcome,
+    ChannelReport,
+    DeliveryStatus,
+    JournalEntry,
+    JournalPage,
+)
 from anyascope.model.responses import AlertCare, AlertEvent, AlertStory, ResponseAction, ResponseResult
 from anyascope.model.sdk import SdkSettings
 from anyascope.model.status import RuleGroupView
 from anyascope.model.traces import Span, SpanBatch
+from anyascope.notify.trial import Trial
 from anyascope.ports import HealthStatus, LogsListener, MetricsListener, SpansListener
 from anyascope.promql.asking import Asked
 from anyascope.redact.api import Redactor
@@ -104,6 +112,14 @@ class PostOffice:
 
     def channels(self) -> Sequence[ChannelReport]:
         return self.reports
+
+    async def try_receiver(self, name: str) -> Sequence[Trial]:
+        if name != "team":
+            raise NotFoundError(f"there is no receiver {name}; there are team")
+        return [
+            Trial("team/slack/0", "slack", AttemptOutcome.OK, ("200 OK",)),
+            Trial("team/email/0", "email", AttemptOutcome.FAILED, ("550 nobody",)),
+        ]
 
     async def replay(self, identity: str, *, by: str) -> JournalEntry:
         self.asked_by.append(by)
@@ -213,6 +229,7 @@ class House:
             deliveries=self.post,
             silences=self.silences,
             cleaner=Redactor(registry=CollectorRegistry()),
+            trials=self.post,
         )
         routes = [
             *operations_routes(registry=self.registry, ready=lambda: self.not_ready, reload=self.reload),

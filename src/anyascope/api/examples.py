@@ -160,6 +160,11 @@ CHANNELS: Final = {
     ]
 }
 
+TRIALS: Final = {
+    "receiver": "team",
+    "channels": [{"key": "team/slack/0", "kind": "slack", "outcome": "ok", "answers": ["200 OK"]}],
+}
+
 HEALTH: Final = {
     "status": "degraded",
     "components": [
@@ -305,6 +310,7 @@ BY_OPERATION: Final[dict[str, Any]] = {
     "listNotifications": NOTIFICATIONS,
     "replayNotification": NOTIFICATIONS["notifications"][0],  # type: ignore[index]
     "listChannels": CHANNELS,
+    "testReceiver": TRIALS,
     "getRouting": ROUTING,
     "testRouting": ROUTING_TEST,
     "listSilences": {"silences": [SILENCE], "cursor": None},

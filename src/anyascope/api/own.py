@@ -17,6 +17,7 @@ from anyascope.api.live import live_router
 from anyascope.api.logs import logs_router
 from anyascope.api.problems import install_problems
 from anyascope.api.queries import RunningQueries, queries_router
+from anyascope.api.receivers import ReceiverTrials, receivers_router
 from anyascope.api.responses import responses_router
 from anyascope.api.routing import routing_router
 from anyascope.api.sdk import SdkSource, sdk_router
@@ -59,6 +60,7 @@ def own_api(  # noqa: PLR0913  # what the API asks, each by keyword
     deliveries: Deliveries,
     silences: SilenceBook,
     cleaner: TextCleaner,
+    trials: ReceiverTrials,
 ) -> FastAPI:
     """The application to mount at `BASE_PATH`; its description is at `openapi.json` below."""
     app = _OwnApi(
@@ -89,6 +91,7 @@ def own_api(  # noqa: PLR0913  # what the API asks, each by keyword
         routing_router(routing),
         deliveries_router(deliveries),
         silences_router(SilencesParts(silences, desk, rules, responder, cleaner, clock)),
+        receivers_router(trials),
     ):
         app.include_router(router)
     return app

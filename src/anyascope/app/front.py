@@ -20,9 +20,10 @@ from anyascope.app.faces import HttpFace
 from anyascope.app.ground import Ground
 from anyascope.app.prometheus_names import PrometheusNames
 from anyascope.app.reload import Reloads
-from anyascope.app.rooms import Rooms
+from anyascope.app.rooms import Rooms, reachable
 from anyascope.app.sockets import Sockets
 from anyascope.app.status import Status, StatusParts
+from anyascope.app.trials import Trials
 from anyascope.app.web import OtlpOnly, Routes, main_application
 from anyascope.config.settings import Settings, StoreKind
 from anyascope.health.components import Health
@@ -108,6 +109,11 @@ def _routes(parts: FrontParts, receive: Receive, doors: Doors, settings: Setting
             arrivals=rooms.ingest,
             desk=rooms.alerting,
             deliveries=rooms.courier,
+            trials=Trials(
+                lambda: reachable(parts.reloads.settings.alerting, doors.url),
+                clock=ground.clock,
+                ids=ground.ids,
+            ),
             rules=rooms.rules,
             responder=rooms.responder,
             board=parts.health,

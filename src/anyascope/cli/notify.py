@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from anyascope.cli import notify_test
 from anyascope.cli.session import print_json, session_of
 from anyascope.cli.show import ago
 from anyascope.cli.terminal import Cell, Style, Terminal
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from anyascope.wire.own_api import NotificationView
 
 app = typer.Typer(help="Look after what is sent to receivers.", no_args_is_help=True)
+app.command("test")(notify_test.tried)
 
 _STATES = {"healthy": Style.GREEN, "degraded": Style.YELLOW, "open": Style.RED}
 _LIMIT = 100  # letters that are listed; more are a fault to mend, not to read

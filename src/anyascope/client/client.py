@@ -44,6 +44,7 @@ from anyascope.wire.own_api import (
     RoutingTestView,
     RoutingView,
     StatusView,
+    TrialsView,
     ValuesView,
 )
 from anyascope.wire.own_silences import (
@@ -280,6 +281,10 @@ class Client:
     def channels(self) -> ChannelsView:
         """How each receiver's channels are."""
         return self._own("/channels", {}, ChannelsView)
+
+    def test_receiver(self, name: str) -> TrialsView:
+        """Send a test message through each channel of a receiver."""
+        return self._own_post(f"/receivers/{quote(name, safe='')}/test", None, TrialsView)
 
     def replay(self, identity: str, *, by: str) -> NotificationView:
         """Send a notification again that has failed."""

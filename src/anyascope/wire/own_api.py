@@ -519,3 +519,21 @@ class ChannelsView:
     """Every channel, by key."""
 
     channels: list[ChannelView]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrialView:
+    """A test message at one channel; `retry` is a far end that does not take it now, `answers` are its words."""
+
+    key: str
+    kind: str
+    outcome: Literal["ok", "retry", "failed"]
+    answers: list[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrialsView:
+    """A test message at each channel of a receiver."""
+
+    receiver: str
+    channels: list[TrialView]

@@ -254,3 +254,17 @@ async def test_a_dead_letter_is_sent_again_by_somebody():
         for body in ({}, {"by": " "}, {"by": "a" * 201}, []):
             assert (await client.post("/notifications/a/replay", json=body)).status_code == 400
     assert house.post.asked_by == ["anna", "anna"]
+
+
+async def test_a_receiver_is_tried():
+    """Each channel with its outcome and the far end's words; a receiver that is not there is a 404."""
+    async with House().client() as client:
+        answer = await client.post("/receivers/team/test")
+        assert answer.json() == {
+            "receiver": "team",
+            "channels": [
+                {"key": "team/slack/0", "kind": "slack", "outcome": "ok", "answers": ["200 OK"]},
+                {"key": "team/email/0", "kind": "email", "outcome": "failed", "answers": ["550 nobody"]},
+            ],
+        }
+        assert (await client.post("/receivers/other/test")).status_code == 404

@@ -633,3 +633,18 @@ def test_channels_and_dead_letters_are_listed_and_sent_again(run, server):
     code, out, _ = run("notify", "replay", letter["id"], "--by", "anna")
     assert (code, out) == (0, f"{letter['id']} goes to team/slack/0 again\n")
     assert json.loads(server.asked[-1].content) == {"by": "anna"}
+
+
+def test_a_receiver_is_tried_by_the_server_or_from_here(run, server, tmp_path):
+    """`notify test` prints each far end's answer and leaves with 1 where one did not take it; a file needs no server."""
+    server.answers["/receivers/team/test"] = examples.TRIALS
+    assert run("notify", "test", "team") == (0, "ok  team/slack/0: 200 OK\n", "")
+    refused = {"key": "team/email/0", "kind": "email", "outcome": "failed", "answers": ["550 nobody"]}
+    server.answers["/receivers/team/test"] = {"receiver": "team", "channels": [refused]}
+    assert run("notify", "test", "team")[:2] == (1, "refused  team/email/0: 550 nobody\n")
+    file = tmp_path / "am.yml"
+    file.write_text("route: {receiver: a}\nreceivers: [{name: a, webhook_configs: [{url: 'http://127.0.0.1:1/'}]}]\n")
+    code, out, _ = run("notify", "test", "a", "--alertmanager-config", str(file))
+    assert (code, out.startswith("not now  a/webhook/0: ConnectError")) == (1, True)
+    code, _, err = run("notify", "test", "b", "--alertmanager-config", str(file))
+    assert (code, err) == (2, "anyascope: there is no receiver b; there are a\n")
