@@ -71,6 +71,7 @@ class Stage:
         self.client = client
         self.urls = urls
         self.now_s = 0.0
+        self.silences: dict[str, dict[str, str]] = {}
 
     async def post(self, path: str, body: object) -> dict[str, httpx.Response]:
         """To both sides at once."""
@@ -105,6 +106,38 @@ def fire(*names: str, starts_s: float = 0.0, ends_s: float | None = 600.0, **lab
 def end(*names: str, starts_s: float = -1.0, ends_s: float = 0.0, **labels: str) -> Action:
     """Alerts end."""
     return fire(*names, starts_s=starts_s, ends_s=ends_s, **labels)
+
+
+def silence(*, starts_s: float = 0.0, ends_s: float, key: str = "it", **labels: str) -> Action:
+    """A silence on the story's alerts with these labels."""
+
+    async def act(stage: Stage) -> None:
+        matchers = [
+            {"name": name, "value": value, "isRegex": False, "isEqual": True}
+            for name, value in {"story": stage.story, **labels}.items()
+        ]
+        body = {
+            "matchers": matchers,
+            "startsAt": stamp(stage.now_s + starts_s),
+            "endsAt": stamp(stage.now_s + ends_s),
+            "createdBy": "story",
+            "comment": "story",
+        }
+        answers = await stage.post("/api/v2/silences", body)
+        stage.silences[key] = {side: answer.json()["silenceID"] for side, answer in answers.items()}
+
+    return act
+
+
+def expire(key: str = "it") -> Action:
+    """That silence ends now."""
+
+    async def act(stage: Stage) -> None:
+        for side in SIDES:
+            answer = await stage.client.delete(f"{stage.urls[side]}/api/v2/silence/{stage.silences[key][side]}")
+            assert answer.status_code == 200, (stage.story, side, answer.text)
+
+    return act
 
 
 def settings(stories: Sequence[Story], *, sink: str, resolve_timeout: str = "5m") -> str:
