@@ -49,10 +49,30 @@ groups:
 # Port 9 is "discard": nobody listens there, so that attempts fail and are tried again.
 CONFIG = """
 rule_files: [rules.yml]
-route: {receiver: team, group_wait: 0s}
+route:
+  receiver: team
+  group_by: [alertname]
+  group_wait: 0s
+  routes:
+    - matchers: ['component=~"signer|hsm"']
+      receiver: signers
+      continue: true
+      routes:
+        - matchers: [severity="critical"]
+          receiver: on-call
+    - matchers: [category="data"]
+      receiver: team
+      mute_time_intervals: [nights]
+time_intervals:
+  - name: nights
+    time_intervals: [{times: [{start_time: "22:00", end_time: "24:00"}]}]
 receivers:
   - name: team
     webhook_configs: [{url: "http://127.0.0.1:9/hook"}]
+  - name: signers
+    webhook_configs: [{url: "http://127.0.0.1:9/signers", send_resolved: false}]
+  - name: on-call
+    webhook_configs: [{url: "http://127.0.0.1:9/page"}]
 """
 
 

@@ -38,24 +38,38 @@ export function sampleAlerts(): Alert[] {
     silenced_by: [],
     inhibited_by: [],
     muted_by: [],
+    policy: severity === "critical" ? "critical" : "default",
+    acknowledgement: null,
+    assigned_to: null,
+    snoozed_until: null,
+    deadline_at: null,
+    is_deadline_missed: false,
+    escalation: null,
+    is_flapping: false,
   });
+  const climb = { level: 0, levels: 2, next_at: ago(-4.2), is_stopped: false };
   return [
-    make(1, "SignerDown", "critical", "firing", "The signer hsm-1 does not answer"),
-    make(2, "DiskFills", "high", "firing", "/var fills within 4 h"),
+    { ...make(1, "SignerDown", "critical", "firing", "The signer hsm-1 does not answer"), deadline_at: ago(9), is_deadline_missed: true, escalation: climb },
+    {
+      ...make(2, "DiskFills", "high", "firing", "/var fills within 4 h"),
+      category: "capacity", source: "node", deadline_at: ago(-3.1), is_flapping: true, assigned_to: "ben", receivers: ["team", "storage"],
+      acknowledgement: { by: "ada", at: ago(4), until: ago(-56), note: "cleaning up old snapshots" },
+    },
     make(3, "FeeAbovePolicy", "medium", "pending", "Fees are above the policy"),
     make(4, "CertificateExpires", "low", "resolved", "The certificate of the API expires in 13 d"),
   ];
 }
 
 export function notifications(): Notification[] {
+  const plain = { told_in: null, merged: 0, stands_in_for: null, copies: [], replays: [] };
   return [
     {
-      id: "n1", at: ago(9), receiver: "team", channel: "slack", status: "sent", group_key: "{}:{alertname=\"SignerDown\"}", reason: "firing",
+      ...plain, id: "n1", at: ago(9), receiver: "team", channel: "slack", status: "sent", group_key: "{}:{alertname=\"SignerDown\"}", reason: "firing",
       alerts: [{ id: "fp1", name: "SignerDown", state: "firing", severity: "critical" }],
       attempts: [{ at: ago(9), outcome: "retry", detail: "503 Service Unavailable" }, { at: ago(8.9), outcome: "ok", detail: "200 OK" }],
     },
     {
-      id: "n2", at: ago(18), receiver: "team", channel: "email", status: "failed", group_key: "{}:{alertname=\"DiskFills\"}", reason: "firing",
+      ...plain, replays: [{ at: ago(5), by: "ada" }], id: "n2", at: ago(18), receiver: "team", channel: "email", status: "failed", group_key: "{}:{alertname=\"DiskFills\"}", reason: "firing",
       alerts: [{ id: "fp2", name: "DiskFills", state: "firing", severity: "high" }],
       attempts: [{ at: ago(18), outcome: "failed", detail: "550 no such user" }],
     },

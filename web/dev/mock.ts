@@ -4,6 +4,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 
 import type { Plugin } from "vite";
 
+import { samplePolicies, samplePreview, sampleChannels, sampleRouting, sampleSilences, sampleTimeline } from "./alerting.ts";
 import { notifications, sampleAlerts, sampleHealth, sampleRules } from "./alerts.ts";
 import { logFields, logHistogram, logPage, makeRow } from "./logs.ts";
 import { instant, range } from "./metrics.ts";
@@ -12,14 +13,27 @@ import { makeTrace, searchTraces, services } from "./traces.ts";
 const OWN = "/api/anyascope/v1";
 
 type Answer = unknown;
-type Handler = (params: URLSearchParams, path: string) => Answer;
+type Handler = (params: URLSearchParams, path: string, body: Body) => Answer;
+type Body = Record<string, never>;
 
 const prometheus = (data: unknown) => ({ status: "success", data });
 
 const handlers: Record<string, Handler> = {
   [`${OWN}/health`]: () => sampleHealth(),
   [`${OWN}/alerts`]: () => ({ alerts: sampleAlerts() }),
-  [`${OWN}/notifications`]: () => ({ notifications: notifications(), cursor: null }),
+  [`${OWN}/notifications`]: (params) => ({
+    notifications: notifications().filter((one) => !params.get("status") || params.get("status") === one.status),
+    cursor: null,
+  }),
+  [`${OWN}/silences`]: (params, _path, body) =>
+    Object.keys(body).length > 0
+      ? { ...sampleSilences()[0], ...body }
+      : { silences: sampleSilences().filter((one) => !params.get("state") || params.get("state") === one.state), cursor: null },
+  [`${OWN}/silences/preview`]: (_params, _path, body) => samplePreview(body["matchers"] ?? []),
+  [`${OWN}/routing`]: () => sampleRouting(),
+  [`${OWN}/routing/test`]: () => ({ routes: [{ id: "0/0/0", receiver: "on-call", group_labels: { alertname: "SignerDown" } }] }),
+  [`${OWN}/escalation-policies`]: () => samplePolicies(),
+  [`${OWN}/channels`]: () => ({ channels: sampleChannels() }),
   [`${OWN}/logs/search`]: logPage,
   [`${OWN}/logs/histogram`]: logHistogram,
   [`${OWN}/logs/fields`]: () => ({ fields: logFields() }),
@@ -55,10 +69,19 @@ function stream(response: ServerResponse, everyMs: number, first: [string, unkno
   response.on("close", () => clearInterval(timer));
 }
 
+/** An alert's page, whatever was asked to be done about it. */
+function story(id: string): Answer {
+  const alert = sampleAlerts().find((one) => one.id === id);
+  return alert ? { alert, timeline: sampleTimeline(), notice: null } : null;
+}
+
 async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
   const url = new URL(request.url ?? "/", "http://mock");
   const params = url.searchParams;
-  if (request.method === "POST") new URLSearchParams(await readBody(request)).forEach((value, name) => params.append(name, value));
+  const text = request.method === "POST" ? await readBody(request) : "";
+  const isJson = request.headers["content-type"] === "application/json";
+  if (!isJson) new URLSearchParams(text).forEach((value, name) => params.append(name, value));
+  const body = (isJson && text ? JSON.parse(text) : {}) as Body;
   if (url.pathname === `${OWN}/live`) {
     stream(response, 5_000, [["health", sampleHealth()], ["alerts", { alerts: sampleAlerts() }]], () => ["health", sampleHealth()]);
     return;
@@ -72,8 +95,11 @@ async function answer(request: IncomingMessage, response: ServerResponse): Promi
     return;
   }
   const trace = /^\/api\/anyascope\/v1\/traces\/([0-9a-f]+)$/.exec(url.pathname);
-  const handler = handlers[url.pathname] ?? (trace ? () => makeTrace(trace[1] ?? "") : undefined);
-  if (handler) send(response, 200, handler(params, url.pathname));
+  const alert = /^\/api\/anyascope\/v1\/alerts\/(\w+)/.exec(url.pathname);
+  const silence = /^\/api\/anyascope\/v1\/silences\/([\w-]+)\//.exec(url.pathname);
+  const found = alert ? story(alert[1] ?? "") : silence ? sampleSilences().find((one) => one.id === silence[1]) : undefined;
+  const handler = handlers[url.pathname] ?? (found ? () => found : trace ? () => makeTrace(trace[1] ?? "") : undefined);
+  if (handler) send(response, 200, handler(params, url.pathname, body));
   else send(response, 404, { type: "about:blank", title: "Not Found", status: 404, detail: `${url.pathname} is not mocked`, code: "not_found" });
 }
 

@@ -66,3 +66,9 @@ export async function post<T>(path: string, params: Params, signal?: AbortSignal
   const init = { method: "POST", body: new URLSearchParams(encode(params)), headers: { accept: "application/json" } };
   return (await ask(path, init, signal)) as T;
 }
+
+/** JSON of a POST with a JSON body. */
+export async function send<T>(path: string, body: unknown, signal?: AbortSignal): Promise<T> {
+  const headers = { accept: "application/json", "content-type": "application/json" };
+  return (await ask(path, { method: "POST", body: JSON.stringify(body), headers }, signal)) as T;
+}

@@ -1,10 +1,14 @@
 /** The server's own API, as docs/reference/api.md promises it. */
 
 import type { AlertList, NotificationPage } from "../model/alerts";
+import type { Channel } from "../model/channels";
 import type { Health, Status } from "../model/health";
 import type { FieldCount, LogHistogram, LogPage, ValueCount } from "../model/logs";
+import type { Policies, Routing, RouteTest } from "../model/routing";
+import type { Silence, SilencePage, SilencePreview, SilenceRequest, Matcher } from "../model/silences";
+import type { AlertAction, AlertStory, Response } from "../model/timeline";
 import type { ServiceOperations, Trace, TraceSummary } from "../model/traces";
-import { get, type Params } from "./http";
+import { get, send, serverUrl, type Params } from "./http";
 
 const BASE = "/api/anyascope/v1";
 
@@ -23,6 +27,52 @@ export const fetchAlerts = (signal?: AbortSignal) => get<AlertList>(`${BASE}/ale
 
 export const fetchNotifications = (params: Params, signal?: AbortSignal) =>
   get<NotificationPage>(`${BASE}/notifications`, params, signal);
+
+const alertPath = (id: string) => `${BASE}/alerts/${encodeURIComponent(id)}`;
+
+export const fetchAlert = (id: string, signal?: AbortSignal) => get<AlertStory>(alertPath(id), {}, signal);
+
+/** What an act on an alert carries beside its author. */
+export interface ActDetails {
+  readonly note?: string;
+  readonly text?: string;
+  readonly to?: string;
+  readonly for_s?: number;
+}
+
+export const act = (id: string, action: AlertAction, by: string, details: ActDetails = {}) =>
+  send<Response>(`${alertPath(id)}/${action}`, { by, ...details });
+
+/** Where the time line of an alert can be downloaded. */
+export const timelineUrl = (id: string, format: "json" | "csv" | "markdown") => serverUrl(`${alertPath(id)}/timeline?format=${format}`);
+
+export const fetchSilences = (params: Params, signal?: AbortSignal) => get<SilencePage>(`${BASE}/silences`, params, signal);
+
+export const createSilence = (asked: SilenceRequest) => send<Silence>(`${BASE}/silences`, asked);
+
+export const previewSilence = (matchers: readonly Matcher[], signal?: AbortSignal) =>
+  send<SilencePreview>(`${BASE}/silences/preview`, { matchers }, signal);
+
+const silencePath = (id: string) => `${BASE}/silences/${encodeURIComponent(id)}`;
+
+export const extendSilence = (id: string, by: string, forS: number) => send<Silence>(`${silencePath(id)}/extend`, { by, for_s: forS });
+
+export const cloneSilence = (id: string, by: string, forS: number) => send<Silence>(`${silencePath(id)}/clone`, { by, for_s: forS });
+
+export const expireSilence = (id: string, by: string) => send<Silence>(`${silencePath(id)}/expire`, { by });
+
+export const fetchRouting = (signal?: AbortSignal) => get<Routing>(`${BASE}/routing`, {}, signal);
+
+export const testRouting = (labels: Readonly<Record<string, string>>, signal?: AbortSignal) =>
+  send<RouteTest>(`${BASE}/routing/test`, { labels }, signal);
+
+export const fetchPolicies = (signal?: AbortSignal) => get<Policies>(`${BASE}/escalation-policies`, {}, signal);
+
+export const fetchChannels = async (signal?: AbortSignal) =>
+  (await get<{ channels: Channel[] }>(`${BASE}/channels`, {}, signal)).channels;
+
+export const replayNotification = (id: string, by: string) =>
+  send<unknown>(`${BASE}/notifications/${encodeURIComponent(id)}/replay`, { by });
 
 export const searchLogs = (asked: LogQuestion, limit: number, cursor: string | null, signal?: AbortSignal) =>
   get<LogPage>(`${BASE}/logs/search`, { ...asked, limit, cursor }, signal);

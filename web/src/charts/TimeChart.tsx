@@ -11,6 +11,11 @@ import { useIsDark } from "./scheme";
 import { tooltip } from "./tooltip";
 import { UPlot } from "./UPlot";
 
+export interface Marks {
+  readonly bound?: number;
+  readonly times: readonly number[];
+}
+
 interface Props {
   columns: Columns;
   names: readonly string[];
@@ -23,6 +28,8 @@ interface Props {
   group: string;
   label: string;
   height?: number;
+  /** Lines across: a bound of the values, and moments in Unix seconds. Keep the object while nothing changes. */
+  marks?: Marks;
   /** A stretch of time was brushed; Unix milliseconds. */
   onZoom: (startMs: number, endMs: number) => void;
 }
@@ -34,7 +41,7 @@ function withAlpha(color: string, alpha: string): string {
 }
 
 /** Series over time as lines or stacked areas, with crosshair, tooltip and zoom by brush. */
-export function TimeChart({ columns, names, unit, zone, stacked, shown, group, label, height = 260, onZoom }: Props) {
+export function TimeChart({ columns, names, unit, zone, stacked, shown, group, label, height = 260, marks, onZoom }: Props) {
   const isDark = useIsDark();
   const key = shown.join(",");
   const startS = columns.times[0] ?? 0;
@@ -53,7 +60,7 @@ export function TimeChart({ columns, names, unit, zone, stacked, shown, group, l
       legend: { show: false },
       cursor: { sync: { key: group, setSeries: false }, points: { size: 7 }, drag: { x: true, y: false, setScale: false }, focus: { prox: 24 } },
       focus: { alpha: 0.35 },
-      scales: { x: { time: true, range: () => [startS, endS] }, y: { range: rangeOf(stacked) } },
+      scales: { x: { time: true, range: () => [startS, endS] }, y: { range: rangeOf(stacked, marks?.bound) } },
       axes: [timeAxis(ink, zone), valueAxis(ink, unit)],
       series: [
         {},
@@ -72,6 +79,7 @@ export function TimeChart({ columns, names, unit, zone, stacked, shown, group, l
       bands: stacked ? indices.slice(1).map((_, below) => ({ series: [below + 1, below + 2] as [number, number] })) : [],
       plugins: [tooltip({ zone, unit, isStacked: stacked })],
       hooks: {
+        draw: [(chart) => drawMarks(chart, marks, isDark)],
         setSelect: [
           (chart) => {
             const { left, width } = chart.select;
@@ -84,14 +92,45 @@ export function TimeChart({ columns, names, unit, zone, stacked, shown, group, l
         ],
       },
     };
-  }, [isDark, key, stacked, height, group, zone, unit, names, onZoom, startS, endS, columns.times.length]);
+  }, [isDark, key, stacked, height, group, zone, unit, names, marks, onZoom, startS, endS, columns.times.length]);
   return <UPlot options={options} data={data} label={label} />;
 }
 
-/** From zero where the values are near it, with a little air above. */
-function rangeOf(stacked: boolean): uPlot.Scale.Range {
-  return (_chart, least, most) => {
-    if (least === null || most === null || !Number.isFinite(least)) return [0, 1];
+const MARK_COLORS = { bound: ["#c9302c", "#ff7a70"], time: ["#a86300", "#f5b04a"] } as const;
+
+function strokeLine(chart: uPlot, from: readonly [number, number], to: readonly [number, number], color: string): void {
+  const { ctx } = chart;
+  ctx.save();
+  ctx.strokeStyle = color;
+  ctx.lineWidth = uPlot.pxRatio;
+  ctx.setLineDash([5 * uPlot.pxRatio, 4 * uPlot.pxRatio]);
+  ctx.beginPath();
+  ctx.moveTo(...from);
+  ctx.lineTo(...to);
+  ctx.stroke();
+  ctx.restore();
+}
+
+/** Dashed lines over the chart: the bound across, the moments from top to bottom. */
+function drawMarks(chart: uPlot, marks: Marks | undefined, isDark: boolean): void {
+  if (!marks) return;
+  const { left, top, width, height } = chart.bbox;
+  if (marks.bound !== undefined) {
+    const y = chart.valToPos(marks.bound, "y", true);
+    if (y >= top && y <= top + height) strokeLine(chart, [left, y], [left + width, y], MARK_COLORS.bound[isDark ? 1 : 0]);
+  }
+  for (const time of marks.times) {
+    const x = chart.valToPos(time, "x", true);
+    if (x >= left && x <= left + width) strokeLine(chart, [x, top], [x, top + height], MARK_COLORS.time[isDark ? 1 : 0]);
+  }
+}
+
+/** From zero where the values are near it, with a little air above; a bound is in it. */
+function rangeOf(stacked: boolean, bound?: number): uPlot.Scale.Range {
+  return (_chart, dataLeast, dataMost) => {
+    if (dataLeast === null || dataMost === null || !Number.isFinite(dataLeast)) return [0, 1];
+    const least = Math.min(dataLeast, bound ?? dataLeast);
+    const most = Math.max(dataMost, bound ?? dataMost);
     const low = stacked || (least >= 0 && least < most * 0.7) ? Math.min(0, least) : least;
     if (low === most) return most === 0 ? [0, 1] : [Math.min(0, most * 1.2), Math.max(0, most * 1.2)];
     const air = (most - low) * 0.06;

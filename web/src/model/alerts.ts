@@ -1,6 +1,22 @@
 import type { Labels } from "./prometheus";
 import type { AlertSeverity } from "./severity";
 
+/** Somebody who has taken an alert on; `until` is when that ends by itself. */
+export interface Acknowledgement {
+  readonly by: string;
+  readonly at: string;
+  readonly until: string | null;
+  readonly note: string;
+}
+
+/** How far an alert's policy has climbed; `level` is the last one that was told, from 0. */
+export interface Climb {
+  readonly level: number;
+  readonly levels: number;
+  readonly next_at: string | null;
+  readonly is_stopped: boolean;
+}
+
 export interface Alert {
   readonly id: string;
   readonly name: string;
@@ -20,7 +36,16 @@ export interface Alert {
   readonly silenced_by: readonly string[];
   readonly inhibited_by: readonly string[];
   /** Names of the time intervals that keep it from being told now. */
-  readonly muted_by?: readonly string[];
+  readonly muted_by: readonly string[];
+  /** Name of its escalation policy. */
+  readonly policy: string | null;
+  readonly acknowledgement: Acknowledgement | null;
+  readonly assigned_to: string | null;
+  readonly snoozed_until: string | null;
+  readonly deadline_at: string | null;
+  readonly is_deadline_missed: boolean;
+  readonly escalation: Climb | null;
+  readonly is_flapping: boolean;
 }
 
 export interface AlertList {
@@ -43,6 +68,15 @@ export interface Notification {
   readonly reason: string;
   readonly alerts: readonly { readonly id: string; readonly name: string; readonly state: string; readonly severity: AlertSeverity }[];
   readonly attempts: readonly Attempt[];
+  /** The summary that told it in a storm. */
+  readonly told_in: string | null;
+  /** Of a summary, how many notifications it tells. */
+  readonly merged: number;
+  /** Of a fallback, the channel that was down. */
+  readonly stands_in_for: string | null;
+  /** Fallbacks that told it while its own channel was down. */
+  readonly copies: readonly string[];
+  readonly replays: readonly { readonly at: string; readonly by: string }[];
 }
 
 export interface NotificationPage {

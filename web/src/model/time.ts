@@ -80,6 +80,16 @@ export function resolveTime(text: string, nowMs: number): number | null {
   return Number.isNaN(parsed) ? null : parsed;
 }
 
+/** A time as people type it, in the zone unless it names one: `2026-11-23 14:00`; Unix milliseconds, null where it is none. */
+export function readTime(text: string, zone: Zone): number | null {
+  const clean = text.trim();
+  if (!/^\d{4}-\d{2}-\d{2}([ T]\d{2}:\d{2}(:\d{2})?)?/.test(clean)) return null;
+  const iso = clean.length === 10 ? `${clean}T00:00:00` : clean.replace(" ", "T");
+  const hasZone = /(Z|[+-]\d{2}:?\d{2})$/.test(iso.slice(10));
+  const ms = Date.parse(hasZone || zone === "local" ? iso : `${iso}Z`);
+  return Number.isNaN(ms) ? null : ms;
+}
+
 /** The range as instants; the default range where it cannot be read or ends before it starts. */
 export function resolveRange(range: Range, nowMs: number): Span {
   const startMs = resolveTime(range.from, nowMs);

@@ -61,6 +61,12 @@ export function useZone(): [Zone, (zone: Zone) => void] {
   return [zone === "utc" ? "utc" : "local", setZone];
 }
 
+/** Who sits here: asked for once, written beside everything that they do. */
+export function useAuthor(): [string, (name: string) => void] {
+  const [name, setName] = useStored<unknown>("author", "");
+  return [typeof name === "string" ? name : "", setName];
+}
+
 const HISTORY_ENTRIES_MAX = 50; // more than fits a menu helps nobody
 const NOTHING: readonly string[] = [];
 

@@ -8,6 +8,7 @@ import {
   formatTime,
   isMoving,
   rangeProblem,
+  readTime,
   resolveRange,
   zoneName,
   type Range,
@@ -27,11 +28,8 @@ interface Props {
 
 /** What was typed as the address keeps it: a bare date is meant in the shown zone. */
 function typed(text: string, zone: Zone): string {
-  const clean = text.trim();
-  if (!/^\d{4}-\d{2}-\d{2}/.test(clean) || /(Z|[+-]\d{2}:?\d{2})$/.test(clean.slice(10))) return clean;
-  const iso = clean.length === 10 ? `${clean}T00:00:00` : clean.replace(" ", "T");
-  const ms = Date.parse(zone === "utc" ? `${iso}Z` : iso);
-  return Number.isNaN(ms) ? clean : new Date(ms).toISOString();
+  const ms = readTime(text, zone);
+  return ms === null || /(Z|[+-]\d{2}:?\d{2})$/.test(text.trim().slice(10)) ? text.trim() : new Date(ms).toISOString();
 }
 
 function shown(end: string, zone: Zone): string {

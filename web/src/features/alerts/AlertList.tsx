@@ -1,49 +1,50 @@
-import { TextInput } from "@mantine/core";
+import { NativeSelect, TextInput } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
+import { useMemo, useState } from "react";
 
 import { ALERTS_KEY } from "../../api/events";
 import { fetchAlerts } from "../../api/own";
-import { countStates, filterAlerts, type Alert } from "../../model/alerts";
-import { href, useQueryState } from "../../state/location";
+import { filterAlerts, type Alert } from "../../model/alerts";
+import { GROUPINGS, groupAlerts, isChosen, narrow, readChosen, type Grouping } from "../../model/facets";
+import { href, navigate, useQueryState } from "../../state/location";
 import { Icon } from "../../ui/icons";
 import { Link } from "../../ui/Link";
 import { Empty, Failure, Loading } from "../../ui/States";
-import { AlertCard } from "./AlertCard";
+import { ActForm } from "./ActForm";
+import { AlertFacets } from "./AlertFacets";
+import { AlertGroupList } from "./AlertGroupList";
+import { BulkBar } from "./BulkBar";
+import { silenceHref } from "./silenceHref";
+import { useListKeys } from "./useListKeys";
 
-const STATES: readonly Alert["state"][] = ["firing", "pending", "resolved"];
-
-function Filters({ alerts }: { alerts: readonly Alert[] }) {
+function Tools() {
   const [query, change] = useQueryState();
-  const counts = countStates(alerts);
-  const chosen = query.get("state");
   return (
     <div className="as-row">
       <TextInput
         className="as-grow"
-        maw={420}
+        maw={480}
         size="xs"
         data-search
         aria-label="Filter alerts"
-        placeholder="name, label=value, source"
+        placeholder="name, label=value, component"
         leftSection={<Icon name="search" size={13} />}
         value={query.get("filter") ?? ""}
         onChange={(event) => change({ filter: event.currentTarget.value }, { replace: true })}
       />
-      <div className="as-row" role="group" aria-label="States">
-        {STATES.map((state) => (
-          <button
-            key={state}
-            type="button"
-            className="as-chip"
-            aria-pressed={chosen === state}
-            onClick={() => change({ state: chosen === state ? null : state })}
-          >
-            {state} <b>{counts[state]}</b>
-          </button>
-        ))}
-      </div>
+      <NativeSelect
+        size="xs"
+        aria-label="Group by"
+        data={GROUPINGS.map((name) => ({ value: name, label: `by ${name}` }))}
+        value={groupingOf(query)}
+        onChange={(event) => change({ group: event.currentTarget.value === "state" ? null : event.currentTarget.value })}
+      />
     </div>
   );
+}
+
+function groupingOf(query: URLSearchParams): Grouping {
+  return GROUPINGS.find((name) => name === query.get("group")) ?? "state";
 }
 
 function NoAlerts({ isFiltered }: { isFiltered: boolean }) {
@@ -59,42 +60,62 @@ function NoAlerts({ isFiltered }: { isFiltered: boolean }) {
   );
 }
 
-/** Alerts by state and severity, as the server orders them. */
+/** Alerts as the server orders them, narrowed by facets and words, in groups; one or many are acted on. */
 export function AlertList({ nowMs }: { nowMs: number }) {
-  const [query, change] = useQueryState();
+  const [query] = useQueryState();
   const answer = useQuery({ queryKey: ALERTS_KEY, queryFn: ({ signal }) => fetchAlerts(signal) });
+  const [selected, setSelected] = useState<ReadonlySet<string>>(new Set());
+  const [acknowledging, setAcknowledging] = useState<readonly Alert[]>([]);
+  const [said, setSaid] = useState("");
+  const all = useMemo(() => answer.data?.alerts ?? [], [answer.data]);
+  const chosen = useMemo(() => readChosen(query), [query]);
+  const worded = useMemo(() => filterAlerts(all, query.get("filter") ?? ""), [all, query]);
+  const found = useMemo(() => narrow(worded, chosen), [worded, chosen]);
+  const groups = useMemo(() => groupAlerts(found, groupingOf(query)), [found, query]);
+  const picked = found.filter((alert) => selected.has(alert.id));
+  const select = (ids: readonly string[]) => {
+    const next = new Set(selected);
+    const isWhole = ids.every((id) => next.has(id));
+    for (const id of ids) if (isWhole) next.delete(id); else next.add(id);
+    setSelected(next);
+  };
+  const targets = (id: string | null) => (picked.length > 0 ? picked : found.filter((alert) => alert.id === id));
+  useListKeys(
+    {
+      select: (id) => id && select([id]),
+      acknowledge: (id) => setAcknowledging(targets(id)),
+      silence: (id) => targets(id).length > 0 && navigate(silenceHref(targets(id))),
+      clear: () => setSelected(new Set()),
+    },
+    acknowledging.length === 0,
+  );
   if (answer.error && !answer.data) return <Failure problem={answer.error} what="Alerts" onRetry={() => void answer.refetch()} />;
   if (!answer.data) return <Loading what="alerts" lines={8} />;
-  const wanted = query.get("state");
-  const all = answer.data.alerts;
-  const found = filterAlerts(all, query.get("filter") ?? "").filter((alert) => !wanted || alert.state === wanted);
-  const opened = query.get("id");
   return (
-    <div className="as-alerts">
-      <Filters alerts={all} />
-      {found.length === 0 && <NoAlerts isFiltered={all.length > 0} />}
-      {STATES.map((state) => {
-        const members = found.filter((alert) => alert.state === state);
-        if (members.length === 0) return null;
-        return (
-          <section key={state} aria-label={state}>
-            <h2 className="as-alerts-state">
-              {state} <span className="as-dim">{members.length}</span>
-            </h2>
-            <ul className="as-alert-list">
-              {members.map((alert) => (
-                <AlertCard
-                  key={alert.id}
-                  alert={alert}
-                  nowMs={nowMs}
-                  isOpen={alert.id === opened}
-                  onToggle={() => change({ id: alert.id === opened ? null : alert.id }, { replace: true })}
-                />
-              ))}
-            </ul>
-          </section>
-        );
-      })}
+    <div className="as-stack">
+      <Tools />
+      <div className="as-alert-columns">
+        <AlertFacets alerts={worded} chosen={chosen} />
+        <div className="as-alert-groups">
+          {found.length === 0 && <NoAlerts isFiltered={all.length > 0 || isChosen(chosen)} />}
+          {groups.map((group) => (
+            <AlertGroupList key={group.key} group={group} nowMs={nowMs} selected={selected} onSelect={select} onAcknowledge={(alert) => setAcknowledging([alert])} />
+          ))}
+        </div>
+      </div>
+      <BulkBar picked={picked} said={said} onAcknowledge={() => setAcknowledging(picked)} onClear={() => setSelected(new Set())} />
+      {acknowledging.length > 0 && (
+        <ActForm
+          action="acknowledge"
+          alerts={acknowledging}
+          onClose={() => setAcknowledging([])}
+          onDone={(outcome) => {
+            setAcknowledging([]);
+            setSelected(new Set());
+            setSaid([`${outcome.done} acknowledged.`, ...new Set(outcome.notices)].join(" "));
+          }}
+        />
+      )}
     </div>
   );
 }

@@ -1,40 +1,33 @@
 import "./alerts.css";
 
-import { Tabs } from "@mantine/core";
+import { useEffect } from "react";
 
-import { useQueryState } from "../../state/location";
+import { href, navigate, useQueryState } from "../../state/location";
 import { useNow } from "../../state/now";
+import { AlertNav } from "../../ui/AlertNav";
 import { Page } from "../../ui/Page";
 import { ZoneLabel } from "../../ui/Time";
 import { AlertList } from "./AlertList";
+import { AlertScreen } from "./AlertScreen";
 import { NotificationList } from "./NotificationList";
 import { RuleList } from "./RuleList";
 
 const CLOCK_MS = 5_000;
 
-/** What fires and waits, what was told to whom, and the rules behind it. */
-export default function AlertsPage() {
-  const [query, change] = useQueryState();
+/** What fires and waits, what was told to whom, and the rules behind it; or one alert. */
+export default function AlertsPage({ rest }: { rest: string }) {
+  const [query] = useQueryState();
   const now = useNow(CLOCK_MS);
-  const tab = query.get("tab") ?? "alerts";
+  const named = query.get("id");
+  useEffect(() => {
+    if (named && rest === "") navigate(href(`alerts/${named}`), { replace: true }); // a link of before there was a page for each
+  }, [named, rest]);
+  if (rest !== "") return <AlertScreen key={rest} id={rest} />;
+  const tab = query.get("tab");
   return (
     <Page title="Alerts" controls={<ZoneLabel atMs={now} />}>
-      <Tabs value={tab} onChange={(value) => change({ tab: value === "alerts" ? null : value })} keepMounted={false}>
-        <Tabs.List aria-label="Alerts">
-          <Tabs.Tab value="alerts">Alerts</Tabs.Tab>
-          <Tabs.Tab value="history">Notifications</Tabs.Tab>
-          <Tabs.Tab value="rules">Rules</Tabs.Tab>
-        </Tabs.List>
-        <Tabs.Panel value="alerts">
-          <AlertList nowMs={now} />
-        </Tabs.Panel>
-        <Tabs.Panel value="history">
-          <NotificationList nowMs={now} />
-        </Tabs.Panel>
-        <Tabs.Panel value="rules">
-          <RuleList nowMs={now} />
-        </Tabs.Panel>
-      </Tabs>
+      <AlertNav />
+      {tab === "history" ? <NotificationList nowMs={now} /> : tab === "rules" ? <RuleList nowMs={now} /> : <AlertList nowMs={now} />}
     </Page>
   );
 }

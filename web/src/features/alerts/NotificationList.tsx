@@ -43,6 +43,23 @@ function Attempts({ of, startMs }: { of: readonly Attempt[]; startMs: number }) 
   );
 }
 
+/** What delivery did beside its attempts: storms, fallbacks, and who had it sent again. */
+function Delivery({ one, nowMs }: { one: Notification; nowMs: number }) {
+  return (
+    <div className="as-dim as-small">
+      {one.told_in && <div>told in a summary</div>}
+      {one.merged > 0 && <div>sums up {one.merged} notifications</div>}
+      {one.stands_in_for && <div>in the place of {one.stands_in_for}</div>}
+      {one.copies.length > 0 && <div>told by a fallback too</div>}
+      {one.replays.map((replay) => (
+        <div key={replay.at}>
+          sent again by {replay.by} <Ago at={replay.at} nowMs={nowMs} />
+        </div>
+      ))}
+    </div>
+  );
+}
+
 function NotificationRow({ one, nowMs }: { one: Notification; nowMs: number }) {
   const looks = STATUS_LOOKS[one.status];
   return (
@@ -62,12 +79,15 @@ function NotificationRow({ one, nowMs }: { one: Notification; nowMs: number }) {
         {one.receiver}
         <div className="as-dim as-small">{one.channel}</div>
       </td>
-      <td>{one.reason}</td>
+      <td>
+        {one.reason}
+        <Delivery one={one} nowMs={nowMs} />
+      </td>
       <td>
         {one.alerts.map((alert) => (
           <div key={alert.id} className="as-row as-notified">
             <AlertMark severity={alert.severity} />
-            <Link className="as-link" href={href("alerts", { id: alert.id })}>
+            <Link className="as-link" href={href(`alerts/${alert.id}`)}>
               {alert.name}
             </Link>
           </div>
@@ -95,7 +115,7 @@ export function NotificationList({ nowMs }: { nowMs: number }) {
   if (!answer.data) return <Loading what="notifications" lines={8} />;
   const rows = answer.data.pages.flatMap((page) => page.notifications);
   return (
-    <div className="as-alerts">
+    <div className="as-stack">
       <div className="as-row">
         <Select
           size="xs"

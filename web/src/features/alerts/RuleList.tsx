@@ -101,7 +101,7 @@ export function RuleList({ nowMs }: { nowMs: number }) {
   if (!answer.data) return <Loading what="rules" lines={10} />;
   const found = filtered(answer.data, query.get("filter") ?? "");
   return (
-    <div className="as-alerts">
+    <div className="as-stack">
       <TextInput
         maw={420}
         size="xs"

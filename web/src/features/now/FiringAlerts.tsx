@@ -27,7 +27,7 @@ export function FiringAlerts({ alerts, nowMs }: { alerts: readonly Alert[]; nowM
         <li key={alert.id} className="as-health-row">
           <AlertMark severity={alert.severity} />
           <div className="as-health-text">
-            <Link className="as-link" href={href("alerts", { id: alert.id })}>
+            <Link className="as-link" href={href(`alerts/${alert.id}`)}>
               {alert.title || alert.name}
             </Link>
             <div className="as-small as-dim as-clip">{[alert.source, alert.category].filter(Boolean).join(" · ")}</div>

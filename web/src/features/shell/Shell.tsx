@@ -11,7 +11,7 @@ import { Empty, Loading } from "../../ui/States";
 import { ErrorBoundary } from "./ErrorBoundary";
 import { Help } from "./Help";
 import { NavTools } from "./NavTools";
-import { PAGES, findPage } from "./pages";
+import { PAGES, findPage, pageAbove } from "./pages";
 import { useShortcuts } from "./shortcuts";
 
 const ALERTS_EVERY_MS = 15_000; // beside the live stream, for where a proxy swallows it
@@ -29,6 +29,7 @@ function Navigation({ current, onHelp }: { current: string; onHelp: () => void }
   const connection = useLive();
   const alerts = useQuery({ queryKey: ALERTS_KEY, queryFn: ({ signal }) => fetchAlerts(signal), refetchInterval: ALERTS_EVERY_MS });
   const firing = countStates(alerts.data?.alerts ?? []).firing;
+  const above = pageAbove(current)?.path;
   return (
     <nav className="as-nav" aria-label="Pages">
       <Brand />
@@ -36,8 +37,8 @@ function Navigation({ current, onHelp }: { current: string; onHelp: () => void }
         <Link
           key={page.path}
           href={href(page.path)}
-          className="as-nav-link"
-          aria-current={page.path === current ? "page" : undefined}
+          className={page.isBelow ? "as-nav-link as-nav-below" : "as-nav-link"}
+          aria-current={page.path === current ? "page" : page.path === above ? "true" : undefined}
           title={`g ${page.key}`}
         >
           <Icon name={page.icon} />

@@ -8,6 +8,8 @@ export interface PageEntry {
   readonly icon: IconName;
   /** The letter that follows `g`. */
   readonly key: string;
+  /** Whether it stands below the page before it: a phone reaches it from there. */
+  readonly isBelow?: boolean;
   readonly Screen: ComponentType<{ rest: string }>;
 }
 
@@ -18,7 +20,15 @@ export const PAGES: readonly PageEntry[] = [
   { path: "logs", name: "Logs", icon: "logs", key: "l", Screen: lazy(() => import("../logs/LogsPage")) },
   { path: "traces", name: "Traces", icon: "traces", key: "t", Screen: lazy(() => import("../traces/TracesPage")) },
   { path: "alerts", name: "Alerts", icon: "alerts", key: "a", Screen: lazy(() => import("../alerts/AlertsPage")) },
+  { path: "silences", name: "Silences", icon: "silence", key: "s", isBelow: true, Screen: lazy(() => import("../silences/SilencesPage")) },
+  { path: "routing", name: "Routing", icon: "routing", key: "r", isBelow: true, Screen: lazy(() => import("../routing/RoutingPage")) },
 ];
+
+/** The page below which another stands; null where it stands by itself. */
+export function pageAbove(path: string): PageEntry | null {
+  const index = PAGES.findIndex((page) => page.path === path);
+  return PAGES[index]?.isBelow ? (PAGES.slice(0, index).findLast((page) => !page.isBelow) ?? null) : null;
+}
 
 /** The page of a path and what follows it: `traces/abc` is the page `traces` with `abc`. */
 export function findPage(path: string): { page: PageEntry; rest: string } | null {

@@ -9,6 +9,10 @@ export const SHORTCUTS: readonly { readonly keys: readonly string[]; readonly do
   ...PAGES.map((page) => ({ keys: ["g", page.key], does: `Go to ${page.name}` })),
   { keys: ["/"], does: "Go to the query or search field" },
   { keys: ["Ctrl", "Enter"], does: "Run the query" },
+  { keys: ["j", "k"], does: "Alerts: to the next or the one before; Enter opens it" },
+  { keys: ["x"], does: "Alerts: select it" },
+  { keys: ["a"], does: "Alerts: acknowledge it, or those selected" },
+  { keys: ["s"], does: "Alerts: silence it, or those selected" },
   { keys: ["Esc"], does: "Leave the field, close what is open" },
   { keys: ["?"], does: "Show this help" },
 ];

@@ -1,0 +1,24 @@
+import { TextInput } from "@mantine/core";
+
+export const AUTHOR_CHARS_MAX = 128; // a name or an address, not a letter
+
+interface Props {
+  value: string;
+  onChange: (name: string) => void;
+}
+
+/** Who acts; remembered by this browser, so that it is typed once. */
+export function AuthorField({ value, onChange }: Props) {
+  return (
+    <TextInput
+      label="Your name"
+      description="Kept in this browser, written beside what you do."
+      size="xs"
+      required
+      maxLength={AUTHOR_CHARS_MAX}
+      autoComplete="name"
+      value={value}
+      onChange={(event) => onChange(event.currentTarget.value)}
+    />
+  );
+}
