@@ -124,7 +124,8 @@ async def open_stores(
         registry=registry,
     )
     try:
-        documents = await open_documents(settings.directory / CONTROL_FILE, clock=clock)
+        database = settings.documents.reveal() if settings.documents is not None else settings.directory / CONTROL_FILE
+        documents = await open_documents(database, clock=clock)
     except BaseException:
         await telemetry.close()
         raise

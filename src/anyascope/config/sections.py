@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+from anyascope.alerting.receivers.secrets import read_secret
 from anyascope.clock import MS_PER_S
 from anyascope.collect.options import (
     CertificateOptions,
@@ -27,7 +28,7 @@ from anyascope.config.settings import (
 )
 from anyascope.ingest.options import AdmitOptions
 from anyascope.model.sdk import SdkSetting, SdkSettings
-from anyascope.model.secret import SecretFile
+from anyascope.model.secret import Secret, SecretFile
 from anyascope.promql.options import EngineOptions, QueryLimits
 from anyascope.promql.signatures import Feature, feature_of
 from anyascope.store.api.retention import RetentionPolicy
@@ -37,6 +38,7 @@ from anyascope.wire.settings import Section, parse_duration_s
 
 SECONDS_A_DAY = 86_400
 OFF = "off"
+DATABASES = ("postgresql://", "postgres://")
 
 
 def resolve(section: Section, name: str) -> Path:
@@ -142,8 +144,17 @@ def read_storage(section: Section) -> StorageSettings:
         kind=section.choice("kind", StoreKind, default.kind),
         reserve_bytes=section.size_bytes("reserve", default.reserve_bytes),
         memory_bytes_max=section.size_bytes("memory_max", default.memory_bytes_max),
+        documents=_read_database(section),
     )
     section.done()
+    return found
+
+
+def _read_database(section: Section) -> Secret | None:
+    """`documents`, or `documents_file` with the same, since the address has a password in it."""
+    found = read_secret(section, "documents")
+    if section.has("documents") and not section.text("documents", "").startswith(DATABASES):
+        section.wrong("must be an address such as postgresql://user:password@host/database", name="documents")
     return found
 
 

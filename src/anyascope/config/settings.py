@@ -14,7 +14,7 @@ from anyascope.forward.options import ForwardOptions
 from anyascope.ingest.options import AdmitOptions
 from anyascope.model.labels import Labels
 from anyascope.model.sdk import SdkSettings
-from anyascope.model.secret import SecretFile
+from anyascope.model.secret import Secret, SecretFile
 from anyascope.notify.settings import NotifySettings
 from anyascope.promql.options import EngineOptions
 from anyascope.promql.signatures import Feature
@@ -94,12 +94,17 @@ class ReceiveSettings:
 
 @dataclass(frozen=True, slots=True)
 class StorageSettings:
-    """Where data lies and what it may take."""
+    """Where data lies and what it may take.
+
+    Attributes:
+        documents: the PostgreSQL database of control state; None keeps it in a file of the directory.
+    """
 
     directory: Path = DATA_DIRECTORY
     kind: StoreKind = StoreKind.CHDB
     reserve_bytes: int = RESERVE_BYTES
     memory_bytes_max: int = STORE_MEMORY_BYTES
+    documents: Secret | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,7 @@ SECRET_FIELDS = frozenset(
         "bot_token",
         "client_secret",
         "credentials",
+        "documents",
         "key",
         "mattermost_webhook_url",
         "opsgenie_api_key",

@@ -9,6 +9,7 @@ from anyascope.clock import ManualClock
 from anyascope.store.chdb import ChdbStore, StoreOptions
 from anyascope.store.documents import MemoryDocuments, open_documents
 from anyascope.store.memory import MemoryStore
+from support.postgres import running_postgres
 
 
 @pytest.fixture
@@ -26,12 +27,20 @@ async def store(request, tmp_path, clock):
     await opened.close()
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory):
+    with running_postgres() as server:
+        yield server
+
+
+@pytest.fixture(params=["memory", "sqlite", "postgres"])
 async def documents(request, tmp_path, clock):
-    opened = (
-        MemoryDocuments(clock=clock)
-        if request.param == "memory"
-        else await open_documents(tmp_path / "state.db", clock=clock)
-    )
+    match request.param:
+        case "memory":
+            opened = MemoryDocuments(clock=clock)
+        case "sqlite":
+            opened = await open_documents(tmp_path / "state.db", clock=clock)
+        case _:
+            opened = await open_documents(request.getfixturevalue("postgres").emptied(), clock=clock)
     yield opened
     await opened.close()

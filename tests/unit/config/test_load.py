@@ -12,6 +12,7 @@ from anyascope.config.load import Sources, check, load
 from anyascope.config.settings import LogFormat, StoreKind
 from anyascope.errors import InvalidInputError
 from anyascope.model.sdk import SdkSetting
+from anyascope.model.secret import Secret
 from anyascope.promql.options import EngineOptions, QueryLimits
 from anyascope.wire.otlp.translation import Strategy
 from anyascope.wire.settings import SettingsError
@@ -21,7 +22,7 @@ global: {scrape_interval: 5s, scrape_timeout: 4s, evaluation_interval: 10s, exte
 server: {listen: "127.0.0.1:9999", hosts: [scope.example], external_url: "https://scope.example/", cors_origin: "https://.*[.]example", admin_api: true}
 receive: {otlp_grpc: off, otlp_http: "127.0.0.1:14318"}
 access: {token_files: [token]}
-storage: {directory: store, reserve: 2GiB, memory_max: 1GiB}
+storage: {directory: store, reserve: 2GiB, memory_max: 1GiB, documents: 'postgresql://u:p@db/anya'}
 retention: {logs: {age: 7d, size: 5GB}}
 collectors:
   host: {interval: 5s}
@@ -71,6 +72,7 @@ def test_a_whole_file_is_read(folder):
     assert settings.token_files[0].path == folder / "token"
     assert settings.storage.directory == folder / "store"
     assert settings.storage.reserve_bytes == 2 * 2**30
+    assert settings.storage.documents == Secret("postgresql://u:p@db/anya")
     assert (settings.server.cors_origin, settings.server.has_admin_api) == ("https://.*[.]example", True)
     assert (settings.admit.series_max, settings.admit.series_total_max) == (1000, 5000)
     assert settings.retention["logs"].age_days == 7

@@ -1,4 +1,4 @@
-"""Documents in a database: SQLite in WAL mode, every commit on the disk before it is answered.
+"""Documents in a database, SQLite in WAL mode or PostgreSQL: every commit is on the disk before it is answered.
 
 Commits that wait at the same moment share one transaction and so one fsync. Each keeps its own fate: its versions are
 checked against what the ones before it leave, and a conflict takes out its caller alone.
@@ -33,6 +33,10 @@ GROUP_MAX = 500  # callers that share a transaction; more would keep the first o
 RETRY_AFTER_S = 1.0  # a full disk or a locked file may have been mended by then
 KEYS_PER_READ = 400  # bound values in a statement, twice; SQLite's oldest limit is 999
 CODE_POINT_MAX = 0x10FFFF
+POSTGRES_PREFIXES = ("postgresql://", "postgres://")
+POSTGRES_WRITERS = 0x616E7961  # "anya": the advisory lock that writers of one database hold one after the other
+# SQLSTATE classes that may pass: connection, rolled back, resources (a full disk), intervention (a shutdown), system.
+POSTGRES_PASSING = ("08", "40", "53", "57", "58")
 SURROGATES = range(0xD800, 0xE000)
 
 Place = tuple[str, str]
@@ -47,7 +51,7 @@ class Waiting:
 
 
 async def open_documents(url_or_path: str | Path, *, clock: Clock) -> SqlDocuments:
-    """Open (and create or migrate) the database at a path or SQLAlchemy URL.
+    """Open (and create or migrate) the database at a path or URL, such as `postgresql://user@host/name`.
 
     Raises:
         UnsupportedError: a newer release has written it.
@@ -68,8 +72,13 @@ class SqlDocuments:
 
     def __init__(self, url: str, *, clock: Clock) -> None:
         self._clock = clock
-        self._engine = sa.create_engine(url)
-        if self._engine.dialect.name == "sqlite":
+        if url.startswith(POSTGRES_PREFIXES):
+            drivers_url = f"postgresql+pg8000://{url.partition('://')[2]}"
+            self._engine = sa.create_engine(drivers_url, pool_size=1 + READERS_MAX)
+            sa.event.listen(self._engine, "checkout", try_postgres)
+            sa.event.listen(self._engine, "begin", begin_postgres)
+        else:
+            self._engine = sa.create_engine(url)
             sa.event.listen(self._engine, "connect", prepare_sqlite)
             sa.event.listen(self._engine, "begin", begin_sqlite)
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="documents-write")
@@ -249,8 +258,45 @@ def translation() -> Iterator[None]:
         raise UnavailableError(
             f"the document database cannot be used now: {error.orig}", retry_after_s=RETRY_AFTER_S
         ) from error
+    except exc.DBAPIError as error:
+        if error.connection_invalidated or isinstance(error, exc.InterfaceError) or _may_pass(error):
+            raise UnavailableError(
+                f"the document database cannot be used now: {_said(error)}", retry_after_s=RETRY_AFTER_S
+            ) from error
+        raise AnyascopeError(f"the document database failed: {_said(error)}") from error
+    except OSError as error:
+        raise UnavailableError(f"the document database was lost: {error}", retry_after_s=RETRY_AFTER_S) from error
     except exc.SQLAlchemyError as error:
         raise AnyascopeError(f"the document database failed: {error}") from error
+
+
+def _may_pass(error: exc.DBAPIError) -> bool:
+    told = error.orig.args[0] if error.orig is not None and error.orig.args else None
+    return isinstance(told, dict) and str(told.get("C", "")).startswith(POSTGRES_PASSING)
+
+
+def _said(error: exc.DBAPIError) -> str:
+    told = error.orig.args[0] if error.orig is not None and error.orig.args else error.orig
+    return str(told.get("M", told)) if isinstance(told, dict) else str(told)
+
+
+def try_postgres(connection: DBAPIConnection, entry: ConnectionPoolEntry, proxy: object) -> None:
+    """A server that was restarted has cut the pool's connections: each is tried before it is used, and made anew.
+
+    The driver raises bare errors of the socket, which the pool's own test does not know.
+    """
+    del entry, proxy
+    try:
+        connection.cursor().execute("SELECT 1")
+        connection.rollback()
+    except Exception as error:
+        raise exc.DisconnectionError from error
+
+
+def begin_postgres(connection: sa.Connection) -> None:
+    """Writers go one after the other, as in SQLite: versions are read and then written."""
+    if connection.get_execution_options().get("anyascope_write", False):
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({POSTGRES_WRITERS})")
 
 
 def prepare_sqlite(connection: DBAPIConnection, entry: ConnectionPoolEntry) -> None:
