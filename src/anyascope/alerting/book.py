@@ -148,9 +148,10 @@ class Book:
     def move(self, *, by_ns: int, now_ns: int) -> None:
         """The wall clock was set, and is at `now_ns`: what lies ahead moves along, so that waits keep their length."""
         for fingerprint, alert in self.alerts.items():
+            moved = replace(alert, pulse=alert.pulse.moved(by_ns=by_ns))
             if alert.is_firing(now_ns - by_ns):
-                moved = replace(alert, ends_ns=alert.ends_ns + by_ns, received_ns=alert.received_ns + by_ns)
-                self.alerts[fingerprint] = moved
+                moved = replace(moved, ends_ns=alert.ends_ns + by_ns, received_ns=alert.received_ns + by_ns)
+            self.alerts[fingerprint] = moved
         for group in self.groups.values():
             group.alerts = {fingerprint: self.alerts[fingerprint] for fingerprint in group.alerts}
             group.told = {key: replace(told, at_ns=told.at_ns + by_ns) for key, told in group.told.items()}
@@ -274,6 +275,7 @@ class Book:
             silenced_by=mutes.get(SilenceStage.name, ()),
             inhibited_by=mutes.get(InhibitStage.name, ()),
             muted_by=mutes.get(CalendarStage.name, ()),
+            is_flapping=alert.pulse.is_flapping(now_ns),
         )
 
     def _mutes(self, alert: HeldAlert, routes: Sequence[Route], *, now_ns: int) -> Mapping[str, tuple[str, ...]]:

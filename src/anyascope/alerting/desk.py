@@ -358,6 +358,8 @@ class Alerting:
             await self._documents.commit([Delete(KIND_GROUP, identity) for identity in ids])
 
     def _count(self) -> dict[str, int]:
-        now_ns = self._clock.now_ns()
-        firing = sum(alert.is_firing(now_ns) for alert in self._book.alerts.values())
-        return {"firing": firing, "resolved": len(self._book.alerts) - firing, "groups": len(self._book.groups)}
+        now_ns, alerts = self._clock.now_ns(), self._book.alerts.values()
+        firing = sum(alert.is_firing(now_ns) for alert in alerts)
+        flapping = sum(alert.pulse.is_flapping(now_ns) for alert in alerts)
+        counts = {"firing": firing, "resolved": len(alerts) - firing, "flapping": flapping}
+        return {**counts, "groups": len(self._book.groups)}

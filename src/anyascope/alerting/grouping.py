@@ -17,6 +17,8 @@ from anyascope.model.receivers import Integration
 from anyascope.semconv.alerts import traits_of
 
 KIND_GROUP = "alert-group"
+ANNOTATION_FLAPPING = "flapping"
+FLAPPING_TEXT = "It comes and goes. Its end will be told once it has been calm for 15 minutes."
 CRITICAL_GAP_S = 1.0  # criticals that trickle into a new group are told at most this often, and each within this time
 
 
@@ -161,7 +163,7 @@ def decide(group: Group, integrations: Sequence[Integration], *, muted: Abstract
     one that ends while muted is kept until the channel may be told, so that whoever was told of a start hears of the end.
     """
     visible = {fp: alert for fp, alert in group.alerts.items() if fp not in muted}
-    firing = frozenset(fp for fp, alert in visible.items() if alert.is_firing(now_ns))
+    firing = frozenset(fp for fp, alert in visible.items() if alert.is_told_as_firing(now_ns))
     seen = _Seen(firing, frozenset(visible) - firing, muted)
     tells: list[Tell] = []
     told_after: dict[str, Told] = {}
@@ -180,7 +182,7 @@ def decide(group: Group, integrations: Sequence[Integration], *, muted: Abstract
         alerts = [alert for fp, alert in visible.items() if fp in firing or integration.send_resolved]
         if alerts:
             tells.append(Tell(integration, reason, notified(alerts, told, now_ns=now_ns)))
-    ended = frozenset(fp for fp, alert in group.alerts.items() if not alert.is_firing(now_ns))
+    ended = frozenset(fp for fp, alert in group.alerts.items() if not alert.is_told_as_firing(now_ns))
     dropped = ended - frozenset(fp for told in told_after.values() for fp in told.firing & muted)
     # Where ends are not told, an alert that ended must be forgotten, so that its return is news.
     told_after = {key: replace(told, firing=told.firing - dropped) for key, told in told_after.items()}
@@ -232,16 +234,17 @@ def notified(alerts: Iterable[HeldAlert], told: Told | None, *, now_ns: int) -> 
 def _order(alert: HeldAlert, now_ns: int) -> tuple[bool, int, str, str, Labels]:
     labels = dict(alert.labels)
     rank = traits_of(alert.severity).rank
-    return (not alert.is_firing(now_ns), rank, labels.get("job", ""), labels.get("instance", ""), alert.labels)
+    return (not alert.is_told_as_firing(now_ns), rank, labels.get("job", ""), labels.get("instance", ""), alert.labels)
 
 
 def _notified(alert: HeldAlert, told: Told, *, now_ns: int) -> NotifiedAlert:
-    is_firing = alert.is_firing(now_ns)
+    is_firing = alert.is_told_as_firing(now_ns)
+    annotations = {**alert.annotations, ANNOTATION_FLAPPING: FLAPPING_TEXT} if alert.pulse.is_flapping(now_ns) else None
     return NotifiedAlert(
         fingerprint=alert.fingerprint,
         is_firing=is_firing,
         labels=alert.labels,
-        annotations=alert.annotations,
+        annotations=annotations or alert.annotations,
         starts_ns=alert.starts_ns,
         ends_ns=0 if is_firing else alert.ends_ns,
         generator_url=alert.generator_url,

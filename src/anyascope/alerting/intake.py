@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from anyascope.alerting.fingerprint import fingerprint_of
+from anyascope.alerting.flapping import STEADY, Pulse
 from anyascope.clock import NS_PER_S
 from anyascope.errors import UnavailableError
 from anyascope.model.alerts import Alert, AlertSeverity
@@ -28,6 +29,7 @@ class HeldAlert:
         is_ended: whether its end was told, or acted upon; otherwise a restart gives it time to be heard of again.
         received_ns: when it was first heard of in this episode.
         updated_ns: when it was last heard of.
+        pulse: whether it comes and goes.
     """
 
     fingerprint: str
@@ -42,10 +44,15 @@ class HeldAlert:
     is_ended: bool = False
     generator_url: str = ""
     correlation_id: str = ""
+    pulse: Pulse = STEADY
 
     def is_firing(self, now_ns: int) -> bool:
         """Whether it has not ended yet."""
         return self.ends_ns > now_ns
+
+    def is_told_as_firing(self, now_ns: int) -> bool:
+        """Whether channels hear of it as firing: it fires, or it flaps and its end is held back."""
+        return self.ends_ns > now_ns or self.pulse.is_flapping(now_ns)
 
 
 def fault_of(alert: Alert) -> str:
@@ -72,7 +79,7 @@ def merge(old: HeldAlert | None, alert: Alert, fingerprint: str, *, now_ns: int,
     Overlapping episodes become one: the earliest start stands; of two told ends the later one, and an end that a sender
     named for a firing alert is not pulled forward by one that we only guessed.
     """
-    new = _held(alert, fingerprint, now_ns=now_ns, resolve_timeout_ns=resolve_timeout_ns)
+    new = _held(alert, fingerprint, old, now_ns=now_ns, resolve_timeout_ns=resolve_timeout_ns)
     if old is None or not _overlaps(old, new):
         return new
     ends_ns, is_timeout = new.ends_ns, new.is_timeout
@@ -156,11 +163,14 @@ def ended(alert: HeldAlert) -> HeldAlert:
     return alert if alert.is_ended else replace(alert, is_ended=True)
 
 
-def _held(alert: Alert, fingerprint: str, *, now_ns: int, resolve_timeout_ns: int) -> HeldAlert:
+def _held(alert: Alert, fingerprint: str, old: HeldAlert | None, *, now_ns: int, resolve_timeout_ns: int) -> HeldAlert:
     is_timeout = alert.ends_ns == 0
     ends_ns = alert.ends_ns or now_ns + resolve_timeout_ns
     starts_ns = alert.starts_ns or (now_ns if is_timeout else min(now_ns, alert.ends_ns))
     annotations = dict(alert.annotations)
+    pulse = STEADY if old is None else old.pulse
+    if ends_ns > now_ns and (old is None or not old.is_firing(now_ns)):
+        pulse = pulse.began(now_ns)
     return HeldAlert(
         fingerprint=fingerprint,
         labels=alert.labels,
@@ -174,6 +184,7 @@ def _held(alert: Alert, fingerprint: str, *, now_ns: int, resolve_timeout_ns: in
         is_ended=ends_ns <= now_ns,
         generator_url=alert.generator_url,
         correlation_id=alert.correlation_id or _correlation_id(alert.labels, annotations),
+        pulse=pulse,
     )
 
 
@@ -201,6 +212,8 @@ def put_alert(alert: HeldAlert) -> Put:
         "is_ended": alert.is_ended,
         "generator_url": alert.generator_url,
         "correlation_id": alert.correlation_id,
+        "began_ns": [*alert.pulse.starts_ns],
+        "calm_ns": alert.pulse.calm_ns,
     }
     return Put(KIND_ALERT, alert.fingerprint, body)
 
@@ -224,7 +237,14 @@ def alert_of(document: Document, *, now_ns: int, grace_s: float) -> HeldAlert:
         is_ended=is_ended,
         generator_url=str(body["generator_url"]),
         correlation_id=str(body["correlation_id"]),
+        pulse=_pulse_of(body),
     )
+
+
+def _pulse_of(body: Mapping[str, Json]) -> Pulse:
+    began_ns = body.get("began_ns", [])  # alerts of earlier releases have none
+    assert isinstance(began_ns, list)
+    return Pulse(tuple(map(_integer, began_ns)), _integer(body.get("calm_ns", 0)))
 
 
 def _texts(value: Json) -> dict[str, str]:

@@ -14,7 +14,7 @@ _LOOK_BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0)
 
 
 class Tally:
-    """Counters. `count` gives `firing`, `resolved` and `groups` as they are."""
+    """Counters. `count` gives `firing`, `resolved`, `flapping` and `groups` as they are."""
 
     def __init__(self, registry: CollectorRegistry, *, count: Callable[[], Mapping[str, int]]) -> None:
         self._received = Counter(
@@ -35,6 +35,8 @@ class Tally:
         held = Gauge("anyascope_alerts", "Alerts that are held.", ["state"], registry=registry)
         held.labels("firing").set_function(lambda: count()["firing"])
         held.labels("resolved").set_function(lambda: count()["resolved"])
+        flapping = Gauge("anyascope_alerts_flapping", "Alerts that come and go, and are damped.", registry=registry)
+        flapping.set_function(lambda: count()["flapping"])
         Gauge("anyascope_alert_groups", "Groups with alerts.", registry=registry).set_function(
             lambda: count()["groups"]
         )

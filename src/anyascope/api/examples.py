@@ -105,6 +105,7 @@ ALERTS: Final[dict[str, Any]] = {
             "deadline_at": _TIME,
             "is_deadline_missed": False,
             "escalation": {"level": 0, "levels": 2, "next_at": None, "is_stopped": True},
+            "is_flapping": False,
         }
     ]
 }

@@ -149,6 +149,7 @@ def alert_view(alert: AlertStatus, *, care: AlertCare, value: float | None) -> A
         deadline_at=time_or_none(care.deadline_ns),
         is_deadline_missed=care.is_deadline_missed,
         escalation=None if climb is None else _escalation(climb),
+        is_flapping=alert.is_flapping,
     )
 
 

@@ -218,6 +218,7 @@ class AlertStatus:
         silenced_by: ids of silences that mute it now.
         inhibited_by: fingerprints of alerts that mute it now.
         muted_by: names of time intervals that mute all its routes now.
+        is_flapping: whether it comes and goes, so that its ends are told only once it is calm.
     """
 
     id: str
@@ -239,6 +240,7 @@ class AlertStatus:
     silenced_by: tuple[str, ...] = ()
     inhibited_by: tuple[str, ...] = ()
     muted_by: tuple[str, ...] = ()
+    is_flapping: bool = False
 
 
 @dataclass(frozen=True, slots=True)

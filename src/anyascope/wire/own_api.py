@@ -303,6 +303,7 @@ class AlertView:
     Attributes:
         policy: the escalation policy that acts on it; null where none does, and then there is no deadline either.
         deadline_at: until when somebody must have acted.
+        is_flapping: whether it comes and goes; then its end is told only once it is calm.
     """
 
     id: str
@@ -330,6 +331,7 @@ class AlertView:
     deadline_at: str | None = None
     is_deadline_missed: bool = False
     escalation: EscalationView | None = None
+    is_flapping: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

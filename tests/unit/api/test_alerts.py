@@ -107,6 +107,7 @@ async def test_an_alert_tells_everything_about_itself():
             "deadline_at": None,
             "is_deadline_missed": False,
             "escalation": None,
+            "is_flapping": False,
         }
     ]
 
