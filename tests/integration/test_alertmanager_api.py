@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import signal
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
@@ -28,8 +31,10 @@ def test_amtool_adds_and_queries_and_nothing_is_lost_by_a_kill(tmp_path: Path) -
         httpx.post(
             f"{server.url}{ALERTS_PATH}", json=[{"labels": {"alertname": "Leak"}, "annotations": {"d": f"key {key}"}}]
         ).raise_for_status()
+        silence = amtool(server.url, "silence", "add", "alertname=Other", "--comment=why").strip()
         server.kill()
         server.start()
+        assert amtool(server.url, "silence", "query", "--quiet").split() == [silence]
         (added,) = queried(server.url, "alertname=Added")
         (leak,) = queried(server.url, "alertname=Leak")
     assert added["labels"] == {"alertname": "Added", "severity": "critical"}
@@ -38,39 +43,66 @@ def test_amtool_adds_and_queries_and_nothing_is_lost_by_a_kill(tmp_path: Path) -
     assert key not in json.dumps(leak)
 
 
-@pytest.mark.slow
+RULES = (
+    "groups: [{name: g, rules: [{alert: Always, expr: vector(1) > %d, labels: {severity: page},"
+    " annotations: {summary: it fires}}]}]\n"
+)
+
+
+@contextlib.contextmanager
+def prometheus_posting_to(server: str, folder: Path) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+    """A Prometheus with one rule, whose alertmanager is this server: its address, and the process."""
+    settings, url = folder / "prometheus.yml", f"127.0.0.1:{free_port()}"
+    settings.write_text(
+        "global: {evaluation_interval: 1s, external_labels: {cluster: c1}}\n"
+        f"alerting: {{alertmanagers: [{{static_configs: [{{targets: ['{server[7:]}']}}]}}]}}\n"
+        "rule_files: [rules.yml]\n"
+    )
+    (folder / "rules.yml").write_text(RULES % 0)
+    with (folder / "prometheus.log").open("wb") as log:
+        process = subprocess.Popen(
+            [
+                *(str(component("prometheus")), f"--config.file={settings}", f"--storage.tsdb.path={folder / 'tsdb'}"),
+                # The first ones are lost on Prometheus' own start: it looks for alertmanagers some seconds later.
+                *(f"--web.listen-address={url}", "--rules.alert.resend-delay=1s"),
+            ],
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
+        try:
+            yield f"http://{url}", process
+        finally:
+            process.terminate()
+            process.wait(timeout=20)
+
+
+@pytest.mark.long
 @pytest.mark.timeout(180)
 def test_a_real_prometheus_leaves_its_alerts_here(tmp_path: Path) -> None:
-    """A Prometheus whose alertmanager we are has its alerts told by our routes, and sees us as active."""
-    program = component("prometheus")
-    with running_server(tmp_path, config=CONFIG) as server:
-        settings = tmp_path / "prometheus.yml"
-        settings.write_text(
-            "global: {evaluation_interval: 1s, external_labels: {cluster: c1}}\n"
-            f"alerting: {{alertmanagers: [{{static_configs: [{{targets: ['{server.url[7:]}']}}]}}]}}\n"
-            "rule_files: [rules.yml]\n"
-        )
-        (tmp_path / "rules.yml").write_text(
-            "groups: [{name: g, rules: [{alert: Always, expr: vector(1) > 0, labels: {severity: page},"
-            " annotations: {summary: it fires}}]}]\n"
-        )
-        with (tmp_path / "prometheus.log").open("wb") as log:
-            process = subprocess.Popen(
-                [
-                    *(str(program), f"--config.file={settings}", f"--storage.tsdb.path={tmp_path / 'tsdb'}"),
-                    # The first ones are lost on Prometheus' own start: it looks for alertmanagers some seconds later.
-                    *(f"--web.listen-address=127.0.0.1:{free_port()}", "--rules.alert.resend-delay=1s"),
-                ],
-                stdout=log,
-                stderr=subprocess.STDOUT,
-            )
-            try:
-                (alert,) = eventually(lambda: queried(server.url, "alertname=Always"), within_s=60, what="it arrives")
-            finally:
-                process.terminate()
-                process.wait(timeout=20)
-        own = httpx.get(f"{server.url}/api/anyascope/v1/alerts").json()["alerts"]
+    """A Prometheus whose alertmanager we are has its alerts told by our routes, silenced and resolved, and sees us as active."""
+
+    def own(server: str) -> list[tuple[str, str, str]]:
+        alerts = httpx.get(f"{server}/api/anyascope/v1/alerts").json()["alerts"]
+        return [(alert["name"], alert["severity"], alert["state"]) for alert in alerts]
+
+    with (
+        running_server(tmp_path, config=CONFIG) as server,
+        prometheus_posting_to(server.url, tmp_path) as (url, process),
+    ):
+        (alert,) = eventually(lambda: queried(server.url, "alertname=Always"), within_s=60, what="it arrives")
+        known = httpx.get(f"{url}/api/v1/alertmanagers").json()["data"]["activeAlertmanagers"]
+        firing = own(server.url)
+        silence = amtool(server.url, "silence", "add", "Always", "--comment=why").strip()
+        (silenced,) = httpx.get(f"{server.url}/api/v2/alerts?silenced=true").json()
+        (tmp_path / "rules.yml").write_text(RULES % 1)
+        process.send_signal(signal.SIGHUP)
+        resolved = [("Always", "critical", "resolved")]
+        eventually(lambda: own(server.url) == resolved, within_s=30, what="it is resolved")
+        still_firing = httpx.get(f"{server.url}/api/v2/alerts").json()
+    assert [entry["url"] for entry in known] == [f"{server.url}/api/v2/alerts"]
     assert alert["labels"] == {"alertname": "Always", "cluster": "c1", "severity": "page"}
     assert alert["annotations"] == {"summary": "it fires"}
     assert [name["name"] for name in alert["receivers"]] == ["all"]
-    assert [(entry["name"], entry["severity"]) for entry in own] == [("Always", "critical")]
+    assert firing == [("Always", "critical", "firing")]
+    assert silenced["status"] == {"state": "suppressed", "silencedBy": [silence], "inhibitedBy": [], "mutedBy": []}
+    assert still_firing == []
