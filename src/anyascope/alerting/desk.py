@@ -173,6 +173,10 @@ class Alerting:
         """Firing and lately resolved alerts: firing ones first, then the most severe, then the newest."""
         return self._book.statuses(now_ns=self._clock.now_ns())
 
+    def suppressed(self) -> tuple[int, int]:
+        """How many alerts fire, and how many of these are silenced or inhibited."""
+        return self._book.suppressed(now_ns=self._clock.now_ns())
+
     def groups(self) -> Sequence[AlertGroupStatus]:
         """Which alerts are told together, to whom; in no order."""
         return self._book.group_statuses(now_ns=self._clock.now_ns())

@@ -14,6 +14,7 @@ from anyascope.api.own import own_api
 from anyascope.api.prometheus.routes import PrometheusParts, prometheus_routes
 from anyascope.api.sdk import sampling_routes
 from anyascope.api.sse import Streams
+from anyascope.app.alertmanager_names import AlertmanagerNames
 from anyascope.app.callbacks import build_callbacks
 from anyascope.app.doors import Doors, GrpcWish
 from anyascope.app.faces import HttpFace
@@ -85,6 +86,15 @@ def _routes(parts: FrontParts, receive: Receive, doors: Doors, settings: Setting
         clock=ground.clock,
     )
     ground.registry.register(PrometheusNames(ground.registry, targets=rooms.collect, server=status))
+    ground.registry.register(
+        AlertmanagerNames(
+            ground.registry,
+            room=rooms.alerting,
+            server=status,
+            options=lambda: parts.reloads.settings.alerting,
+            clock=ground.clock,
+        )
+    )
     return Routes(
         otlp=receive.routes(),
         prometheus=prometheus_routes(

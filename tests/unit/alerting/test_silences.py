@@ -48,6 +48,15 @@ async def test_a_silenced_alert_is_told_when_the_silence_ends(house):
     assert [names for _, _, names in house.told()] == [["a"]]
 
 
+async def test_suppressed_alerts_are_counted(house):
+    """Those that fire, and of these those that are silenced."""
+    await house.alerting.silences.put(silence(house))
+    await house.fire(A, {"alertname": "Down", "instance": "b"}, for_s=600)
+    assert house.alerting.suppressed() == (2, 1)
+    await house.advance(to_s=301)
+    assert house.alerting.suppressed() == (2, 0)
+
+
 async def test_a_silence_survives_a_restart(house):
     """After a crash it still holds."""
     stored = await house.alerting.silences.put(silence(house))
