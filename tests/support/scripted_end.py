@@ -114,12 +114,18 @@ class _Handler(BaseHTTPRequestHandler):
         pass
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Clients that leave in the middle are what is tried here."""
+
+
 @contextlib.contextmanager
 def scripted_end(*, context: ssl.SSLContext | None = None) -> Iterator[ScriptedEnd]:
     """A running one, with TLS where a context is given."""
     end = ScriptedEnd()
-    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"end": end}))
-    server.daemon_threads = True
+    server = _Server(("127.0.0.1", 0), type("Handler", (_Handler,), {"end": end}))
     if context is not None:
         server.socket = context.wrap_socket(server.socket, server_side=True)
     end.url = f"{'http' if context is None else 'https'}://127.0.0.1:{server.server_address[1]}"

@@ -36,6 +36,7 @@ class NotifiedAlert:
         is_firing: whether it fires at the time of the notification.
         ends_ns: when it ended; 0 while it fires.
         is_news: whether this notification is the first to tell the receiver of this state.
+        links: addresses to act by, by name, such as `acknowledge`; signed, so they stand in messages alone.
     """
 
     fingerprint: str
@@ -47,6 +48,7 @@ class NotifiedAlert:
     generator_url: str = ""
     correlation_id: str = ""
     is_news: bool = True
+    links: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

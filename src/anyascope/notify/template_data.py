@@ -22,6 +22,7 @@ from anyascope.wire.gotemplate.builtins import escape_html
 from anyascope.wire.gotemplate.prometheus import safe_functions
 from anyascope.wire.gotemplate.times import ZERO_NS, GoDuration, GoTime, format_time
 from anyascope.wire.notices.data import common_annotations, common_labels, group_status, receiver_shown, status_of
+from anyascope.wire.notices.links import LINK_ACKNOWLEDGE
 
 _OF_PROMETHEUS = ("toUpper", "toLower", "title", "match", "reReplaceAll", "humanizeDuration")
 
@@ -89,9 +90,19 @@ class AlertData(DataObject):
             "GeneratorURL": escape(alert.generator_url),
             "Fingerprint": alert.fingerprint,
         }
+        # Ours. Methods, so that `toJson` gives what Alertmanager's gives.
+        links = KV({name: escape(url) for name, url in alert.links.items()})
+        self._methods = {
+            "Links": Function(lambda: links),
+            "AckURL": Function(lambda: links.get(LINK_ACKNOWLEDGE, "")),
+            "CorrelationID": Function(lambda: escape(alert.correlation_id)),
+        }
 
     def template_fields(self) -> Mapping[str, object]:
         return self.fields
+
+    def template_methods(self) -> Mapping[str, Function]:
+        return self._methods
 
 
 class Alerts(DataObject, list[AlertData]):
@@ -125,6 +136,10 @@ class MessageData(DataObject):
             "RouteLabels": _kv(dict(notification.route_labels), escape),
             "ExternalURL": escape(notification.external_url),
         }
+        self._methods = {"Notice": Function(lambda: escape(notification.notice))}  # ours, as those of an alert
+
+    def template_methods(self) -> Mapping[str, Function]:
+        return self._methods
 
     def template_fields(self) -> Mapping[str, object]:
         return self.fields

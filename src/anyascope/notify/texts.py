@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 from anyascope.model.notifications import Notification
 from anyascope.notify.templates import Templates
 from anyascope.wire.gotemplate import TemplateError
+from anyascope.wire.gotemplate.builtins import escape_html
 from anyascope.wire.notices.plain import plain_text
 
 
@@ -21,7 +22,7 @@ class Texts:
     Args:
         given: the receiver's own templates by field.
         defaults: upstream's, of all fields.
-        said: the field without which there is nothing to say.
+        said: the field without which there is nothing to say; what delivery itself has to say stands at its end.
     """
 
     def __init__(
@@ -90,6 +91,12 @@ class Texts:
         return "".join(f"; {note}" for note in self._notes)
 
     def _field(self, name: str, *, is_html: bool) -> str:
+        text, notice = self._rendered(name, is_html=is_html), self.notification.notice
+        if name != self._said or not notice:
+            return text
+        return f"{text.rstrip()}\n\n{escape_html(notice) if is_html else notice}"
+
+    def _rendered(self, name: str, *, is_html: bool) -> str:
         try:
             return self._templates.render(self._text(name), self.notification, is_html=is_html)
         except TemplateError as error:

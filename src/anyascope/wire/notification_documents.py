@@ -78,6 +78,7 @@ def _alert_body(alert: NotifiedAlert) -> dict[str, Json]:
         "generator_url": alert.generator_url,
         "correlation_id": alert.correlation_id,
         "is_news": alert.is_news,
+        "links": dict(alert.links),
     }
 
 
@@ -92,6 +93,7 @@ def _alert_of(body: Mapping[str, Json]) -> NotifiedAlert:
         generator_url=str(body["generator_url"]),
         correlation_id=str(body["correlation_id"]),
         is_news=body["is_news"] is True,
+        links=dict(_labels(body.get("links", {}))),
     )
 
 

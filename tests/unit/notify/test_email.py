@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from anyascope.clock import SystemClock
@@ -11,7 +13,7 @@ from anyascope.model.notifications import AttemptOutcome
 from anyascope.model.secret import Secret
 from anyascope.notify.channels.email import EmailChannel
 from anyascope.notify.templates import load_templates
-from support.notifications import notification
+from support.notifications import SIGNING_FAILED, ended, notification
 from support.sinks import mail_sink
 
 OK, RETRY, FAILED = AttemptOutcome.OK, AttemptOutcome.RETRY, AttemptOutcome.FAILED
@@ -93,3 +95,32 @@ async def test_a_message_that_cannot_be_made_is_final(changes, part):
     outcome = await attempt(1, **changes)
     assert outcome.kind is FAILED
     assert part in outcome.detail
+
+
+async def test_a_group_is_one_thread_over_starttls(tmp_path):
+    """News of a group answer the same message, with text and HTML; another group, or another day where asked, does not."""
+    later = SystemClock()
+    fired, ends = notification(), notification(ended(SIGNING_FAILED), id="018bcfe568007000800000000000abce")
+    other = notification(group_key='{}:{alertname="Other"}')
+    with mail_sink(tmp_path / "o", "--starttls") as sink:
+        options = EmailOptions(
+            to="a@x.test",
+            sender="am@x.test",
+            smarthost=("127.0.0.1", sink.port),
+            tls=TlsOptions(insecure_skip_verify=True),
+        )
+        channel = EmailChannel(options, templates=load_templates((), now_ns=lambda: 0), clock=later)
+        for told in (fired, ends, other):
+            assert (await channel.send(told, done=frozenset())).kind is OK
+        by_day = EmailChannel(
+            replace(options, thread_by_day=True), templates=load_templates((), now_ns=lambda: 0), clock=later
+        )
+        assert (await by_day.send(fired, done=frozenset())).kind is OK
+        records = sink.records()
+    assert all(record["tls"] for record in records)
+    heads = [dict(record["headers"]) for record in records]
+    assert heads[0]["References"] == heads[0]["In-Reply-To"] == heads[1]["References"]
+    assert len({head["References"] for head in heads}) == 3
+    assert len({head["Message-ID"] for head in heads[:2]}) == 2
+    assert heads[1]["Subject"].startswith("[RESOLVED]")
+    assert all("multipart/alternative" in head["Content-Type"] for head in heads)

@@ -133,6 +133,32 @@ def test_slack_layout_is_as_specified():
     assert list(message["attachments"][0]) == ["color", "title", "text", "fields", "ts"]
 
 
+def test_slack_has_link_buttons_where_there_is_more_to_offer():
+    """A runbook or a signed link brings buttons, five at most; where Slack itself has buttons none acknowledges twice."""
+    alert = replace(
+        SIGNING_FAILED,
+        annotations={"summary": "s", "runbook_url": "https://r.test/"},
+        links={"acknowledge": "https://a.test/r/1"},
+    )
+    ((_, message),) = default_messages(notification(alert), channel="", look={})
+    actions = message["attachments"][0]["actions"]
+    assert [action["text"] for action in actions] == ["Acknowledge", "Runbook", "Graph", "Alert", "Logs"]
+    assert actions[0] == {"type": "button", "text": "Acknowledge", "url": "https://a.test/r/1", "style": "primary"}
+    ((_, message),) = default_messages(notification(alert), channel="", look={}, has_buttons=True)
+    assert message["attachments"][0]["actions"][0]["text"] == "Runbook"
+
+
+def test_templates_see_the_links():
+    """`.AckURL` and `.Links` of an alert are there for receivers' own texts, and not in `toJson`."""
+    alert = replace(SIGNING_FAILED, links={"acknowledge": "https://a.test/r/1"})
+    told = notification(alert, notice="3 were merged")
+    text = "{{ range .Alerts }}{{ .AckURL }} {{ .Links.acknowledge }} {{ .CorrelationID }}{{ end }} {{ .Notice }}"
+    assert TEMPLATES.render(text, told) == (
+        "https://a.test/r/1 https://a.test/r/1 5d0b2f1e-0000-4000-8000-000000000001 3 were merged"
+    )
+    assert "a.test" not in TEMPLATES.render("{{ .Alerts | toJson }}", told)
+
+
 def test_slack_text_cannot_call_everybody():
     """What an alert says is shown, never obeyed."""
     loud = replace(SIGNING_FAILED, annotations={"summary": "<!channel> a & b", "description": "<http://evil|click>"})

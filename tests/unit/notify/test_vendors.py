@@ -345,6 +345,14 @@ async def test_wechat_keeps_its_token_until_it_ends():
         await channel.close()
 
 
+def test_what_delivery_has_to_say_stands_at_the_end():
+    """A merged storm, or a fallback, is told in the text that is always read."""
+    told = notification(notice="12 notifications were merged <here>")
+    texts = Texts(TEMPLATES, told, given={"message": "m"}, defaults={"message": "", "title": "t"}, said="message")
+    assert (texts["title"], texts["message"]) == ("t", "m\n\n12 notifications were merged <here>")
+    assert texts.html("message").endswith("merged &lt;here&gt;")
+
+
 def test_texts_deep():
     """Rendered texts become JSON where they are it, and stay texts where they are none."""
     texts = texts_of(SnsOptions())

@@ -30,6 +30,8 @@ def _read(section: Section, inherited: GlobalOptions) -> EmailOptions:
     is_implicit = implicit_tls if implicit_tls is not None else smarthost is not None and smarthost[1] == SMTPS_PORT
     if is_implicit and tls.server_name:
         section.wrong("tls_config.server_name is not supported together with implicit TLS yet")
+    headers = _read_headers(section)
+    is_threaded, is_by_day = _read_threading(section, headers)
     return EmailOptions(
         to=to,
         sender=sender,
@@ -39,12 +41,13 @@ def _read(section: Section, inherited: GlobalOptions) -> EmailOptions:
         auth_password=_read_own_secret(section, "auth_password") or inherited.smtp_auth_password,
         auth_secret=_read_own_secret(section, "auth_secret") or inherited.smtp_auth_secret,
         auth_identity=section.text("auth_identity", "") or inherited.smtp_auth_identity,
-        headers=_read_headers(section),
+        headers=headers,
         html=section.text("html", "") if section.has("html") else None,
         text=section.text("text", "") if section.has("text") else None,
         require_tls=section.boolean("require_tls", inherited.smtp_require_tls),
         implicit_tls=is_implicit,
-        thread_by_group=_read_threading(section),
+        thread_by_group=is_threaded,
+        thread_by_day=is_by_day,
         tls=tls,
     )
 
@@ -69,16 +72,20 @@ def _read_own_secret(section: Section, name: str) -> Secret | None:
     return Secret(text) if text else None
 
 
-def _read_threading(section: Section) -> bool:
+def _read_threading(section: Section, headers: tuple[tuple[str, str], ...]) -> tuple[bool, bool]:
+    """Whether a group's messages make a thread, and whether one for each day. Unset it is ours: one thread a group."""
+    names = [name for name, _ in headers if name in ("References", "In-Reply-To")]
     if not section.has("threading"):
-        return True
+        return not names, False
     inner = section.section("threading")
     enabled = inner.boolean("enabled", False)
     by_date = inner.text("thread_by_date", "")
+    for name in names if enabled else ():
+        section.wrong(f"conflicting configuration: threading.enabled conflicts with custom {name} header")
     if enabled and by_date not in ("daily", "none"):
         inner.wrong("threading.thread_by_date must be either 'none' or 'daily'", name="thread_by_date")
     inner.done("config.ThreadingConfig")
-    return enabled
+    return enabled, enabled and by_date == "daily"
 
 
 EMAIL: Final = Kind("email", _read, is_resolved_sent=False)

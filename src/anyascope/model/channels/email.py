@@ -16,6 +16,7 @@ class EmailOptions(ChannelOptions):
     Attributes:
         require_tls: refuse to send where STARTTLS is not offered.
         implicit_tls: TLS from the first byte, as on port 465.
+        thread_by_group: one thread a group, and with `thread_by_day` one a group and day in UTC.
     """
 
     to: str
@@ -32,5 +33,6 @@ class EmailOptions(ChannelOptions):
     require_tls: bool = True
     implicit_tls: bool = False
     thread_by_group: bool = True
+    thread_by_day: bool = False
     timeout_s: float = 30.0  # greeting, TLS, authentication and data are a dozen round trips
     tls: TlsOptions = field(default_factory=TlsOptions)

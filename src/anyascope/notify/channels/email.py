@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import base64
 import contextlib
-import hashlib
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email import policy
@@ -28,12 +27,14 @@ from anyascope.semconv.alerts import severity_of
 from anyascope.wire.gotemplate import TemplateError
 from anyascope.wire.hosts import is_loopback
 from anyascope.wire.notices.answers import shown
+from anyascope.wire.notices.data import group_hash
 from anyascope.wire.notices.email import email_html, email_text, with_notice
 from anyascope.wire.tls import tls_context
 
 DEFAULT_SUBJECT: Final = '{{ template "email.default.subject" . }}'
 RECIPIENTS_MAX = 100  # what every server takes for one message (RFC 5321, section 4.5.3.1.8)
 SUBJECT_CHARS_MAX = 500
+THREAD_CHARS = 32  # of a group's hash; as good as all of it, and the line stays short
 
 
 class _RefusedError(Exception):
@@ -132,8 +133,10 @@ class EmailChannel:
             "Auto-Submitted": "auto-generated",
         }
         if self._options.thread_by_group:
-            group = hashlib.sha256(notification.group_key.encode("utf-8", "surrogatepass")).hexdigest()[:32]
-            headers["In-Reply-To"] = headers["References"] = f"<group-{group}@{domain}>"
+            # A message that was never sent: readers make a thread of those that answer the same one.
+            day = f"-{now:%Y-%m-%d}" if self._options.thread_by_day else ""
+            root = f"<group-{group_hash(notification)[:THREAD_CHARS]}{day}@{domain}>"
+            headers["In-Reply-To"] = headers["References"] = root
         if any(
             alert.is_firing and severity_of(alert.labels) is AlertSeverity.CRITICAL for alert in notification.alerts
         ):

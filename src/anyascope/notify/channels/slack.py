@@ -21,7 +21,10 @@ from anyascope.notify.templates import Templates
 from anyascope.wire.gotemplate import TemplateError
 from anyascope.wire.http_post import Answer
 from anyascope.wire.notices.answers import shown, slack_error
+from anyascope.wire.notices.cut import cut_chars
 from anyascope.wire.notices.slack import default_messages
+
+TITLE_CHARS_MAX = 1024  # what Slack takes of an attachment's title
 
 _LOOK = frozenset(("username", "icon_emoji", "icon_url"))  # templates that change who speaks, not what is said
 
@@ -65,7 +68,8 @@ class SlackChannel:
             return [("message", templated_message(notification, self._options, self._templates))]
         look = {name: self._templates.render(text, notification) for name, text in self._options.templates.items()}
         channel = self._templates.render(self._options.channel, notification)
-        return default_messages(notification, channel=channel, look=look)
+        has_buttons = self._options.signing_secret is not None
+        return default_messages(notification, channel=channel, look=look, has_buttons=has_buttons)
 
     async def _post(self, message: Mapping[str, object], identity: str) -> Outcome:
         body = json.dumps(message, ensure_ascii=False, separators=(",", ":")).encode()
@@ -127,6 +131,7 @@ def templated_message(notification: Notification, options: SlackOptions, templat
 
     texts = {name: rendered(options.templates.get(name, text)) for name, text in _TEMPLATE_DEFAULTS.items()}
     names = ("title", "title_link", "pretext", "text", "fallback", "callback_id")
+    texts["title"] = cut_chars(texts["title"], TITLE_CHARS_MAX)
     content: dict[str, object] = {name: texts[name] for name in names}
     content["fields"] = [
         {

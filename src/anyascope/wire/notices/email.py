@@ -19,6 +19,7 @@ from anyascope.semconv.alerts import (
     traits_of,
 )
 from anyascope.wire.notices.data import status_of
+from anyascope.wire.notices.links import Link, alert_links
 
 ALERTS_SHOWN_MAX = 50  # a mail of more is not read; the page has all of them
 COLOR_RESOLVED = "#36A64F"
@@ -27,7 +28,7 @@ _TOLD_APART = frozenset((ANNOTATION_SUMMARY, ANNOTATION_DESCRIPTION))
 
 def email_text(notification: Notification) -> str:
     """The plain part."""
-    blocks = [_text_block(alert) for alert in notification.alerts[:ALERTS_SHOWN_MAX]]
+    blocks = [_text_block(alert, _links(alert, notification)) for alert in notification.alerts[:ALERTS_SHOWN_MAX]]
     if more := _more(notification):
         blocks.append(more)
     blocks.append(_footer(notification))
@@ -36,7 +37,7 @@ def email_text(notification: Notification) -> str:
 
 def email_html(notification: Notification) -> str:
     """The HTML part: no images, scripts or remote styles, so that every reader shows it as it is."""
-    blocks = [_html_block(alert) for alert in notification.alerts[:ALERTS_SHOWN_MAX]]
+    blocks = [_html_block(alert, _links(alert, notification)) for alert in notification.alerts[:ALERTS_SHOWN_MAX]]
     if more := _more(notification):
         blocks.append(f"<p>{escape(more)}</p>")
     footer = "<br>".join(_linked(line) for line in _footer(notification).splitlines())
@@ -59,6 +60,10 @@ def with_notice(text: str, html: str, notice: str) -> tuple[str, str]:
     return f"{notice}\n\n{text}" if text else text, html if html != said else ""
 
 
+def _links(alert: NotifiedAlert, notification: Notification) -> list[Link]:
+    return alert_links(alert, external_url=notification.external_url)
+
+
 def _more(notification: Notification) -> str:
     count = len(notification.alerts) - ALERTS_SHOWN_MAX
     return f"… and {count} more alerts." if count > 0 else ""
@@ -68,7 +73,7 @@ def _footer(notification: Notification) -> str:
     why = f"Told to {notification.receiver}: {notification.reason.value}."
     if not notification.external_url:
         return why
-    return f"{why}\n{notification.external_url}/alerts"
+    return f"{why}\n{notification.external_url}/ui/alerts"
 
 
 def _heading(alert: NotifiedAlert) -> str:
@@ -77,7 +82,7 @@ def _heading(alert: NotifiedAlert) -> str:
     return title if alert.is_firing else f"✅ Resolved: {title}"
 
 
-def _facts(alert: NotifiedAlert) -> list[tuple[str, str]]:
+def _facts(alert: NotifiedAlert, links: list[Link]) -> list[tuple[str, str]]:
     facts = [
         ("Status", status_of(alert)),
         ("Severity", severity_of(alert.labels).value),
@@ -93,9 +98,8 @@ def _facts(alert: NotifiedAlert) -> list[tuple[str, str]]:
     facts.append(("Labels", ", ".join(f"{name}={value}" for name, value in alert.labels)))
     order = (ANNOTATION_RUNBOOK, ANNOTATION_RUNBOOK_URL)
     others = sorted(alert.annotations.items(), key=lambda pair: (pair[0] not in order, pair[0]))
-    facts.extend((name.capitalize(), text) for name, text in others if name not in _TOLD_APART)
-    if alert.generator_url:
-        facts.append(("Rule", alert.generator_url))
+    linked = {link.url for link in links}
+    facts.extend((name.capitalize(), text) for name, text in others if name not in _TOLD_APART and text not in linked)
     return facts
 
 
@@ -103,27 +107,31 @@ def _time(time_ns: int) -> str:
     return datetime.fromtimestamp(time_ns // NS_PER_S, tz=UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
-def _text_block(alert: NotifiedAlert) -> str:
+def _text_block(alert: NotifiedAlert, links: list[Link]) -> str:
     lines = [_heading(alert)]
     if description := alert.annotations.get(ANNOTATION_DESCRIPTION):
         lines.append(description)
-    lines.extend(f"  {name}: {value}" for name, value in _facts(alert))
+    lines.extend(f"  {name}: {value}" for name, value in _facts(alert, links))
+    lines.extend(f"  {link.name}: {link.url}" for link in links)
     return "\n".join(lines)
 
 
-def _html_block(alert: NotifiedAlert) -> str:
+def _html_block(alert: NotifiedAlert, links: list[Link]) -> str:
     color = traits_of(severity_of(alert.labels)).color if alert.is_firing else COLOR_RESOLVED
     description = alert.annotations.get(ANNOTATION_DESCRIPTION, "")
     rows = "".join(
         f'<tr><td style="color: #666; padding-right: 12px; vertical-align: top">{escape(name)}</td>'
         f"<td>{_linked(value)}</td></tr>"
-        for name, value in _facts(alert)
+        for name, value in _facts(alert, links)
     )
+    anchors = " &nbsp; ".join(f'<a href="{escape(link.url)}">{link.name}</a>' for link in links)
     return (
         f'<div style="border-left: 6px solid {color}; padding: 4px 12px; margin-bottom: 16px">\n'
         f'<h3 style="margin: 0 0 6px">{escape(_heading(alert))}</h3>\n'
         + (f'<p style="margin: 0 0 6px">{escape(description)}</p>\n' if description else "")
-        + f'<table style="font-size: 14px">{rows}</table>\n</div>'
+        + f'<table style="font-size: 14px">{rows}</table>\n'
+        + (f'<p style="margin: 6px 0 0">{anchors}</p>\n' if anchors else "")
+        + "</div>"
     )
 
 

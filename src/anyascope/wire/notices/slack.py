@@ -11,6 +11,7 @@ from typing import Final
 from anyascope.clock import NS_PER_S
 from anyascope.model.notifications import Notification, NotificationReason, NotifiedAlert
 from anyascope.semconv.alerts import category_of, component_of, severity_of, title_of, traits_of
+from anyascope.wire.notices.links import alert_links
 
 USERNAME: Final = "Anya Core Alerts"
 ICON: Final = ":warning:"
@@ -20,22 +21,46 @@ MESSAGES_MAX = (
     5  # alerts told one by one; more at once would push each other out of sight, and Slack takes one a second
 )
 DIGEST_LINES_MAX = 20
+ACTIONS_MAX = 5  # what Slack shows of an attachment's
+LINKS_WORTH_BUTTONS: Final = ("Runbook", "Dashboard")
 TITLE_CHARS_MAX = 300
 TEXT_CHARS_MAX = 3_000  # Slack folds longer ones away
 
 
 def default_messages(
-    notification: Notification, *, channel: str, look: Mapping[str, str]
+    notification: Notification, *, channel: str, look: Mapping[str, str], has_buttons: bool = False
 ) -> list[tuple[str, Mapping[str, object]]]:
-    """Messages by the name of their part: one an alert that is news, or one digest of many."""
+    """Messages by the name of their part: one an alert that is news, or one digest of many.
+
+    Args:
+        notification: what is said.
+        channel: where; empty for the webhook's own.
+        look: who speaks.
+        has_buttons: whether buttons that Slack answers follow, so that a link need not acknowledge.
+    """
     alerts = notification.alerts
     if notification.reason is not NotificationReason.REPEAT:
         alerts = tuple(alert for alert in alerts if alert.is_news) or alerts
     if len(alerts) > MESSAGES_MAX:
         return [("digest", _message(digest_attachment(notification, alerts), channel, look))]
+    messages: list[tuple[str, Mapping[str, object]]] = []
+    for alert in alerts:
+        actions = _actions(alert, external_url=notification.external_url, has_buttons=has_buttons)
+        content = {**attachment(alert), "actions": actions} if actions else attachment(alert)
+        part = f"{'' if alert.is_firing else '-'}{alert.fingerprint}"
+        messages.append((part, _message(content, channel, look)))
+    return messages
+
+
+def _actions(alert: NotifiedAlert, *, external_url: str, has_buttons: bool) -> list[Mapping[str, object]]:
+    """Buttons that are links, where the alert has more to offer than what the layout shows: a runbook, an answer."""
+    links = alert_links(alert, external_url=external_url)
+    if not any(link.name in LINKS_WORTH_BUTTONS or link.url in alert.links.values() for link in links):
+        return []
+    wanted = [link for link in links if not (has_buttons and link.name == "Acknowledge")]
     return [
-        (f"{'' if alert.is_firing else '-'}{alert.fingerprint}", _message(attachment(alert), channel, look))
-        for alert in alerts
+        {"type": "button", "text": link.name, "url": link.url, **({"style": "primary"} if not number else {})}
+        for number, link in enumerate(wanted[:ACTIONS_MAX])
     ]
 
 

@@ -1,0 +1,65 @@
+"""Where an alert's message leads: what to do, what was seen, and what belongs to it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import quote, urlencode, urlsplit
+
+from anyascope.model.notifications import NotifiedAlert
+from anyascope.semconv.alerts import ANNOTATION_RUNBOOK, ANNOTATION_RUNBOOK_URL
+
+LINK_ACKNOWLEDGE: Final = "acknowledge"  # in an alert's `links`: a signed address that acknowledges it
+
+URL_CHARS_MAX = 3_000  # what Slack takes for a button
+_RUNBOOKS: Final = (ANNOTATION_RUNBOOK_URL, ANNOTATION_RUNBOOK)
+# What dashboards are called in the rule files of the field.
+_DASHBOARDS: Final = ("dashboard_url", "dashboard", "dashboardURL", "grafana_url")
+# What an address may hold; the rest, such as the > of an expression, is written as %3E.
+_AS_THEY_ARE: Final = "%:/?#[]@!$&'()*+,;=~"
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A name for people, and an address."""
+
+    name: str
+    url: str
+
+
+def alert_links(alert: NotifiedAlert, *, external_url: str) -> list[Link]:
+    """What an alert leads to, the most urgent first; addresses that are none are left out.
+
+    Runbook and dashboard are those of its annotations, the graph that of its rule, and logs and traces those of its correlation id.
+    """
+    own = external_url.rstrip("/")
+    found = [
+        Link("Acknowledge", alert.links.get(LINK_ACKNOWLEDGE, "") if alert.is_firing else ""),
+        *(Link(name.capitalize(), url) for name, url in alert.links.items() if name != LINK_ACKNOWLEDGE),
+        Link("Runbook", _annotated(alert, _RUNBOOKS)),
+        Link("Dashboard", _annotated(alert, _DASHBOARDS)),
+        Link("Graph", quote(alert.generator_url, safe=_AS_THEY_ARE)),
+    ]
+    if own:
+        found.append(Link("Alert", f"{own}/ui/alerts/{quote(alert.fingerprint, safe='')}"))
+    if own and alert.correlation_id:
+        quoted = '"' + alert.correlation_id.replace('"', "") + '"'
+        logs = urlencode({"q": f"correlation_id:{quoted}", "from": "-24h"})
+        traces = urlencode({"tags": f"anya.correlation_id={quoted}", "from": "-24h"})
+        found += [Link("Logs", f"{own}/ui/logs?{logs}"), Link("Traces", f"{own}/ui/traces?{traces}")]
+    return [link for link in found if is_address(link.url)]
+
+
+def is_address(text: str) -> bool:
+    """Whether this is a web address that may stand in a message: an alert must not smuggle in anything else."""
+    if not text or len(text) > URL_CHARS_MAX or any(char <= " " or char in '<>"|\x7f' for char in text):
+        return False
+    try:
+        parts = urlsplit(text)
+    except ValueError:
+        return False
+    return parts.scheme in ("http", "https") and bool(parts.netloc)
+
+
+def _annotated(alert: NotifiedAlert, names: tuple[str, ...]) -> str:
+    return next((text for name in names if is_address(text := alert.annotations.get(name, ""))), "")
