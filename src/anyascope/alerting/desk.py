@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import TypeVar
 
 import structlog
@@ -12,20 +13,22 @@ from prometheus_client import CollectorRegistry
 
 from anyascope.alerting.book import Book
 from anyascope.alerting.gather import Gatherer, Post
-from anyascope.alerting.grouping import KIND_GROUP, Decision, Group, GroupRecord, group_of, put_group
-from anyascope.alerting.intake import KIND_ALERT, HeldAlert, alert_of, ended, fault_of, put_alert, take_over
+from anyascope.alerting.grouping import KIND_GROUP, Group, GroupRecord, group_of, put_group
+from anyascope.alerting.intake import KIND_ALERT, HeldAlert, alert_of, fault_of, put_alert, take_over
 from anyascope.alerting.journal import read_journal
+from anyascope.alerting.looking import changes_of, look_at
 from anyascope.alerting.pipeline import Stage
 from anyascope.alerting.settings import AlertingOptions
 from anyascope.alerting.silences import Silences
-from anyascope.alerting.steps import Follower, Followers, Heard, Look, Step, together
+from anyascope.alerting.steps import NO_STEP, Follower, Followers, Heard, Look, Step, together
 from anyascope.alerting.tally import Tally
+from anyascope.alerting.unsaved import Unsaved, is_urgent, is_urgent_look
 from anyascope.clock import NS_PER_S, Clock, WallWatch, wait_for
 from anyascope.errors import InvalidInputError, UnavailableError
 from anyascope.ids import Ids
 from anyascope.model.alerts import Alert
 from anyascope.model.documents import Change, Delete
-from anyascope.model.notifications import AlertGroupStatus, AlertStatus, DeliveryStatus, JournalPage, Notification
+from anyascope.model.notifications import AlertGroupStatus, AlertStatus, DeliveryStatus, JournalPage
 from anyascope.ports import ComponentHealth, HealthStatus, Outbox
 from anyascope.store.api.documents import DocumentStore, every_document
 
@@ -80,6 +83,7 @@ class Alerting:
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._wall = WallWatch(clock)
+        self._unsaved = Unsaved()
         self._trouble = ""
         self._tidied_ns = clock.monotonic_ns()
 
@@ -190,7 +194,7 @@ class Alerting:
     def health(self) -> Sequence[ComponentHealth]:
         """Whether groups can be looked at and decisions be stored."""
         if self._trouble:
-            advice = "see the store's health; alerts are held and will be told once it can write"
+            advice = "see the store's health; critical alerts are told from memory, all others once it can write"
             return (ComponentHealth("alerting", "alerting", HealthStatus.UNHEALTHY, self._trouble, advice),)
         firing = self._count()["firing"]
         message = f"firing: {firing}, groups: {len(self._book.groups)}"
@@ -204,14 +208,7 @@ class Alerting:
             now_ns, held = self._clock.now_ns(), self._book.alerts
             timeout_ns = int(self._options.resolve_timeout_s * NS_PER_S)
             taken = take_over(held, (post.alerts for post in posts), now_ns=now_ns, resolve_timeout_ns=timeout_ns)
-            overruled: frozenset[str] = frozenset()
-            if taken.news:
-                heard = [Heard(held.get(fingerprint), alert) for fingerprint, alert in taken.news.items()]
-                step = self._followers.on_heard(self._book, heard, now_ns=now_ns)
-                # Answer after the commit, so that whoever handed an alert over may forget it.
-                await self._commit(step, [put_alert(alert) for alert in taken.news.values()], now_ns=now_ns)
-                # What a follower says stands: somebody ended by hand what its sender goes on telling of, perhaps.
-                overruled = frozenset(alert.fingerprint for alert in step.alerts)
+            overruled = await self._store(taken.news, now_ns=now_ns)
             for alert in taken.alerts.values():
                 if alert.fingerprint not in overruled:
                     self._book.put(alert, now_ns=now_ns)
@@ -219,6 +216,32 @@ class Alerting:
         self._tally.refused.inc(sum(len(post.alerts) for post, no in zip(posts, taken.faults, strict=True) if no))
         self._wake.set()
         return taken.faults
+
+    async def _store(self, news: Mapping[str, HeldAlert], *, now_ns: int) -> frozenset[str]:
+        """Make news durable. Gives the alerts on which a follower has the last word.
+
+        Raises:
+            UnavailableError: the store cannot write; critical alerts are held, and told, all the same.
+        """
+        if not news and not self._unsaved:
+            return frozenset()
+        step = self._heard(news.values(), now_ns=now_ns)
+        try:
+            # Answer after the commit, so that whoever handed an alert over may forget it.
+            await self._commit(step, [put_alert(alert) for alert in news.values()], now_ns=now_ns)
+        except UnavailableError:
+            urgent = [alert for alert in news.values() if is_urgent(alert, now_ns=now_ns)]
+            if urgent:
+                step = self._heard(urgent, now_ns=now_ns)
+                self._do_without_store(replace(step, alerts=[*urgent, *step.alerts]), [], now_ns=now_ns)
+                self._wake.set()
+            raise
+        # What a follower says stands: somebody ended by hand what its sender goes on telling of, perhaps.
+        return frozenset(alert.fingerprint for alert in step.alerts)
+
+    def _heard(self, news: Iterable[HeldAlert], *, now_ns: int) -> Step:
+        heard = [Heard(self._book.alerts.get(alert.fingerprint), alert) for alert in news]
+        return self._followers.on_heard(self._book, heard, now_ns=now_ns) if heard else NO_STEP
 
     # --- out ----------------------------------------------------------------------------------------------------------
 
@@ -238,7 +261,8 @@ class Alerting:
                 log.exception("alerting_broke")
             now_ns = self._clock.now_ns()
             times = [at_ns for at_ns in (self._book.next_ns(), self._followers.next_ns()) if at_ns is not None]
-            wait_s = min([SLEEP_S_MAX, *((at_ns - now_ns) / NS_PER_S for at_ns in times)])
+            longest_s = RETRY_AFTER_S if self._unsaved else SLEEP_S_MAX
+            wait_s = min([longest_s, *((at_ns - now_ns) / NS_PER_S for at_ns in times)])
             await wait_for(self._wake, clock=self._clock, timeout_s=wait_s)
 
     async def _step(self) -> None:
@@ -248,46 +272,64 @@ class Alerting:
             now_ns, began = self._clock.now_ns(), time.perf_counter()
             due = self._book.due(now_ns=now_ns, limit=GROUPS_PER_COMMIT_MAX)
             next_ns = self._followers.next_ns()
-            if not due and (next_ns is None or next_ns > now_ns):
+            if not due and (next_ns is None or next_ns > now_ns) and not self._unsaved:
                 return
+            looks = [self._look(group, now_ns=now_ns) for group in due]
             try:
-                told = await self._take_step(due, now_ns=now_ns)
-            except BaseException as error:
-                retry_s = error.retry_after_s if isinstance(error, UnavailableError) else RETRY_AFTER_S
-                self._postpone(due, until_ns=now_ns + int(max(retry_s, RETRY_AFTER_S) * NS_PER_S))
+                step = self._step_of(looks, now_ns=now_ns)
+                await self._commit(step, changes_of(self._book, looks), now_ns=now_ns, looks=looks)
+            except UnavailableError as error:
+                told = self._tell_urgent(looks, now_ns=now_ns)
+                self._postpone(
+                    [group for group in due if group.id not in told], now_ns=now_ns, by_s=error.retry_after_s
+                )
                 raise
-            self._tally.looked(told, groups=len(due), seconds=time.perf_counter() - began)
-
-    async def _take_step(self, due: Sequence[Group], *, now_ns: int) -> Sequence[Notification]:
-        looks = [self._look(group, now_ns=now_ns) for group in due]
-        own = Step(
-            notifications=[one for look in looks for one in look.notifications],
-            changes=[change for look in looks for change in self._changes(look)],
-        )
-        asked = [self._followers.on_looked(self._book, looks, now_ns=now_ns)] if looks else []
-        step = together([own, *asked, self._followers.on_due(self._book, now_ns=now_ns)])
-        await self._commit(step, [], now_ns=now_ns, looks=looks)
-        return step.notifications
+            except BaseException:
+                self._postpone(due, now_ns=now_ns, by_s=RETRY_AFTER_S)
+                raise
+            self._tally.looked(step.notifications, groups=len(due), seconds=time.perf_counter() - began)
 
     def _look(self, group: Group, *, now_ns: int) -> Look:
-        decision = self._book.look(group, now_ns=now_ns)
-        timing = group.timing.advanced(group.route, now_ns=now_ns)
-        return Look(group, decision, timing, tuple(self._notifications(group, decision, now_ns)))
+        return look_at(self._book, group, ids=self._ids, external_url=self._options.external_url, now_ns=now_ns)
+
+    def _step_of(self, looks: Sequence[Look], *, now_ns: int) -> Step:
+        own = Step(notifications=[one for look in looks for one in look.notifications])
+        asked = [self._followers.on_looked(self._book, looks, now_ns=now_ns)] if looks else []
+        return together([own, *asked, self._followers.on_due(self._book, now_ns=now_ns)])
 
     async def _commit(self, step: Step, changes: Sequence[Change], *, now_ns: int, looks: Sequence[Look] = ()) -> None:
         """Make a step durable, then hold it. Under the lock."""
-        everything = [*changes, *step.changes, *(put_alert(alert) for alert in step.alerts)]
+        everything = [*self._unsaved.changes(), *changes, *_changes_of(step)]
         if step.notifications:
             everything.extend(self._outbox.changes_for(step.notifications))
         if everything:
             # One commit for who was told and for what is to be sent: neither exists without the other.
             await self._documents.commit(everything)
+            self._unsaved.stored()
+        self._hold(step, looks, now_ns=now_ns)
+        self._outbox.committed(step.notifications)
+
+    def _hold(self, step: Step, looks: Sequence[Look], *, now_ns: int) -> None:
         for look in looks:
             self._book.apply(look.group, look.decision, look.timing)
         for alert in step.alerts:
             self._book.put(alert, now_ns=now_ns)
         step.hold()
-        self._outbox.committed(step.notifications)
+
+    def _tell_urgent(self, looks: Sequence[Look], *, now_ns: int) -> frozenset[str]:
+        """The store cannot write: groups with critical alerts are told from memory. Gives their ids."""
+        urgent = [look for look in looks if is_urgent_look(look)]
+        step = self._step_of(urgent, now_ns=now_ns)
+        if step.notifications:
+            self._do_without_store(step, urgent, now_ns=now_ns)
+        return frozenset(look.group.id for look in urgent)
+
+    def _do_without_store(self, step: Step, looks: Sequence[Look], *, now_ns: int) -> None:
+        """Hold a step that is stored later, with the next commit that succeeds."""
+        self._unsaved.hold([*changes_of(self._book, looks), *_changes_of(step)])
+        self._hold(step, looks, now_ns=now_ns)
+        self._outbox.undurable(step.notifications)
+        log.error("told_from_memory", notifications=len(step.notifications), unsaved=len(self._unsaved))
 
     async def _mind_the_clock(self) -> None:
         """Where the wall clock was set, keep the length of what is waited for. Under the lock, before all else."""
@@ -307,43 +349,12 @@ class Alerting:
             # Only a restart before these are written again would see the old times.
             log.warning("clock_change_not_stored", detail=str(error))
 
-    def _postpone(self, groups: Sequence[Group], *, until_ns: int) -> None:
+    def _postpone(self, groups: Sequence[Group], *, now_ns: int, by_s: float) -> None:
+        until_ns = now_ns + int(max(by_s, RETRY_AFTER_S) * NS_PER_S)
         for group in groups:
             group.timing = group.timing.postponed(until_ns=until_ns)
             self._book.schedule(group)
         self._followers.pause(until_ns=until_ns)
-
-    def _notifications(self, group: Group, decision: Decision, now_ns: int) -> list[Notification]:
-        return [
-            Notification(
-                id=self._ids.next(),
-                created_ns=now_ns,
-                receiver=group.route.receiver,
-                channel=tell.integration.kind,
-                integration=tell.integration.key,
-                group_key=group.key,
-                reason=tell.reason,
-                alerts=tell.alerts,
-                group_labels=group.labels,
-                route_labels=group.route.labels,
-                external_url=self._options.external_url,
-            )
-            for tell in decision.tells
-        ]
-
-    def _changes(self, look: Look) -> list[Change]:
-        """What of the group and its alerts must be stored with the decision."""
-        group, decision = look.group, look.decision
-        changes: list[Change] = []
-        if self._book.is_left_empty(group, decision):
-            changes.append(Delete(KIND_GROUP, group.id))
-        elif decision.tells or decision.told != group.told:
-            changes.append(put_group(group, look.timing, decision.told))
-        for fingerprint in decision.dropped:
-            alert = group.alerts[fingerprint]
-            if not alert.is_ended:
-                changes.append(put_alert(ended(alert)))
-        return changes
 
     async def _tidy(self) -> None:
         """Forget, once a minute, what ended long ago."""
@@ -367,3 +378,7 @@ class Alerting:
         flapping = sum(alert.pulse.is_flapping(now_ns) for alert in alerts)
         counts = {"firing": firing, "resolved": len(alerts) - firing, "flapping": flapping}
         return {**counts, "groups": len(self._book.groups)}
+
+
+def _changes_of(step: Step) -> list[Change]:
+    return [*step.changes, *(put_alert(alert) for alert in step.alerts)]
