@@ -71,7 +71,19 @@ def _assemble(
     if own is not None:
         trace_into(own)
     health = Health(clock=ground.clock, registry=ground.registry)
-    health.watch([rooms.upkeep, rooms.ingest, rooms.collect, rooms.forward, rooms.rules, rooms.alerting, rooms.courier])
+    health.watch(
+        [
+            rooms.upkeep,
+            rooms.ingest,
+            rooms.collect,
+            rooms.forward,
+            rooms.rules,
+            rooms.alerting,
+            rooms.courier,
+            rooms.heartbeats,
+            rooms.watchdog,
+        ]
+    )
     readiness, streams = Readiness(), Streams(registry=ground.registry)
     reloads = Reloads(plan, read=read, clock=ground.clock)
     doors = build_front(

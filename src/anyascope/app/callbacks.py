@@ -1,4 +1,4 @@
-"""Builds what answers phones and buttons."""
+"""Builds what answers those who call without a token of the server: phones, buttons, heartbeats."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from starlette.routing import BaseRoute
 
 from anyascope.alerting.settings import AlertingOptions
 from anyascope.api.callbacks import callback_routes
+from anyascope.api.heartbeats import heartbeat_routes
+from anyascope.api.middleware import TokenCheck
 from anyascope.app.ground import Ground
 from anyascope.app.reload import Reloads
 from anyascope.app.rooms import Rooms
@@ -18,11 +20,14 @@ from anyascope.notify.buttons import SlackButtons
 from anyascope.notify.phone.answers import PhoneAnswers, PhoneBook
 
 
-def build_callbacks(rooms: Rooms, reloads: Reloads, *, reach: str, ground: Ground) -> list[BaseRoute]:
+def build_callbacks(
+    rooms: Rooms, reloads: Reloads, *, reach: str, tokens: TokenCheck | None, ground: Ground
+) -> list[BaseRoute]:
     """The routes, which judge by the configuration in force.
 
     Args:
         reach: the server's external address; empty where none was configured.
+        tokens: who knows the server's; None where it has none.
     """
 
     def phones() -> PhoneBook:
@@ -46,7 +51,7 @@ def build_callbacks(rooms: Rooms, reloads: Reloads, *, reach: str, ground: Groun
         registry=ground.registry,
     )
     buttons = SlackButtons(channels=slacks, responder=rooms.responder, clock=ground.clock, registry=ground.registry)
-    return callback_routes(answers, buttons)
+    return [*callback_routes(answers, buttons), *heartbeat_routes(rooms.heartbeats, tokens)]
 
 
 def _options_of(alerting: AlertingOptions) -> list[tuple[str, ChannelOptions]]:

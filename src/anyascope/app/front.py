@@ -55,7 +55,7 @@ def build_front(parts: FrontParts, settings: Settings, sockets: Sockets, *, url:
     grpc = GrpcWish(receive.listener("otlp_grpc"), wish, _tls_pair(settings)) if wish is not None else None
     doors = Doors(sockets, grpc=grpc, url=url)
     application = main_application(
-        _routes(parts, receive, doors, settings, ground=ground),
+        _routes(parts, receive, doors, settings, ground=ground, tokens=tokens),
         options=GuardOptions(
             hosts=settings.server.hosts,
             external_url=settings.server.external_url,
@@ -72,19 +72,11 @@ def build_front(parts: FrontParts, settings: Settings, sockets: Sockets, *, url:
     return doors
 
 
-def _routes(parts: FrontParts, receive: Receive, doors: Doors, settings: Settings, *, ground: Ground) -> Routes:
+def _routes(
+    parts: FrontParts, receive: Receive, doors: Doors, settings: Settings, *, ground: Ground, tokens: Tokens | None
+) -> Routes:
     rooms, telemetry = parts.rooms, parts.rooms.stores.telemetry
-    status = Status(
-        StatusParts(
-            health=parts.health,
-            metrics=telemetry.metrics,
-            keeper=telemetry.keeper,
-            reloads=parts.reloads,
-            directory=settings.storage.directory if settings.storage.kind is StoreKind.CHDB else None,
-            faces=doors.faces,
-        ),
-        clock=ground.clock,
-    )
+    status = _status(parts, doors, settings, ground=ground)
     ground.registry.register(PrometheusNames(ground.registry, targets=rooms.collect, server=status))
     ground.registry.register(
         AlertmanagerNames(
@@ -139,7 +131,24 @@ def _routes(parts: FrontParts, receive: Receive, doors: Doors, settings: Setting
             cleaner=rooms.redactor,
         ),
         sampling=sampling_routes(lambda: parts.reloads.settings.sdk),
-        callbacks=build_callbacks(rooms, parts.reloads, reach=settings.server.external_url, ground=ground),
+        callbacks=build_callbacks(
+            rooms, parts.reloads, reach=settings.server.external_url, tokens=tokens, ground=ground
+        ),
+    )
+
+
+def _status(parts: FrontParts, doors: Doors, settings: Settings, *, ground: Ground) -> Status:
+    telemetry = parts.rooms.stores.telemetry
+    return Status(
+        StatusParts(
+            health=parts.health,
+            metrics=telemetry.metrics,
+            keeper=telemetry.keeper,
+            reloads=parts.reloads,
+            directory=settings.storage.directory if settings.storage.kind is StoreKind.CHDB else None,
+            faces=doors.faces,
+        ),
+        clock=ground.clock,
     )
 
 

@@ -94,8 +94,10 @@ class House:
         await rooms.escalation.load()
         await rooms.alerting.start()
         await rooms.rules.start(plan.groups)
+        await rooms.heartbeats.start()
         await self._doors.open()
         await rooms.collect.start()
+        await rooms.watchdog.start()
         rooms.workshop.start()
         self._readiness.set("")
         log.info("started", url=self.url, rule_groups=len(plan.groups))
@@ -107,6 +109,8 @@ class House:
         channels = self._make_channels(alerting)
         await rooms.courier.reload(channels, options=courier_options(plan.settings.notify, alerting.receivers))
         await rooms.alerting.reload(reachable(alerting, self._reach))
+        await rooms.heartbeats.reload(plan.settings.heartbeats)
+        await rooms.watchdog.reload(plan.settings.watchdog)
         await rooms.rules.reload(plan.groups)
         await rooms.collect.reload(named(plan.settings.collect, self._reach))
         await rooms.forward.reload(plan.settings.forward)
@@ -122,6 +126,8 @@ class House:
         for name, step in (
             ("collect", rooms.collect.stop),
             ("doors", self._doors.close),
+            ("watchdog", rooms.watchdog.stop),
+            ("heartbeats", rooms.heartbeats.stop),
             ("rules", rooms.rules.stop),
             ("alerting", rooms.alerting.stop),
             ("notify", rooms.courier.drain),

@@ -10,6 +10,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from anyascope.alerting.desk import Alerting
 from anyascope.alerting.escalation.escalation import Escalation
 from anyascope.alerting.escalation.responder import Responder
+from anyascope.alerting.heartbeats import Heartbeats
 from anyascope.alerting.settings import AlertingOptions
 from anyascope.app.forwarding import build_forward
 from anyascope.app.ground import Ground
@@ -29,6 +30,7 @@ from anyascope.notify.courier import Courier
 from anyascope.notify.phone.calls import CallBook
 from anyascope.notify.settings import courier_options
 from anyascope.notify.templates import load_templates
+from anyascope.notify.watchdog import Watchdog
 from anyascope.promql.engine import Engine
 from anyascope.promql.querylog import QueryLog
 from anyascope.redact.api import Redactor
@@ -51,6 +53,8 @@ class Rooms:
     workshop: Workshop
     courier: Courier
     calls: CallBook
+    heartbeats: Heartbeats
+    watchdog: Watchdog
     escalation: Escalation
     alerting: Alerting
     responder: Responder
@@ -78,14 +82,7 @@ def build_rooms(settings: Settings, stores: Stores, *, url: str, ground: Ground,
     options = replace(settings.queries, features=settings.features)
     engine = Engine(stores.telemetry.metrics, options=options, clock=clock, registry=registry, query_log=query_log)
     calls = CallBook()
-    courier = Courier(
-        stores.documents,
-        make_channels(settings.alerting, ground=ground, calls=calls),
-        options=courier_options(settings.notify, settings.alerting.receivers),
-        clock=clock,
-        random=ground.chance,
-        registry=registry,
-    )
+    courier = _build_courier(settings, stores, calls, ground)
     escalation = Escalation(stores.documents, clock=clock, ids=ids)
     alerting = Alerting(
         stores.documents,
@@ -126,6 +123,15 @@ def build_rooms(settings: Settings, stores: Stores, *, url: str, ground: Ground,
         workshop=Workshop(settings.storage.directory / KERNELS_DIRECTORY if _is_on_disk(settings) else None),
         courier=courier,
         calls=calls,
+        heartbeats=Heartbeats(
+            stores.documents, alerting, heartbeats=settings.heartbeats, clock=clock, registry=registry
+        ),
+        watchdog=Watchdog(
+            settings.watchdog,
+            health=lambda: [*alerting.health(), *rules.health(), *courier.health()],
+            clock=clock,
+            registry=registry,
+        ),
         escalation=escalation,
         alerting=alerting,
         responder=Responder(alerting, escalation, stores.documents),
@@ -134,6 +140,17 @@ def build_rooms(settings: Settings, stores: Stores, *, url: str, ground: Ground,
         forward=forward,
         own=own,
         redactor=redactor,
+    )
+
+
+def _build_courier(settings: Settings, stores: Stores, calls: CallBook, ground: Ground) -> Courier:
+    return Courier(
+        stores.documents,
+        make_channels(settings.alerting, ground=ground, calls=calls),
+        options=courier_options(settings.notify, settings.alerting.receivers),
+        clock=ground.clock,
+        random=ground.chance,
+        registry=ground.registry,
     )
 
 

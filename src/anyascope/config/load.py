@@ -9,6 +9,7 @@ from glob import glob
 from pathlib import Path
 from typing import TypeVar
 
+from anyascope.alerting.heartbeat_settings import read_heartbeats
 from anyascope.alerting.settings import read_alerting, read_alertmanager_file
 from anyascope.clock import MS_PER_S
 from anyascope.collect.options import CollectOptions
@@ -43,6 +44,7 @@ from anyascope.forward.options import ForwardOptions
 from anyascope.forward.settings import read_remote_writes, read_spool_bytes
 from anyascope.notify.settings import courier_options, read_notify
 from anyascope.notify.templates import load_templates
+from anyascope.notify.watchdog_settings import read_watchdog
 from anyascope.promql.signatures import Feature, feature_of
 from anyascope.wire.settings import Mistake, Section, SettingsError, read_settings
 
@@ -194,6 +196,8 @@ def _load_main(path: Path | None) -> Settings:
         query_log_file=_query_log_file(top, shared),
         alerting=read_alerting(top, other_global_fields=PROMETHEUS_GLOBAL),
         notify=read_notify(top.section("notify")),
+        heartbeats=read_heartbeats(top),
+        watchdog=read_watchdog(top.section("watchdog")),
         features=read_features(top.section("promql")),
         sdk=read_sdk(top.section("sdk")),
         log_format=logging.choice("format", LogFormat, LogFormat.JSON),

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 
+from anyascope.alerting.heartbeat_settings import Heartbeat
 from anyascope.alerting.settings import AlertingOptions
 from anyascope.collect.options import CollectOptions
 from anyascope.config.addresses import Address
@@ -16,6 +17,7 @@ from anyascope.model.labels import Labels
 from anyascope.model.sdk import SdkSettings
 from anyascope.model.secret import Secret, SecretFile
 from anyascope.notify.settings import NotifySettings
+from anyascope.notify.watchdog import WatchdogOptions
 from anyascope.promql.options import EngineOptions
 from anyascope.promql.signatures import Feature
 from anyascope.store.api.retention import RetentionPolicy
@@ -156,6 +158,8 @@ class Settings:
     forward: ForwardOptions = field(default_factory=ForwardOptions)
     alerting: AlertingOptions = field(default_factory=AlertingOptions)
     notify: NotifySettings = field(default_factory=NotifySettings)
+    heartbeats: tuple[Heartbeat, ...] = ()
+    watchdog: WatchdogOptions = field(default_factory=WatchdogOptions)
     queries: EngineOptions = field(default_factory=EngineOptions)
     query_log_file: Path | None = None
     sdk: SdkSettings = field(default_factory=SdkSettings)

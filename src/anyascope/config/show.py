@@ -53,7 +53,9 @@ SECRET_FIELDS = frozenset(
     )
 )
 # Lists of receivers with an address that alone lets anybody post; elsewhere a field of that name is no secret.
-SECRET_ADDRESSES = frozenset((("phone_configs", "url"), ("webhook_configs", "url"), ("slack_configs", "api_url")))
+SECRET_ADDRESSES = frozenset(
+    (("phone_configs", "url"), ("watchdog", "url"), ("webhook_configs", "url"), ("slack_configs", "api_url"))
+)
 # Mappings whose every value is a secret.
 SECRET_MAPPINGS = frozenset(("proxy_connect_header",))
 # Mappings by names of labels, which say nothing of what the values are.
