@@ -17,7 +17,7 @@ from anyascope.rules.metrics import RuleMetrics
 from anyascope.rules.options import House, RulesOptions
 from anyascope.rules.persist import GroupState
 from anyascope.rules.series import parse_series, parse_values
-from anyascope.rules.triggers import reads_of
+from anyascope.rules.triggers import reads_of_rule
 from anyascope.store.api.metrics import Selection
 from anyascope.store.memory.metrics import MemoryMetrics
 from anyascope.wire.prompb.read import ReadSeries
@@ -81,7 +81,7 @@ async def lived(text, store, *, minutes, step_s=60):
     engine = Engine(store, clock=clock, registry=registry)
     house = House(engine, pipe, Sink(), MemoryDocuments(), clock, RulesOptions(), RuleMetrics(registry))
     groups = [
-        GroupEvaluation(group, [reads_of(rule.expr) for rule in group.rules], house=house, known=GroupState())
+        GroupEvaluation(group, [reads_of_rule(rule) for rule in group.rules], house=house, known=GroupState())
         for group in load_rules(text, file="r.yml")
     ]
     seen = {}

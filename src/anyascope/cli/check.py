@@ -94,6 +94,9 @@ def rules(
     ignore_unknown_fields: Annotated[
         bool, typer.Option("--ignore-unknown-fields", help="Read past fields that are not known.")
     ] = False,
+    prometheus_only: Annotated[
+        bool, typer.Option("--prometheus-only", help="Refuse the fields that only anyascope reads.")
+    ] = False,
     enable_feature: Annotated[list[str] | None, FEATURE_OPTION] = None,
 ) -> None:
     """Explain every mistake of rule files, with file, line, column and path, and warn of what is most likely not meant.
@@ -114,7 +117,9 @@ def rules(
         raise InvalidInputError(str(error), path="--scrape-interval") from error
     texts, unreadable = read_all(terminal, files)
     load_options = LoadOptions(
-        features=features_of(enable_feature or ()), are_unknown_fields_ignored=ignore_unknown_fields
+        features=features_of(enable_feature or ()),
+        are_own_fields_refused=prometheus_only,
+        are_unknown_fields_ignored=ignore_unknown_fields,
     )
     groups, mistakes = load_all(terminal, texts, load_options)
     findings = _lint(context, groups, texts, options, server=server)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import Enum
 from typing import TypeAlias
 
 from anyascope.model.labels import Labels
@@ -29,6 +30,14 @@ class RecordingRule:
     line: int = 0
 
 
+class NoData(Enum):
+    """What a rule concludes where its series have no data: the words of `no_data` in a rule file."""
+
+    OK = "ok"  # the condition does not hold, as in Prometheus
+    KEEP = "keep"  # alerts stay as they are
+    ALERT = "alert"  # the condition holds
+
+
 @dataclass(frozen=True, slots=True)
 class AlertingRule:
     """Raises an alert for each element of an expression's answer.
@@ -41,6 +50,9 @@ class AlertingRule:
         labels, annotations: templates by name; labels win over the expression's own.
         label_texts, annotation_texts: the same as they were written.
         line: where it stands in its file, from 1.
+        recover_expr: PromQL; a firing alert ends once this has an element with its labels. Empty: once `expr` has none.
+        data_expr: PromQL; an element says that there are data. Empty where neither recovery nor missing data matter.
+        no_data: what is concluded without.
     """
 
     name: str
@@ -52,6 +64,9 @@ class AlertingRule:
     label_texts: Labels = ()
     annotation_texts: Mapping[str, str] = field(default_factory=dict)
     line: int = 0
+    recover_expr: str = ""
+    data_expr: str = ""
+    no_data: NoData = NoData.OK
 
 
 Rule: TypeAlias = RecordingRule | AlertingRule

@@ -10,7 +10,7 @@ from anyascope.clock import NS_PER_MS, NS_PER_S
 from anyascope.errors import InvalidInputError, LimitExceededError
 from anyascope.frames.histogram import NativeHistogram
 from anyascope.model.alerts import AlertState
-from anyascope.model.labels import METRIC_NAME, Labels, labels_of
+from anyascope.model.labels import METRIC_NAME, Labels, labels_of, without_name
 from anyascope.model.metrics import MetricBatch, SampleBatch
 from anyascope.promql.result import QueryResult, ResultKind
 from anyascope.rules.definition import AlertingRule, RecordingRule
@@ -114,13 +114,19 @@ def checked_samples(
     return samples
 
 
-async def find(rule: AlertingRule, engine: Evaluator, moment: Moment) -> dict[Labels, Finding]:
+async def find(
+    rule: AlertingRule, engine: Evaluator, moment: Moment, *, missing: Sequence[tuple[Labels, Value]] = ()
+) -> dict[Labels, Finding]:
     """What an alerting rule's expression says now, by the labels of the alerts.
+
+    Args:
+        missing: elements that count as if the expression had given them.
 
     Raises:
         AnyascopeError: the query failed, or two elements have the same labels afterwards.
     """
-    return await found_in(await query_vector(engine, rule.expr, moment.time_ms), rule, engine, moment)
+    elements = await query_vector(engine, rule.expr, moment.time_ms)
+    return await found_in([*elements, *missing], rule, engine, moment)
 
 
 async def found_in(
@@ -147,7 +153,8 @@ async def found_in(
             raise InvalidInputError("vector contains metrics with the same labelset after applying alert labels")
         annotations = await expander.texts(rule.annotations, shown, told)
         # Prometheus' value of an alert on a native histogram is zero; its templates see the whole of it.
-        found[labels] = Finding(annotations, value if isinstance(value, float) else 0.0)
+        source = without_name(element) if rule.data_expr else ()
+        found[labels] = Finding(annotations, value if isinstance(value, float) else 0.0, source)
     return found
 
 
@@ -156,6 +163,7 @@ def decide(
     active: Mapping[Labels, ActiveAlert],
     found: Mapping[Labels, Finding],
     *,
+    held: frozenset[Labels] = frozenset(),
     moment: Moment,
     limit: int,
 ) -> dict[Labels, ActiveAlert]:
@@ -167,6 +175,7 @@ def decide(
     judged = judge(
         active,
         found,
+        held=held,
         now_ns=moment.now_ns,
         slot_ns=moment.slot_ns,
         hold_ns=round(rule.hold_s * NS_PER_S),

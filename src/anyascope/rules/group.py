@@ -18,6 +18,7 @@ from anyascope.model.status import AlertView, RuleGroupView, RuleHealth, RuleKin
 from anyascope.promql.asking import asked_by
 from anyascope.rules.definition import AlertingRule, RecordingRule, Rule, RuleGroup
 from anyascope.rules.evaluate import Moment, Sample, alert_samples, batch_of, decide, find, record
+from anyascope.rules.nodata import Memory, look_at_data
 from anyascope.rules.options import House
 from anyascope.rules.persist import STATE_KIND, Active, GroupState, rule_keys, state_key, to_document
 from anyascope.rules.state import VALID_FOR_SENDS, ActiveAlert, needs_sending
@@ -39,6 +40,7 @@ class RuleState:
     reads: Reads
     active: Active = field(default_factory=dict)
     series: frozenset[Labels] = frozenset()
+    memory: Memory = field(default_factory=Memory)
     health: RuleHealth = RuleHealth.UNKNOWN
     error: str = ""
     duration_s: float = 0.0
@@ -69,6 +71,7 @@ class GroupEvaluation:
         self.rules = [
             _rule_state(rule, read, known, key) for rule, read, key in zip(group.rules, reads, self._keys, strict=True)
         ]
+        self._believed_from_ns = known.believed_from_ns
         self._saved_ns = 0
         self._saved: object = self._signature()
         self.duration_s = 0.0
@@ -140,9 +143,18 @@ class GroupEvaluation:
         rule, limit = state.rule, self.group.limit
         if isinstance(rule, RecordingRule):
             return await record(rule, self._house.engine, moment, limit=limit)
-        found = await find(rule, self._house.engine, moment)
+        engine = self._house.engine
+        missing, held = await look_at_data(
+            rule,
+            state.active,
+            state.memory,
+            engine=engine,
+            moment=moment,
+            is_absence_believed=moment.now_ns >= self._believed_from_ns,
+        )
+        found = await find(rule, engine, moment, missing=missing)
         try:
-            state.active = decide(rule, state.active, found, moment=moment, limit=limit)
+            state.active = decide(rule, state.active, found, held=held, moment=moment, limit=limit)
         except LimitExceededError:
             state.active = {}
             raise
@@ -224,7 +236,9 @@ class GroupEvaluation:
         return GroupState(
             self.judged_ns,
             {key: state.active for key, state in zip(self._keys, self.rules, strict=True)},
+            {key: state.memory for key, state in zip(self._keys, self.rules, strict=True)},
             {key: state.series for key, state in zip(self._keys, self.rules, strict=True)},
+            self._believed_from_ns,
         )
 
     def _signature(self) -> object:
@@ -315,7 +329,8 @@ def _rule_state(rule: Rule, reads: Reads, known: GroupState, key: str) -> RuleSt
     active = dict(known.alerts.get(key, {}))
     # What a restored alert wrote before the restart must be marked when it ends; its series follow from its labels.
     restored = frozenset(labels for labels, _, _ in alert_samples(active.values(), Moment(0)))
-    return RuleState(rule, reads, active=active, series=known.series.get(key, restored))
+    memory = known.memories.get(key) or Memory()
+    return RuleState(rule, reads, active=active, memory=memory, series=known.series.get(key, restored))
 
 
 def _ended(alert: ActiveAlert, now_ns: int) -> ActiveAlert:

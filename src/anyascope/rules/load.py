@@ -13,11 +13,12 @@ from glob import glob
 from pathlib import Path
 
 from anyascope import packs
-from anyascope.errors import AnyascopeError
+from anyascope.errors import AnyascopeError, InvalidInputError
 from anyascope.model.labels import METRIC_NAME, Labels
 from anyascope.promql.parse import parse
 from anyascope.promql.signatures import Feature
-from anyascope.rules.definition import AlertingRule, RecordingRule, Rule, RuleGroup
+from anyascope.rules.conditions import data_expr_of, recover_expr_of
+from anyascope.rules.definition import AlertingRule, NoData, RecordingRule, Rule, RuleGroup
 from anyascope.rules.expand import parse_rule_template
 from anyascope.wire.gotemplate import Template, TemplateError
 from anyascope.wire.settings import SETTINGS_BYTES_MAX, Mistake, Section, SettingsError, read_settings
@@ -28,7 +29,9 @@ FILES_MAX = 10_000  # a glob that matches more is a mistake, such as `/**`
 _LEGACY_LABEL = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 _LEGACY_METRIC = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
 _GROUP_FIELDS = ("name", "interval", "query_offset", "limit", "rules", "labels")
+_OWN_FIELDS = ("recover", "recover_expr", "no_data")  # Prometheus reads none of them
 _RULE_FIELDS = ("record", "alert", "expr", "for", "keep_firing_for", "labels", "annotations")
+_ALL_FIELDS = (*_RULE_FIELDS, *_OWN_FIELDS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +41,13 @@ class LoadOptions:
     Attributes:
         features: what of PromQL that is off by default expressions may use.
         are_names_legacy: only ASCII names as before UTF-8 names were allowed.
+        are_own_fields_refused: read no fields but those of Prometheus.
         are_unknown_fields_ignored: read on past fields that are not known, as `promtool --ignore-unknown-fields` does.
     """
 
     features: frozenset[Feature] = frozenset()
     are_names_legacy: bool = False
+    are_own_fields_refused: bool = False
     are_unknown_fields_ignored: bool = False
 
 
@@ -185,7 +190,7 @@ class _Loader:
 
     def _rule(self, rule: _RuleSection, shared: Mapping[str, str]) -> Rule:
         section = rule.section
-        self._check_fields(section, _RULE_FIELDS)
+        self._check_fields(section, _RULE_FIELDS if self._options.are_own_fields_refused else _ALL_FIELDS)
         record, alert = section.text("record", ""), section.text("alert", "")
         if record and alert:
             rule.wrong("only one of 'record' and 'alert' must be set")
@@ -216,6 +221,7 @@ class _Loader:
             "for": section.duration_s("for", 0.0),
             "keep_firing_for": section.duration_s("keep_firing_for", 0.0),
             "annotations": section.text_map("annotations"),
+            **{field: section.text(field, "") for field in _OWN_FIELDS if field in section.names()},
         }
         for field, value in given.items():
             if value:  # zero and nothing say nothing, and upstream lets them pass
@@ -232,6 +238,7 @@ class _Loader:
         for annotation in annotations:
             if not self._is_label_name(annotation):
                 rule.inner("annotations").wrong(f"invalid annotation name: {annotation}", name=annotation)
+        recover_expr, data_expr, no_data = self._own_fields(rule, expr)
         return AlertingRule(
             name=name,
             expr=expr,
@@ -242,7 +249,52 @@ class _Loader:
             label_texts=tuple(sorted(labels.items())),
             annotation_texts=annotations,
             line=section.line(),
+            recover_expr=recover_expr,
+            data_expr=data_expr,
+            no_data=no_data,
         )
+
+    def _own_fields(self, rule: _RuleSection, expr: str) -> tuple[str, str, NoData]:
+        """The condition of recovery, the data behind the alert's condition, and what is concluded without data."""
+        section = rule.section
+        if not expr or self._options.are_own_fields_refused or not any(name in section.names() for name in _OWN_FIELDS):
+            return "", "", NoData.OK
+        no_data = section.choice("no_data", NoData, NoData.OK)
+        recover_expr = self._recovery(rule, expr)
+        if not recover_expr and no_data is NoData.OK:
+            return "", "", no_data
+        try:
+            return recover_expr, self._data_expr(expr, recover_expr), no_data
+        except InvalidInputError as error:
+            name = next(name for name in _OWN_FIELDS if name in section.names())
+            rule.wrong(f"{name} {error}", name=name)
+            return "", "", NoData.OK
+
+    def _recovery(self, rule: _RuleSection, expr: str) -> str:
+        section = rule.section
+        threshold, recover_expr = section.text("recover", ""), section.text("recover_expr", "")
+        if threshold and recover_expr:
+            rule.wrong("only one of 'recover' and 'recover_expr' must be set", name="recover")
+            return ""
+        try:
+            if threshold:
+                return recover_expr_of(expr, threshold)
+            if recover_expr:
+                parse(recover_expr, self._options.features)
+        except AnyascopeError as error:
+            rule.wrong(f"could not read the recovery: {error}", name="recover" if threshold else "recover_expr")
+            return ""
+        return recover_expr
+
+    @staticmethod
+    def _data_expr(expr: str, recover_expr: str) -> str:
+        """Of the alert's expression; where that compares two vectors, of the recovery's."""
+        try:
+            return data_expr_of(expr)
+        except InvalidInputError:
+            if not recover_expr:
+                raise
+            return data_expr_of(recover_expr)
 
     def _templates(self, rule: _RuleSection, alert: str, kind: str, texts: Mapping[str, str]) -> dict[str, Template]:
         found: dict[str, Template] = {}

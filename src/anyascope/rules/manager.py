@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 
 import structlog
@@ -26,7 +27,7 @@ from anyascope.rules.options import House, RulesOptions
 from anyascope.rules.persist import STATE_KIND, Active, GroupState, from_document, rule_keys, state_key
 from anyascope.rules.runner import GroupRunner
 from anyascope.rules.state import ActiveAlert, restore
-from anyascope.rules.triggers import Reads, Watch, reads_of, watch_of
+from anyascope.rules.triggers import Reads, Watch, reads_of_rule, watch_of
 from anyascope.store.api.documents import DocumentStore, every_document
 
 FAILING_SHOWN_MAX = 3  # rules named in one line of health
@@ -100,7 +101,7 @@ class Rules:
         """Run these groups from now on. Unchanged ones go on undisturbed; changed ones keep the state of their rules."""
         async with self._lock:
             wanted = {group.key: group for group in groups}
-            reads = {group.key: [reads_of(rule.expr) for rule in group.rules] for group in groups}
+            reads = {group.key: [reads_of_rule(rule) for rule in group.rules] for group in groups}
             changed = [key for key, runner in self._runners.items() if runner.evaluation.group != wanted.get(key)]
             stopped = {key: self._runners.pop(key) for key in changed}
             await asyncio.gather(*(runner.stop() for runner in stopped.values()))
@@ -197,15 +198,17 @@ class Rules:
     def _restored(self, group: RuleGroup) -> GroupState:
         """What was kept of a group, as of now; alerts of rules that it no longer has are put aside, to be ended."""
         kept = self._kept.pop(state_key(group.key), None)
+        house, now_ns = self._house, self._house.clock.now_ns()
+        believed_ns = now_ns + round(house.options.restore_grace_s * NS_PER_S)
         if kept is None:
-            house = self._house
-            return restored_group(group, self._series, now_ns=house.clock.now_ns(), options=house.options)
+            restored = restored_group(group, self._series, now_ns=now_ns, options=house.options)
+            return replace(restored, believed_from_ns=believed_ns)
         keys = rule_keys(group.rules)
         self._gone.extend(alert for key, active in kept.alerts.items() if key not in keys for alert in active.values())
         alerts = {key: self._aged(kept.alerts[key], kept.judged_ns) for key in keys if key in kept.alerts}
         if count := sum(len(active) for active in alerts.values()):
             log.info("alerts_restored", group=group.key, alerts=count)
-        return GroupState(kept.judged_ns, alerts)
+        return GroupState(kept.judged_ns, alerts, believed_from_ns=believed_ns)
 
     def _aged(self, active: Active, down_ns: int) -> Active:
         options, now_ns = self._house.options, self._house.clock.now_ns()

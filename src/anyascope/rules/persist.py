@@ -10,6 +10,7 @@ from anyascope.model.alerts import AlertState
 from anyascope.model.documents import Json, Put
 from anyascope.model.labels import Labels, labels_of
 from anyascope.rules.definition import AlertingRule, Rule
+from anyascope.rules.nodata import Memory
 from anyascope.rules.state import ActiveAlert
 
 STATE_KIND = "rule-state"
@@ -24,12 +25,16 @@ class GroupState:
     Attributes:
         judged_ns: when its alerts were last judged, UTC nanoseconds.
         alerts: pending, firing and lately resolved ones.
-        series: what each rule last wrote; kept over a reload, not over a restart.
+        memories: of rules that alert on missing data; kept over a reload, not over a restart.
+        series: what each rule last wrote; likewise.
+        believed_from_ns: before that, missing data mean nothing: series may not have been sent again since the start.
     """
 
     judged_ns: int = 0
     alerts: Mapping[str, Active] = field(default_factory=dict)
+    memories: Mapping[str, Memory] = field(default_factory=dict)
     series: Mapping[str, frozenset[Labels]] = field(default_factory=dict)
+    believed_from_ns: int = 0
 
 
 def state_key(group_key: str) -> str:
@@ -71,6 +76,7 @@ def from_document(body: Mapping[str, Json]) -> GroupState:
 def _to_json(alert: ActiveAlert) -> Json:
     return {
         "labels": dict(alert.labels),
+        "source": dict(alert.source),
         "annotations": dict(alert.annotations),
         "value": repr(alert.value),  # a text, because JSON has neither NaN nor infinities
         "state": alert.state.value,
@@ -88,6 +94,7 @@ def _from_json(item: Mapping[str, Json]) -> ActiveAlert | None:
     try:
         return ActiveAlert(
             labels=labels_of(_texts(item.get("labels"))),
+            source=labels_of(_texts(item.get("source"))),
             annotations=_texts(item.get("annotations")),
             value=float(str(item.get("value"))),
             state=AlertState(item.get("state")),

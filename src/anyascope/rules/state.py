@@ -27,6 +27,7 @@ class Finding:
 
     annotations: Mapping[str, str]
     value: float
+    source: Labels = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,7 @@ class ActiveAlert:
         sent_ns: when it was last handed on.
         grace_until_ns: of a restored alert: until then its absence from the answer means nothing, because those who
             send the series may not have sent yet.
+        source: the labels of the expression's element, without its name and without those of the rule.
     """
 
     labels: Labels
@@ -58,12 +60,14 @@ class ActiveAlert:
     keep_firing_slot_ns: int | None = None
     sent_ns: int = 0
     grace_until_ns: int = 0
+    source: Labels = ()
 
 
 def judge(
     active: Mapping[Labels, ActiveAlert],
     found: Mapping[Labels, Finding],
     *,
+    held: frozenset[Labels] = frozenset(),
     now_ns: int,
     slot_ns: int | None = None,
     hold_ns: int,
@@ -74,6 +78,7 @@ def judge(
     Args:
         active: the alerts after the evaluation before.
         found: what the expression says now, by the alerts' labels.
+        held: alerts that stay as they are where they are not found.
         now_ns: the evaluation's time.
         slot_ns: when it was due by the interval; None for one that an arrival caused.
         hold_ns: `for`.
@@ -82,7 +87,9 @@ def judge(
     at = _Evaluation(now_ns, slot_ns, hold_ns, keep_firing_ns)
     judged: dict[Labels, ActiveAlert] = {}
     for labels, alert in active.items():
-        if labels not in found:
+        if labels in held and labels not in found:
+            judged[labels] = alert
+        elif labels not in found:
             absent = _absent(alert, at)
             if absent is not None:
                 judged[labels] = _fire_when_held(absent, at)
@@ -112,11 +119,14 @@ class _Evaluation:
 
 def _present(known: ActiveAlert | None, labels: Labels, finding: Finding, *, now_ns: int) -> ActiveAlert:
     if known is None or known.state is AlertState.INACTIVE:
-        return ActiveAlert(labels, finding.annotations, finding.value, AlertState.PENDING, now_ns)
+        return ActiveAlert(
+            labels, finding.annotations, finding.value, AlertState.PENDING, now_ns, source=finding.source
+        )
     return replace(
         known,
         annotations=finding.annotations,
         value=finding.value,
+        source=finding.source,
         keep_firing_since_ns=0,
         keep_firing_slot_ns=None,
         grace_until_ns=0,

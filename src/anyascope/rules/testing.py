@@ -40,7 +40,7 @@ from anyascope.rules.persist import GroupState
 from anyascope.rules.series import Value
 from anyascope.rules.testfile import AlertCheck, ExprCheck, RuleTest, RuleTestFile, read_test_file
 from anyascope.rules.testreport import CaseReport, Failure, FileReport
-from anyascope.rules.triggers import reads_of
+from anyascope.rules.triggers import reads_of_rule
 from anyascope.store.api.metrics import MetricReader, MetricWriter
 from anyascope.wire.durations import format_duration_ms
 from anyascope.wire.gotemplate.fmt import format_float
@@ -178,7 +178,7 @@ class RuleCase:
             RuleMetrics(registry),
         )
         self._groups = [
-            GroupEvaluation(group, [reads_of(rule.expr) for rule in group.rules], house=house, known=GroupState())
+            GroupEvaluation(group, [reads_of_rule(rule) for rule in group.rules], house=house, known=GroupState())
             for group in groups
         ]
         self._failures: list[Failure] = []

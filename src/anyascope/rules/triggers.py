@@ -17,7 +17,7 @@ from anyascope.model.labels import METRIC_NAME, SERIES_ID_LABEL_BITS, SERIES_ID_
 from anyascope.model.metrics import MetricBatch
 from anyascope.promql.parse import parse
 from anyascope.promql.syntax import Select, Subquery, walk
-from anyascope.rules.definition import AlertingRule, Rule, RuleGroup
+from anyascope.rules.definition import AlertingRule, RecordingRule, Rule, RuleGroup
 
 ALERTS = "ALERTS"
 ALERTS_FOR_STATE = "ALERTS_FOR_STATE"
@@ -54,6 +54,23 @@ def reads_of(expr: str) -> Reads:
     ranges_ms = (node.range_ms for node in walk(query.root) if isinstance(node, Select | Subquery))
     is_prompt = max(ranges_ms, default=0) < LONG_RANGE_MS
     return Reads(query.metric_names or frozenset(), is_any=query.metric_names is None, is_prompt=is_prompt)
+
+
+def reads_of_rule(rule: Rule) -> Reads:
+    """What a rule reads, for its condition and that of its recovery.
+
+    Raises:
+        InvalidInputError: an expression does not parse.
+    """
+    reads = reads_of(rule.expr)
+    if isinstance(rule, RecordingRule) or not rule.recover_expr:
+        return reads
+    recovery = reads_of(rule.recover_expr)
+    return Reads(
+        reads.names | recovery.names,
+        is_any=reads.is_any or recovery.is_any,
+        is_prompt=reads.is_prompt and recovery.is_prompt,
+    )
 
 
 def writes_of(rule: Rule) -> frozenset[str]:

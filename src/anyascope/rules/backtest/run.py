@@ -29,6 +29,7 @@ from anyascope.rules.evaluate import (
     decide,
     found_in,
 )
+from anyascope.rules.nodata import Memory, look_at_data
 from anyascope.rules.state import ActiveAlert
 from anyascope.rules.triggers import reads_of
 from anyascope.semconv.alerts import LABEL_SEVERITY
@@ -265,11 +266,18 @@ class Backtest:
         story = _Story(rule.name, self.options.start_ns)
         quiet = replace(rule, annotations={})
         active: dict[Labels, ActiveAlert] = {}
+        memory = Memory()
         try:
             async for time_ms, elements in self._answers(job, failures):
-                if elements is None or not (elements or active):
+                if elements is None or not (elements or active or rule.data_expr):
                     continue
-                step = _Step(Moment(time_ms * NS_PER_MS, job.offset_ms), elements, job.group.limit)
+                moment = Moment(time_ms * NS_PER_MS, job.offset_ms)
+                try:
+                    missing, held = await look_at_data(rule, active, memory, engine=self.engine, moment=moment)
+                except AnyascopeError as error:
+                    failures.note(error)
+                    continue
+                step = _Step(moment, [*elements, *missing], job.group.limit, held)
                 active = await self._judged(step, quiet, active, failures)
                 await self._annotate(step, rule, story.follow(active, step.moment.now_ns))
         except _HopelessError:
@@ -293,7 +301,7 @@ class Backtest:
         """The alerts after one step, as the server would have judged: a failure leaves them, a limit ends them."""
         try:
             found = await found_in(step.elements, rule, self.engine, step.moment)
-            judged = decide(rule, active, found, moment=step.moment, limit=step.limit)
+            judged = decide(rule, active, found, held=step.held, moment=step.moment, limit=step.limit)
         except LimitExceededError as error:
             failures.note(error)
             return {}
@@ -329,11 +337,19 @@ def _recorded(
 
 @dataclass(frozen=True, slots=True)
 class _Step:
-    """One evaluation of an alerting rule: when, what its expression gave, and how many alerts it may make."""
+    """One evaluation of an alerting rule.
+
+    Attributes:
+        moment: when.
+        elements: what its expression gave, missing series included.
+        limit: how many alerts it may make.
+        held: alerts that stay as they are where they are not among the elements.
+    """
 
     moment: Moment
     elements: Elements
     limit: int
+    held: frozenset[Labels]
 
 
 @dataclass(slots=True)

@@ -14,8 +14,10 @@ class Lint(Enum):
 
     DUPLICATE = "rule/duplicate"
     CARDINALITY = "rule/cardinality"
+    DIALECT = "rule/dialect"
     FOR = "alerts/for"
     SEVERITY = "alerts/severity"
+    RECOVERY = "alerts/recovery"
     ANNOTATION = "alerts/annotation"
     RUNBOOK = "alerts/runbook"
     TEMPLATE = "alerts/template"

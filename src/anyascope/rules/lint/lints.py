@@ -10,7 +10,8 @@ from anyascope.errors import AnyascopeError
 from anyascope.model.labels import Labels
 from anyascope.promql.parse import parse
 from anyascope.promql.syntax import Expression
-from anyascope.rules.definition import AlertingRule, Rule, RuleGroup
+from anyascope.rules.conditions import threshold_of
+from anyascope.rules.definition import AlertingRule, NoData, Rule, RuleGroup
 from anyascope.rules.lint.comments import disabled_in
 from anyascope.rules.lint.expressions import (
     ExprContext,
@@ -130,11 +131,32 @@ def _of_alert(rule: AlertingRule, root: Expression) -> Told:
         yield Lint.SEVERITY, "has no severity label and counts as medium: critical, high, medium or low"
     elif "{{" not in severity and not is_known_severity(severity):
         yield Lint.SEVERITY, f"severity {severity!r} is not known and counts as medium"
+    yield from _of_own_fields(rule)
     if not _SAYS_WHAT.intersection(rule.annotation_texts):
         yield Lint.ANNOTATION, "has no summary: whoever is woken reads only its name"
     if not _SAYS_WHAT_TO_DO.intersection(rule.annotation_texts):
         yield Lint.RUNBOOK, "has no runbook: say what to do first, or where that is written"
     yield from _of_templates(rule, root)
+
+
+def _of_own_fields(rule: AlertingRule) -> Told:
+    """What Prometheus would say of our own fields, and a recovery that cannot do what it is for."""
+    if not rule.data_expr:
+        return
+    used = ["recover" if rule.recover_expr else "", "no_data" if rule.no_data is not NoData.OK else ""]
+    names = " and ".join(name for name in used if name)
+    yield Lint.DIALECT, f"{names}: Prometheus and promtool refuse a file with it, only anyascope reads it"
+    alert = threshold_of(rule.expr)
+    recovery = threshold_of(rule.recover_expr) if rule.recover_expr else None
+    if alert is None or recovery is None:
+        return
+    (operator, limit), (back, end) = alert, recovery
+    if operator[0] not in "<>" or back[0] not in "<>":
+        return
+    if operator[0] == back[0]:
+        yield Lint.RECOVERY, f"recovers at {back} {end:g}, on the same side as {operator} {limit:g}: it never ends"
+    elif (end > limit) if operator[0] == ">" else (end < limit):
+        yield Lint.RECOVERY, f"recovers at {back} {end:g}, beyond {operator} {limit:g}: the alert ends as without it"
 
 
 def _of_templates(rule: AlertingRule, root: Expression) -> Told:

@@ -335,3 +335,22 @@ def test_every_lint_is_documented():
     guide = (REPOSITORY / "docs/guide/rules.md").read_text()
 
     assert [lint.value for lint in Lint if f"\n#### {lint.value}\n" not in guide] == []
+
+
+@pytest.mark.parametrize(
+    ("expr", "fields", "codes"),
+    [
+        ("x > 90", {"recover": "'< 80'"}, ["rule/dialect"]),
+        ("x < 10", {"recover": "'>= 20'"}, ["rule/dialect"]),
+        ("x > 90", {"recover": "'< 95'"}, ["alerts/recovery", "rule/dialect"]),
+        ("10 > x", {"recover": "'> 5'"}, ["alerts/recovery", "rule/dialect"]),
+        ("x > 90", {"recover": "'> 95'"}, ["alerts/recovery", "rule/dialect"]),
+        ("x == 1", {"recover": "'== 0'"}, ["rule/dialect"]),
+        ("x > 90", {"recover_expr": "'y < 95'", "no_data": "keep"}, ["alerts/recovery", "rule/dialect"]),
+        ("x > 90", {"no_data": "alert"}, ["rule/dialect"]),
+        ("x > 90", {"no_data": "ok"}, []),
+    ],
+)
+def test_recovery(expr, fields, codes):
+    """A recovery that never comes, or comes as without it, is told, and that Prometheus reads no such field."""
+    assert of_alert({"expr": f"'{expr}'", **fields}) == codes
