@@ -96,7 +96,9 @@ def _assemble(
         streams=streams,
         readiness=readiness,
         mark=mark,
-        make_channels=lambda options: make_channels(options, ground=ground, calls=rooms.calls),
+        make_channels=lambda options: make_channels(
+            options, ground=ground, calls=rooms.calls, documents=rooms.stores.documents
+        ),
     )
     reloads.applies_by(house.apply)
     return house, reloads

@@ -27,6 +27,7 @@ from anyascope.ingest.options import IngestOptions
 from anyascope.notify.channel import Channel
 from anyascope.notify.channels.registry import build_channels
 from anyascope.notify.courier import Courier
+from anyascope.notify.memory import DocumentMemory
 from anyascope.notify.phone.calls import CallBook
 from anyascope.notify.settings import courier_options
 from anyascope.notify.templates import load_templates
@@ -36,6 +37,7 @@ from anyascope.promql.querylog import QueryLog
 from anyascope.redact.api import Redactor
 from anyascope.rules.manager import Rules
 from anyascope.rules.options import RulesOptions
+from anyascope.store.api.documents import DocumentStore
 
 KERNELS_DIRECTORY = "kernels"  # below the data directory: what was compiled, some megabyte that may be deleted
 
@@ -146,7 +148,7 @@ def build_rooms(settings: Settings, stores: Stores, *, url: str, ground: Ground,
 def _build_courier(settings: Settings, stores: Stores, calls: CallBook, ground: Ground) -> Courier:
     return Courier(
         stores.documents,
-        make_channels(settings.alerting, ground=ground, calls=calls),
+        make_channels(settings.alerting, ground=ground, calls=calls, documents=stores.documents),
         options=courier_options(settings.notify, settings.alerting.receivers),
         clock=ground.clock,
         random=ground.chance,
@@ -154,14 +156,19 @@ def _build_courier(settings: Settings, stores: Stores, calls: CallBook, ground: 
     )
 
 
-def make_channels(options: AlertingOptions, *, ground: Ground, calls: CallBook) -> dict[str, Channel]:
+def make_channels(
+    options: AlertingOptions, *, ground: Ground, calls: CallBook, documents: DocumentStore
+) -> dict[str, Channel]:
     """The channels of all receivers.
 
     Raises:
         InvalidInputError: a template file cannot be used.
     """
     templates = load_templates(options.templates, now_ns=ground.clock.now_ns)
-    return build_channels(options.receivers.values(), templates=templates, clock=ground.clock, calls=calls)
+    memory = DocumentMemory(documents, clock=ground.clock)
+    return build_channels(
+        options.receivers.values(), templates=templates, clock=ground.clock, calls=calls, memory=memory
+    )
 
 
 def reachable(options: AlertingOptions, url: str) -> AlertingOptions:

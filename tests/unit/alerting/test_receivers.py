@@ -109,6 +109,10 @@ def test_global_is_inherited():
 @pytest.mark.parametrize(
     ("kind", "entry", "message"),
     [
+        ("slack", "{api_url: 'http://x/', update_message: true}",
+         "update_message can only be used with bot tokens. api_url must be set to https://slack.com/api/chat.postMessage"),
+        ("email", "{to: a@x, from: b@x, smarthost: 'x:25', headers: {references: r}, threading: {enabled: true, thread_by_date: none}}",
+         "conflicting configuration: threading.enabled conflicts with custom References header"),
         ("pagerduty", "{}", "missing service or routing key in PagerDuty config"),
         ("pagerduty", "{routing_key: a, routing_key_file: b}",
          "at most one of routing_key & routing_key_file must be configured"),

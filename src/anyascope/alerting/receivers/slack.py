@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from typing import Final
 
 from anyascope.alerting.receivers.fields import read_http_or, read_timeout
-from anyascope.alerting.receivers.inherited import GlobalOptions
+from anyascope.alerting.receivers.inherited import SLACK_APP_URL, GlobalOptions
 from anyascope.alerting.receivers.kind import Kind
 from anyascope.alerting.receivers.secrets import parse_url, read_secret, read_secret_url
 from anyascope.model.channels.slack import SlackField, SlackOptions
+from anyascope.model.secret import Secret
 from anyascope.wire.settings import Section
 
 _TEMPLATES: Final = (
@@ -33,8 +34,8 @@ def _read(section: Section, inherited: GlobalOptions) -> SlackOptions:
         section.wrong("no Slack API URL nor App token set either inline or in a file")
     if app_token is not None and http.authorization is not None:
         section.wrong("http authorization can't be set when using Slack App tokens")
-    if section.boolean("update_message", False):
-        section.wrong("update_message is not supported yet", name="update_message")
+    # Upstream refuses the two with an app's token too, whose bot can do it.
+    is_bot = app_token is not None or (type(api_url) is Secret and api_url.reveal() == SLACK_APP_URL)
     templates = {name: section.text(name, "") for name in _TEMPLATES if section.has(name)}
     return SlackOptions(
         api_url=None if app_token is not None else api_url,
@@ -48,9 +49,18 @@ def _read(section: Section, inherited: GlobalOptions) -> SlackOptions:
         link_names=section.boolean("link_names", False),
         mrkdwn_in=section.texts("mrkdwn_in") if section.has("mrkdwn_in") else None,
         signing_secret=read_secret(section, "signing_secret"),
+        update_message=_read_edit(section, "update_message", is_bot=is_bot),
+        post_updates_to_thread=_read_edit(section, "post_updates_to_thread", is_bot=is_bot),
         timeout_s=read_timeout(section),
         http=http,
     )
+
+
+def _read_edit(section: Section, name: str, *, is_bot: bool) -> bool:
+    is_wanted = section.boolean(name, False)
+    if is_wanted and not is_bot:
+        section.wrong(f"{name} can only be used with bot tokens. api_url must be set to {SLACK_APP_URL}", name=name)
+    return is_wanted
 
 
 def _read_fields(section: Section) -> tuple[SlackField, ...] | None:

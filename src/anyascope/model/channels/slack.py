@@ -23,7 +23,8 @@ class SlackField:
 class SlackOptions(ChannelOptions):
     """`slack_configs`. `templates` holds those of its template fields that were set, by Alertmanager's names.
 
-    `signing_secret` is ours: with it messages have buttons, and what they send is verified by it.
+    `signing_secret` is ours: with it messages have buttons, and what they send is verified by it. `update_message` and
+    `post_updates_to_thread` are for bots: news of a group change its message, or answer it.
     """
 
     api_url: Secret | None = None
@@ -37,5 +38,7 @@ class SlackOptions(ChannelOptions):
     link_names: bool = False
     mrkdwn_in: tuple[str, ...] | None = None
     signing_secret: Secret | None = None
+    update_message: bool = False
+    post_updates_to_thread: bool = False
     timeout_s: float = TIMEOUT_S_DEFAULT
     http: HttpOptions = field(default_factory=HttpOptions)

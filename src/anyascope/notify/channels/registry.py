@@ -46,13 +46,13 @@ from anyascope.notify.channels.victorops import VICTOROPS
 from anyascope.notify.channels.webex import WEBEX
 from anyascope.notify.channels.webhook import WebhookChannel
 from anyascope.notify.channels.wechat import WechatChannel
+from anyascope.notify.memory import ChannelMemory
 from anyascope.notify.phone.calls import CallBook
 from anyascope.notify.templates import Templates
 
-# Each is called with its options, `templates` and `clock`.
+# Each is called with its options, `templates` and `clock`; others are made in `build_channel`.
 _CHANNELS: Final[Mapping[type[ChannelOptions], Callable[..., Channel]]] = {
     WebhookOptions: WebhookChannel,
-    SlackOptions: SlackChannel,
     EmailOptions: EmailChannel,
     DiscordOptions: DISCORD.channel,
     IncidentioOptions: INCIDENTIO.channel,
@@ -73,21 +73,42 @@ _CHANNELS: Final[Mapping[type[ChannelOptions], Callable[..., Channel]]] = {
 
 
 def build_channels(
-    receivers: Iterable[Receiver], *, templates: Templates, clock: Clock, calls: CallBook | None = None
+    receivers: Iterable[Receiver],
+    *,
+    templates: Templates,
+    clock: Clock,
+    calls: CallBook | None = None,
+    memory: ChannelMemory | None = None,
 ) -> dict[str, Channel]:
-    """A channel for each integration, by its key; `calls` is where callbacks tell phones what they heard."""
+    """A channel for each integration, by its key.
+
+    Args:
+        receivers: whose.
+        templates, clock: what they are made with.
+        calls: where callbacks tell phones what they heard.
+        memory: what chats remember between notifications.
+    """
     calls = calls or CallBook()
     return {
-        integration.key: build_channel(integration.options, templates=templates, clock=clock, calls=calls)
+        integration.key: build_channel(
+            integration.options, templates=templates, clock=clock, calls=calls, memory=memory
+        )
         for receiver in receivers
         for integration in receiver.integrations
     }
 
 
 def build_channel(
-    options: ChannelOptions, *, templates: Templates, clock: Clock, calls: CallBook | None = None
+    options: ChannelOptions,
+    *,
+    templates: Templates,
+    clock: Clock,
+    calls: CallBook | None = None,
+    memory: ChannelMemory | None = None,
 ) -> Channel:
     """The channel that these options are for."""
+    if isinstance(options, SlackOptions):
+        return SlackChannel(options, templates=templates, clock=clock, memory=memory)
     if isinstance(options, PhoneOptions):
         return PhoneChannel(options, templates=templates, clock=clock, calls=calls or CallBook())
     return _CHANNELS[type(options)](options, templates=templates, clock=clock)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from anyascope.clock import Clock
@@ -17,13 +18,17 @@ from anyascope.model.notifications import AttemptOutcome, Notification
 from anyascope.notify.buttons import dressed
 from anyascope.notify.channel import Outcome
 from anyascope.notify.http import HttpSender, judge
+from anyascope.notify.memory import ChannelMemory, NoMemory
+from anyascope.notify.slack_edits import GONE, POST, is_new, place_from, place_key, place_of, steps
 from anyascope.notify.templates import Templates
 from anyascope.wire.gotemplate import TemplateError
 from anyascope.wire.http_post import Answer
+from anyascope.wire.notices.answers import ANSWER_BYTES_MAX as SHORT_ANSWER_BYTES_MAX
 from anyascope.wire.notices.answers import shown, slack_error
 from anyascope.wire.notices.cut import cut_chars
 from anyascope.wire.notices.slack import default_messages
 
+ANSWER_BYTES_MAX = 256 * 1024  # Slack repeats the whole message, and where it put it may stand behind
 TITLE_CHARS_MAX = 1024  # what Slack takes of an attachment's title
 
 _LOOK = frozenset(("username", "icon_emoji", "icon_url"))  # templates that change who speaks, not what is said
@@ -32,9 +37,13 @@ _LOOK = frozenset(("username", "icon_emoji", "icon_url"))  # templates that chan
 class SlackChannel:
     """Posts to one Slack channel."""
 
-    def __init__(self, options: SlackOptions, *, templates: Templates, clock: Clock) -> None:
+    def __init__(
+        self, options: SlackOptions, *, templates: Templates, clock: Clock, memory: ChannelMemory | None = None
+    ) -> None:
         self._options = options
         self._templates = templates
+        self._memory = memory or NoMemory()
+        self._is_editing = options.update_message or options.post_updates_to_thread
         self._sender = HttpSender(options.http, timeout_s=options.timeout_s, clock=clock)
         self._is_templated = (
             bool(options.templates.keys() - _LOOK) or options.fields is not None or bool(options.actions)
@@ -54,7 +63,7 @@ class SlackChannel:
         if not waiting:
             return Outcome(AttemptOutcome.OK, "nothing left to send")
         part, message = waiting[0]
-        outcome = await self._post(message, notification.id)
+        outcome = await self._say(part, message, notification)
         if outcome.kind is not AttemptOutcome.OK:
             return outcome
         detail = shown(outcome.detail + note, ())
@@ -71,7 +80,34 @@ class SlackChannel:
         has_buttons = self._options.signing_secret is not None
         return default_messages(notification, channel=channel, look=look, has_buttons=has_buttons)
 
-    async def _post(self, message: Mapping[str, object], identity: str) -> Outcome:
+    async def _say(self, part: str, message: Mapping[str, object], notification: Notification) -> Outcome:
+        if not self._is_editing:
+            _, outcome = await self._post(message, notification.id)
+            return outcome
+        key = place_key(notification, part)
+        earlier = None if is_new(notification, part) else place_from(await self._memory.recall(key))
+        outcome = Outcome(AttemptOutcome.OK, "")
+        for step in steps(self._options, message, earlier):
+            answer, outcome = await self._post(step.message, notification.id, method=step.method)
+            if answer is None or outcome.kind is not AttemptOutcome.OK:
+                return await self._if_gone(key, answer, outcome, is_edit=earlier is not None)
+            place = place_of(answer.body) if earlier is None else None
+            if place is not None and notification.is_firing:
+                await self._memory.remember(key, {"channel": place.channel, "ts": place.ts})
+        if part.startswith("-") or not notification.is_firing:
+            await self._memory.forget(key)
+        return outcome
+
+    async def _if_gone(self, key: str, answer: Answer | None, outcome: Outcome, *, is_edit: bool) -> Outcome:
+        """A message that is gone is no end: the next attempt tells the news in a new one."""
+        if answer is None or not is_edit or slack_error(answer.body)[0] not in GONE:
+            return outcome
+        await self._memory.forget(key)
+        return replace(outcome, kind=AttemptOutcome.RETRY)
+
+    async def _post(
+        self, message: Mapping[str, object], identity: str, *, method: str = POST
+    ) -> tuple[Answer | None, Outcome]:
         body = json.dumps(message, ensure_ascii=False, separators=(",", ":")).encode()
         headers = {"Idempotency-Key": identity}
         try:
@@ -82,9 +118,12 @@ class SlackChannel:
                 assert self._options.api_url is not None  # the settings have one of both
                 url, token = self._options.api_url.reveal(), ""
         except InvalidInputError as error:
-            return Outcome(AttemptOutcome.RETRY, shown(str(error), ()))
-        answer = await self._sender.post(url, body, headers=headers, secrets=(token,))
-        return answer if isinstance(answer, Outcome) else _judge(answer)
+            return None, Outcome(AttemptOutcome.RETRY, shown(str(error), ()))
+        if method != POST:
+            url = f"{url.rpartition('/')[0]}/{method}"
+        bytes_max = ANSWER_BYTES_MAX if self._is_editing else SHORT_ANSWER_BYTES_MAX
+        answer = await self._sender.post(url, body, headers=headers, secrets=(token,), answer_bytes_max=bytes_max)
+        return (None, answer) if isinstance(answer, Outcome) else (answer, _judge(answer))
 
 
 def _judge(answer: Answer) -> Outcome:
