@@ -26,7 +26,7 @@ route:
   - {receiver: b, matchers: ['team="a"'], group_by: ['...']}
   - {receiver: night, matchers: ['team="n"'], mute_time_intervals: [always]}
   - {receiver: night, matchers: ['team="m"'], active_time_intervals: [never]}
-receivers: [{name: all}, {name: team-a}, {name: b}, {name: night}]
+receivers: [{name: all}, {name: team-a}, {name: b, labels: {owner: x, a: y}}, {name: night}]
 inhibit_rules: [{source_matchers: ['n="source"'], target_matchers: ['n="target"']}]
 time_intervals:
 - {name: always, time_intervals: [{times: [{start_time: '00:00', end_time: '24:00'}]}]}
@@ -146,7 +146,7 @@ EXCHANGES = [
     *(Request("DELETE", f"silence/{text}") for text in ("x", UNKNOWN, "ID", "ID")),
     get("silence/ID"),
     *(get(f"silences?filter={text}") for text in ("a", "q=b", "q=~b", "x=y", "", "{a=b}", "a=~(", "q=x&filter=q=b")),
-    *(get(f"receivers?receiver_matchers={text}") for text in ("name=all", "x", "name=~t.*", "")),
+    *(get(f"receivers?receiver_matchers={text}") for text in ("name=all", "x", "name=~t.*", "", "owner=x", "owner!=x")),
     *(Request(method, path) for method, path in (("PUT", "silences"), ("DELETE", "alerts"), ("POST", "status"))),
     *(get(path) for path in ("receivers", "nope", "", "swagger.json", "silence", "alerts/x")),
     *(Request("HEAD", "status"), Request("OPTIONS", "receivers")),
@@ -159,7 +159,13 @@ ALERT_QUERIES = [
     *("", "active=false", "active=x", "active=1", "silenced=false", "inhibited=false", "unprocessed=false"),
     *("filter=alertname=x", 'filter=n="5"', "filter=n=~[0-4]", "filter=n!=5&filter=alertname=x", "filter=x", "filter="),
     *("filter={n=5}", "filter=n=5,alertname=x", "filter=n=~%22(%22", 'filter="n"=5', "receiver=all", "receiver=al"),
-    *("receiver=(", "receiver=b|night", "receiver_matchers=name=all", "receiver_matchers=name=x"),
+    *(
+        "receiver=(",
+        "receiver=b|night",
+        "receiver_matchers=name=all",
+        "receiver_matchers=name=x",
+        "receiver_matchers=owner=x",
+    ),
     *("receiver_matchers=x", "foo=1", "muted=false", "active=false&silenced=false&inhibited=false"),
 ]
 
@@ -325,6 +331,7 @@ WITHOUT_EQUAL = {
     "alertmanager_alerts_per_alert_limit": "alerts are limited together, not by name",
     "alertmanager_alerts_limited": "alerts are limited together, not by name",
     "alertmanager_dispatcher_aggregation_group_": "groups are made at once and without a limit of their own",
+    "alertmanager_alerts_subscriber_": "alerts reach their groups in the step that takes them over",
     "alertmanager_dispatcher_alert_processing": "alerts are put in their groups where they are taken over",
     "alertmanager_http_": "the server's own are anyascope_http_*, with all routes",
     "alertmanager_nflog_": "what was told stands in the document store: no log that is gossiped, collected or snapshot",

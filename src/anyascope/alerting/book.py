@@ -228,7 +228,7 @@ class Book:
     def suppressed(self, *, now_ns: int) -> tuple[int, int]:
         """How many alerts fire, and how many of these are silenced or inhibited. 2 µs an alert."""
         self._now_ns = now_ns
-        stages = [stage for stage in self._stages if stage is not self._calendar]
+        stages = [stage for stage in self._stages if stage.name in (InhibitStage.name, SilenceStage.name)]
         firing = [alert for alert in self.alerts.values() if alert.is_firing(now_ns)]
         muted = sum(any(stage.muted_by(alert, self._root, now_ns=now_ns) for stage in stages) for alert in firing)
         return len(firing), muted

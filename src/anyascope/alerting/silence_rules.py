@@ -10,13 +10,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from anyascope.alerting.matchers import compile_matchers, regex_fault
-from anyascope.alerting.recurrence import describe, is_in_window
+from anyascope.alerting.recurrence import describe, is_in_window, next_edge_ns
 from anyascope.clock import NS_PER_S
 from anyascope.errors import InvalidInputError
 from anyascope.model.labels import Matcher, MatchOp
 from anyascope.model.silences import Silence, SilenceChange, SilenceState
 
 LENGTH_S_MAX = 100 * 365 * 86_400.0  # "for ever" of Alertmanager's users is the year 2099 or so
+ENDS_NS_MAX = 253_370_764_800 * NS_PER_S  # the year 9999; what is beyond cannot be written as RFC 3339
 HISTORY_MAX = 100  # changes that are remembered: the first, and the latest ones
 _REGEX = (MatchOp.REGEX, MatchOp.NOT_REGEX)
 
@@ -29,6 +30,18 @@ def state_of(silence: Silence, now_ns: int) -> SilenceState:
     return SilenceState.ACTIVE if silence.starts_ns <= now_ns and is_open else SilenceState.PENDING
 
 
+def next_change_ns(silence: Silence, now_ns: int) -> int | None:
+    """When its state is another one than now; None where it is over. UTC nanoseconds."""
+    if silence.ends_ns <= now_ns:
+        return None
+    if silence.recurrence is None:
+        return silence.starts_ns if silence.starts_ns > now_ns else silence.ends_ns
+    if silence.starts_ns > now_ns and is_in_window(silence.recurrence, silence.starts_ns):
+        return silence.starts_ns
+    edge_ns = next_edge_ns(silence.recurrence, max(now_ns, silence.starts_ns))
+    return silence.ends_ns if edge_ns is None else min(edge_ns, silence.ends_ns)
+
+
 def check_times(starts_ns: int, ends_ns: int, *, now_ns: int) -> None:
     """Whether a silence may last from then to then.
 
@@ -39,6 +52,8 @@ def check_times(starts_ns: int, ends_ns: int, *, now_ns: int) -> None:
         raise InvalidInputError("Failed to create silence: start time must be before end time", path="ends_at")
     if ends_ns < now_ns:
         raise InvalidInputError("Failed to create silence: end time can't be in the past", path="ends_at")
+    if ends_ns > ENDS_NS_MAX:
+        raise InvalidInputError("Failed to create silence: end time must be before the year 9999", path="ends_at")
 
 
 def check_length(for_s: float) -> None:

@@ -26,6 +26,7 @@ from anyascope.ids import Ids
 from anyascope.model.documents import Change, Delete
 from anyascope.model.silences import Silence, SilenceChange, SilenceState, SilenceStatus
 from anyascope.store.api.documents import DocumentStore, every_document
+from anyascope.wire.durations import format_duration_ms
 
 KEPT_S = 5 * 86_400.0  # Alertmanager's retention (120 h): people look up last week's silences
 SILENCES_MAX = 10_000  # each alert is tested against all that hold; people have dozens
@@ -147,8 +148,10 @@ class Silences:
             silence, now_ns = self._held(silence_id), self._clock.now_ns()
             if silence.ends_ns <= now_ns:
                 raise ConflictError(f"silence {silence_id} has expired; clone it")
-            longer = replace(silence, ends_ns=silence.ends_ns + int(for_s * NS_PER_S), updated_ns=now_ns)
-            return await self._store(remembering(longer, SilenceChange(now_ns, by, f"extended by {for_s:.0f} s")))
+            ends_ns = silence.ends_ns + int(for_s * NS_PER_S)
+            check_times(silence.starts_ns, ends_ns, now_ns=now_ns)
+            longer = replace(silence, ends_ns=ends_ns, updated_ns=now_ns)
+            return await self._store(remembering(longer, SilenceChange(now_ns, by, f"extended by {_length(for_s)}")))
 
     async def clone(self, silence_id: str, *, by: str, for_s: float) -> Silence:
         """A new silence like that one, from now on for so many seconds, made by whoever asks.
@@ -206,6 +209,10 @@ class Silences:
         if found is None:
             raise NotFoundError("silence not found")
         return found[0]
+
+
+def _length(seconds: float) -> str:
+    return format_duration_ms(round(seconds * 1000))
 
 
 def _place(status: SilenceStatus) -> tuple[int, int, str]:

@@ -277,6 +277,7 @@ SILENCE: Final = {
     "comment": "disk swap, OPS-42",
     "state": "active",
     "updated_at": _TIME,
+    "next_change_at": "2026-11-24T00:51:00.123456789Z",
     "matches_now": 1,
     "recurrence": {"start_time": "22:00", "end_time": "06:00", "weekdays": ["monday"], "location": "Europe/Berlin"},
     "history": [{"at": _TIME, "by": "ann", "change": "created"}],

@@ -13,7 +13,7 @@ from starlette.responses import Response
 from anyascope.alerting.matchers import compile_matchers
 from anyascope.alerting.recurrence import WEEKDAYS, clock_text, read_recurrence
 from anyascope.alerting.silence_reach import RuleHit, rules_hit, warnings_of
-from anyascope.alerting.silence_rules import check_length, check_matchers
+from anyascope.alerting.silence_rules import check_length, check_matchers, next_change_ns
 from anyascope.api.alerts import RulesSource, all_alerts
 from anyascope.api.bodies import described_body, document_of
 from anyascope.api.encode import json_response
@@ -274,6 +274,7 @@ class _Silences:
     def _view(self, status: SilenceStatus, alerts: Sequence[AlertView]) -> SilenceView:
         silence = status.silence
         matching, _, warnings = self._reach(silence.matchers, alerts)
+        changes_ns = next_change_ns(silence, self._parts.clock.now_ns())
         return SilenceView(
             id=silence.id,
             matchers=[MatcherView(name=one.name, op=one.op.value, value=one.value) for one in silence.matchers],
@@ -283,6 +284,7 @@ class _Silences:
             comment=silence.comment,
             state=status.state.value,
             updated_at=format_time(silence.updated_ns),
+            next_change_at=None if changes_ns is None else format_time(changes_ns),
             matches_now=len(matching),
             recurrence=_recurrence_view(silence.recurrence),
             history=[

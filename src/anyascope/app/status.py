@@ -129,9 +129,10 @@ class Status:
         settings = self._parts.reloads.settings
         return alertmanager_yaml(settings.files, default_receiver=settings.alerting.route.receiver or DEFAULT_RECEIVER)
 
-    def receivers(self) -> Sequence[str]:
-        """Their names, in the order of the configuration."""
-        return tuple(self._parts.reloads.settings.alerting.receivers)
+    def receivers(self) -> Mapping[str, Mapping[str, str]]:
+        """Their labels by name, in the order of the configuration."""
+        found = self._parts.reloads.settings.alerting.receivers
+        return {name: dict(sorted({**dict(one.labels), "name": name}.items())) for name, one in found.items()}
 
     def config_yaml(self) -> str:
         """The configuration files in force, secrets masked."""

@@ -230,6 +230,7 @@ def _print(terminal: Terminal, silence: SilenceView) -> None:
         "from": local_time(silence.starts_at),
         "until": local_time(silence.ends_at),
         "windows": _windows_text(silence.recurrence),
+        "changes": local_time(silence.next_change_at) if silence.recurrence and silence.next_change_at else "",
         "author": silence.created_by,
         "reason": silence.comment,
         "matches": f"{silence.matches_now} alerts now",

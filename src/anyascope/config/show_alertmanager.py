@@ -32,7 +32,7 @@ RECEIVER_KINDS: Final = frozenset(
         *("pushover", "rocketchat", "slack", "sns", "telegram", "victorops", "webex", "webhook", "wechat"),
     )
 )
-OUR_FIELDS: Final = frozenset(("signing_secret", "thread_by_group"))  # of integrations that upstream has, too
+OUR_FIELDS: Final = frozenset(("signing_secret",))  # of integrations that upstream has, too
 
 
 def alertmanager_yaml(files: Sequence[Path], *, default_receiver: str) -> str:

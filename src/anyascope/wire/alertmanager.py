@@ -155,7 +155,8 @@ def time_ns(text: str) -> int:
     if when.year == 1:
         return 0
     try:
-        since = (when if when.tzinfo else when.replace(tzinfo=UTC)) - _EPOCH
+        # A moment whose year in UTC has five digits could not be written again.
+        since = (when if when.tzinfo else when.replace(tzinfo=UTC)).astimezone(UTC) - _EPOCH
     except OverflowError:
         raise ValueError(f"{text[:64]!r} is out of range") from None
     whole_ns = (since.days * 86_400 + since.seconds) * NS_PER_S + since.microseconds * 1_000

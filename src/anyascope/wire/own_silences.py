@@ -38,7 +38,13 @@ class SilenceChangeView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SilenceView:
-    """A silence. `matches_now` counts alerts that are pending or fire; `warnings` are empty once it is over."""
+    """A silence.
+
+    Attributes:
+        next_change_at: when it begins or ends to hold; null once it is over.
+        matches_now: counts alerts that are pending or fire.
+        warnings: empty once it is over.
+    """
 
     id: str
     matchers: list[MatcherView]
@@ -48,6 +54,7 @@ class SilenceView:
     comment: str
     state: Literal["active", "pending", "expired"]
     updated_at: str
+    next_change_at: str | None
     matches_now: int
     recurrence: RecurrenceView | None
     history: list[SilenceChangeView]

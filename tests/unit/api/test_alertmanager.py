@@ -67,7 +67,7 @@ def board() -> Board:
 @pytest.fixture
 async def client(board):
     registry = CollectorRegistry()
-    app = Starlette(routes=alerts_routes(board, Redactor(registry=registry), registry))
+    app = Starlette(routes=alerts_routes(board, Redactor(registry=registry), registry, dict))
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://t") as made:
         yield made
 

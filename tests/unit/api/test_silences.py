@@ -73,7 +73,7 @@ async def test_a_silence_is_extended_cloned_and_expired(house, client):
     over = (await client.post(f"/silences/{made['id']}/expire", json={"by": "eve"})).json()
     assert (over["state"], over["warnings"]) == ("expired", [])
     assert [(line["by"], line["change"]) for line in over["history"]] == [
-        ("ann", "created"), ("bob", "extended by 600 s"), ("eve", "expired"),
+        ("ann", "created"), ("bob", "extended by 10m"), ("eve", "expired"),
     ]  # fmt: skip
     refused = await client.post(f"/silences/{made['id']}/extend", json={"by": "bob", "for_s": 600})
     assert refused.status_code == 409
@@ -89,8 +89,10 @@ async def test_a_recurring_silence_holds_in_its_windows(house, client):
     window = {"start_time": "22:00", "end_time": "23:00", "weekdays": ["tuesday"], "location": "UTC"}
     made = (await client.post("/silences", json=ASKED | {"for_s": 864_000, "recurrence": window})).json()
     assert (made["state"], made["recurrence"]) == ("active", window)  # the clock stands at Tuesday, 22:13:20
+    assert made["next_change_at"] == "2023-11-14T23:00:00.000000000Z"
     await house.clock.advance(3600)
-    assert (await client.get(f"/silences/{made['id']}")).json()["state"] == "pending"
+    later = (await client.get(f"/silences/{made['id']}")).json()
+    assert (later["state"], later["next_change_at"]) == ("pending", "2023-11-21T22:00:00.000000000Z")
 
 
 async def test_a_preview_tells_what_matchers_hit(client):
@@ -126,6 +128,8 @@ async def test_silences_come_in_pages(client):
         ({"ends_at": "2099-01-01T00:00:00Z"}, "ends_at"),
         ({"for_s": None, "ends_at": "soon"}, "ends_at"),
         ({"for_s": None, "ends_at": "2001-01-01T00:00:00Z"}, "ends_at"),
+        ({"starts_at": "9999-06-01T00:00:00Z", "for_s": 1e9}, "ends_at"),
+        ({"for_s": None, "ends_at": "9999-12-31T23:59:59-10:00"}, "ends_at"),
         ({"for_s": 0}, "for_s"),
         ({"for_s": 1e300}, "for_s"),
         ({"recurrence": {"start_time": "9", "end_time": "10:00"}}, "recurrence.start_time"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cmp_to_key
 from typing import Protocol
@@ -15,7 +15,7 @@ from starlette.routing import BaseRoute
 
 from anyascope.alerting.intake import fault_of
 from anyascope.api.alertmanager.answers import answer, json_body, refusal, resource
-from anyascope.api.alertmanager.filters import alert_filter, flag, receiver_test
+from anyascope.api.alertmanager.filters import Receivers, alert_filter, flag, receiver_test
 from anyascope.model.alerts import Alert
 from anyascope.model.labels import Labels
 from anyascope.model.notifications import AlertGroupStatus, AlertStatus
@@ -42,9 +42,11 @@ class Cleaner(Protocol):
         """Position -> clean label set, only of those that held a secret."""
 
 
-def alerts_routes(board: AlertBoard, cleaner: Cleaner, registry: CollectorRegistry) -> list[BaseRoute]:
+def alerts_routes(
+    board: AlertBoard, cleaner: Cleaner, registry: CollectorRegistry, receivers: Callable[[], Receivers]
+) -> list[BaseRoute]:
     """`alerts` and `alerts/groups`."""
-    alerts = _Alerts(board, cleaner, registry)
+    alerts = _Alerts(board, cleaner, registry, receivers)
     return [
         resource("alerts", {"GET": alerts.get, "POST": alerts.post}),
         resource("alerts/groups", {"GET": alerts.groups}),
@@ -52,7 +54,10 @@ def alerts_routes(board: AlertBoard, cleaner: Cleaner, registry: CollectorRegist
 
 
 class _Alerts:
-    def __init__(self, board: AlertBoard, cleaner: Cleaner, registry: CollectorRegistry) -> None:
+    def __init__(
+        self, board: AlertBoard, cleaner: Cleaner, registry: CollectorRegistry, receivers: Callable[[], Receivers]
+    ) -> None:
+        self._receivers = receivers
         self._board = board
         self._cleaner = cleaner
         self._invalid = Counter("anyascope_alerts_invalid", "Posted alerts that are none.", registry=registry)
@@ -71,7 +76,7 @@ class _Alerts:
     async def get(self, request: Request) -> Response:
         """Alerts that fire, by fingerprint. What mutes a route alone is told by its groups."""
         params = request.query_params
-        wanted, is_receiver = alert_filter(params), receiver_test(params)
+        wanted, is_receiver = alert_filter(params), receiver_test(params, self._receivers())
         found = [
             replace(alert, muted_by=())
             for alert in self._board.alerts()
@@ -82,7 +87,11 @@ class _Alerts:
     async def groups(self, request: Request) -> Response:
         """Groups with the alerts that are asked for, by labels; those without any are left out."""
         params = request.query_params
-        wanted, is_receiver, shows_muted = alert_filter(params), receiver_test(params), flag(params, "muted")
+        wanted, is_receiver, shows_muted = (
+            alert_filter(params),
+            receiver_test(params, self._receivers()),
+            flag(params, "muted"),
+        )
         found: list[AlertGroupStatus] = []
         receivers: dict[str, list[str]] = defaultdict(list)
         for group in self._board.groups():

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeAlias
 
 from starlette.datastructures import QueryParams
 
@@ -15,6 +15,10 @@ from anyascope.model.notifications import AlertStatus
 
 FILTERS_MAX = 100  # a person writes a handful
 _TRUE: Final = frozenset(("true", "1", "yes", "ok", "y", "on", "selected", "checked", "t", "enabled"))  # go-openapi's
+
+
+Receivers: TypeAlias = Mapping[str, Mapping[str, str]]
+"""The labels of each receiver, by its name, which is one of them; in the order of the configuration."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +74,7 @@ def matchers(params: QueryParams, name: str) -> list[Matcher]:
 
 
 def receiver_labels(params: QueryParams) -> LabelTest:
-    """`receiver_matchers`: whether a receiver is asked for by its labels; its name is its one label.
+    """`receiver_matchers`: whether a receiver is asked for by its labels.
 
     Raises:
         InvalidInputError: a matcher cannot be read.
@@ -81,8 +85,8 @@ def receiver_labels(params: QueryParams) -> LabelTest:
         raise InvalidInputError(f"failed to parse receiver_matchers param: {error.message}") from error
 
 
-def receiver_test(params: QueryParams) -> Callable[[str], bool]:
-    """`receiver` and `receiver_matchers`: whether a receiver is asked for, by its name.
+def receiver_test(params: QueryParams, receivers: Receivers) -> Callable[[str], bool]:
+    """`receiver` and `receiver_matchers`: whether a receiver is asked for, by its name and by its labels.
 
     Raises:
         InvalidInputError: a matcher or the regular expression cannot be read.
@@ -93,4 +97,4 @@ def receiver_test(params: QueryParams) -> Callable[[str], bool]:
         is_named = compile_whole(text) if text else lambda _name: True
     except InvalidInputError as error:
         raise InvalidInputError(f"failed to parse receiver param: {error.message}") from error
-    return lambda name: labels({"name": name}) and is_named(name)
+    return lambda name: labels(receivers.get(name, {"name": name})) and is_named(name)

@@ -37,6 +37,6 @@ def alertmanager_routes(parts: AlertmanagerParts) -> list[BaseRoute]:
     return [
         *status_routes(parts.status),
         *silences_routes(parts.board.silences, parts.cleaner),
-        *alerts_routes(parts.board, parts.cleaner, parts.registry),
+        *alerts_routes(parts.board, parts.cleaner, parts.registry, parts.status.receivers),
         nothing_else(),
     ]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -11,7 +10,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from anyascope.api.alertmanager.answers import API_VERSION, answer, resource
-from anyascope.api.alertmanager.filters import receiver_labels
+from anyascope.api.alertmanager.filters import Receivers, receiver_labels
 from anyascope.wire.alertmanager_post import format_time
 from anyascope.wire.go_json import go_json
 
@@ -40,8 +39,8 @@ class AlertmanagerSource(Protocol):
     def alertmanager_yaml(self) -> str:
         """The part of the configuration that an Alertmanager has, as YAML, secrets replaced by `<secret>`."""
 
-    def receivers(self) -> Sequence[str]:
-        """Their names, in the order of the configuration."""
+    def receivers(self) -> Receivers:
+        """Their labels by name, in the order of the configuration."""
 
 
 def status_routes(source: AlertmanagerSource) -> list[BaseRoute]:
@@ -80,5 +79,5 @@ class _Status:
     async def receivers(self, request: Request) -> Response:
         """The receivers whose labels match."""
         is_wanted = receiver_labels(request.query_params)
-        named = ({"name": name} for name in self._source.receivers())
-        return answer(go_json([{"labels": labels, "name": labels["name"]} for labels in named if is_wanted(labels)]))
+        found = self._source.receivers().items()
+        return answer(go_json([{"labels": labels, "name": name} for name, labels in found if is_wanted(labels)]))
