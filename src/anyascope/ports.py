@@ -9,6 +9,7 @@ from typing import Protocol, TypeAlias
 
 from anyascope.model.alerts import Alert
 from anyascope.model.documents import Change
+from anyascope.model.escalation import EscalationPolicy
 from anyascope.model.logs import LogBatch
 from anyascope.model.metrics import MetricBatch
 from anyascope.model.notifications import AlertStatus, DeliveryStatus, JournalPage, Notification
@@ -136,6 +137,9 @@ class AlertResponder(Protocol):
         Raises:
             NotFoundError: there is no such alert.
         """
+
+    def policies(self) -> Sequence[EscalationPolicy]:
+        """The escalation policies that act."""
 
     def care_of(self, alert_id: str) -> AlertCare:
         """How people stand to an alert; nothing where it is not known."""

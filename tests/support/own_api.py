@@ -12,6 +12,7 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 from starlette.types import ASGIApp
 
+from anyascope.alerting.escalation.policy import SHIPPED
 from anyascope.alerting.settings import AlertingOptions
 from anyascope.alerting.silences import Silences
 from anyascope.api.cardinality import SeriesRoom
@@ -24,6 +25,7 @@ from anyascope.clock import Clock, ManualClock
 from anyascope.errors import NotFoundError
 from anyascope.health.components import HealthReport
 from anyascope.ids import CountedIds
+from anyascope.model.escalation import EscalationPolicy
 from anyascope.model.logs import LogBatch, LogRecord
 from anyascope.model.notifications import (
     AlertStatus,
@@ -148,6 +150,9 @@ class Answers:
             if alert.id == alert_id:
                 return AlertStory(alert, self.care_of(alert_id), tuple(self.timeline))
         raise NotFoundError(f"there is no alert {alert_id}")
+
+    def policies(self) -> Sequence[EscalationPolicy]:
+        return list(SHIPPED.values())
 
     def care_of(self, alert_id: str) -> AlertCare:
         return self.cares.get(alert_id, AlertCare())

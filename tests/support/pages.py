@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from random import Random
 
 from prometheus_client import CollectorRegistry
 
 from anyascope.alerting.desk import Alerting
-from anyascope.alerting.escalation.escalation import Escalation
+from anyascope.alerting.escalation.escalation import Escalation, Means
 from anyascope.alerting.escalation.responder import Responder
+from anyascope.alerting.escalation.settings import escalation_options, read_escalation
 from anyascope.alerting.settings import AlertingOptions, read_alertmanager_file
 from anyascope.alerting.steps import Follower
 from anyascope.clock import NS_PER_S, ManualClock
@@ -19,10 +21,12 @@ from anyascope.model.alerts import Alert
 from anyascope.model.documents import Change
 from anyascope.model.labels import labels_of
 from anyascope.model.notifications import AttemptOutcome, Notification
+from anyascope.model.receivers import Receiver
 from anyascope.notify.channel import Outcome
 from anyascope.notify.courier import Courier
 from anyascope.notify.patience import CourierOptions
 from anyascope.store.documents import MemoryDocuments
+from anyascope.wire.settings import read_settings
 
 OK = Outcome(AttemptOutcome.OK, "200 OK")
 
@@ -61,11 +65,21 @@ class TroubledDocuments(MemoryDocuments):
 class House:
     """Alerting and courier over a store that survives `crash`."""
 
-    def __init__(self, config: str, *, courier: CourierOptions | None = None) -> None:
+    def __init__(
+        self,
+        config: str,
+        *,
+        courier: CourierOptions | None = None,
+        escalation: str = "",
+        receivers: Sequence[Receiver] = (),
+    ) -> None:
         self.clock = ManualClock()
         self.start_ns = self.clock.now_ns()
         self.documents = TroubledDocuments(clock=self.clock)
         self.options = read_alertmanager_file(config, file="alertmanager.yml")
+        more = {receiver.name: receiver for receiver in receivers}
+        self.options = replace(self.options, receivers={**self.options.receivers, **more})
+        self.means = self.means_of(escalation)
         self.courier_options = courier or CourierOptions()
         self.channels = {
             integration.key: RecordingChannel()
@@ -74,6 +88,20 @@ class House:
         }
         self.follower: Follower | None = None
         self._build()
+
+    def means_of(self, escalation: str) -> Means:
+        """What escalation works with, by its sections of the configuration."""
+        top = read_settings(escalation, file="anyascope.yml")
+        settings = read_escalation(top)
+        top.done()
+        top.raise_if_wrong()
+        return Means(escalation_options(settings, self.options.receivers), self.options.receivers)
+
+    async def reload_escalation(self, escalation: str) -> None:
+        """Put other policies into force."""
+        self.means = self.means_of(escalation)
+        await self.alerting.change(self.escalation.reload(self.means))
+        await self.clock.advance(0)
 
     def follow(self, follower: Follower) -> None:
         """Let this one take part in the desk's steps."""
@@ -92,7 +120,7 @@ class House:
             registry=registry,
         )
         ids = RandomIds(self.clock)
-        self.escalation = Escalation(self.documents, clock=self.clock, ids=ids)
+        self.escalation = Escalation(self.documents, means=self.means, clock=self.clock, ids=ids, registry=registry)
         self.alerting = Alerting(
             self.documents,
             self.courier,

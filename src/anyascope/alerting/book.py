@@ -167,13 +167,16 @@ class Book:
 
     def look(self, group: Group, *, now_ns: int) -> Decision:
         """What a look at the group now comes to. Nothing is changed."""
+        return decide(group, self.integrations_of(group), muted=self.muted(group, now_ns=now_ns), now_ns=now_ns)
+
+    def muted(self, group: Group, *, now_ns: int) -> frozenset[str]:
+        """Fingerprints of the group's alerts that are not to be told now."""
         self._now_ns = now_ns
-        muted = frozenset(
+        return frozenset(
             fingerprint
             for fingerprint, alert in group.alerts.items()
             if first_mute(self._stages, alert, group.route, now_ns=now_ns) is not None
         )
-        return decide(group, self.integrations_of(group), muted=muted, now_ns=now_ns)
 
     def apply(self, group: Group, decision: Decision, timing: Timing) -> None:
         """The decision is on record: hold what follows from it."""

@@ -122,6 +122,21 @@ ALERT_STORY: Final[dict[str, Any]] = {
         },
     ],
 }
+ESCALATION_POLICIES: Final = {
+    "policies": [
+        {
+            "name": "critical",
+            "is_default": True,
+            "severities": ["critical"],
+            "levels": [
+                {"delay_s": 0.0, "channels": ["slack", "email"], "repeat_s": 300.0},
+                {"delay_s": 900.0, "channels": ["phone"], "repeat_s": 600.0},
+            ],
+            "acknowledgement_timeout_s": None,
+        }
+    ],
+    "deadlines": {"critical": 0, "high": 900, "medium": 3600, "low": 86_400},
+}
 RESPONSE: Final = {**ALERT_STORY, "notice": None}
 NOTIFICATIONS: Final = {
     "notifications": [
@@ -139,6 +154,8 @@ NOTIFICATIONS: Final = {
             "told_in": None,
             "merged": 0,
             "stands_in_for": None,
+            "policy": "critical",
+            "level": 0,
             "copies": [],
             "replays": [],
         }
@@ -305,6 +322,7 @@ BY_OPERATION: Final[dict[str, Any]] = {
     "getTrace": TRACE,
     "listAlerts": ALERTS,
     "getAlert": ALERT_STORY,
+    "listEscalationPolicies": ESCALATION_POLICIES,
     **{
         f"{action}Alert": RESPONSE
         for action in ("acknowledge", "unacknowledge", "assign", "comment", "snooze", "resolve", "escalate")

@@ -8,10 +8,12 @@ from anyascope.explore.times import format_time
 from anyascope.explore.traces import Trace, TraceSpan, TraceSummary
 from anyascope.health.components import HealthReport
 from anyascope.model.attributes import Attributes, Scope
+from anyascope.model.escalation import EscalationPolicy
 from anyascope.model.logs import LogRecord, severity_name
 from anyascope.model.notifications import AlertStatus, ChannelReport, JournalEntry
 from anyascope.model.responses import Acknowledgement, AlertCare, AlertEvent, EscalationStatus
 from anyascope.model.traces import SpanKind, SpanStatus
+from anyascope.semconv.alerts import traits_of
 from anyascope.wire.own_api import (
     AcknowledgementView,
     AlertView,
@@ -26,7 +28,7 @@ from anyascope.wire.own_api import (
     ReplayView,
     ScopeView,
 )
-from anyascope.wire.own_responses import AlertEventView
+from anyascope.wire.own_responses import AlertEventView, EscalationLevelView, EscalationPolicyView
 from anyascope.wire.own_traces import (
     ServiceSpansView,
     SpanEventView,
@@ -163,6 +165,21 @@ def _escalation(climb: EscalationStatus) -> EscalationView:
     return EscalationView(level=climb.level, levels=climb.levels, next_at=next_at, is_stopped=climb.is_stopped)
 
 
+def policy_view(policy: EscalationPolicy) -> EscalationPolicyView:
+    """A policy with its levels."""
+    ranked = sorted(policy.severities, key=lambda severity: traits_of(severity).rank)
+    return EscalationPolicyView(
+        name=policy.name,
+        is_default=bool(ranked),
+        severities=[severity.value for severity in ranked],
+        levels=[
+            EscalationLevelView(delay_s=one.delay_s, channels=list(one.channels), repeat_s=one.repeat_s or None)
+            for one in policy.levels
+        ],
+        acknowledgement_timeout_s=policy.acknowledgement_timeout_s or None,
+    )
+
+
 def event_view(event: AlertEvent) -> AlertEventView:
     """Something that happened to an alert."""
     at = format_time(event.at_ns)
@@ -196,6 +213,8 @@ def notification_view(entry: JournalEntry) -> NotificationView:
         told_in=entry.told_in or None,
         merged=entry.merged,
         stands_in_for=entry.stands_in_for or None,
+        policy=entry.policy or None,
+        level=None if entry.level < 0 else entry.level,
         copies=list(entry.copies),
         replays=[ReplayView(at=format_time(one.at_ns), by=one.by) for one in entry.replays],
     )

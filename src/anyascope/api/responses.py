@@ -12,9 +12,11 @@ from anyascope.api.alerts import RulesSource, values_of
 from anyascope.api.bodies import described_body, document_of
 from anyascope.api.encode import json_response
 from anyascope.api.params import NAME_CHARS_MAX, answers
-from anyascope.api.render import alert_view, event_view
+from anyascope.api.render import alert_view, event_view, policy_view
+from anyascope.model.alerts import AlertSeverity
 from anyascope.model.responses import AlertStory, ResponseAction, ResponseResult
 from anyascope.ports import AlertResponder
+from anyascope.semconv.alerts import traits_of
 from anyascope.wire.own_api import AlertView
 from anyascope.wire.own_responses import (
     AcknowledgeBody,
@@ -23,6 +25,7 @@ from anyascope.wire.own_responses import (
     AssignBody,
     ByBody,
     CommentBody,
+    EscalationPoliciesView,
     NoteBody,
     ResponseView,
     SnoozeBody,
@@ -59,6 +62,13 @@ def responses_router(responder: AlertResponder, rules: RulesSource) -> APIRouter
             responses=answers(problems=(400, 404, 409)),
             openapi_extra=described_body(body),
         )(answer)
+    router.get(
+        "/escalation-policies",
+        operation_id="listEscalationPolicies",
+        summary="The escalation policies that act, and how soon somebody must answer",
+        response_model=EscalationPoliciesView,
+        responses=answers(problems=()),
+    )(resource.policies)
     return router
 
 
@@ -108,6 +118,12 @@ class _Resource:
         """The level after the last one that was told, or the last again; 409 where no policy acts on the alert."""
         body = await document_of(request, NoteBody)
         return await self._respond(alert_id, ResponseAction.ESCALATE, by=body.by, note=body.note)
+
+    async def policies(self) -> Response:
+        """None where nothing but routes acts."""
+        policies = [policy_view(policy) for policy in self._responder.policies()]
+        deadlines = {severity.value: traits_of(severity).deadline_s for severity in AlertSeverity}
+        return json_response(EscalationPoliciesView(policies=policies, deadlines=deadlines))
 
     async def _respond(self, alert_id: str, action: ResponseAction, **given: Any) -> Response:
         result: ResponseResult = await self._responder.respond(alert_id, action, **given)

@@ -79,6 +79,7 @@ def _assemble(
             rooms.forward,
             rooms.rules,
             rooms.alerting,
+            rooms.escalation,
             rooms.courier,
             rooms.heartbeats,
             rooms.watchdog,

@@ -13,7 +13,7 @@ from anyascope.app.doors import Doors
 from anyascope.app.faces import Face
 from anyascope.app.recovery import RunMark
 from anyascope.app.reload import Plan
-from anyascope.app.rooms import Rooms, named, reachable
+from anyascope.app.rooms import Rooms, escalation_means, named, reachable
 from anyascope.errors import AnyascopeError
 from anyascope.notify.channel import Channel
 from anyascope.notify.settings import courier_options
@@ -109,6 +109,7 @@ class House:
         channels = self._make_channels(alerting)
         await rooms.courier.reload(channels, options=courier_options(plan.settings.notify, alerting.receivers))
         await rooms.alerting.reload(reachable(alerting, self._reach))
+        await rooms.alerting.change(rooms.escalation.reload(escalation_means(plan.settings, self._reach)))
         await rooms.heartbeats.reload(plan.settings.heartbeats)
         await rooms.watchdog.reload(plan.settings.watchdog)
         await rooms.rules.reload(plan.groups)

@@ -8,8 +8,9 @@ from opentelemetry import trace
 from opentelemetry.sdk.trace import TracerProvider
 
 from anyascope.alerting.desk import Alerting
-from anyascope.alerting.escalation.escalation import Escalation
+from anyascope.alerting.escalation.escalation import Escalation, Means
 from anyascope.alerting.escalation.responder import Responder
+from anyascope.alerting.escalation.settings import escalation_options
 from anyascope.alerting.heartbeats import Heartbeats
 from anyascope.alerting.settings import AlertingOptions
 from anyascope.app.forwarding import build_forward
@@ -85,7 +86,8 @@ def build_rooms(settings: Settings, stores: Stores, *, url: str, ground: Ground,
     engine = Engine(stores.telemetry.metrics, options=options, clock=clock, registry=registry, query_log=query_log)
     calls = CallBook()
     courier = _build_courier(settings, stores, calls, ground)
-    escalation = Escalation(stores.documents, clock=clock, ids=ids)
+    means = escalation_means(settings, url)
+    escalation = Escalation(stores.documents, means=means, clock=clock, ids=ids, registry=registry)
     alerting = Alerting(
         stores.documents,
         courier,
@@ -169,6 +171,13 @@ def make_channels(
     return build_channels(
         options.receivers.values(), templates=templates, clock=ground.clock, calls=calls, memory=memory
     )
+
+
+def escalation_means(settings: Settings, url: str) -> Means:
+    """What escalation works with; `url` is where people reach the server, where none was configured."""
+    receivers = settings.alerting.receivers
+    options = escalation_options(settings.escalation, receivers)
+    return Means(options, receivers, reachable(settings.alerting, url).external_url)
 
 
 def reachable(options: AlertingOptions, url: str) -> AlertingOptions:

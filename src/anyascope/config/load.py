@@ -9,6 +9,7 @@ from glob import glob
 from pathlib import Path
 from typing import TypeVar
 
+from anyascope.alerting.escalation.settings import escalation_options, read_escalation
 from anyascope.alerting.heartbeat_settings import read_heartbeats
 from anyascope.alerting.settings import read_alerting, read_alertmanager_file
 from anyascope.clock import MS_PER_S
@@ -117,7 +118,9 @@ def load(sources: Sources) -> Settings:
         text = read_text(sources.alertmanager_config)
         alerting = read_alertmanager_file(text, file=str(sources.alertmanager_config))
         settings = replace(settings, alerting=alerting, files=(*settings.files, sources.alertmanager_config))
-    courier_options(settings.notify, settings.alerting.receivers)  # its names are checked once all receivers are known
+    # Names are looked up once all receivers are known.
+    courier_options(settings.notify, settings.alerting.receivers)
+    escalation_options(settings.escalation, settings.alerting.receivers)
     return _with_flags(settings, sources)
 
 
@@ -195,6 +198,7 @@ def _load_main(path: Path | None) -> Settings:
         queries=read_engine(limits, evaluation_interval_s=rules.evaluation_interval_s),
         query_log_file=_query_log_file(top, shared),
         alerting=read_alerting(top, other_global_fields=PROMETHEUS_GLOBAL),
+        escalation=read_escalation(top),
         notify=read_notify(top.section("notify")),
         heartbeats=read_heartbeats(top),
         watchdog=read_watchdog(top.section("watchdog")),

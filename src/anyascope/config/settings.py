@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 
+from anyascope.alerting.escalation.settings import EscalationSettings
 from anyascope.alerting.heartbeat_settings import Heartbeat
 from anyascope.alerting.settings import AlertingOptions
 from anyascope.collect.options import CollectOptions
@@ -157,6 +158,7 @@ class Settings:
     features: frozenset[Feature] = frozenset()
     forward: ForwardOptions = field(default_factory=ForwardOptions)
     alerting: AlertingOptions = field(default_factory=AlertingOptions)
+    escalation: EscalationSettings = field(default_factory=EscalationSettings)
     notify: NotifySettings = field(default_factory=NotifySettings)
     heartbeats: tuple[Heartbeat, ...] = ()
     watchdog: WatchdogOptions = field(default_factory=WatchdogOptions)

@@ -42,11 +42,6 @@ class EscalationPolicy:
 
 @dataclass(frozen=True, slots=True)
 class EscalationOptions:
-    """The policies that act, by name; none of them leaves routes and receivers to themselves, as Alertmanager's are.
-
-    Attributes:
-        link_url: where people reach this server, for links in messages that act; empty where there are to be none.
-    """
+    """The policies that act, by name. Where there are none, routes and receivers are all there is, as in Alertmanager."""
 
     policies: Mapping[str, EscalationPolicy] = field(default_factory=dict)
-    link_url: str = ""

@@ -18,11 +18,14 @@ class NotificationReason(Enum):
     SOME_RESOLVED = "some alerts resolved"
     ALL_RESOLVED = "all alerts resolved"
     REPEAT = "repeat interval elapsed"
+    # Ours: an escalation policy calls a level for the first time, or again.
+    ESCALATED = "escalation level reached"
+    ESCALATION_REPEAT = "escalation repeated"
 
     @property
     def short(self) -> str:
         """`firing`, `resolved` or `repeat`."""
-        if self is NotificationReason.REPEAT:
+        if self in (NotificationReason.REPEAT, NotificationReason.ESCALATION_REPEAT):
             return "repeat"
         return "resolved" if self in (NotificationReason.SOME_RESOLVED, NotificationReason.ALL_RESOLVED) else "firing"
 
@@ -65,6 +68,8 @@ class Notification:
         merges: of a summary, the ids of the notifications that it tells in their place; `covers` their groups' keys.
         stands_in_for: of a fallback, the integration that stays down.
         notice: what delivery itself has to say, such as that a storm was merged; shown with the message.
+        policy: the escalation policy that calls; empty where the route tells.
+        level: which of its levels, from 0; -1 where it tells of the end.
     """
 
     id: str
@@ -82,6 +87,8 @@ class Notification:
     covers: tuple[str, ...] = ()
     stands_in_for: str = ""
     notice: str = ""
+    policy: str = ""
+    level: int = -1
 
     @property
     def is_firing(self) -> bool:
@@ -145,6 +152,7 @@ class JournalEntry:
         stands_in_for: of a fallback, the integration that was down.
         copies: the fallbacks' notifications that told this one while its own channel was down.
         replays: who had it sent again after it had failed.
+        policy: the escalation policy that called, and its `level` from 0; empty and -1 where the route told.
     """
 
     id: str
@@ -164,6 +172,8 @@ class JournalEntry:
     stands_in_for: str = ""
     copies: tuple[str, ...] = ()
     replays: tuple[Replay, ...] = ()
+    policy: str = ""
+    level: int = -1
 
     @property
     def queued_ns(self) -> int:

@@ -77,6 +77,8 @@ def new_entry(notification: Notification) -> JournalEntry:
         ),
         merged=len(notification.merges),
         stands_in_for=notification.stands_in_for,
+        policy=notification.policy,
+        level=notification.level,
     )
 
 

@@ -42,6 +42,8 @@ def notification_body(notification: Notification) -> dict[str, Json]:
         "covers": [*notification.covers],
         "stands_in_for": notification.stands_in_for,
         "notice": notification.notice,
+        "policy": notification.policy,
+        "level": notification.level,
     }
 
 
@@ -64,6 +66,8 @@ def notification_of(document: Document) -> Notification:
         covers=tuple(map(str, _list(body.get("covers", [])))),
         stands_in_for=str(body.get("stands_in_for", "")),
         notice=str(body.get("notice", "")),
+        policy=str(body.get("policy", "")),
+        level=_integer(body.get("level", -1)),
     )
 
 
@@ -122,6 +126,8 @@ def journal_body(entry: JournalEntry) -> dict[str, Json]:
         "told_in": entry.told_in,
         "merged": entry.merged,
         "stands_in_for": entry.stands_in_for,
+        "policy": entry.policy,
+        "level": entry.level,
         "copies": [*entry.copies],
         "replays": [{"at_ns": one.at_ns, "by": one.by} for one in entry.replays],
     }
@@ -146,6 +152,8 @@ def journal_entry_of(document: Document) -> JournalEntry:
         told_in=str(body.get("told_in", "")),
         merged=_integer(body.get("merged", 0)),
         stands_in_for=str(body.get("stands_in_for", "")),
+        policy=str(body.get("policy", "")),
+        level=_integer(body.get("level", -1)),
         copies=tuple(map(str, _list(body.get("copies", [])))),
         replays=tuple(_replay(_mapping(one)) for one in _list(body.get("replays", []))),
     )

@@ -378,6 +378,7 @@ class NotificationView:
         stands_in_for: of a fallback, the integration that was down.
         copies: the fallbacks' notifications that told it while its own channel was down.
         replays: who had it sent again after it had failed.
+        policy: the escalation policy that called, and its `level` from 0; null where the route told.
     """
 
     id: str
@@ -395,6 +396,8 @@ class NotificationView:
     stands_in_for: str | None = None
     copies: list[str] = field(default_factory=list)
     replays: list[ReplayView] = field(default_factory=list)
+    policy: str | None = None
+    level: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -90,3 +90,31 @@ class CommentBody(ByBody, frozen=True, kw_only=True):
     """Who says what."""
 
     text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EscalationLevelView:
+    """One step of a policy: told `delay_s` after its beginning, and again every `repeat_s`, null for once."""
+
+    delay_s: float
+    channels: list[str]
+    repeat_s: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EscalationPolicyView:
+    """A policy. `is_default` says that it acts where an alert of its `severities` names none."""
+
+    name: str
+    is_default: bool
+    severities: list[str]
+    levels: list[EscalationLevelView]
+    acknowledgement_timeout_s: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EscalationPoliciesView:
+    """The policies that act, and by severity within how many seconds somebody must answer."""
+
+    policies: list[EscalationPolicyView]
+    deadlines: dict[str, int]

@@ -183,6 +183,8 @@ async def test_the_journal_tells_who_was_told_and_every_attempt():
                 "stands_in_for": None,
                 "copies": [],
                 "replays": [],
+                "policy": None,
+                "level": None,
             }
         ],
         "cursor": "next",

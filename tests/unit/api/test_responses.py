@@ -118,3 +118,31 @@ async def test_an_unknown_alert_is_not_found(house):
     async with house.client() as client:
         assert (await client.get("/alerts/feed")).status_code == 404
         assert (await client.post("/alerts/feed/acknowledge", json={"by": "a"})).status_code == 404
+
+
+async def test_the_policies_that_act_are_told_with_the_deadlines(house):
+    """As a picture of them needs it."""
+    async with house.client() as client:
+        answer = (await client.get("/escalation-policies")).json()
+    assert answer == {
+        "policies": [
+            {
+                "name": "critical",
+                "is_default": True,
+                "severities": ["critical"],
+                "levels": [
+                    {"delay_s": 0.0, "channels": ["slack", "email"], "repeat_s": 300.0},
+                    {"delay_s": 900.0, "channels": ["phone"], "repeat_s": 600.0},
+                ],
+                "acknowledgement_timeout_s": None,
+            },
+            {
+                "name": "default",
+                "is_default": True,
+                "severities": ["high", "medium", "low"],
+                "levels": [{"delay_s": 0.0, "channels": ["slack"], "repeat_s": None}],
+                "acknowledgement_timeout_s": None,
+            },
+        ],
+        "deadlines": {"critical": 0, "high": 900, "medium": 3600, "low": 86400},
+    }

@@ -15,6 +15,7 @@ from anyascope.wire.durations import format_duration_ms
 KIND_CARE = "alert-care"
 NAME_CHARS_MAX = 200  # of a person; "Maximilian Mustermann (by link in an e-mail to ops@example.org)" has 63
 TEXT_CHARS_MAX = 4_000  # of a note; a page of text, and small beside an alert's own 64 kB
+AT_ONCE_S = 60.0  # what "at once" leaves a person: the time to read a message and to answer it
 FOR_S_MAX = 30 * 86_400.0  # what is quiet for longer is a silence, which is listed and has an author
 
 
@@ -26,7 +27,7 @@ class Care:
         began_ns: when the episode was first heard of; tells it from the alert's other episodes.
         ended_ns: when it ended; 0 while it lasts.
         policy: the escalation policy that acts; empty where none does.
-        acknowledged_ns: the first acknowledgement, also where it lapsed since; 0 where there was none.
+        answered_ns: the first acknowledgement or snooze, also where it lapsed since; 0 where there was none.
         snoozed_until_ns: exclusive; 0 where it is not snoozed.
         deadline_ns: until when somebody must have acted; 0 where no policy acts.
         resolved_by_hand_ns: when somebody said that it is over; 0 where nobody did.
@@ -37,7 +38,7 @@ class Care:
     ended_ns: int = 0
     policy: str = ""
     acknowledgement: Acknowledgement | None = None
-    acknowledged_ns: int = 0
+    answered_ns: int = 0
     assigned_to: str = ""
     snoozed_until_ns: int = 0
     deadline_ns: int = 0
@@ -133,7 +134,8 @@ def respond(care: Care, request: Request, alert: HeldAlert, *, ack_timeout_s: fl
             event = AlertEvent(now_ns, AlertEventKind.COMMENTED, request.by, request.note)
         case ResponseAction.SNOOZE:
             for_s = request.for_s or 0.0
-            care = replace(care, snoozed_until_ns=now_ns + _ns(for_s))
+            until_ns = now_ns + _ns(for_s)
+            care = replace(care, snoozed_until_ns=until_ns, answered_ns=care.answered_ns or now_ns)
             event = _event(AlertEventKind.SNOOZED, request, now_ns, f"snoozed it for {shown_s(for_s)}", for_s=for_s)
         case ResponseAction.RESOLVE:
             care = replace(care, resolved_by_hand_ns=now_ns)
@@ -157,7 +159,7 @@ def _acknowledge(care: Care, request: Request, *, ack_timeout_s: float, now_ns: 
         held = Acknowledgement(request.by, now_ns if first is None else first.at_ns, until_ns, request.note)
         event = _event(AlertEventKind.ACKNOWLEDGED, request, now_ns, "acknowledged it", for_s=timeout_s or None)
         event = replace(event, details={**event.details, **details})
-        after = replace(care, acknowledgement=held, acknowledged_ns=care.acknowledged_ns or now_ns)
+        after = replace(care, acknowledgement=held, answered_ns=care.answered_ns or now_ns)
         return Answer(after, event)
     # The first one stays the name on it; the second one makes it hold longer where theirs would.
     lasts_ns = 0 if not first.until_ns or not until_ns else max(first.until_ns, until_ns)
@@ -182,10 +184,25 @@ def lapse(care: Care, *, now_ns: int) -> tuple[Care, list[AlertEvent]]:
     return care, events
 
 
+def misses_ns(care: Care) -> int:
+    """When the deadline is missed unless somebody answers before; 0 where it cannot be missed (any longer)."""
+    if not care.deadline_ns or care.answered_ns or care.is_deadline_missed:
+        return 0
+    return max(care.deadline_ns, care.began_ns + _ns(AT_ONCE_S))
+
+
+def miss(care: Care, *, now_ns: int) -> tuple[Care, AlertEvent]:
+    """The care after its deadline has passed without an answer."""
+    limit_s = (care.deadline_ns - care.began_ns) / NS_PER_S
+    text = f"nobody answered within {shown_s(limit_s)}" if limit_s else "nobody answered at once"
+    event = AlertEvent(now_ns, AlertEventKind.DEADLINE_MISSED, "", text, {"deadline_s": limit_s})
+    return replace(care, is_deadline_missed=True), event
+
+
 def lapses_ns(care: Care) -> int:
-    """When `lapse` has something to do next; 0 where it never has."""
+    """When something of it runs out next: an answer, a deadline; 0 where nothing does."""
     ack_ns = care.acknowledgement.until_ns if care.acknowledgement is not None else 0
-    times = [at_ns for at_ns in (ack_ns, care.snoozed_until_ns) if at_ns]
+    times = [at_ns for at_ns in (ack_ns, care.snoozed_until_ns, misses_ns(care)) if at_ns]
     return min(times, default=0)
 
 
@@ -229,7 +246,7 @@ def put_care(care: Care) -> Put:
         "ended_ns": care.ended_ns,
         "policy": care.policy,
         "acknowledgement": ack,
-        "acknowledged_ns": care.acknowledged_ns,
+        "answered_ns": care.answered_ns,
         "assigned_to": care.assigned_to,
         "snoozed_until_ns": care.snoozed_until_ns,
         "deadline_ns": care.deadline_ns,
@@ -248,7 +265,7 @@ def care_of(document: Document) -> Care:
         ended_ns=_integer(body["ended_ns"]),
         policy=str(body["policy"]),
         acknowledgement=_acknowledgement_of(body["acknowledgement"]),
-        acknowledged_ns=_integer(body["acknowledged_ns"]),
+        answered_ns=_integer(body["answered_ns"]),
         assigned_to=str(body["assigned_to"]),
         snoozed_until_ns=_integer(body["snoozed_until_ns"]),
         deadline_ns=_integer(body["deadline_ns"]),

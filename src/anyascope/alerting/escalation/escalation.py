@@ -1,23 +1,31 @@
-"""Follows the desk: keeps each alert's care and time line, and ends what has run out."""
+"""Follows the desk: keeps each alert's care and time line, lets policies climb, and ends what has run out."""
 
 from __future__ import annotations
 
-import heapq
-from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import structlog
+from prometheus_client import CollectorRegistry
 
 from anyascope.alerting.book import Book
+from anyascope.alerting.escalation.calls import Caller
 from anyascope.alerting.escalation.care import (
+    AT_ONCE_S,
     KIND_CARE,
     Care,
     Request,
-    care_of,
     lapse,
-    lapses_ns,
+    miss,
+    misses_ns,
     put_care,
     respond,
 )
+from anyascope.alerting.escalation.cares import Cares
 from anyascope.alerting.escalation.events import EventLog, put_told
+from anyascope.alerting.escalation.ladders import Ladders, Looked
+from anyascope.alerting.escalation.policy import Directory, choose_policy
+from anyascope.alerting.escalation.tally import Tally
 from anyascope.alerting.intake import HeldAlert, ended
 from anyascope.alerting.routing import Route, group_id, group_key
 from anyascope.alerting.steps import Heard, Look, Step
@@ -25,31 +33,72 @@ from anyascope.clock import NS_PER_S, Clock
 from anyascope.errors import ConflictError, NotFoundError
 from anyascope.ids import Ids
 from anyascope.model.documents import Change, Delete
+from anyascope.model.escalation import EscalationOptions, EscalationPolicy
+from anyascope.model.receivers import Receiver
 from anyascope.model.responses import AlertCare, AlertEvent, AlertEventKind, ResponseAction
-from anyascope.store.api.documents import DocumentStore, every_document
+from anyascope.ports import ComponentHealth, HealthStatus
+from anyascope.semconv.alerts import traits_of
+from anyascope.store.api.documents import DocumentStore
 
 TIDY_EVERY_S = 300.0  # how often cares of alerts that the desk has forgotten are forgotten too
 # A sender that goes on telling of what somebody resolved by hand is believed again after a day: a page never gets lost.
 RESOLVED_BY_HAND_S_MAX = 86_400.0
+
+log = structlog.get_logger("anyascope.alerting")
+
+
+@dataclass(frozen=True, slots=True)
+class Means:
+    """What escalation works with, exchanged by a reload.
+
+    Attributes:
+        options: the policies that act.
+        receivers: whom they may tell, by name.
+        external_url: where people reach this server.
+    """
+
+    options: EscalationOptions = field(default_factory=EscalationOptions)
+    receivers: Mapping[str, Receiver] = field(default_factory=dict)
+    external_url: str = ""
+
+
+@dataclass(slots=True)
+class _Draft:
+    """A step under way: cares as they will be, what happened, which groups are to be looked at."""
+
+    cares: dict[str, Care] = field(default_factory=dict)
+    events: list[tuple[str, AlertEvent]] = field(default_factory=list)
+    groups: set[str] = field(default_factory=set)
+    pressed: set[str] = field(default_factory=set)
+    counted: list[Callable[[], None]] = field(default_factory=list)
 
 
 class Escalation:
     """A `Follower` and a `Stage` of the desk.
 
     Args:
-        documents: holds cares and events.
+        documents: holds cares, climbs and events.
+        means: policies and receivers.
         clock: time.
-        ids: names events.
+        ids: names events and notifications.
+        registry: for the counters.
     """
 
     name = "snoozed"
 
-    def __init__(self, documents: DocumentStore, *, clock: Clock, ids: Ids) -> None:
+    def __init__(
+        self, documents: DocumentStore, *, means: Means, clock: Clock, ids: Ids, registry: CollectorRegistry
+    ) -> None:
         self._documents = documents
+        self._ids = ids
         self._log = EventLog(ids)
-        self._cares: dict[str, Care] = {}
-        self._lapses: list[tuple[int, str]] = []
+        self._cares = Cares()
+        self._ladders = Ladders()
+        self._group_of: dict[str, str] = {}  # of alerts that a policy acts on
+        self._tally = Tally(registry, climbing=self._ladders.climbing)
         self._tidy_ns = clock.now_ns() + int(TIDY_EVERY_S * NS_PER_S)
+        self._looks: tuple[int, dict[str, Look]] = (0, {})  # the desk's own, at this time
+        self._configure(means)
 
     async def load(self) -> None:
         """Read what is stored, before the desk starts.
@@ -57,16 +106,46 @@ class Escalation:
         Raises:
             UnavailableError: the store cannot be read.
         """
-        async for document in every_document(self._documents, KIND_CARE):
-            self._hold(care_of(document))
+        await self._cares.load(self._documents)
+        await self._ladders.load(self._documents)
+
+    def reload(self, means: Means) -> Callable[[Book, int], Step]:
+        """What the desk is to `change`, so that these policies act from now on, on alerts that fire already too."""
+        return lambda _book, _now_ns: Step(hold=lambda: self._configure(means))
+
+    def _configure(self, means: Means) -> None:
+        self._policies = means.options.policies
+        directory = Directory(means.receivers)
+        self._caller = Caller(directory, ids=self._ids, external_url=means.external_url)
+        self._missing = directory.missing(self._policies.values())
+        self._is_fresh = True  # every alert and group is to be looked at
+        if self._missing:
+            log.warning("escalation_tells_nobody", missing=self._missing)
+
+    def health(self) -> Sequence[ComponentHealth]:
+        """Whether every level of every policy has somebody to tell."""
+        if not self._policies:
+            return ()
+        climbing = self._ladders.climbing()
+        if self._missing:
+            message = f"nobody to tell: {', '.join(self._missing)}"
+            advice = "add receivers with such channels, or write the policies yourself (escalation_policies)"
+            return (ComponentHealth("escalation", "alerting", HealthStatus.DEGRADED, message, advice),)
+        message = f"policies: {len(self._policies)}, groups that call people: {climbing}"
+        return (ComponentHealth("escalation", "alerting", HealthStatus.HEALTHY, message),)
 
     # --- for people ---------------------------------------------------------------------------------------------------
+
+    def policies(self) -> Sequence[EscalationPolicy]:
+        """The policies that act."""
+        return list(self._policies.values())
 
     def care_of(self, fingerprint: str) -> AlertCare:
         """How people stand to an alert."""
         care = self._cares.get(fingerprint)
         if care is None:
             return AlertCare()
+        policy, group = self._policies.get(care.policy), self._group_of.get(fingerprint, "")
         return AlertCare(
             policy=care.policy,
             acknowledgement=care.acknowledgement,
@@ -74,6 +153,7 @@ class Escalation:
             snoozed_until_ns=care.snoozed_until_ns,
             deadline_ns=care.deadline_ns,
             is_deadline_missed=care.is_deadline_missed,
+            escalation=None if policy is None else self._ladders.status(group, policy, fingerprint),
         )
 
     def respond(self, book: Book, fingerprint: str, request: Request, *, now_ns: int) -> tuple[Step, str]:
@@ -87,17 +167,35 @@ class Escalation:
         if alert is None:
             raise NotFoundError(f"there is no alert {fingerprint}")
         care = self._cares.get(fingerprint) or Care(fingerprint, alert.received_ns)
-        if request.action is ResponseAction.ESCALATE and not care.policy:
-            raise ConflictError("no escalation policy acts on the alert")
-        answer = respond(care, request, alert, ack_timeout_s=0.0, now_ns=now_ns)
-        changes: list[Change] = [self._log.put(fingerprint, answer.event)]
-        after, alerts = answer.care, []
+        policy = self._policies.get(care.policy)
+        timeout_s = 0.0 if policy is None else policy.acknowledgement_timeout_s
+        answer = respond(care, request, alert, ack_timeout_s=timeout_s, now_ns=now_ns)
+        draft, alerts = _Draft(events=[(fingerprint, answer.event)]), []
+        draft.counted.append(lambda: self._tally.responded(request.action))
+        group = self._group_of.get(fingerprint, "")
+        if request.action is ResponseAction.ESCALATE:
+            if policy is None:
+                raise ConflictError("no escalation policy acts on the alert")
+            if care.is_held or fingerprint in self._muted(book, group, now_ns=now_ns):
+                raise ConflictError("the alert is acknowledged, snoozed or muted: nobody is called for it")
+            draft.pressed.add(f"{group}-{policy.name}")
+        after = answer.care
         if request.action is ResponseAction.RESOLVE:
             alerts = [ended(replace(alert, ends_ns=now_ns, updated_ns=now_ns))]
-            after = replace(after, ended_ns=now_ns)
+            after = replace(
+                self._after_end(after, alert, draft, ends_ns=now_ns), answered_ns=care.answered_ns or now_ns
+            )
+        elif policy is not None:
+            draft.groups.add(group)
         if after != care:
-            changes.append(put_care(after))
-        return Step(changes=changes, alerts=alerts, hold=lambda: self._hold(after)), answer.notice
+            draft.cares[fingerprint] = after
+            if after.answered_ns and not care.answered_ns:
+                self._count_answer(draft, after, alert, now_ns=now_ns)
+        step = self._step(book, draft, now_ns=now_ns)
+        if alerts and policy is not None:
+            # The desk holds the end after this step; then the group is looked at, and the end told.
+            return _then(step, lambda: self._ladders.wake([group], at_ns=now_ns), alerts), answer.notice
+        return replace(step, alerts=alerts), answer.notice
 
     # --- a stage ------------------------------------------------------------------------------------------------------
 
@@ -110,16 +208,17 @@ class Escalation:
     # --- a follower ---------------------------------------------------------------------------------------------------
 
     def next_ns(self) -> int | None:
-        """When something lapses next."""
-        if not self._cares:
-            return None
-        return min(self._tidy_ns, self._lapses[0][0]) if self._lapses else self._tidy_ns
+        """When something runs out, or a group is to be looked at."""
+        if self._is_fresh:
+            return 0
+        times = [at_ns for at_ns in (self._cares.next_ns(), self._ladders.next_ns()) if at_ns is not None]
+        return min([self._tidy_ns, *times]) if times or len(self._cares) else None
 
     def on_heard(self, book: Book, heard: Sequence[Heard], *, now_ns: int) -> Step:
         """Episodes begin and end."""
         changes: list[Change] = []
         alerts: list[HeldAlert] = []
-        cares: list[Care] = []
+        draft = _Draft()
         for one in heard:
             alert, before = one.alert, one.before
             was_firing = before is not None and before.is_firing(now_ns)
@@ -127,76 +226,183 @@ class Escalation:
                 continue
             care = self._cares.get(alert.fingerprint)
             if was_firing:
-                changes.append(self._log.put(alert.fingerprint, _resolved(alert.ends_ns)))
-                if care is not None:
-                    cares.append(replace(care, ended_ns=alert.ends_ns, snoozed_until_ns=0))
+                draft.events.append((alert.fingerprint, _resolved(alert.ends_ns)))
+                self._end(draft, care, alert)
             elif care is not None and _is_closed(care, alert, now_ns=now_ns):
                 alerts.append(before or ended(replace(alert, ends_ns=care.ended_ns)))
             else:
                 changes.append(self._began(book, alert, is_first=before is None))
-                if care is not None:
-                    cares.append(Care(alert.fingerprint, now_ns))
-        changes.extend(put_care(care) for care in cares)
-        return Step(changes=changes, alerts=alerts, hold=lambda: self._hold(*cares))
+                self._begin(book, draft, care, alert)
+        woken, draft.groups = draft.groups, set()  # the book does not hold these alerts yet
+        step = self._step(book, draft, now_ns=now_ns)
+        step = replace(step, changes=[*changes, *step.changes])
+        return _then(step, lambda: self._ladders.wake(woken, at_ns=now_ns), alerts)
 
-    def on_looked(self, book: Book, looks: Sequence[Look], *, now_ns: int) -> Step:  # noqa: ARG002
+    def on_looked(self, book: Book, looks: Sequence[Look], *, now_ns: int) -> Step:
         """Notifications are remembered by group; ends that nobody told us of are noticed."""
-        changes: list[Change] = [put_told(look.group.id, one) for look in looks for one in look.notifications]
-        cares: list[Care] = []
-        for fingerprint, alert in self._silently_ended(book, looks):
-            changes.append(self._log.put(fingerprint, _resolved(alert.ends_ns)))
-            care = self._cares.get(fingerprint)
-            if care is not None:
-                cares.append(replace(care, ended_ns=alert.ends_ns, snoozed_until_ns=0))
-        changes.extend(put_care(care) for care in cares)
-        return Step(changes=changes, hold=lambda: self._hold(*cares))
+        self._looks = (now_ns, {look.group.id: look for look in looks})
+        draft = _Draft()
+        for fingerprint in {fingerprint for look in looks for fingerprint in look.decision.dropped}:
+            alert = book.alerts[fingerprint]
+            if not alert.is_ended:
+                draft.events.append((fingerprint, _resolved(alert.ends_ns)))
+                self._end(draft, self._cares.get(fingerprint), alert)
+        draft.groups.clear()  # a climb looks by itself when an alert runs out
+        step = self._step(book, draft, now_ns=now_ns)
+        told = [put_told(look.group.id, one) for look in looks for one in look.notifications]
+        return replace(step, changes=[*told, *step.changes])
 
     def on_due(self, book: Book, *, now_ns: int) -> Step:
-        """What has lapsed is over."""
-        changes: list[Change] = []
-        cares: list[Care] = []
-        for fingerprint in {fingerprint for at_ns, fingerprint in self._lapses if at_ns <= now_ns}:
-            care = self._cares.get(fingerprint)
-            if care is None or care.ended_ns:
-                continue
-            after, events = lapse(care, now_ns=now_ns)
-            if events:
-                cares.append(after)
-                changes.extend(self._log.put(fingerprint, event) for event in events)
-        changes.extend(put_care(care) for care in cares)
+        """What has run out is over, and whoever is to be called is called."""
+        draft = _Draft(groups=self._ladders.due(now_ns=now_ns))
+        if self._is_fresh:
+            self._refresh(book, draft, now_ns=now_ns)
+        for care in self._cares.due(now_ns=now_ns):
+            self._run_out(book, draft, care, now_ns=now_ns)
         gone = self._forgotten(book, now_ns=now_ns) if self._tidy_ns <= now_ns else []
-        changes.extend(Delete(KIND_CARE, fingerprint) for fingerprint in gone)
+        step = self._step(book, draft, now_ns=now_ns)
 
         def hold() -> None:
-            while self._lapses and self._lapses[0][0] <= now_ns:
-                heapq.heappop(self._lapses)
-            self._hold(*cares)
+            self._is_fresh = False
+            step.hold()
+            self._cares.passed(now_ns=now_ns)
             for fingerprint in gone:
-                del self._cares[fingerprint]
+                self._cares.forget(fingerprint)
+                self._group_of.pop(fingerprint, None)
             if self._tidy_ns <= now_ns:
                 self._tidy_ns = now_ns + int(TIDY_EVERY_S * NS_PER_S)
 
-        return Step(changes=changes, hold=hold)
+        return replace(step, changes=[*step.changes, *(Delete(KIND_CARE, one) for one in gone)], hold=hold)
 
     def on_clock_set(self, *, by_ns: int, now_ns: int) -> Step:  # noqa: ARG002
         """What lies ahead moves along."""
-        moved = [care.moved(by_ns=by_ns) for care in self._cares.values() if not care.ended_ns]
+        cares = [care.moved(by_ns=by_ns) for care in self._cares if not care.ended_ns]
+        climbs = self._ladders.moved(by_ns=by_ns)
 
         def hold() -> None:
-            self._lapses.clear()
             self._tidy_ns += by_ns
-            self._hold(*moved)
+            self._cares.hold(*cares)
+            self._cares.restart()
+            self._ladders.hold_moved(climbs, by_ns=by_ns)
 
-        return Step(changes=[put_care(care) for care in moved], hold=hold)
+        changes = [*(put_care(care) for care in cares), *self._ladders.changes_of(climbs)]
+        return Step(changes=changes, hold=hold)
 
-    # --- inside -------------------------------------------------------------------------------------------------------
+    # --- parts of a step ----------------------------------------------------------------------------------------------
 
-    def _hold(self, *cares: Care) -> None:
-        for care in cares:
-            self._cares[care.fingerprint] = care
-            at_ns = 0 if care.ended_ns else lapses_ns(care)
-            if at_ns:
-                heapq.heappush(self._lapses, (at_ns, care.fingerprint))
+    def _step(self, book: Book, draft: _Draft, *, now_ns: int) -> Step:
+        """The draft as a step: what is stored, told, and held afterwards."""
+        looked = Looked()
+        if draft.groups:
+            looks_ns, looks = self._looks
+            looked = self._ladders.look(
+                book,
+                draft.groups,
+                self._policies,
+                self._caller,
+                care_of=lambda fingerprint: draft.cares.get(fingerprint) or self._cares.get(fingerprint),
+                pressed=draft.pressed,
+                looks=looks if looks_ns == now_ns else {},
+                now_ns=now_ns,
+            )
+        changes: list[Change] = [self._log.put(fingerprint, event) for fingerprint, event in draft.events]
+        changes.extend(put_care(care) for care in draft.cares.values())
+        changes.extend(looked.changes)
+        changes.extend(self._log.put(fingerprint, event) for fingerprint, event in looked.events)
+        changes.extend(put_told(group, one) for group, one in looked.notifications)
+
+        def hold() -> None:
+            self._cares.hold(*draft.cares.values())
+            self._ladders.hold(book, looked)
+            for count in draft.counted:
+                count()
+            for _, one in looked.notifications:
+                self._tally.escalated(one.policy, one.level)
+
+        return Step(notifications=[one for _, one in looked.notifications], changes=changes, hold=hold)
+
+    def _begin(self, book: Book, draft: _Draft, care: Care | None, alert: HeldAlert) -> None:
+        """A new episode: the policy of the alert, its deadline, and nobody's answers."""
+        fresh = self._with_policy(book, Care(alert.fingerprint, alert.received_ns), alert)
+        if care is not None or fresh.policy:
+            draft.cares[alert.fingerprint] = fresh
+        if fresh.policy:
+            draft.groups.add(self._group_of[alert.fingerprint])
+
+    def _with_policy(self, book: Book, care: Care, alert: HeldAlert) -> Care:
+        routes = book.routes_of(alert)
+        policy = choose_policy(
+            self._policies,
+            labels=alert.labels,
+            annotations=alert.annotations,
+            route_labels=routes[0].labels,
+            severity=alert.severity,
+        )
+        if policy is None:
+            return replace(care, policy="", deadline_ns=0)
+        self._group_of[alert.fingerprint] = groups_of(book, alert)[0]
+        deadline_ns = care.began_ns + traits_of(alert.severity).deadline_s * NS_PER_S
+        return replace(care, policy=policy.name, deadline_ns=deadline_ns)
+
+    def _end(self, draft: _Draft, care: Care | None, alert: HeldAlert) -> None:
+        after = self._after_end(care or Care(alert.fingerprint, alert.received_ns), alert, draft, ends_ns=alert.ends_ns)
+        if care is not None:
+            draft.cares[alert.fingerprint] = after
+            if care.policy and alert.fingerprint in self._group_of:
+                draft.groups.add(self._group_of[alert.fingerprint])
+
+    def _after_end(self, care: Care, alert: HeldAlert, draft: _Draft, *, ends_ns: int) -> Care:
+        took_s = max(ends_ns - care.began_ns, 0) / NS_PER_S
+        draft.counted.append(lambda: self._tally.ended(alert.severity, seconds=took_s))
+        return replace(care, ended_ns=ends_ns, snoozed_until_ns=0)
+
+    def _count_answer(self, draft: _Draft, care: Care, alert: HeldAlert, *, now_ns: int) -> None:
+        took_s = (now_ns - care.began_ns) / NS_PER_S
+        draft.counted.append(lambda: self._tally.answered(alert.severity, seconds=took_s))
+        if care.deadline_ns and not care.is_deadline_missed:
+            draft.counted.append(lambda: self._tally.deadline(alert.severity, is_met=True))
+
+    def _run_out(self, book: Book, draft: _Draft, care: Care, *, now_ns: int) -> None:
+        """Answers that lapsed, and a deadline that nobody met."""
+        fingerprint = care.fingerprint
+        care = draft.cares.get(fingerprint, care)
+        alert, group = book.alerts.get(fingerprint), self._group_of.get(fingerprint, "")
+        if alert is None:
+            return
+        after, events = lapse(care, now_ns=now_ns)
+        draft.events.extend((fingerprint, event) for event in events)
+        if 0 < misses_ns(after) <= now_ns and alert.is_firing(now_ns):
+            if fingerprint in self._muted(book, group, now_ns=now_ns):
+                # Nobody could hear of it: whoever hears of it later has the whole time.
+                again_s = max(traits_of(alert.severity).deadline_s, AT_ONCE_S)
+                after = replace(after, deadline_ns=now_ns + int(again_s * NS_PER_S))
+            else:
+                after, event = miss(after, now_ns=now_ns)
+                draft.events.append((fingerprint, event))
+                draft.counted.append(lambda: self._tally.deadline(alert.severity, is_met=False))
+                if traits_of(alert.severity).deadline_s:
+                    # Where one must act at once, the policy itself is what follows from nobody's doing so.
+                    draft.pressed.add(f"{group}-{after.policy}")
+        if after != care:
+            draft.cares[fingerprint] = after
+        if after.policy:
+            draft.groups.add(group)
+
+    def _refresh(self, book: Book, draft: _Draft, *, now_ns: int) -> None:
+        """After a start or a reload: each alert's policy as it is now, and every group looked at."""
+        for fingerprint, alert in book.alerts.items():
+            if not alert.is_firing(now_ns):
+                continue
+            care = self._cares.get(fingerprint)
+            known = care or Care(fingerprint, alert.received_ns)
+            after = self._with_policy(book, known, alert)
+            if after.policy and not known.policy:
+                # It fired before a policy cared: whoever is called now gets the whole time.
+                after = replace(after, deadline_ns=now_ns + after.deadline_ns - known.began_ns)
+            if after != known:
+                draft.cares[fingerprint] = after
+        draft.groups.update(book.groups)
+        draft.groups.update(self._ladders.groups())
 
     def _began(self, book: Book, alert: HeldAlert, *, is_first: bool) -> Change:
         kind = AlertEventKind.FIRED if is_first else AlertEventKind.REFIRED
@@ -204,25 +410,32 @@ class Escalation:
         event = AlertEvent(alert.received_ns, kind, "", text, {"severity": alert.severity.value})
         return self._log.put(alert.fingerprint, event, groups=groups_of(book, alert))
 
-    def _silently_ended(self, book: Book, looks: Sequence[Look]) -> Iterable[tuple[str, HeldAlert]]:
-        """Alerts that ended since nothing was heard of them any longer: their end is ours to tell."""
-        dropped = {fingerprint for look in looks for fingerprint in look.decision.dropped}
-        return [(fingerprint, alert) for fingerprint in dropped if not (alert := book.alerts[fingerprint]).is_ended]
+    def _muted(self, book: Book, group: str, *, now_ns: int) -> frozenset[str]:
+        found = book.groups.get(group)
+        return frozenset() if found is None else book.muted(found, now_ns=now_ns)
 
     def _forgotten(self, book: Book, *, now_ns: int) -> list[str]:
         """Alerts that the desk holds no longer, but for those that somebody resolved lately: they are not to return."""
         oldest_ns = now_ns - int(RESOLVED_BY_HAND_S_MAX * NS_PER_S)
         return [
-            fingerprint
-            for fingerprint, care in self._cares.items()
-            if fingerprint not in book.alerts and care.resolved_by_hand_ns <= oldest_ns
+            care.fingerprint
+            for care in self._cares
+            if care.fingerprint not in book.alerts and care.resolved_by_hand_ns <= oldest_ns
         ]
 
 
 def groups_of(book: Book, alert: HeldAlert) -> list[str]:
-    """Ids of the groups that an alert belongs to."""
+    """Ids of the groups that an alert belongs to; the first one's is where a policy calls."""
     routes = book.routes_of(alert)
     return [group_id(group_key(route, route.group_labels(alert.labels)), route.receiver) for route in routes]
+
+
+def _then(step: Step, action: Callable[[], None], alerts: Iterable[HeldAlert]) -> Step:
+    def hold() -> None:
+        step.hold()
+        action()
+
+    return replace(step, alerts=[*alerts], hold=hold)
 
 
 def _resolved(at_ns: int) -> AlertEvent:

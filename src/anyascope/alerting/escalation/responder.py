@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from anyascope.alerting.book import Book
 from anyascope.alerting.desk import Alerting
 from anyascope.alerting.escalation.care import Request
@@ -9,6 +11,7 @@ from anyascope.alerting.escalation.escalation import Escalation, groups_of
 from anyascope.alerting.escalation.events import read_timeline
 from anyascope.alerting.steps import Step
 from anyascope.errors import NotFoundError
+from anyascope.model.escalation import EscalationPolicy
 from anyascope.model.notifications import AlertStatus
 from anyascope.model.responses import AlertCare, AlertStory, ResponseAction, ResponseResult
 from anyascope.store.api.documents import DocumentStore
@@ -49,6 +52,10 @@ class Responder:
         alert, groups = self._desk.ask(lambda book, now_ns: _known(book, alert_id, now_ns=now_ns))
         timeline = await read_timeline(self._documents, alert_id, groups=groups)
         return AlertStory(alert, self.care_of(alert_id), tuple(timeline))
+
+    def policies(self) -> Sequence[EscalationPolicy]:
+        """The policies that act."""
+        return self._escalation.policies()
 
     def care_of(self, alert_id: str) -> AlertCare:
         """How people stand to it."""

@@ -1,0 +1,70 @@
+"""All cares, and when something of one runs out."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterator
+
+from anyascope.alerting.escalation.care import KIND_CARE, Care, care_of, lapses_ns
+from anyascope.store.api.documents import DocumentStore, every_document
+
+
+class Cares:
+    """By fingerprint. In memory; whoever changes one stores it first."""
+
+    def __init__(self) -> None:
+        self._cares: dict[str, Care] = {}
+        self._heap: list[tuple[int, str]] = []
+
+    async def load(self, documents: DocumentStore) -> None:
+        """Read what is stored."""
+        async for document in every_document(documents, KIND_CARE):
+            self.hold(care_of(document))
+
+    def __iter__(self) -> Iterator[Care]:
+        return iter(self._cares.values())
+
+    def __len__(self) -> int:
+        return len(self._cares)
+
+    def get(self, fingerprint: str) -> Care | None:
+        """How people stand to an alert; None where nothing is known that the alert does not say."""
+        return self._cares.get(fingerprint)
+
+    def hold(self, *cares: Care) -> None:
+        """These are stored."""
+        for care in cares:
+            self._cares[care.fingerprint] = care
+            at_ns = 0 if care.ended_ns else lapses_ns(care)
+            if at_ns:
+                heapq.heappush(self._heap, (at_ns, care.fingerprint))
+
+    def next_ns(self) -> int | None:
+        """When the next one may run out."""
+        return self._heap[0][0] if self._heap else None
+
+    def due(self, *, now_ns: int) -> list[Care]:
+        """Those of which something has run out, the first ones first."""
+        return list(self._due(now_ns).values())
+
+    def passed(self, *, now_ns: int) -> None:
+        """What was due has been seen to."""
+        while self._heap and self._heap[0][0] <= now_ns:
+            heapq.heappop(self._heap)
+
+    def forget(self, fingerprint: str) -> None:
+        """Nothing is to be known any longer."""
+        del self._cares[fingerprint]
+
+    def restart(self) -> None:
+        """Times have changed: what is held is looked at anew."""
+        self._heap.clear()
+        self.hold(*self._cares.values())
+
+    def _due(self, now_ns: int) -> dict[str, Care]:
+        times = sorted(entry for entry in self._heap if entry[0] <= now_ns) if self._is_due(now_ns) else []
+        found = ((fingerprint, self._cares.get(fingerprint)) for _, fingerprint in times)
+        return {fingerprint: care for fingerprint, care in found if care is not None and not care.ended_ns}
+
+    def _is_due(self, now_ns: int) -> bool:
+        return bool(self._heap) and self._heap[0][0] <= now_ns
