@@ -55,6 +55,8 @@ FROM_MEMORY = "Sent from memory: the server cannot write its journal now (see it
 class Courier:
     """Behind the `Outbox` port. Start it before `alerting`, so that what a crash left over goes out first.
 
+    Waits and ages go by the clock that is not set; what is written down has the time of day.
+
     Args:
         documents: holds outbox and journal.
         channels: by integration key, such as `team/webhook/0`.
@@ -161,7 +163,7 @@ class Courier:
             route = self._routes.setdefault(key, self._route(key, None))
             route.channel, route.trouble, route.asked_ns = channels.get(key), "", 0
             route.breaker, route.pace = self._breaker(), Pace(self._options.rates.get(key))
-            route.lane.hurry(now_ns=self._clock.now_ns())
+            route.lane.hurry(now_ns=self._clock.monotonic_ns())
             if self._is_running:
                 self._run_route(route)
             route.wake.set()
@@ -241,7 +243,10 @@ class Courier:
             route = self._routes[key] = self._route(key, None)
             if self._is_running:
                 self._run_route(route)
-        route.lane.push(item, now_ns=self._clock.now_ns())
+        now_ns = self._clock.monotonic_ns()
+        # What was left over has its age; from now on only time that goes by counts, whatever the wall clock does.
+        item.since_ns = now_ns - max(self._clock.now_ns() - item.entry.queued_ns, 0)
+        route.lane.push(item, now_ns=now_ns)
         route.wake.set()
 
     def _run_route(self, route: Route) -> None:
@@ -252,7 +257,7 @@ class Courier:
         while True:
             route.wake.clear()
             await self._relieve(route)
-            now_ns = self._clock.now_ns()
+            now_ns = self._clock.monotonic_ns()
             while route.lane.in_flight < route.parallel(self._options) and route.hold_ns() <= now_ns:
                 item = route.lane.pop(now_ns=now_ns)
                 if item is None:
@@ -316,7 +321,7 @@ class Courier:
         return item.notification
 
     async def _conclude(self, route: Route, item: Item, outcome: Outcome, attempt: Attempt) -> None:
-        now_ns = self._clock.now_ns()
+        now_ns = self._clock.monotonic_ns()
         status = self._status_after(item, outcome, now_ns=now_ns)
         item.entry = with_attempt(item.entry, attempt, status=status, parts_done=outcome.parts_done)
         changes: list[Change] = []
@@ -351,7 +356,7 @@ class Courier:
             case AttemptOutcome.FAILED:
                 return DeliveryStatus.FAILED
             case AttemptOutcome.RETRY:
-                is_old = now_ns - item.entry.queued_ns >= self._options.give_up_s * NS_PER_S
+                is_old = now_ns - item.since_ns >= self._options.give_up_s * NS_PER_S
                 return DeliveryStatus.FAILED if is_old else DeliveryStatus.QUEUED
 
     def _hear(self, route: Route, outcome: Outcome, *, now_ns: int) -> None:
@@ -371,7 +376,7 @@ class Courier:
                 breaker = breaker.failed(now_ns=now_ns, wait_s=wait_s)
             elif outcome.kind is AttemptOutcome.FAILED:
                 breaker = breaker.succeeded()  # it answers: what it refused was this message
-        route.heard(breaker, trouble=trouble, now_ns=now_ns)
+        route.heard(breaker, trouble=trouble, now_ns=self._clock.now_ns())
         if breaker.is_open and not was_open:
             log.error("channel_down", integration=route.key, failures=breaker.failures, detail=outcome.detail)
         elif was_open and not breaker.is_open:

@@ -31,6 +31,7 @@ class Item:
     Attributes:
         covers: of a summary, the keys of the groups that it tells of.
         queue: which queue of its lane it stands in; the lane sets it.
+        since_ns: since when it is tried, on the clock that is not set.
         is_doubtful: it was left over by a process that was killed, and may have arrived already.
     """
 
@@ -39,6 +40,7 @@ class Item:
     rank: int
     covers: tuple[str, ...] = ()
     failures: int = 0
+    since_ns: int = 0
     queue: str = ""
     is_under_way: bool = False
     is_doubtful: bool = False

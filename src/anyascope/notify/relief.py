@@ -142,7 +142,7 @@ class Relief:
         limit = options.storm_waiting_max
         if not limit or route.kind not in MERGED_KINDS or route.lane.waiting <= limit:
             return NOTHING_MERGED
-        now_ns = self._clock.now_ns()
+        now_ns, mono_ns = self._clock.now_ns(), self._clock.monotonic_ns()
         taken = route.lane.take()
         try:
             whole = {item.id: notification for item in taken if (notification := await self._whole(item)) is not None}
@@ -152,7 +152,7 @@ class Relief:
         finally:
             kept = taken if len(taken) == 1 or not whole else [item for item in taken if item.id not in whole]
             for item in kept:
-                route.lane.push(item, now_ns=now_ns)
+                route.lane.push(item, now_ns=mono_ns)
         merged = [item for item in taken if item not in kept]
         if not merged:
             return NOTHING_MERGED
@@ -164,10 +164,11 @@ class Relief:
         ):
             for summary in summaries_of([whole[item.id] for item in part], now_ns=now_ns):
                 summaries.append(item_of(summary))
+                summaries[-1].since_ns = min(item.since_ns for item in part)
                 summaries[-1].entry = replace(summaries[-1].entry, copies=_copies(part))
         await self._records.write(_changes(merged, summaries))
         for item in summaries:
-            route.lane.push(item, now_ns=now_ns)
+            route.lane.push(item, now_ns=mono_ns)
         self._tally.merged.labels(route.kind).inc(len(merged))
         log.warning("storm_merged", integration=route.key, notifications=len(merged), summaries=len(summaries))
         return Merged(frozenset(item.id for item in merged), frozenset(item.id for item in summaries))

@@ -439,3 +439,16 @@ async def test_the_wait_for_a_rate_is_no_busy_loop():
         await post.clock.advance(1)
         assert len(post.sent(HOOK)) == 2
         assert post.clock.now_ns() == AT_NS + 3600 * NS_PER_S
+
+
+@pytest.mark.parametrize("by_s", [-7200.0, 7200.0, 40 * 86_400.0])
+async def test_a_clock_that_is_set_changes_no_wait_and_gives_nothing_up(by_s):
+    """The wall clock may jump by hours or weeks: a retry comes when it would have come, and nothing has failed."""
+    async with Post() as post:
+        post.channels[HOOK].script = [BUSY, BUSY]
+        await post.leave(told(1, key=HOOK))
+        post.clock.set_wall(by_s=by_s)
+        await post.clock.advance(0.4)
+        assert len(post.channels[HOOK].attempts) == 1
+        await post.clock.advance(2.7)
+        assert post.sent(HOOK) == [identity(1)]

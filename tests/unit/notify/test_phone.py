@@ -220,6 +220,15 @@ async def test_where_twilio_cannot_reach_us_every_number_is_called_once():
     assert "StatusCallback" not in phone.form()
 
 
+async def test_a_trial_asks_for_no_key():
+    """Where nobody passes callbacks on, as in `notify test`, a call says the alert and does not wait for an answer."""
+    phone = Phone()
+    phone.channel = PhoneChannel(CALL, templates=TEMPLATES, clock=phone.clock, calls=None)
+    phone.channel._sender = phone
+    assert (await phone.send()).kind is OK
+    assert "Gather" not in phone.form()["Twiml"]
+
+
 async def test_what_twilio_refuses_and_what_may_pass():
     """A wrong number is passed over; a busy Twilio is tried again; neither tells the token."""
     wrong = Answer(400, "Bad Request", b'{"message": "not a valid phone number"}', 0.0)

@@ -31,13 +31,18 @@ _FAILED = "!"  # opens the part of a number that could not be reached
 
 
 class PhoneChannel:
-    """Reaches the numbers of one receiver's phone, a number an attempt."""
+    """Reaches the numbers of one receiver's phone, a number an attempt.
 
-    def __init__(self, options: PhoneOptions, *, templates: Templates, clock: Clock, calls: CallBook) -> None:
+    Args:
+        calls: where callbacks say what they heard; None where nobody passes them on, so that no key is asked for.
+    """
+
+    def __init__(self, options: PhoneOptions, *, templates: Templates, clock: Clock, calls: CallBook | None) -> None:
         self._options = options
         self._templates = templates
         self._clock = clock
-        self._calls = calls
+        self._has_callbacks = calls is not None
+        self._calls = calls or CallBook()
         self._sender = HttpSender(options.http, timeout_s=options.timeout_s, clock=clock)
 
     @property
@@ -73,7 +78,7 @@ class PhoneChannel:
 
     def callback_base(self, external_url: str) -> str:
         """Where Twilio reaches this server; empty where it cannot."""
-        if self._options.twilio is None:
+        if self._options.twilio is None or not self._has_callbacks:
             return ""
         base = self._options.callback_url or external_url.rstrip("/")
         host = urlsplit(base).hostname or ""

@@ -88,7 +88,6 @@ def build_channels(
         calls: where callbacks tell phones what they heard.
         memory: what chats remember between notifications.
     """
-    calls = calls or CallBook()
     return {
         integration.key: build_channel(
             integration.options, templates=templates, clock=clock, calls=calls, memory=memory
@@ -110,5 +109,5 @@ def build_channel(
     if isinstance(options, SlackOptions):
         return SlackChannel(options, templates=templates, clock=clock, memory=memory)
     if isinstance(options, PhoneOptions):
-        return PhoneChannel(options, templates=templates, clock=clock, calls=calls or CallBook())
+        return PhoneChannel(options, templates=templates, clock=clock, calls=calls)
     return _CHANNELS[type(options)](options, templates=templates, clock=clock)
