@@ -6,9 +6,11 @@ import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 
 import { App } from "./features/shell/App";
+import { followFragment } from "./state/location";
 import { guardMarkup } from "./ui/trusted";
 
 guardMarkup();
+followFragment();
 
 const root = document.getElementById("root");
 if (!root) throw new Error("index.html has no #root");

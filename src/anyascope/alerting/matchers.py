@@ -12,6 +12,7 @@ import re2
 
 from anyascope.errors import InvalidInputError
 from anyascope.model.labels import Matcher, MatchOp
+from anyascope.wire.go_regexp import go_message
 
 T = TypeVar("T")
 
@@ -23,17 +24,6 @@ INPUT_CHARS_MAX = 64 * 1024  # a matcher is typed by a person; the longest in pu
 _OPERATORS = ("=~", "!~", "!=", "=")  # the longer one first, so that `=~` is not read as `=`
 _CLASSIC = re.compile(r"\s*([a-zA-Z_:][a-zA-Z0-9_:]*)\s*(=~|=|!=|!~)\s*(.*?)\s*", re.ASCII | re.DOTALL)
 _RESERVED = frozenset("{}!=~,\\\"'`")
-# RE2's words for what is wrong, where Go's differ.
-_RE2_TO_GO = {
-    "missing ]": "missing closing ]",
-    "missing )": "missing closing )",
-    "bad repetition operator": "invalid nested repetition operator",
-    "no argument for repetition operator": "missing argument to repetition operator",
-    "invalid repetition size": "invalid repeat count",
-    "invalid named capture group": "invalid named capture",
-    "invalid perl operator": "invalid or unsupported Perl syntax",
-    "trailing \\": "trailing backslash at end of expression",
-}
 
 
 def parse_matchers(text: str) -> tuple[Matcher, ...]:
@@ -149,11 +139,7 @@ def _compile(pattern: str) -> Any:  # the library is untyped
     try:
         return re2.compile(pattern, options)
     except re2.error as error:
-        detail = error.args[0] if error.args else b""
-        text = detail.decode("utf-8", "replace") if isinstance(detail, bytes) else str(detail)
-        kind, _, culprit = text.partition(": ")
-        message = f"error parsing regexp: {_RE2_TO_GO.get(kind, kind)}"
-        raise InvalidInputError(f"{message}: `{culprit}`" if culprit else message) from error
+        raise InvalidInputError(go_message(error)) from error
 
 
 # --- the classic syntax -----------------------------------------------------------------------------------------------

@@ -27,6 +27,7 @@ from anyascope.cli import (
     route,
     rule_tests,
     silence,
+    template,
     traces,
     up,
 )
@@ -60,6 +61,7 @@ app.command("logs")(logs.logs)
 app.command("traces")(traces.traces)
 app.command("alerts")(alerts.alerts)
 app.add_typer(route.app, name="route")
+app.add_typer(template.app, name="template")
 app.add_typer(silence.app, name="silence")
 app.add_typer(notify.app, name="notify")
 app.command("doctor")(doctor.doctor)

@@ -1,30 +1,23 @@
-"""A notification as Alertmanager's templates see it, and the functions that they may call.
+"""A notification as Alertmanager's templates see it.
 
 Source: https://prometheus.io/docs/alerting/latest/notifications/.
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
-import json
-from collections.abc import Callable, Iterable, Mapping
-from datetime import datetime
-from typing import Any, Final
-from urllib.parse import unquote_plus
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
-from anyascope.clock import NS_PER_S
+from anyascope.errors import InvalidInputError
 from anyascope.model.notifications import Notification, NotifiedAlert
-from anyascope.wire.go_times import rfc3339
 from anyascope.wire.gotemplate import DataObject, Function, TemplateFunctionError
-from anyascope.wire.gotemplate.builtins import escape_html
-from anyascope.wire.gotemplate.prometheus import safe_functions
-from anyascope.wire.gotemplate.times import ZERO_NS, GoDuration, GoTime, format_time
+from anyascope.wire.gotemplate.parse_times import parse_time
+from anyascope.wire.gotemplate.times import ZERO_NS, GoTime
 from anyascope.wire.notices.data import common_annotations, common_labels, group_status, receiver_shown, status_of
 from anyascope.wire.notices.links import LINK_ACKNOWLEDGE
 
-_OF_PROMETHEUS = ("toUpper", "toLower", "title", "match", "reReplaceAll", "humanizeDuration")
+ALERTS_MAX = 10_000  # of a document to try a template on; the largest groups seen have 5,000
+RFC3339 = "2006-01-02T15:04:05Z07:00"
 
 
 class KV(DataObject, dict[str, str]):
@@ -32,12 +25,16 @@ class KV(DataObject, dict[str, str]):
 
     type_name = "template.KV"
 
+    def template_text(self) -> str:
+        return self._pairs().template_text()
+
     def template_methods(self) -> Mapping[str, Function]:
         return {
             "SortedPairs": Function(self._pairs),
             "Names": Function(lambda: [pair.name for pair in self._pairs()]),
             "Values": Function(lambda: [pair.value for pair in self._pairs()]),
             "Remove": Function(self._without, ("slice",)),
+            "String": Function(self.template_text),
         }
 
     def _pairs(self) -> Pairs:
@@ -70,8 +67,11 @@ class Pairs(DataObject, list[Pair]):
         return {
             "Names": Function(lambda: [pair.name for pair in self]),
             "Values": Function(lambda: [pair.value for pair in self]),
-            "String": Function(lambda: ", ".join(f"{pair.name}={pair.value}" for pair in self)),
+            "String": Function(self.template_text),
         }
+
+    def template_text(self) -> str:
+        return ", ".join(f"{pair.name}={pair.value}" for pair in self)
 
 
 class AlertData(DataObject):
@@ -79,24 +79,14 @@ class AlertData(DataObject):
 
     type_name = "template.Alert"
 
-    def __init__(self, alert: NotifiedAlert, escape: Callable[[str], str]) -> None:
-        self.is_firing = alert.is_firing
-        self.fields: Mapping[str, object] = {
-            "Status": status_of(alert),
-            "Labels": KV({name: escape(value) for name, value in alert.labels}),
-            "Annotations": KV({name: escape(value) for name, value in alert.annotations.items()}),
-            "StartsAt": GoTime(alert.starts_ns or ZERO_NS),
-            "EndsAt": GoTime(alert.ends_ns or ZERO_NS),
-            "GeneratorURL": escape(alert.generator_url),
-            "Fingerprint": alert.fingerprint,
-        }
-        # Ours. Methods, so that `toJson` gives what Alertmanager's gives.
-        links = KV({name: escape(url) for name, url in alert.links.items()})
-        self._methods = {
-            "Links": Function(lambda: links),
-            "AckURL": Function(lambda: links.get(LINK_ACKNOWLEDGE, "")),
-            "CorrelationID": Function(lambda: escape(alert.correlation_id)),
-        }
+    def __init__(self, fields: Mapping[str, object], methods: Mapping[str, Function] | None = None) -> None:
+        self.fields = fields
+        self._methods = methods or {}
+
+    @property
+    def status(self) -> object:
+        """`firing` or `resolved`; a document may say anything."""
+        return self.fields["Status"]
 
     def template_fields(self) -> Mapping[str, object]:
         return self.fields
@@ -112,8 +102,8 @@ class Alerts(DataObject, list[AlertData]):
 
     def template_methods(self) -> Mapping[str, Function]:
         return {
-            "Firing": Function(lambda: Alerts(alert for alert in self if alert.is_firing)),
-            "Resolved": Function(lambda: Alerts(alert for alert in self if not alert.is_firing)),
+            "Firing": Function(lambda: Alerts(alert for alert in self if alert.status == "firing")),
+            "Resolved": Function(lambda: Alerts(alert for alert in self if alert.status == "resolved")),
         }
 
 
@@ -122,21 +112,9 @@ class MessageData(DataObject):
 
     type_name = "*template.Data"
 
-    def __init__(self, notification: Notification, *, is_html: bool) -> None:
-        escape = escape_html if is_html else str
-        alerts = notification.alerts
-        self.fields: Mapping[str, object] = {
-            "Receiver": receiver_shown(notification),
-            "Status": group_status(alerts),
-            "Alerts": Alerts(AlertData(alert, escape) for alert in alerts),
-            "NotificationReason": notification.reason.value,
-            "GroupLabels": _kv(dict(notification.group_labels), escape),
-            "CommonLabels": _kv(common_labels(alerts), escape),
-            "CommonAnnotations": _kv(common_annotations(alerts), escape),
-            "RouteLabels": _kv(dict(notification.route_labels), escape),
-            "ExternalURL": escape(notification.external_url),
-        }
-        self._methods = {"Notice": Function(lambda: escape(notification.notice))}  # ours, as those of an alert
+    def __init__(self, fields: Mapping[str, object], methods: Mapping[str, Function] | None = None) -> None:
+        self.fields = fields
+        self._methods = methods or {}
 
     def template_methods(self) -> Mapping[str, Function]:
         return self._methods
@@ -144,116 +122,135 @@ class MessageData(DataObject):
     def template_fields(self) -> Mapping[str, object]:
         return self.fields
 
+    @property
+    def route_labels(self) -> KV:
+        """What `routeLabels` gives."""
+        found = self.fields["RouteLabels"]
+        assert isinstance(found, KV)
+        return found
 
-def _kv(values: Mapping[str, str], escape: Callable[[str], str]) -> KV:
-    return KV({name: escape(value) for name, value in values.items()})
+
+def message_data(notification: Notification) -> MessageData:
+    """What a template sees of a notification."""
+    alerts = notification.alerts
+    return MessageData(
+        {
+            "Receiver": receiver_shown(notification),
+            "Status": group_status(alerts),
+            "Alerts": Alerts(map(_alert_data, alerts)),
+            "NotificationReason": notification.reason.value,
+            "GroupLabels": KV(notification.group_labels),
+            "CommonLabels": KV(common_labels(alerts)),
+            "CommonAnnotations": KV(common_annotations(alerts)),
+            "RouteLabels": KV(notification.route_labels),
+            "ExternalURL": notification.external_url,
+        },
+        # Ours. Methods, so that `toJson` gives what Alertmanager's gives.
+        {"Notice": Function(lambda: notification.notice)},
+    )
 
 
-# --- functions --------------------------------------------------------------------------------------------------------
+def _alert_data(alert: NotifiedAlert) -> AlertData:
+    return AlertData(
+        {
+            "Status": status_of(alert),
+            "Labels": KV(alert.labels),
+            "Annotations": KV(alert.annotations),
+            "StartsAt": GoTime(alert.starts_ns or ZERO_NS),
+            "EndsAt": GoTime(alert.ends_ns or ZERO_NS),
+            "GeneratorURL": alert.generator_url,
+            "Fingerprint": alert.fingerprint,
+        },
+        _alert_methods(KV(alert.links), alert.correlation_id),
+    )
 
 
-def functions_for(notification: Notification, *, now_ns: int) -> Mapping[str, Function]:
-    """What templates may call beside Go's own functions."""
-    route_labels = dict(notification.route_labels)
+def _alert_methods(links: KV, correlation_id: str) -> Mapping[str, Function]:
+    """What is ours of an alert."""
     return {
-        **_FUNCTIONS,
-        "now": Function(lambda: GoTime(now_ns)),
-        "since": Function(lambda time: GoDuration(now_ns - time.ns), (GoTime.type_name,)),
-        "routeLabels": Function(lambda: KV(route_labels)),
+        "Links": Function(lambda: links),
+        "AckURL": Function(lambda: links.get(LINK_ACKNOWLEDGE, "")),
+        "CorrelationID": Function(lambda: correlation_id),
     }
 
 
-def _joined(separator: str, texts: Iterable[object]) -> str:
-    return separator.join(map(str, texts))
+# --- from a document --------------------------------------------------------------------------------------------------
 
 
-def _in_zone(name: str, time: GoTime) -> GoTime:
-    try:
-        return GoTime(time.ns, ZoneInfo(name))
-    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-        raise TemplateFunctionError(f"unknown time zone {name}") from error
+def read_message_data(document: object) -> MessageData:
+    """The same from a document in the layout of Alertmanager's webhook, to try templates on.
+
+    Raises:
+        InvalidInputError: it is not of that layout; the message names the field.
+    """
+    found = _mapping(document, "the document")
+    alerts = _sequence(found.get("alerts"), "alerts")
+    if len(alerts) > ALERTS_MAX:
+        raise InvalidInputError(f"at most {ALERTS_MAX} alerts are read, got {len(alerts)}", path="alerts")
+    return MessageData(
+        {
+            "Receiver": _text(found, "receiver", ""),
+            "Status": _text(found, "status", ""),
+            "Alerts": Alerts(_read_alert(alert, f"alerts[{index}]") for index, alert in enumerate(alerts)),
+            "NotificationReason": _text(found, "notification_reason", ""),
+            "GroupLabels": _labels(found, "groupLabels", ""),
+            "CommonLabels": _labels(found, "commonLabels", ""),
+            "CommonAnnotations": _labels(found, "commonAnnotations", ""),
+            "RouteLabels": _labels(found, "routeLabels", ""),
+            "ExternalURL": _text(found, "externalURL", ""),
+        },
+        {"Notice": Function(lambda: "")},
+    )
 
 
-_LAYOUTS = {
-    "2006-01-02": "%Y-%m-%d",
-    "2006-01-02 15:04:05": "%Y-%m-%d %H:%M:%S",
-    "2006-01-02T15:04:05Z07:00": "%Y-%m-%dT%H:%M:%S%z",
-    "2006-01-02 15:04:05 -0700": "%Y-%m-%d %H:%M:%S %z",
-}
+def _read_alert(document: object, path: str) -> AlertData:
+    found = _mapping(document, path)
+    return AlertData(
+        {
+            "Status": _text(found, "status", path),
+            "Labels": _labels(found, "labels", path),
+            "Annotations": _labels(found, "annotations", path),
+            "StartsAt": _time(found, "startsAt", path),
+            "EndsAt": _time(found, "endsAt", path),
+            "GeneratorURL": _text(found, "generatorURL", path),
+            "Fingerprint": _text(found, "fingerprint", path),
+        },
+        _alert_methods(KV(), ""),
+    )
 
 
-def _must_parse_time(layout: str, text: str) -> GoTime:
-    known = _LAYOUTS.get(layout)
-    if known is None:
-        raise TemplateFunctionError(f"layout {layout!r} is not one that toDate reads: {', '.join(_LAYOUTS)}")
-    try:
-        moment = datetime.strptime(text, known)  # noqa: DTZ007  # a layout without a zone means UTC, as in Go
-    except ValueError as error:
-        raise TemplateFunctionError(f"parsing time {text!r} as {layout!r}: {error}") from error
-    offset = moment.utcoffset()
-    shift_s = offset.total_seconds() if offset is not None else 0.0
-    seconds = (moment.replace(tzinfo=None) - datetime(1970, 1, 1)).total_seconds()  # noqa: DTZ001  # both are UTC
-    return GoTime(int((seconds - shift_s) * NS_PER_S))
-
-
-def _parse_time(layout: str, text: str) -> GoTime:
-    try:
-        return _must_parse_time(layout, text)
-    except TemplateFunctionError:
-        return GoTime(ZERO_NS)
-
-
-def _to_json(value: object) -> str:
-    text = json.dumps(_plain(value), ensure_ascii=False, separators=(",", ":"))
-    return text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
-
-
-def _plain(value: object) -> Any:
-    """What stands for a value in JSON, in Alertmanager's spelling."""
-    match value:
-        case GoTime():
-            return rfc3339(0 if value.ns == ZERO_NS else value.ns)
-        case AlertData() | MessageData():
-            return {name[0].lower() + name[1:]: _plain(item) for name, item in value.template_fields().items()}
-        case list() | tuple():
-            return [_plain(item) for item in value]
-        case dict():
-            return {str(name): _plain(item) for name, item in sorted(value.items())}
-        case DataObject():
-            return value.template_text() or {name: _plain(item) for name, item in value.template_fields().items()}
+def _mapping(value: object, path: str) -> Mapping[str, Any]:
+    if not isinstance(value, Mapping):
+        raise InvalidInputError(f"must be an object, got {type(value).__name__}", path=path)
     return value
 
 
-def _decode64(text: str) -> str:
+def _sequence(value: object, path: str) -> Sequence[object]:
+    if value is None:
+        return ()
+    if not isinstance(value, list):
+        raise InvalidInputError(f"must be a list, got {type(value).__name__}", path=path)
+    return value
+
+
+def _text(found: Mapping[str, Any], name: str, path: str) -> str:
+    value = found.get(name) or ""
+    if not isinstance(value, str):
+        raise InvalidInputError(f"must be a text, got {type(value).__name__}", path=f"{path}.{name}".lstrip("."))
+    return value
+
+
+def _labels(found: Mapping[str, Any], name: str, path: str) -> KV:
+    where = f"{path}.{name}".lstrip(".")
+    labels = _mapping(found.get(name) or {}, where)
+    return KV({label: _text(labels, label, where) for label in labels})
+
+
+def _time(found: Mapping[str, Any], name: str, path: str) -> GoTime:
+    text = _text(found, name, path)
+    if not text:
+        return GoTime(ZERO_NS)
     try:
-        return base64.urlsafe_b64decode(text).decode()
-    except (binascii.Error, ValueError) as error:
-        raise TemplateFunctionError(f"illegal base64 data: {error}") from error
-
-
-def _dict(*pairs: object) -> dict[str, object]:
-    if len(pairs) % 2:
-        raise TemplateFunctionError("dict expects an even number of arguments")
-    return {str(name): value for name, value in zip(pairs[::2], pairs[1::2], strict=True)}
-
-
-_FUNCTIONS: Final[Mapping[str, Function]] = {
-    **{name: safe_functions()[name] for name in _OF_PROMETHEUS},
-    "trimSpace": Function(str.strip, ("string",)),
-    "join": Function(_joined, ("string", "slice")),
-    "safeHtml": Function(lambda text: text, ("string",)),
-    "safeUrl": Function(lambda text: text, ("string",)),
-    "urlUnescape": Function(unquote_plus, ("string",)),
-    "stringSlice": Function(lambda *texts: list(texts), ("string",), is_variadic=True),
-    "date": Function(lambda layout, time: format_time(time, layout), ("string", GoTime.type_name)),
-    "tz": Function(_in_zone, ("string", GoTime.type_name)),
-    "toDate": Function(_parse_time, ("string", "string")),
-    "mustToDate": Function(_must_parse_time, ("string", "string")),
-    "toJson": Function(_to_json, ("any",)),
-    "base64encode": Function(lambda text: base64.urlsafe_b64encode(text.encode()).decode(), ("string",)),
-    "base64decode": Function(_decode64, ("string",)),
-    "list": Function(lambda *values: list(values), ("any",), is_variadic=True),
-    "append": Function(lambda values, *more: [*values, *more], ("slice", "any"), is_variadic=True),
-    "dict": Function(_dict, ("any",), is_variadic=True),
-}
-FUNCTION_NAMES: Final = frozenset({*_FUNCTIONS, "now", "since", "routeLabels"})
+        return parse_time(RFC3339, text)
+    except TemplateFunctionError as error:
+        raise InvalidInputError(str(error), path=f"{path}.{name}") from error

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from anyascope.errors import InvalidInputError
 from anyascope.model.notifications import Notification
-from anyascope.notify.template_data import FUNCTION_NAMES, MessageData, functions_for
+from anyascope.notify.template_data import MessageData, message_data
+from anyascope.notify.template_functions import FUNCTION_NAMES, functions_for
 from anyascope.wire.gotemplate import Template, TemplateError, parse_template
 from anyascope.wire.gotemplate.nodes import Definition
 
@@ -35,10 +36,12 @@ class Templates:
         Raises:
             TemplateError: it is no template, or its execution failed.
         """
-        if "{{" not in text:
-            return text
-        data = MessageData(notification, is_html=is_html)
-        return self._template(text).execute(data, functions=functions_for(notification, now_ns=self._now_ns()))
+        return text if "{{" not in text else self.render_data(text, message_data(notification), is_html=is_html)
+
+    def render_data(self, text: str, data: MessageData, *, is_html: bool = False) -> str:
+        """The same over data that is no notification of ours."""
+        functions = functions_for(data, now_ns=self._now_ns())
+        return self._template(text).execute(data, functions=functions, is_html=is_html)
 
     def _template(self, text: str) -> Template:
         known = self._parsed.get(text)

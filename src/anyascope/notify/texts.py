@@ -10,7 +10,7 @@ from anyascope.model.notifications import Notification
 from anyascope.notify.templates import Templates
 from anyascope.wire.gotemplate import TemplateError
 from anyascope.wire.gotemplate.builtins import escape_html
-from anyascope.wire.notices.plain import plain_text
+from anyascope.wire.notices.plain import plain_text, template_notice
 
 
 class Texts:
@@ -101,13 +101,23 @@ class Texts:
             return self._templates.render(self._text(name), self.notification, is_html=is_html)
         except TemplateError as error:
             self._notes.append(f"{name} in the default form, since {error}")
+            notice = template_notice(error)
         try:
-            return self._templates.render(self._defaults[name], self.notification, is_html=is_html)
+            text = self._templates.render(self._defaults[name], self.notification, is_html=is_html)
         except TemplateError:
-            return plain_text(self.notification) if name == self._said else ""
+            text = ""
+        if name != self._said:
+            return text
+        # Whoever reads the message learns that it is not what the receiver's owner wrote.
+        text = text.strip() or _shown(plain_text(self.notification), is_html=is_html)
+        return f"{text}\n\n{_shown(notice, is_html=is_html)}"
 
     def _text(self, name: str) -> str:
         return self._given.get(name, self._defaults[name])
+
+
+def _shown(text: str, *, is_html: bool) -> str:
+    return escape_html(text) if is_html else text
 
 
 def _refuse(constant: str) -> NoReturn:

@@ -397,6 +397,25 @@ def test_route_test_prints_receivers(run, server, tmp_path):
     assert (code, error) == (2, "anyascope: a label is written as name=value, got 'x'\n")
 
 
+def test_template_render_prints_what_it_makes(run, tmp_path):
+    """Of a sample, or of a document and files; a fault is one line and exit code 2."""
+    code, out, _ = run("template", "render", "--template.text", '{{ template "__subject" . }}')
+    assert (code, out) == (0, "[FIRING:1] SigningFailed (critical)")
+    (tmp_path / "own.tmpl").write_text('{{ define "own" }}<{{ .CommonLabels.a }}>{{ end }}')
+    (tmp_path / "data.json").write_text('{"commonLabels": {"a": "<x>"}}')
+    given = ("--template.glob", str(tmp_path / "*.tmpl"), "--template.data", str(tmp_path / "data.json"))
+    code, out, _ = run("template", "render", *given, "--template.text", '{{ template "own" . }}')
+    assert (code, out) == (0, "<<x>>")
+    html = ("--template.type", "html", "--template.text", "{{ .CommonLabels.a }}")
+    assert run("template", "render", *given, *html)[1] == "&lt;x&gt;"
+    code, _, error = run("template", "render", "--template.text", "{{ .Nothing }}")
+    assert code == 2
+    assert "can't evaluate field Nothing in type *template.Data" in error
+    (tmp_path / "data.json").write_text('{"alerts": [{"startsAt": "yesterday"}]}')
+    _, _, error = run("template", "render", *given, "--template.text", "x")
+    assert "alerts[0].startsAt" in error
+
+
 def test_check_alertmanager_has_upstreams_words(run, tmp_path):
     """A sound file ends with 0; a mistake is told with its place and ends with 1, a broken template too."""
     sound, broken = tmp_path / "sound.yml", tmp_path / "broken.yml"

@@ -219,6 +219,8 @@ async def test_a_slack_template_that_fails_goes_out_in_the_default_layout(tmp_pa
     """The page arrives, and the journal says what is wrong with the template."""
     with http_sink(tmp_path / "o") as sink:
         outcome = await attempt(slack(sink.port, templates={"title": "{{ .Nonsense }}"}))
-        assert "Signing failed" in sink.records()[0]["body"]
+        body = sink.records()[0]["body"]
+    assert "Signing failed" in body
+    assert "A template of this receiver failed" in json.loads(body)["text"]
     assert outcome.kind is OK
     assert "in the default layout, since template" in outcome.detail

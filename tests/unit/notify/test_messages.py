@@ -236,14 +236,26 @@ def test_a_template_that_fails_does_not_lose_the_page():
     """The message goes out in the default layout, and the outcome will say why."""
     message, _, note = email(notification(), html="{{ .Alerts.Firing.Nonsense }}")
     assert "in the default layout" in note
-    assert "Signing failed" in message.get_body(("plain",)).get_content()
+    for kind in ("plain", "html"):
+        said = message.get_body((kind,)).get_content()
+        assert "Signing failed" in said
+        assert "A template of this receiver failed" in said
+
+
+def test_a_template_that_loops_does_not_lose_the_page():
+    """It is stopped by its limits, and the message in the default layout says so."""
+    message, _, note = email(notification(), text="{{ range 100000000 }}{{ range 100000000 }}x{{ end }}{{ end }}")
+    assert "exceeded 500000 steps" in note
+    said = message.get_body(("plain",)).get_content()
+    assert "Signing failed" in said
+    assert "exceeded 500000 steps" in " ".join(said.split())
 
 
 @pytest.mark.parametrize(
     ("template", "text"),
     [
         ('{{ template "__subject" . }}', "[FIRING:1] SigningFailed (security hsm-1 critical cold)"),
-        ('{{ template "__alertmanagerURL" . }}', "http://anyascope.test/alerts?receiver=ops"),
+        ('{{ template "__alertmanagerURL" . }}', "http://anyascope.test/#/alerts?receiver=ops"),
         ('{{ (index .Alerts 0).StartsAt | tz "Europe/Paris" | date "15:04 MST" }}', "23:13 CET"),
         ("{{ .GroupLabels | toJson }}", '{"alertname":"SigningFailed"}'),
         (

@@ -73,6 +73,12 @@ export function navigate(to: string, options?: { replace?: boolean }): void {
   window.dispatchEvent(new Event(CHANGED));
 }
 
+/** Links in Alertmanager's form, as its templates write them (`/#/alerts?receiver=ops`), lead to our page of that name. */
+export function followFragment(): void {
+  const found = /^#\/(alerts|silences)(?:\/[^?]*)?(\?.*)?$/.exec(window.location.hash);
+  if (found) window.history.replaceState(null, "", `${basePath()}${found[1] ?? ""}${found[2] ?? ""}`);
+}
+
 /** The query and a function that changes some of it, keeping the rest. */
 export function useQueryState(): [URLSearchParams, (changes: Query, options?: { replace?: boolean }) => void] {
   const { query } = useLocation();

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { findPage } from "../../src/features/shell/pages";
 import { toggled } from "../../src/features/logs/useLogSearch";
 import { readTags } from "../../src/features/traces/SearchForm";
-import { href, navigate, useLocation, useQueryState } from "../../src/state/location";
+import { followFragment, href, navigate, useLocation, useQueryState } from "../../src/state/location";
 import { usePanels } from "../../src/state/panels";
 import { useRange } from "../../src/state/range";
 import { useHistory } from "../../src/state/stored";
@@ -31,6 +31,13 @@ describe("the address", () => {
   it("is written below the base, without what is empty", () => {
     expect(href("logs", { q: "a b", sev: null, row: "" })).toBe("/ui/logs?q=a+b");
     expect(href("now")).toBe("/ui/now");
+  });
+
+  it("follows links in Alertmanager's form", () => {
+    navigate("/ui/#/alerts?receiver=team+hsm%2Fops");
+    followFragment();
+    expect(window.location.pathname + window.location.search).toBe("/ui/alerts?receiver=team+hsm%2Fops");
+    expect(window.location.hash).toBe("");
   });
 
   it("changes in part and keeps the rest", () => {

@@ -29,6 +29,7 @@ from anyascope.wire.hosts import is_loopback
 from anyascope.wire.notices.answers import shown
 from anyascope.wire.notices.data import group_hash
 from anyascope.wire.notices.email import email_html, email_text, with_notice
+from anyascope.wire.notices.plain import template_notice
 from anyascope.wire.tls import tls_context
 
 DEFAULT_SUBJECT: Final = '{{ template "email.default.subject" . }}'
@@ -107,7 +108,7 @@ class EmailChannel:
             # A page in our layout is worth more than none in the receiver's own.
             note = f"; in the default layout, since {error}"
             headers = self._headers(notification, {}, to=to, sender=sender)
-            text, html = email_text(notification), email_html(notification)
+            text, html = with_notice(email_text(notification), email_html(notification), template_notice(error))
         message = EmailMessage(policy=policy.SMTP)
         for name, value in headers.items():
             message[name] = value

@@ -26,6 +26,7 @@ from anyascope.wire.http_post import Answer
 from anyascope.wire.notices.answers import ANSWER_BYTES_MAX as SHORT_ANSWER_BYTES_MAX
 from anyascope.wire.notices.answers import shown, slack_error
 from anyascope.wire.notices.cut import cut_chars
+from anyascope.wire.notices.plain import template_notice
 from anyascope.wire.notices.slack import default_messages
 
 ANSWER_BYTES_MAX = 256 * 1024  # Slack repeats the whole message, and where it put it may stand behind
@@ -56,7 +57,8 @@ class SlackChannel:
         except TemplateError as error:
             # A page in our layout is worth more than none in the receiver's own.
             note = f"; in the default layout, since {error}"
-            parts = default_messages(notification, channel=self._options.channel, look={})
+            plain = default_messages(notification, channel=self._options.channel, look={})
+            parts = [(part, {**message, "text": template_notice(error)}) for part, message in plain]
         # Buttons go nowhere without the secret by which their presses are verified.
         parts = dressed(parts, notification, has_buttons=self._options.signing_secret is not None)
         waiting = [(part, message) for part, message in parts if part not in done]

@@ -12,6 +12,7 @@ from urllib.parse import quote_plus
 
 from anyascope.wire.gotemplate import fmt
 from anyascope.wire.gotemplate.errors import TemplateFunctionError
+from anyascope.wire.gotemplate.html import SafeHtml, SafeUrl
 from anyascope.wire.gotemplate.values import Function, equals, is_less, is_list, is_true, type_name
 
 _HTML = {"\0": "\ufffd", '"': "&#34;", "'": "&#39;", "&": "&amp;", "<": "&lt;", ">": "&gt;"}
@@ -125,9 +126,9 @@ BUILTINS: Final[Mapping[str, Function]] = MappingProxyType(
         "print": Function(lambda *values: fmt.print_all(values), ("any",), is_variadic=True),
         "printf": Function(lambda text, *values: fmt.printf(text, values), ("string", "any"), is_variadic=True),
         "println": Function(lambda *values: fmt.print_line(values), ("any",), is_variadic=True),
-        "html": Function(lambda *values: escape_html(_texts(values)), ("any",), is_variadic=True),
+        "html": Function(lambda *values: SafeHtml(escape_html(_texts(values))), ("any",), is_variadic=True),
         "js": Function(lambda *values: _escape_js(_texts(values)), ("any",), is_variadic=True),
-        "urlquery": Function(lambda *values: quote_plus(_texts(values)), ("any",), is_variadic=True),
+        "urlquery": Function(lambda *values: SafeUrl(quote_plus(_texts(values))), ("any",), is_variadic=True),
         "call": Function(_invoke, ("any", "any"), is_variadic=True),
         "eq": Function(equals, ("any", "any"), is_variadic=True),
         "ne": Function(lambda first, second: not equals(first, second), ("any", "any")),

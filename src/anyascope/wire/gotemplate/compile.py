@@ -117,7 +117,7 @@ class _Compiler:
 
         def emit(run: Run, dot: object) -> None:
             value = read(run, dot)
-            if type(value) is str:
+            if type(value) is str and run.html is None:
                 run.write(value, place)
             else:
                 run.print(value, place)

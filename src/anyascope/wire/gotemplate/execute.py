@@ -12,6 +12,7 @@ from typing import TypeAlias
 from anyascope.wire.gotemplate.builtins import BUILTINS
 from anyascope.wire.gotemplate.errors import TemplateError, TemplateFunctionError, execution_error
 from anyascope.wire.gotemplate.fmt import to_text
+from anyascope.wire.gotemplate.html import HtmlContext
 from anyascope.wire.gotemplate.nodes import Definition, Span
 from anyascope.wire.gotemplate.values import Function, NoValue, fits, is_list, type_name
 
@@ -62,6 +63,7 @@ class Run:
         given: variables that it was started with.
         scope: all of its variables, the last declared at the end; kept only for templates that declare or assign some.
         depth: templates within one another.
+        html: where in a page the text has come to, where it is one.
     """
 
     __slots__ = (
@@ -78,6 +80,7 @@ class Run:
         "depth_max",
         "emit_named",
         "given",
+        "html",
         "limits",
         "scope",
     )
@@ -105,6 +108,7 @@ class Run:
         self.scope: list[tuple[str, object]] = []
         self.depth = 0
         self.depth_max = limits.depth_max
+        self.html: HtmlContext | None = None
 
     def text(self) -> str:
         """What has been written."""
@@ -147,7 +151,7 @@ class Run:
             text = "<no value>" if value is None else to_text(value)
         except TemplateFunctionError as error:
             raise failure(place, str(error)) from error
-        self.write(text, place)
+        self.write(text if self.html is None else self.html.escaped(value, text, self._output), place)
 
     # --- variables ----------------------------------------------------------------------------------------------------
 

@@ -14,6 +14,7 @@ from urllib.parse import quote_plus, urlsplit
 
 import re2
 
+from anyascope.wire.go_regexp import go_message
 from anyascope.wire.gotemplate.errors import TemplateFunctionError
 from anyascope.wire.gotemplate.fmt import format_float
 from anyascope.wire.gotemplate.times import NS_PER_S, GoDuration, GoTime
@@ -203,17 +204,23 @@ def compile_pattern(pattern: str) -> re2._Regexp:
     try:
         return re2.compile(pattern, options=options)
     except re2.error as error:
-        reason = error.args[0] if error.args else "invalid"
-        shown = reason.decode("utf-8", "replace") if isinstance(reason, bytes) else reason
-        raise TemplateFunctionError(f"error parsing regexp: {shown}: `{pattern}`") from error
+        raise TemplateFunctionError(go_message(error)) from error
 
 
 def replace_all(pattern: str, replacement: str, text: str) -> str:
     """Every match replaced; `$1`, `${1}` and `${name}` stand for groups, `$$` for a dollar, as in Go."""
-    regex = compile_pattern(pattern)
+    try:
+        regex = compile_pattern(pattern)
+    except TemplateFunctionError as error:
+        raise TemplateFunctionError(f"regexp: Compile({_compiled(pattern)}): {error}") from error
     names = dict(regex.groupindex)
     template = list(_TEMPLATE.finditer(replacement))
     return cast("str", regex.sub(lambda match: _expand(match, replacement, template, names), text))
+
+
+def _compiled(pattern: str) -> str:
+    """How Go shows a pattern that it cannot compile."""
+    return f"`{pattern}`" if "`" not in pattern and pattern.isprintable() else quoted(pattern)
 
 
 _TEMPLATE = re2.compile(r"\$(?:(\$)|(\w+)|\{(\w+)\})")

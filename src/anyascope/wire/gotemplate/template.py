@@ -10,6 +10,7 @@ from anyascope.wire.gotemplate.builtins import BUILTINS
 from anyascope.wire.gotemplate.compile import Emit, compile_definition
 from anyascope.wire.gotemplate.errors import parse_error
 from anyascope.wire.gotemplate.execute import DEFAULT_LIMITS, Limits, Run
+from anyascope.wire.gotemplate.html import HtmlContext, without_comments
 from anyascope.wire.gotemplate.nodes import Definition
 from anyascope.wire.gotemplate.parse import parse
 from anyascope.wire.gotemplate.straight import STEPS_A_PART_MAX, Part, fill, straight_parts
@@ -52,6 +53,7 @@ class Template:
         functions: Mapping[str, Function],
         variables: Mapping[str, object] | None = None,
         limits: Limits = DEFAULT_LIMITS,
+        is_html: bool = False,
         monotonic_ns: Callable[[], int] = time.monotonic_ns,
     ) -> str:
         """The text.
@@ -61,12 +63,13 @@ class Template:
             functions: those named when it was parsed; Go's own are added.
             variables: values of the variables named when it was parsed, by name with `$`.
             limits: what it may use.
+            is_html: whether the text is a page, into which what actions give is escaped.
             monotonic_ns: the clock for `limits.seconds_max`.
 
         Raises:
             TemplateError: what failed and where, in Go's words.
         """
-        if self._parts is not None and STEPS_A_PART_MAX * len(self._parts) < limits.steps_max:
+        if self._parts is not None and not is_html and STEPS_A_PART_MAX * len(self._parts) < limits.steps_max:
             text = fill(self._parts, variables or {})
             if text is not None and len(text) <= limits.output_chars_max:
                 return text
@@ -74,8 +77,9 @@ class Template:
         run.data, run.given = data, variables or {}
         emit = self._emit_named(self.name)
         assert emit is not None
+        run.html = HtmlContext() if is_html else None
         emit(run, data)
-        return run.text()
+        return without_comments(run.text()) if is_html else run.text()
 
     def _emit_named(self, name: str) -> Emit | None:
         """What writes the template of this name, compiled when it is first asked for."""

@@ -15,13 +15,13 @@ from anyascope.wire.gotemplate.values import DataObject, Function
 NS_PER_S = 1_000_000_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _FRACTION_DIGITS = 9
-_LAYOUT = re.compile(
+LAYOUT = re.compile(
     r"2006|January|Monday|002|[.,](?:0+|9+)(?!\d)|Z07:00:00|Z07:00|Z0700|Z07|-07:00:00|-07:00|-0700|-07"
     r"|Jan(?![a-z])|Mon(?![a-z])|MST|__2|_2|01|02|03|04|05|06|15|PM|pm|1|2|3|4|5"
 )
 
 
-_MONTHS = (
+MONTHS = (
     "January",
     "February",
     "March",
@@ -35,7 +35,7 @@ _MONTHS = (
     "November",
     "December",
 )
-_DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
 
 class GoTime(DataObject):
@@ -61,10 +61,17 @@ class GoTime(DataObject):
     @property
     def zone(self) -> str:
         """The zone's short name, such as `CET`; its offset where it has none."""
-        return self.local.tzname() or _offset(self.local.utcoffset() or timedelta(), "-0700")
+        name = self.local.tzname()
+        if name and (name == "UTC" or not name.startswith("UTC")):
+            return name
+        return _offset(self.local.utcoffset() or timedelta(), "-0700")
 
     def template_text(self) -> str:
         return format_time(self, "2006-01-02 15:04:05.999999999 -0700 MST")
+
+    def rfc3339(self) -> str:
+        """How it stands in JSON."""
+        return format_time(self, "2006-01-02T15:04:05.999999999Z07:00")
 
     def template_methods(self) -> Mapping[str, Function]:
         return {
@@ -75,9 +82,9 @@ class GoTime(DataObject):
             "UnixNano": Function(lambda: self.ns),
             "UTC": Function(lambda: GoTime(self.ns)),
             "Year": Function(lambda: self.local.year),
-            "Month": Function(lambda: _MONTHS[self.local.month - 1]),
+            "Month": Function(lambda: MONTHS[self.local.month - 1]),
             "Day": Function(lambda: self.local.day),
-            "Weekday": Function(lambda: _DAYS[self.local.weekday()]),
+            "Weekday": Function(lambda: DAYS[self.local.weekday()]),
             "Hour": Function(lambda: self.local.hour),
             "Minute": Function(lambda: self.local.minute),
             "Second": Function(lambda: self.local.second),
@@ -138,7 +145,7 @@ def _decimal(value: int, unit: int) -> str:
 
 def format_time(time: GoTime, layout: str) -> str:
     """The time written by a layout such as `2006-01-02 15:04:05 MST`."""
-    return _LAYOUT.sub(lambda match: _element(time, match.group()), layout)
+    return LAYOUT.sub(lambda match: _element(time, match.group()), layout)
 
 
 def _element(time: GoTime, element: str) -> str:
@@ -173,12 +180,12 @@ def _offset(offset: timedelta, element: str) -> str:
 _ELEMENTS: Mapping[str, Callable[[GoTime], str]] = {
     "2006": lambda time: f"{time.local.year:04d}",
     "06": lambda time: f"{time.local.year % 100:02d}",
-    "January": lambda time: _MONTHS[time.local.month - 1],
-    "Jan": lambda time: _MONTHS[time.local.month - 1][:3],
+    "January": lambda time: MONTHS[time.local.month - 1],
+    "Jan": lambda time: MONTHS[time.local.month - 1][:3],
     "01": lambda time: f"{time.local.month:02d}",
     "1": lambda time: str(time.local.month),
-    "Monday": lambda time: _DAYS[time.local.weekday()],
-    "Mon": lambda time: _DAYS[time.local.weekday()][:3],
+    "Monday": lambda time: DAYS[time.local.weekday()],
+    "Mon": lambda time: DAYS[time.local.weekday()][:3],
     "002": lambda time: f"{time.local.timetuple().tm_yday:03d}",
     "__2": lambda time: f"{time.local.timetuple().tm_yday:3d}",
     "02": lambda time: f"{time.local.day:02d}",

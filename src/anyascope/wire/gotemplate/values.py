@@ -43,6 +43,10 @@ class DataObject:
         return None
 
 
+class AnyMap(dict[str, object]):
+    """A map of anything: what it has not is no value, where in a map of texts it is the empty one."""
+
+
 class NoValue:
     """What an action gives that has no value, such as a `with` on an absent entry; prints as `<no value>`."""
 
@@ -124,7 +128,7 @@ def field_of(value: object, name: str) -> object:
         if name in fields:
             return fields[name]
     if isinstance(value, Mapping):
-        return value.get(name, "")
+        return value.get(name, NO_VALUE if isinstance(value, AnyMap) else "")
     if value is None or isinstance(value, NoValue):
         raise TemplateFunctionError(f"nil data; no entry for key {quoted(name)}")
     raise TemplateFunctionError(f"can't evaluate field {name} in type {type_name(value)}")

@@ -6,6 +6,7 @@ from anyascope.model.notifications import Notification, NotifiedAlert
 from anyascope.semconv.alerts import component_of, title_of
 
 LINES_MAX = 20  # more are not read on a telephone
+NOTICE_CHARS_MAX = 300  # place and cause of a template's fault; a whole expression may be far longer
 
 
 def plain_text(notification: Notification) -> str:
@@ -21,3 +22,8 @@ def plain_line(alert: NotifiedAlert) -> str:
     """State, title and component of one alert."""
     state = "FIRING" if alert.is_firing else "RESOLVED"
     return f"[{state}] {title_of(alert.labels, alert.annotations)} ({component_of(alert.labels)})"
+
+
+def template_notice(error: object) -> str:
+    """What a message says of itself where the receiver's own template failed."""
+    return f"(A template of this receiver failed, so that this is the default form: {error}"[:NOTICE_CHARS_MAX] + ")"
