@@ -313,10 +313,10 @@ class Section:
         section = self.section(name)
         return {key: section.text(key, "") for key in section.names()}
 
-    def section(self, name: str) -> Section:
-        """A nested mapping; an empty one where absent."""
+    def section(self, name: str, kind: str = GO_TYPE) -> Section:
+        """A nested mapping, which upstream's program calls `kind`; an empty one where absent."""
         node = self._take(name)
-        return self._enter(node, self._at(name))
+        return self._enter(node, self._at(name), kind)
 
     def sections(self, name: str, kind: str = GO_TYPE) -> list[Section]:
         """A list of mappings, each of which upstream's program calls `kind`; empty where absent."""
@@ -358,10 +358,10 @@ class Section:
         self._asked.add(name)
         return self._fields.get(name) if self.has(name) else None
 
-    def _enter(self, node: Node | None, path: str) -> Section:
+    def _enter(self, node: Node | None, path: str, kind: str = GO_TYPE) -> Section:
         if node is not None and not isinstance(node, MappingNode):
             if not is_null(node):
-                self._mistakes.add(_line(node), path, self._mistakes.words.mismatch(node, GO_TYPE, "a mapping"))
+                self._mistakes.add(_line(node), path, self._mistakes.words.mismatch(node, kind, "a mapping"))
             node = None
         return Section(node, mistakes=self._mistakes, path=path)
 

@@ -20,4 +20,4 @@ def _read(section: Section, inherited: GlobalOptions) -> DiscordOptions:
     )
 
 
-DISCORD: Final = Kind("discord", _read, is_resolved_sent=True)
+DISCORD: Final = Kind("discord", _read, is_resolved_sent=True, type_name="discord.plain")

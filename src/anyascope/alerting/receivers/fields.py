@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from anyascope.alerting.label_names import go_quoted
 from anyascope.model.channels.base import TIMEOUT_S_DEFAULT
 from anyascope.model.http import HttpOptions
 from anyascope.wire.http_settings import HttpSpeaker, read_http_options
@@ -17,6 +18,8 @@ _SENDER: Final = HttpSpeaker(
 _SERVICE_PORTS: Final = {"smtp": 25, "submission": 587, "submissions": 465, "smtps": 465}
 _GO_UNITS_S: Final = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
 _GO_PART: Final = re.compile(r"(\d+\.?\d*|\.\d+)(ns|us|µs|ms|s|m|h)", re.ASCII)
+_GO_NUMBER: Final = re.compile(r"\d+\.?\d*|\.\d+", re.ASCII)
+_GO_UNIT: Final = re.compile(r"[^\d.]+", re.ASCII)
 _GO_DURATION: Final = re.compile(rf"(?:{_GO_PART.pattern})+", re.ASCII)
 
 
@@ -52,6 +55,27 @@ def parse_go_duration_s(text: str) -> float:
         shown = f"{text[:7]}..." if len(text) > 10 else text
         raise ValueError(f"cannot unmarshal !!str `{shown}` into time.Duration")
     return sum(float(number) * _GO_UNITS_S[unit] for number, unit in _GO_PART.findall(text))
+
+
+def parse_plain_duration_s(text: str) -> float:
+    """The same where a number needs its unit, with the messages of `time.ParseDuration`.
+
+    Raises:
+        ValueError: it is not one.
+    """
+    if text == "0":
+        return 0.0
+    if _GO_DURATION.fullmatch(text) is not None:
+        return parse_go_duration_s(text)
+    number = _GO_NUMBER.match(text)
+    while number is not None:
+        unit = _GO_UNIT.match(text, number.end())
+        if unit is None:
+            raise ValueError(f"time: missing unit in duration {go_quoted(text)}")
+        if unit[0] not in _GO_UNITS_S:
+            raise ValueError(f"time: unknown unit {go_quoted(unit[0])} in duration {go_quoted(text)}")
+        number = _GO_NUMBER.match(text, unit.end())
+    raise ValueError(f"time: invalid duration {go_quoted(text)}")
 
 
 def parse_smarthost(text: str) -> tuple[str, int] | None:

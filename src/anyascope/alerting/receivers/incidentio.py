@@ -33,4 +33,4 @@ def _read(section: Section, inherited: GlobalOptions) -> IncidentioOptions:
     return IncidentioOptions(url=url or Secret(""), alert_source_token=token, max_alerts=max_alerts, **shared)
 
 
-INCIDENTIO: Final = Kind("incidentio", _read, is_resolved_sent=True)
+INCIDENTIO: Final = Kind("incidentio", _read, is_resolved_sent=True, type_name="incidentio.plain")

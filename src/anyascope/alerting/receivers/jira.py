@@ -59,7 +59,7 @@ def _read_updatable(section: Section) -> tuple[dict[str, str], set[str]]:
             texts[name] = inner.text("template", "")
         if not inner.boolean("enable_update", True):
             kept.add(name)
-        inner.done()
+        inner.done("jira.plain")
     return texts, kept
 
 
@@ -69,8 +69,8 @@ def _read_labels(section: Section) -> tuple[tuple[str, ...], bool]:
         return section.texts("labels"), False
     inner = section.section("labels")
     values, is_updated = inner.texts("values"), inner.boolean("enable_update", True)
-    inner.done()
+    inner.done("jira.plain")
     return values, not is_updated
 
 
-JIRA: Final = Kind("jira", _read, is_resolved_sent=True)
+JIRA: Final = Kind("jira", _read, is_resolved_sent=True, type_name="jira.plain")

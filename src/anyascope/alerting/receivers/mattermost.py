@@ -35,15 +35,15 @@ def _read(section: Section, inherited: GlobalOptions) -> MattermostOptions:
         persistent_notifications=priority.boolean("persistent_notifications", False),
         **Shared(texts=texts, timeout_s=shared["timeout_s"], http=shared["http"]),
     )
-    props.done()
-    priority.done()
+    props.done("mattermost.MattermostProps")
+    priority.done("mattermost.MattermostPriority")
     return options
 
 
 def _read_attachment(section: Section) -> Mapping[str, Any]:
     found = {**read_texts(section, _ATTACHMENT), "fields": read_chat_fields(section, needs="Mattermost")}
-    section.done()
+    section.done("mattermost.MattermostAttachment")
     return found
 
 
-MATTERMOST: Final = Kind("mattermost", _read, is_resolved_sent=True)
+MATTERMOST: Final = Kind("mattermost", _read, is_resolved_sent=True, type_name="mattermost.plain")

@@ -22,5 +22,5 @@ def _read_v2(section: Section, inherited: GlobalOptions) -> Msteamsv2Options:
     return Msteamsv2Options(webhook_url=read_webhook_url(section), **read_shared(section, inherited, ("title", "text")))
 
 
-MSTEAMS: Final = Kind("msteams", _read, is_resolved_sent=True)
+MSTEAMS: Final = Kind("msteams", _read, is_resolved_sent=True, type_name="msteams.plain")
 MSTEAMSV2: Final = Kind("msteamsv2", _read_v2, is_resolved_sent=True)

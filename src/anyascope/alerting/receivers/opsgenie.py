@@ -11,6 +11,7 @@ from anyascope.alerting.receivers.secrets import parse_url, read_secret
 from anyascope.alerting.receivers.vendor import read_shared, read_texts, with_slash
 from anyascope.model.channels.opsgenie import OpsgenieOptions
 from anyascope.model.secret import Secret
+from anyascope.wire.gotemplate import TemplateError, parse_template
 from anyascope.wire.settings import Section
 
 RESPONDER_TYPES: Final = ("team", "teams", "user", "escalation", "schedule")
@@ -36,13 +37,19 @@ def _read(section: Section, inherited: GlobalOptions) -> OpsgenieOptions:
 
 def _read_responder(section: Section) -> Mapping[str, str]:
     found = dict.fromkeys(_RESPONDER, "") | read_texts(section, _RESPONDER)
-    section.done()
+    section.done("config.OpsGenieConfigResponder")
     if not found["id"] and not found["name"] and not found["username"]:
         shown = " ".join(found.values())
         section.wrong(
             f"opsGenieConfig responder {{{shown}}} has to have at least one of id, username or name specified"
         )
-    if "{{" not in found["type"]:
+    if "{{" in found["type"]:
+        try:
+            parse_template("", found["type"])
+        except TemplateError as error:
+            shown = " ".join(found.values())
+            section.wrong(f"opsGenieConfig responder {{{shown}}} type contains invalid template syntax: {error}")
+    else:
         found["type"] = found["type"].lower()
         if found["type"] not in RESPONDER_TYPES:
             shown = " ".join(found.values())

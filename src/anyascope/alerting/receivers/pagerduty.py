@@ -23,8 +23,8 @@ def _read(section: Section, inherited: GlobalOptions) -> PagerdutyOptions:
         service_key=service_key,
         url=section.parsed("url", parse_url, inherited.pagerduty_url),
         details=read_mapping(section, "details"),
-        images=read_entries(section, "images", ("src", "alt", "href")),
-        links=read_entries(section, "links", ("href", "text")),
+        images=read_entries(section, "images", ("src", "alt", "href"), kind="config.PagerdutyImage"),
+        links=read_entries(section, "links", ("href", "text"), kind="config.PagerdutyLink"),
         **read_shared(section, inherited, _TEXTS, has_timeout=True),
     )
 

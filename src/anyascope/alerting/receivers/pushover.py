@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from anyascope.alerting.receivers.fields import parse_go_duration_s
+from anyascope.alerting.receivers.fields import parse_plain_duration_s
 from anyascope.alerting.receivers.inherited import GlobalOptions
 from anyascope.alerting.receivers.kind import Kind
 from anyascope.alerting.receivers.secrets import read_secret
@@ -29,9 +29,9 @@ def _read(section: Section, inherited: GlobalOptions) -> PushoverOptions:
     return PushoverOptions(
         user_key=keys["user_key"] or Secret(""),
         token=keys["token"] or Secret(""),
-        retry_s=section.parsed("retry", parse_go_duration_s, RETRY_S),
-        expire_s=section.parsed("expire", parse_go_duration_s, EXPIRE_S),
-        ttl_s=section.parsed("ttl", parse_go_duration_s, 0.0),
+        retry_s=section.parsed("retry", parse_plain_duration_s, RETRY_S),
+        expire_s=section.parsed("expire", parse_plain_duration_s, EXPIRE_S),
+        ttl_s=section.parsed("ttl", parse_plain_duration_s, 0.0),
         html=is_html,
         monospace=is_monospace,
         **read_shared(section, inherited, _TEXTS),

@@ -32,7 +32,7 @@ def _read(section: Section, inherited: GlobalOptions) -> RocketchatOptions:
         api_url=section.parsed("api_url", parse_url, inherited.rocketchat_api_url),
         fields=read_chat_fields(section),
         short_fields=section.boolean("short_fields", False),
-        actions=read_entries(section, "actions", _ACTION),
+        actions=read_entries(section, "actions", _ACTION, kind="config.RocketchatAttachmentAction"),
         **read_shared(section, inherited, _TEXTS),
     )
 

@@ -38,7 +38,9 @@ def _read_sigv4(section: Section) -> Sigv4Options:
         section.wrong(
             "must provide a AWS SigV4 Access key and Secret Key if credentials are specified in the SigV4 config"
         )
-    section.done()
+    if options.external_id and not options.role_arn:
+        section.wrong("external_id can only be used with role_arn")
+    section.done("sigv4.plain")
     return options
 
 

@@ -11,7 +11,7 @@ from anyascope.alerting.receivers.secrets import read_secret_url
 from anyascope.model.channels.base import TIMEOUT_S_DEFAULT
 from anyascope.model.http import HttpOptions
 from anyascope.model.secret import Secret
-from anyascope.wire.settings import Section
+from anyascope.wire.settings import GO_TYPE, Section
 
 
 class Shared(TypedDict):
@@ -48,21 +48,18 @@ def read_webhook_url(section: Section) -> Secret:
 
 def read_mapping(section: Section, name: str) -> Mapping[str, Any]:
     """An open mapping; empty where absent."""
-    found = section.plain(name)
-    if found is None:
-        return {}
-    if not isinstance(found, dict):
-        section.wrong("must be a mapping", name=name)
-        return {}
-    return found
+    inner = section.section(name, "map[string]interface {}")
+    return {key: inner.plain(key) for key in inner.names()}
 
 
-def read_entries(section: Section, name: str, fields: Sequence[str]) -> tuple[Mapping[str, str], ...]:
-    """A list of mappings of these texts."""
+def read_entries(
+    section: Section, name: str, fields: Sequence[str], *, kind: str = GO_TYPE
+) -> tuple[Mapping[str, str], ...]:
+    """A list of mappings of these texts, each of which upstream's program calls `kind`."""
     found: list[Mapping[str, str]] = []
     for entry in section.sections(name):
         found.append(read_texts(entry, fields))
-        entry.done()
+        entry.done(kind)
     return tuple(found)
 
 
