@@ -17,16 +17,20 @@ _TEMPLATE = "{{"
 
 @dataclass(frozen=True, slots=True)
 class RuleHit:
-    """A rule whose alerts would match.
+    """A rule whose alerts may match.
 
     Attributes:
-        is_certain: whether the rule's own labels say so; otherwise it takes a label that only the data has.
+        is_certain: whether its alerts match whatever the data is, by the labels that the rule itself adds.
+        rest: matchers on labels that come from the series that it reads; what templates make may be anything.
+        query: the rule's expression.
     """
 
     name: str
     group: str
     severity: AlertSeverity
     is_certain: bool
+    rest: tuple[Matcher, ...] = ()
+    query: str = ""
 
 
 def rules_hit(matchers: Sequence[Matcher], groups: Iterable[RuleGroupView]) -> list[RuleHit]:
@@ -70,7 +74,8 @@ def _hit(matchers: Sequence[Matcher], rule: RuleView, group: str) -> RuleHit | N
     if not compile_matchers(told)(known):
         return None
     severity = severity_of(tuple(pair for pair in rule.labels if pair[0] not in templated))
-    return RuleHit(rule.name, group, severity, is_certain=len(told) == len(matchers))
+    rest = tuple(matcher for matcher in matchers if matcher.name not in known and matcher.name not in templated)
+    return RuleHit(rule.name, group, severity, len(told) == len(matchers), rest, rule.query)
 
 
 def _listed(names: Iterable[str]) -> str:

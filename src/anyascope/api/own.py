@@ -90,7 +90,7 @@ def own_api(  # noqa: PLR0913  # what the API asks, each by keyword
         sdk_router(sdk),
         routing_router(routing),
         deliveries_router(deliveries),
-        silences_router(SilencesParts(silences, desk, rules, responder, cleaner, clock)),
+        silences_router(SilencesParts(silences, desk, rules, responder, metrics, cleaner, clock)),
         receivers_router(trials),
     ):
         app.include_router(router)

@@ -18,12 +18,14 @@ from anyascope.api.alerts import RulesSource, all_alerts
 from anyascope.api.bodies import described_body, document_of
 from anyascope.api.encode import json_response
 from anyascope.api.params import CursorParam, answers
-from anyascope.clock import NS_PER_S, Clock
+from anyascope.clock import NS_PER_MS, NS_PER_S, Clock
 from anyascope.errors import InvalidInputError
 from anyascope.explore.times import format_time
 from anyascope.model.labels import Matcher, MatchOp
 from anyascope.model.silences import Recurrence, Silence, SilenceState, SilenceStatus
 from anyascope.ports import AlertDesk, AlertResponder
+from anyascope.promql.parse import parse
+from anyascope.store.api.metrics import MetricReader
 from anyascope.wire.alertmanager import time_ns
 from anyascope.wire.own_api import AlertView
 from anyascope.wire.own_silences import (
@@ -43,6 +45,8 @@ from anyascope.wire.own_silences import (
 LIMIT_MAX = 1_000  # of a page: each counts what it matches
 BY_CHARS_MAX = 200  # a person's name or address
 COMMENT_CHARS_MAX = 4_000  # a reason with a link, not a report
+SEEN_MS = 3_600_000  # series of the last hour count: what was gone for longer fires no alert now
+LOOKED_UP_MAX = 1_000  # rules whose series are looked up, 0.1 ms each; of more, all that may match are shown
 ID_CHARS_MAX = 64  # ours have 36
 
 SilenceId = Annotated[str, Path(max_length=ID_CHARS_MAX)]
@@ -85,6 +89,7 @@ class SilencesParts:
     desk: AlertDesk
     rules: RulesSource
     responder: AlertResponder
+    metrics: MetricReader
     cleaner: TextCleaner
     clock: Clock
 
@@ -121,7 +126,7 @@ def silences_router(parts: SilencesParts) -> APIRouter:
     async def create_silence(request: Request) -> Response:
         """With an author, a reason, and an end or a length. Its warnings say what it mutes that somebody may miss."""
         stored = await parts.book.put(silences.made(await document_of(request, SilenceRequest)))
-        return json_response(silences.view(parts.book.get(stored.id)), status=201)
+        return json_response(await silences.view(parts.book.get(stored.id)), status=201)
 
     @router.post(
         "/silences/preview",
@@ -133,7 +138,7 @@ def silences_router(parts: SilencesParts) -> APIRouter:
     )
     async def preview_silence(request: Request) -> Response:
         """Nothing is muted by asking."""
-        return json_response(silences.preview(await document_of(request, SilencePreviewRequest)))
+        return json_response(await silences.preview(await document_of(request, SilencePreviewRequest)))
 
     @router.get(
         "/silences/{silence_id}",
@@ -144,7 +149,7 @@ def silences_router(parts: SilencesParts) -> APIRouter:
     )
     async def get_silence(silence_id: SilenceId) -> Response:
         """Expired ones are kept for 120 hours."""
-        return json_response(silences.view(parts.book.get(silence_id)))
+        return json_response(await silences.view(parts.book.get(silence_id)))
 
     _add_changes(router, parts, silences)
     return router
@@ -165,7 +170,7 @@ def _add_changes(router: APIRouter, parts: SilencesParts, silences: _Silences) -
         """By `for_s` seconds beyond its end. One that is over is a conflict."""
         asked = await document_of(request, SilenceLengthRequest)
         changed = await parts.book.extend(silence_id, by=_person(asked.by, "by"), for_s=asked.for_s)
-        return json_response(silences.view(parts.book.get(changed.id)))
+        return json_response(await silences.view(parts.book.get(changed.id)))
 
     @router.post(
         "/silences/{silence_id}/clone",
@@ -179,7 +184,7 @@ def _add_changes(router: APIRouter, parts: SilencesParts, silences: _Silences) -
         """From now on for `for_s` seconds, with the same matchers, reason and windows."""
         asked = await document_of(request, SilenceLengthRequest)
         made = await parts.book.clone(silence_id, by=_person(asked.by, "by"), for_s=asked.for_s)
-        return json_response(silences.view(parts.book.get(made.id)))
+        return json_response(await silences.view(parts.book.get(made.id)))
 
     @router.post(
         "/silences/{silence_id}/expire",
@@ -193,7 +198,7 @@ def _add_changes(router: APIRouter, parts: SilencesParts, silences: _Silences) -
         """One that is over stays as it is."""
         asked = await document_of(request, SilenceEndRequest)
         changed = await parts.book.expire(silence_id, by=_person(asked.by, "by"))
-        return json_response(silences.view(parts.book.get(changed.id)))
+        return json_response(await silences.view(parts.book.get(changed.id)))
 
 
 class _Silences:
@@ -210,21 +215,24 @@ class _Silences:
             start = next((at + 1 for at, status in enumerate(found) if status.silence.id == cursor), -1)
             if start < 0:
                 raise InvalidInputError("cursor is not one that an answer gave, or too old", path="cursor")
-        shown, alerts = found[start : start + limit], self._standing()
+        shown, alerts, groups = found[start : start + limit], self._standing(), self._parts.rules.groups()
         is_last = start + limit >= len(found)
         return SilencesView(
-            silences=[self._view(status, alerts) for status in shown],
+            # Whether series could bring a match about is looked up for one silence, not for a page of them.
+            silences=[self._view(status, alerts, rules_hit(status.silence.matchers, groups)) for status in shown],
             cursor=None if is_last else shown[-1].silence.id,
         )
 
-    def view(self, status: SilenceStatus) -> SilenceView:
+    async def view(self, status: SilenceStatus) -> SilenceView:
         """One, with what it matches now."""
-        return self._view(status, self._standing())
+        hits = await self._seen(rules_hit(status.silence.matchers, self._parts.rules.groups()))
+        return self._view(status, self._standing(), hits)
 
-    def preview(self, asked: SilencePreviewRequest) -> SilencePreviewView:
+    async def preview(self, asked: SilencePreviewRequest) -> SilencePreviewView:
         """What these matchers hit."""
         matchers = _matchers(asked.matchers)
-        matching, hits, warnings = self._reach(matchers, self._standing())
+        hits = await self._seen(rules_hit(matchers, self._parts.rules.groups()))
+        matching, warnings = _reach(matchers, self._standing(), hits)
         would_match = [
             RuleHitView(name=hit.name, group=hit.group, severity=hit.severity.value, is_certain=hit.is_certain)
             for hit in hits
@@ -262,18 +270,23 @@ class _Silences:
             if alert.state != "resolved"
         ]
 
-    def _reach(
-        self, matchers: Sequence[Matcher], alerts: Sequence[AlertView]
-    ) -> tuple[list[AlertView], list[RuleHit], list[str]]:
-        is_match = compile_matchers(matchers)
-        matching = [alert for alert in alerts if is_match(alert.labels)]
-        hits = rules_hit(matchers, self._parts.rules.groups())
-        criticals = [alert.name for alert in matching if alert.severity == "critical"]
-        return matching, hits, warnings_of(criticals, hits, matches_now=len(matching))
+    async def _seen(self, hits: Sequence[RuleHit]) -> list[RuleHit]:
+        """Of these rules those that match for certain, and those that read series which would match."""
+        return [hit for number, hit in enumerate(hits) if number >= LOOKED_UP_MAX or await self._is_seen(hit)]
 
-    def _view(self, status: SilenceStatus, alerts: Sequence[AlertView]) -> SilenceView:
+    async def _is_seen(self, hit: RuleHit) -> bool:
+        if not hit.rest:
+            return True
+        selectors = parse(hit.query).selectors
+        if not selectors:
+            return compile_matchers(hit.rest)({})
+        now_ms = self._parts.clock.now_ns() // NS_PER_MS
+        sets = [(*selector.matchers, *hit.rest) for selector in selectors]
+        return bool(await self._parts.metrics.series(sets, start_ms=now_ms - SEEN_MS, end_ms=now_ms, limit=1))
+
+    def _view(self, status: SilenceStatus, alerts: Sequence[AlertView], hits: Sequence[RuleHit]) -> SilenceView:
         silence = status.silence
-        matching, _, warnings = self._reach(silence.matchers, alerts)
+        matching, warnings = _reach(silence.matchers, alerts, hits)
         changes_ns = next_change_ns(silence, self._parts.clock.now_ns())
         return SilenceView(
             id=silence.id,
@@ -292,6 +305,16 @@ class _Silences:
             ],
             warnings=[] if status.state is SilenceState.EXPIRED else warnings,
         )
+
+
+def _reach(
+    matchers: Sequence[Matcher], alerts: Sequence[AlertView], hits: Sequence[RuleHit]
+) -> tuple[list[AlertView], list[str]]:
+    """Of these alerts those that match, and what to warn of."""
+    is_match = compile_matchers(matchers)
+    matching = [alert for alert in alerts if is_match(alert.labels)]
+    criticals = [alert.name for alert in matching if alert.severity == "critical"]
+    return matching, warnings_of(criticals, hits, matches_now=len(matching))
 
 
 def _matchers(views: Sequence[MatcherView]) -> tuple[Matcher, ...]:

@@ -213,7 +213,7 @@ def _tell(terminal: Terminal, silence: SilenceView, *, as_json: bool) -> None:
         print_json(terminal, silence)
         return
     terminal.line(f"{silence.id}  {terminal.paint(silence.state, _STATES.get(silence.state, Style.PLAIN))}")
-    terminal.line(f"ends {local_time(silence.ends_at)}, matches {silence.matches_now} alerts now")
+    terminal.line(f"ends {local_time(silence.ends_at)}; {_alerts_text(silence.matches_now)}")
     _warn(terminal, silence.warnings)
 
 
@@ -233,7 +233,7 @@ def _print(terminal: Terminal, silence: SilenceView) -> None:
         "changes": local_time(silence.next_change_at) if silence.recurrence and silence.next_change_at else "",
         "author": silence.created_by,
         "reason": silence.comment,
-        "matches": f"{silence.matches_now} alerts now",
+        "now": _alerts_text(silence.matches_now),
     }
     for name, text in lines.items():
         if text:
@@ -245,19 +245,20 @@ def _print(terminal: Terminal, silence: SilenceView) -> None:
 
 
 def _print_preview(terminal: Terminal, found: SilencePreviewView) -> None:
-    terminal.line(f"{len(found.matching_now)} alerts match now")
+    terminal.line(_alerts_text(len(found.matching_now)))
     if found.matching_now:
         rows = [
             [Cell(alert.severity), Cell(alert.state), Cell(alert.name, Style.BOLD), Cell(alert.title)]
             for alert in found.matching_now[:ALERTS_SHOWN]
         ]
         terminal.table(["severity", "state", "alert", "title"], rows)
-    terminal.line(f"{len(found.would_match)} rules could make alerts that match")
+    rules = len(found.would_match)
+    terminal.line(f"{rules} {'rule' if rules == 1 else 'rules'} could make alerts that match")
     if found.would_match:
         hits = [
             [
                 Cell(hit.severity),
-                Cell("always" if hit.is_certain else "by the data's labels"),
+                Cell("always" if hit.is_certain else "by its series"),
                 Cell(hit.name, Style.BOLD),
                 Cell(hit.group),
             ]
@@ -265,6 +266,10 @@ def _print_preview(terminal: Terminal, found: SilencePreviewView) -> None:
         ]
         terminal.table(["severity", "matches", "rule", "group"], hits)
     _warn(terminal, found.warnings)
+
+
+def _alerts_text(count: int) -> str:
+    return "1 alert matches now" if count == 1 else f"{count} alerts match now"
 
 
 def _end(silence: SilenceView, *, now: datetime) -> str:

@@ -71,7 +71,11 @@ class SilencesView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RuleHitView:
-    """A rule whose alerts would match. `is_certain` where the rule's own labels say so, whatever the data's are."""
+    """A rule whose alerts would match.
+
+    Attributes:
+        is_certain: whether the rule's own labels say so; else it reads series with labels that would match.
+    """
 
     name: str
     group: str

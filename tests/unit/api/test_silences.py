@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+from anyascope.clock import NS_PER_MS
 from anyascope.model.alerts import AlertCategory, AlertSeverity
 from anyascope.model.labels import labels_of
+from anyascope.model.metrics import MetricBatch, SampleBatch
 from anyascope.model.notifications import AlertStatus
 from anyascope.model.status import RuleGroupView, RuleKind, RuleView
 from support.own_api import House
@@ -40,6 +44,10 @@ def house():
 
 @pytest.fixture
 async def client(house):
+    series = labels_of({"__name__": "x", "instance": "h1"})
+    await house.store.metrics.write_metrics(
+        MetricBatch(SampleBatch.of([(series, house.clock.now_ns() // NS_PER_MS, 1.0)]))
+    )
     async with house.client() as made:
         yield made
 
@@ -103,6 +111,26 @@ async def test_a_preview_tells_what_matchers_hit(client):
     assert found["would_match"] == [{"name": "Leak", "group": "keys", "severity": "critical", "is_certain": True}]
     assert found["warnings"] == ["mutes critical alerts of these rules: Leak"]
     assert (await client.get("/silences")).json()["silences"] == []
+
+
+@pytest.mark.parametrize(
+    ("label", "hits"),
+    [
+        ("team=hsm", [("Leak", True)]),
+        ("instance=h1", [("Leak", False)]),
+        ("instance=h2", []),
+        ("owner=anybody", [("Owned", False)]),
+    ],
+)
+async def test_a_preview_looks_at_the_series_that_rules_read(house, client, label, hits):
+    """A label that only the data has is looked for there; one that a template makes may be anything."""
+    owned = RuleView(RuleKind.ALERTING, "Owned", "vector(1)", labels=labels_of({"owner": "{{ $labels.team }}"}))
+    (group,) = house.rule_groups
+    house.rule_groups = [replace(group, rules=(*group.rules, owned))]
+    name, value = label.split("=")
+    asked = {"matchers": [{"name": name, "op": "=", "value": value}]}
+    found = (await client.post("/silences/preview", json=asked)).json()["would_match"]
+    assert [(hit["name"], hit["is_certain"]) for hit in found] == hits
 
 
 async def test_silences_come_in_pages(client):

@@ -86,7 +86,7 @@ def test_preview_shows_alerts_and_rules(run):
     """What stands now, what would come, and the warnings."""
     _, out, _, asked = run("preview", "instance=h1")
     assert asked[0][2] == {"matchers": [{"name": "instance", "op": "=", "value": "h1"}]}
-    for shown in ("1 alerts match now", "HostOutOfMemory", "by the data's labels", "warning:"):
+    for shown in ("1 alert matches now", "1 rule could", "HostOutOfMemory", "by its series", "warning:"):
         assert shown in out
 
 
