@@ -183,6 +183,7 @@ def decoders(series: list[bytes], time_ms: int) -> None:
         time_of(name, work, len(series))
     build_all(None)
     time_of("decode 1.0, by a compiled walk", works["decode 1.0, known by their bytes"], len(series))
+    time_of("decode 2.0, by a compiled walk", works["decode 2.0"], len(series))
 
 
 def time_of(name: str, work: Callable[[], object], samples: int) -> None:

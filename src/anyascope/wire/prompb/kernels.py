@@ -1,4 +1,4 @@
-"""The walk over the bytes of a remote-write 1.0 request, to be compiled; `walk.py` says what it is for."""
+"""The walks over the bytes of remote-write requests, to be compiled; `walk.py` says what they are for."""
 
 from __future__ import annotations
 
@@ -15,6 +15,11 @@ Ints = NDArray[np.int64]
 PROBES_MAX = 32  # places that a search looks at; whoever makes keys collide on purpose gains nothing
 DAMAGED, CROWDED, TOO_MANY = -1, -2, -3  # what a walk says instead of a number of samples
 SERIES_TAG, METADATA_TAG, LABEL_TAG, SAMPLE_TAG, VALUE_TAG, TIME_TAG = 0x0A, 0x1A, 0x0A, 0x12, 0x09, 0x10
+# Of remote write 2.0; samples have the tag and fields of 1.0.
+SYMBOL_TAG, SERIES_TAG_V2, REFS_TAG, METADATA_TAG_V2, CREATED_TAG = 0x22, 0x2A, 0x0A, 0x2A, 0x30
+TYPE_TAG, HELP_TAG, UNIT_TAG = 0x08, 0x18, 0x20
+TYPES = 8  # of metrics; what is beyond belongs to a later version
+ABOUT_FIELDS = 5  # what is noted of a metric's metadata: place, slot, type, and symbols of help and unit
 VARINT_BITS_MAX = 56  # nine bytes; times before 1970 take ten, and are nothing that is taken
 
 
@@ -214,3 +219,209 @@ def walk(
             place += 1
         at = stop
     return count
+
+
+def read_symbols(data: Bytes, symbols: Ints) -> tuple[int, int]:
+    """How many symbols a request begins with, and where they end; (-1, -1) where there is no room for them, or damage.
+
+    Of each its begin and end are written, and whether it is `__name__`.
+    """
+    at = count = 0
+    end = len(data)
+    while at < end and data[at] == SYMBOL_TAG:
+        size, at = read_varint(data, at + 1, end)
+        if at < 0 or at + size > end or 3 * count + 3 > len(symbols):
+            return -1, -1
+        symbols[3 * count] = at
+        symbols[3 * count + 1] = at + size
+        symbols[3 * count + 2] = is_name(data, at, at + size)
+        at += size
+        count += 1
+    return count, at
+
+
+def is_name(data: Bytes, begin: int, end: int) -> int:
+    """1 where these bytes are `__name__`."""
+    if end - begin != 8:
+        return 0
+    for place in range(2):
+        if data[begin + place] != 0x5F or data[begin + 6 + place] != 0x5F:
+            return 0
+    word = data[begin + 2] == 0x6E and data[begin + 3] == 0x61 and data[begin + 4] == 0x6D and data[begin + 5] == 0x65
+    return 1 if word else 0
+
+
+def write_key(data: Bytes, at: int, end: int, symbols: Ints, count: int, key: Bytes) -> tuple[int, int]:
+    """The texts of these references as a key: its size, and the symbol of the metric's name; (0, -1) where it is none.
+
+    A text is two bytes of its size, the lower first, and its own.
+    """
+    size = texts = 0
+    metric = -1
+    is_metric = False
+    while at < end:
+        ref, at = read_varint(data, at, end)
+        if at < 0 or ref >= count:
+            return 0, -1
+        begin, stop = symbols[3 * ref], symbols[3 * ref + 1]
+        length = stop - begin
+        if size + 2 + length > len(key):
+            return 0, -1
+        key[size] = length & 0xFF
+        key[size + 1] = length >> 8
+        own, room = data[begin:stop], key[size + 2 : size + 2 + length]
+        for place in range(len(own)):
+            room[place] = own[place]
+        size += 2 + length
+        if is_metric and length:
+            metric = ref
+        is_metric = texts % 2 == 0 and symbols[3 * ref + 2] == 1
+        texts += 1
+    return (size, metric) if metric >= 0 and texts % 2 == 0 else (0, -1)
+
+
+def read_about(data: Bytes, at: int, end: int, count: int, about: Ints) -> bool:
+    """Whether these bytes are metadata: type, and symbols of help and unit, which are then written behind a 1."""
+    if about[0]:
+        return False  # a second one is merged into the first
+    about[0] = 1
+    about[1] = about[2] = about[3] = 0
+    while at < end:
+        tag = data[at]
+        value, at = read_varint(data, at + 1, end)
+        if at < 0:
+            return False
+        if tag == TYPE_TAG and value < TYPES:
+            about[1] = value
+        elif tag == HELP_TAG and value < count:
+            about[2] = value
+        elif tag == UNIT_TAG and value < count:
+            about[3] = value
+        else:
+            return False
+    return True
+
+
+def note_about(told: Ints, about: Ints, abouts: Ints, place: int, slot: int) -> bool:
+    """Whether a series' metadata are what was noted of its metric before, or there was room to note them."""
+    if told[0] == about[1] + 1 and told[1] == about[2] and told[2] == about[3]:
+        return True
+    noted = ABOUT_FIELDS * abouts[0] + 1
+    if noted + ABOUT_FIELDS > len(abouts):
+        return False
+    told[0], told[1], told[2] = about[1] + 1, about[2], about[3]
+    abouts[noted], abouts[noted + 1] = place, slot
+    abouts[noted + 2], abouts[noted + 3], abouts[noted + 4] = about[1], about[2], about[3]
+    abouts[0] += 1
+    return True
+
+
+def read_series(
+    data: Bytes, at: int, end: int, count: int, number: int, times_ms: Ints, values: Bytes, about: Ints
+) -> int:
+    """How many samples these bytes behind the references hold, written from that number on; or DAMAGED, or CROWDED."""
+    first = number
+    about[0] = 0
+    while at < end:
+        tag = data[at]
+        length, at = read_varint(data, at + 1, end)
+        if at < 0 or (tag != CREATED_TAG and at + length > end):
+            return DAMAGED
+        if tag == SAMPLE_TAG:
+            if number == len(times_ms):
+                return CROWDED
+            if not read_sample(data, at, at + length, number, times_ms, values):
+                return DAMAGED
+            number += 1
+            at += length
+        elif tag == METADATA_TAG_V2:
+            if not read_about(data, at, at + length, count, about):
+                return DAMAGED
+            at += length
+        elif tag != CREATED_TAG:
+            return DAMAGED
+    return number - first
+
+
+@kernel(
+    "u1[:] i4[:] i4[:] i8[:] i4[:] u1[:] i8[:]! i8[:]! u1[:]! i4[:]! i4[:]! i8[:]! u1[:]! i8[:]! i8[:]!",
+    read_varint,
+    hash_bytes,
+    are_equal,
+    find_slot,
+    read_sample,
+    is_name,
+    read_symbols,
+    write_key,
+    read_about,
+    note_about,
+    read_series,
+)
+def walk_v2(
+    data: Bytes,
+    hashes: Smalls,
+    slots: Smalls,
+    begins: Ints,
+    lengths: Smalls,
+    keys: Bytes,
+    symbols: Ints,
+    told: Ints,
+    key: Bytes,
+    found: Smalls,
+    places: Smalls,
+    times_ms: Ints,
+    values: Bytes,
+    odd: Ints,
+    abouts: Ints,
+) -> int:
+    """The same of a remote-write 2.0 request.
+
+    Args:
+        data: a request.
+        hashes, slots, begins, lengths, keys: the table.
+        symbols: how many there are, then of each its begin, its end, and whether it is `__name__`.
+        told: room for three numbers a symbol, zeros: what was noted of the metric of that name.
+        key: room for one.
+        found, places, times_ms, values, odd: as in `walk`; series alone are left to others.
+        abouts: how many metadata, then of each its place, slot, type, and symbols of help and unit; none twice in a row.
+    """
+    end = len(data)
+    metric = slot = -1
+    count, at = read_symbols(data, symbols[1:])
+    if count < 0:
+        return DAMAGED
+    symbols[0] = count
+    about = np.zeros(4, np.int64)
+    place = samples = 0
+    odd[0] = abouts[0] = 0
+    while at < end:
+        tag = data[at]
+        size, at = read_varint(data, at + 1, end)
+        if at < 0 or at + size > end or tag != SERIES_TAG_V2:
+            return DAMAGED
+        stop = at + size
+        more = -1
+        if size and data[at] == REFS_TAG:
+            length, behind = read_varint(data, at + 1, stop)
+            if behind >= 0 and behind + length <= stop:
+                key_size, metric = write_key(data, behind, behind + length, symbols[1:], count, key)
+                slot = find_slot(key, 0, key_size, hashes, slots, begins, lengths, keys) if key_size else -1
+                if slot >= 0:
+                    more = read_series(data, behind + length, stop, count, samples, times_ms, values, about)
+        if more == CROWDED:
+            return CROWDED
+        if more >= 0 and about[0] and not note_about(told[3 * metric : 3 * metric + 3], about, abouts, place, slot):
+            more = -1
+        for own in range(samples, samples + max(more, 0)):
+            found[own] = slot
+            places[own] = place
+        samples += max(more, 0)
+        if more < 0:
+            if 3 * odd[0] + 4 > len(odd):
+                return TOO_MANY
+            noted = 3 * odd[0] + 1
+            odd[noted], odd[noted + 1], odd[noted + 2] = place, at, stop
+            odd[0] += 1
+        place += 1
+        at = stop
+    return samples

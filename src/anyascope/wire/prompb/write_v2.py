@@ -1,8 +1,11 @@
-"""Remote write 2.0: `io.prometheus.write.v2.Request`, whose texts stand once in a table of symbols."""
+"""Remote write 2.0: `io.prometheus.write.v2.Request`, whose texts stand once in a table of symbols.
+
+As in 1.0, a compiled walk reads the samples and metadata of known series; protobuf's classes read the others.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from google.protobuf.message import DecodeError
@@ -11,8 +14,18 @@ from anyascope.errors import InvalidInputError
 from anyascope.model.labels import labels_of
 from anyascope.model.metrics import Exemplar, MetricMetadata, MetricType
 from anyascope.wire.prompb import schema
-from anyascope.wire.prompb.decoded import KNOWN_MAX, Decoded, FaultError, Series, SeriesBook, check_entries
+from anyascope.wire.prompb.decoded import (
+    KEY_BYTES_MAX,
+    KNOWN_MAX,
+    Decoded,
+    FaultError,
+    Series,
+    SeriesBook,
+    check_entries,
+)
 from anyascope.wire.prompb.gathered import Gathered, metric_type, parsed
+from anyascope.wire.prompb.kernels import walk_v2
+from anyascope.wire.prompb.walk import KeyTable
 
 CLASSIC_SUFFIXES = ("_bucket", "_count", "_sum")  # series of a family that is named without them
 
@@ -24,6 +37,7 @@ class WriteV2Decoder:
         self._book = book
         self._known_max = known_max
         self._known: dict[tuple[str, ...], Series] = {}
+        self._table: KeyTable | None = None
 
     def decode(self, body: bytes) -> Decoded:
         """Everything of a request that can be read.
@@ -34,6 +48,31 @@ class WriteV2Decoder:
         Raises:
             InvalidInputError: it is no such message.
         """
+        if walk_v2.ready(len(body)) is None:
+            return self._decode(body)
+        table = self._table
+        if table is None:
+            table = self._table = KeyTable(self._book.numbers)
+            self._known.clear()  # from now on the table is asked
+        walked = table.find_v2(body)
+        if walked is None or not walked.is_text(body):
+            return self._decode(body)
+        gathered, told = Gathered(), _Told()
+        symbols = walked.texts(body) if walked.odd or walked.abouts else []
+        for place, slot, kind, help_ref, unit_ref in walked.abouts:
+            told.add(place, (table.series[slot].metric, kind, help_ref, unit_ref), is_native=False)
+        for place, begin, end in walked.odd:
+            self._take(body[begin:end], symbols, gathered, told, place=place)
+        gathered.metadata.extend(told.metadata(symbols))
+        if not gathered.parsed_series:
+            return gathered.decoded(table.batch(walked))
+        if len(walked.slots):
+            series = [table.series[slot] for slot in walked.slots.tolist()]
+            gathered.samples.add(series, walked.times_ms, walked.values, places=walked.places.tolist())
+        return gathered.decoded()
+
+    def _decode(self, body: bytes) -> Decoded:
+        """The same without the walk."""
         check_entries(body)
         try:
             request = schema.WriteRequestV2.FromString(body)
@@ -42,22 +81,24 @@ class WriteV2Decoder:
                 "the body is not an io.prometheus.write.v2.Request: its protobuf is damaged"
             ) from error
         symbols = list(request.symbols)
-        gathered = Gathered()
-        told: set[tuple[str, int, int, int]] = set()
+        gathered, told = Gathered(), _Told()
         for place, part in enumerate(request.timeseries):
-            # Not `refusing`: a context manager a series takes longer than all else that is done with it.
-            try:
-                message = parsed(schema.SeriesV2, part)
-                series = self._read(message, symbols, gathered, place)
-                if message.HasField("metadata"):
-                    about = message.metadata
-                    key = (series.metric, about.type, about.help_ref, about.unit_ref)
-                    if key not in told:
-                        told.add(key)
-                        gathered.metadata.extend(_metadata(key, symbols, is_native=bool(message.histograms)))
-            except FaultError as error:
-                gathered.refuse(error, f"timeseries[{place}]")
+            self._take(part, symbols, gathered, told, place=place)
+        gathered.metadata.extend(told.metadata(symbols))
         return gathered.decoded()
+
+    def _take(self, part: bytes, symbols: Sequence[str], gathered: Gathered, told: _Told, *, place: int) -> None:
+        # Not `refusing`: a context manager a series takes longer than all else that is done with it.
+        try:
+            message = parsed(schema.SeriesV2, part)
+            series = self._read(message, symbols, gathered, place)
+            if message.HasField("metadata"):
+                about = message.metadata
+                _texts((about.help_ref, about.unit_ref), symbols)
+                key = (series.metric, about.type, about.help_ref, about.unit_ref)
+                told.add(place, key, is_native=bool(message.histograms))
+        except FaultError as error:
+            gathered.refuse(error, f"timeseries[{place}]")
 
     def _read(self, message: Any, symbols: Sequence[str], gathered: Gathered, place: int) -> Series:
         try:
@@ -82,10 +123,39 @@ class WriteV2Decoder:
             known = self._book.series(_pairs(texts))
             if known.number < 0:
                 return known
+            if walk_v2.ready(0) is not None:
+                self._remember_for_walks(texts, known)
+                return known
             if len(self._known) >= self._known_max:
                 self._known.clear()
             self._known[texts] = known
         return known
+
+    def _remember_for_walks(self, texts: Sequence[str], series: Series) -> None:
+        table = self._table
+        if table is None or table.by is not series.numbers or table.is_full:
+            table = self._table = KeyTable(series.numbers)
+        encoded = [text.encode() for text in texts]
+        if all(len(text) <= KEY_BYTES_MAX for text in encoded):
+            table.add_key(b"".join([len(text).to_bytes(2, "little") + text for text in encoded]), series)
+
+
+class _Told:
+    """Metadata of a request, each once, by the first series that has it."""
+
+    def __init__(self) -> None:
+        self._first: dict[tuple[str, int, int, int], tuple[int, bool]] = {}
+
+    def add(self, place: int, about: tuple[str, int, int, int], *, is_native: bool) -> None:
+        """Metric, type and the symbols of help and unit, as the series of this place tells them."""
+        known = self._first.get(about)
+        if known is None or place < known[0]:
+            self._first[about] = place, is_native
+
+    def metadata(self, symbols: Sequence[str]) -> Iterator[MetricMetadata]:
+        """All of them, in the order of the request."""
+        for about, (_, is_native) in sorted(self._first.items(), key=lambda entry: entry[1][0]):
+            yield from _metadata(about, symbols, is_native=is_native)
 
 
 def _texts(refs: Sequence[int], symbols: Sequence[str]) -> tuple[str, ...]:
