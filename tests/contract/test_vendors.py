@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import json
+import os
 import ssl
 from dataclasses import replace
 from pathlib import Path
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
 from anyascope.clock import ManualClock
 from anyascope.model.http import BasicAuth, TlsOptions
-from anyascope.model.notifications import AttemptOutcome
+from anyascope.model.notifications import AttemptOutcome, NotificationReason
 from anyascope.model.secret import Secret
 from anyascope.notify.channels.registry import build_channel
 from anyascope.notify.templates import load_templates
-from support.notifications import AT_NS, notification
+from support.notifications import AT_NS, SIGNING_FAILED, ended, notification
 from support.scripted_end import Say, scripted_end
 from support.vendors import KEY, VENDORS, WELL
 
@@ -22,6 +25,11 @@ OK, RETRY, FAILED = AttemptOutcome.OK, AttemptOutcome.RETRY, AttemptOutcome.FAIL
 GOLDEN = Path(__file__).parents[1] / "golden" / "notify"
 PASSWORD = "pass-that-nobody-may-see"
 TEMPLATES = load_templates((), now_ns=lambda: AT_NS)
+RESOLVED = notification(ended(SIGNING_FAILED), reason=NotificationReason.ALL_RESOLVED)
+
+
+# Headers that differ from run to run, or that every HTTP client sends.
+NOT_TOLD = frozenset(("host", "user-agent", "accept", "accept-encoding", "connection", "content-length"))
 
 
 @pytest.fixture(scope="module")
@@ -48,6 +56,45 @@ async def tell(options, told=None):
                 return outcome
     finally:
         await channel.close()
+
+
+def hidden(text: str) -> str:
+    for secret in (KEY, PASSWORD, "user-that-nobody-may-see", "token-id-nobody-may-see"):
+        text = text.replace(secret, "<secret>")
+    return text
+
+
+def readable(heard) -> object:
+    """A request without what differs from run to run."""
+    parts = urlsplit(heard.path)
+    kind = heard.header("content-type")
+    if not heard.body:
+        body = None
+    elif kind == "application/json":
+        body = json.loads(heard.body)
+    else:
+        body = dict(parse_qsl(heard.body.decode(), keep_blank_values=True))
+    headers = {name.lower(): value for name, value in heard.headers if name.lower() not in NOT_TOLD}
+    if headers.get("authorization", "").startswith("AWS4"):
+        headers["authorization"] = headers["authorization"].rpartition("=")[0] + "=<of this host>"
+    shown = {"method": heard.method, "path": parts.path, "query": dict(parse_qsl(parts.query)), "headers": headers}
+    return shown | {"body": body}
+
+
+async def test_what_is_sent(kind, end):
+    """Firing and resolved: method, path, headers and body, as a file to read; and it is delivered."""
+    shown = {}
+    for name, told in (("firing", notification()), ("resolved", RESOLVED)):
+        end.says()
+        outcome = await tell(kind.options(end.url), told)
+        assert outcome.kind is OK, outcome
+        assert "default form" not in outcome.detail
+        shown[name] = [readable(heard) for heard in end.heard]
+    assert len(shown["firing"]) == kind.calls
+    path, text = GOLDEN / f"{kind.name}-sent.json", hidden(json.dumps(shown, indent=1, ensure_ascii=False)) + "\n"
+    if os.environ.get("ANYASCOPE_WRITE_GOLDEN"):
+        path.write_text(text)
+    assert text == path.read_text()
 
 
 async def test_what_answers_mean(kind, end):

@@ -43,7 +43,7 @@ _DEFAULTS_V2: Final = {
 def _card_calls(options: MsteamsOptions, texts: Texts) -> Sequence[Call]:
     message = {
         "@context": "http://schema.org/extensions",
-        "@type": "MessageCard",
+        "type": "MessageCard",
         "title": cut_bytes(texts["title"], TITLE_BYTES_MAX),
         "summary": cut_bytes(texts["summary"], TITLE_BYTES_MAX),
         "text": cut_bytes(texts["text"], TEXT_BYTES_MAX),
