@@ -1,4 +1,4 @@
-"""Takes pictures of the five pages, light and dark: those of `docs/images`.
+"""Takes pictures of the pages, light and dark: those of `docs/images`.
 
     PYTHONPATH=src:tests python tests/e2e/screenshots.py --out docs/images
 
@@ -10,11 +10,17 @@ from __future__ import annotations
 
 import argparse
 import os
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from urllib.parse import urlencode
 
+import httpx
 from playwright.sync_api import Page, sync_playwright
 
 from support import page_server
@@ -33,6 +39,109 @@ VIEWS = {
 }
 
 
+CONFIG = """
+rule_files: [rules.yml]
+escalation: {{shipped_policies: true}}
+route:
+  receiver: team
+  group_by: [alertname]
+  group_wait: 10s
+  routes:
+    - matchers: ['component=~"signer|hsm"']
+      receiver: signers
+      continue: true
+      routes:
+        - matchers: [severity="critical"]
+          receiver: on-call
+    - matchers: [category="data"]
+      receiver: storage
+      group_by: [component, category]
+      mute_time_intervals: [nights]
+time_intervals:
+  - name: nights
+    time_intervals: [{{times: [{{start_time: "22:00", end_time: "24:00"}}]}}]
+receivers:
+  - name: team
+    slack_configs: [{{api_url: "{sink}/slack", channel: "#alerts"}}]
+  - name: signers
+    webhook_configs: [{{url: "{sink}/signers", send_resolved: false}}]
+  - name: on-call
+    slack_configs: [{{api_url: "{sink}/on-call", channel: "#on-call"}}]
+    webhook_configs: [{{url: "{sink}/page"}}]
+  - name: storage
+    webhook_configs: [{{url: "http://127.0.0.1:9/storage"}}]
+"""
+
+
+class Taker(BaseHTTPRequestHandler):
+    """Takes whatever is sent."""
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers.get("content-length", 0)))
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b"ok")
+
+    def log_message(self, *_args: object) -> None:
+        """Nothing: the pictures tell."""
+
+
+@contextmanager
+def sink() -> Iterator[str]:
+    """An address that takes every message."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Taker)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+
+
+def tell_alert(server: page_server.Server, correlation: str) -> str:
+    """An alert of the story that somebody has begun to work on; the answer is its id."""
+    labels = {"alertname": "SigningSlow", "severity": "critical", "category": "performance", "component": "signer"}
+    annotations = {
+        "summary": "Signing takes longer than half a second",
+        "description": "The 95th percentile of hsm-1 is above 500 ms; withdrawals begin to fail.",
+        "runbook_url": "https://example.org/runbooks/signing",
+        "correlation_id": correlation,
+    }
+    query = urlencode({"g0.expr": "hsm_sign_p95_seconds > 0.5"})
+    alert = {
+        "labels": labels,
+        "annotations": annotations,
+        "startsAt": datetime.fromtimestamp(time.time() - 140, UTC).isoformat(),
+        "generatorURL": f"{server.address}/graph?{query}",
+    }
+    httpx.post(f"{server.address}/api/v2/alerts", json=[alert], timeout=30).raise_for_status()
+    own = f"{server.address}/api/anyascope/v1"
+    alerts = httpx.get(f"{own}/alerts", timeout=30).raise_for_status().json()["alerts"]
+    found = next(str(one["id"]) for one in alerts if one["name"] == labels["alertname"])
+    for act, said in (
+        ("assign", {"by": "ada", "to": "ben"}),
+        ("comment", {"by": "ben", "text": "The network card of hsm-1 reports errors.\nMoving its load to hsm-2."}),
+    ):
+        httpx.post(f"{own}/alerts/{found}/{act}", json=said, timeout=30).raise_for_status()
+    backup = next(str(one["id"]) for one in alerts if one["name"] == "BackupLate")
+    given = {"by": "ada", "note": "the disk is full, cleaning up", "for_s": 7200}
+    httpx.post(f"{own}/alerts/{backup}/acknowledge", json=given, timeout=30).raise_for_status()
+    return found
+
+
+def alert_views(alert: str) -> dict[str, str]:
+    """The pictures that need the alert of the story."""
+    silence = {
+        "m": ['component="signer"', 'severity=~"critical|high"'],
+        "for": "2h",
+        "comment": "The card of hsm-1 is swapped",
+    }
+    labels = {"labels": "alertname=SigningSlow severity=critical component=signer"}
+    return {
+        "alert": f"alerts/{alert}",
+        "silence": f"silences/new?{urlencode(silence, doseq=True)}",
+        "routing": f"routing?{urlencode(labels)}",
+        "policies": "routing?view=policies",
+    }
+
+
 def open_first_trace(page: Page, address: str) -> None:
     """Go from the list of failed withdrawals to the newest of them, with its failed span opened."""
     page.goto(address + "traces?service=gateway&status=error")
@@ -41,7 +150,7 @@ def open_first_trace(page: Page, address: str) -> None:
     page.locator(".as-span-row").nth(1).wait_for()
 
 
-def take(address: str, out: Path) -> None:
+def take(address: str, out: Path, views: dict[str, str]) -> None:
     """Write `<view>-<scheme>.png` for every view."""
     out.mkdir(parents=True, exist_ok=True)
     with sync_playwright() as playwright:
@@ -52,7 +161,7 @@ def take(address: str, out: Path) -> None:
         for scheme in ("light", "dark"):
             context = browser.new_context(viewport=SIZE, color_scheme=scheme, timezone_id="Europe/Vienna")
             page = context.new_page()
-            for name, view in VIEWS.items():
+            for name, view in views.items():
                 page.goto(address + view)
                 page.wait_for_timeout(SETTLE_MS)
                 page.screenshot(path=out / f"{name}-{scheme}.png")
@@ -62,9 +171,10 @@ def take(address: str, out: Path) -> None:
             context.close()
         phone = browser.new_context(viewport={"width": 375, "height": 812}, color_scheme="dark", is_mobile=True)
         page = phone.new_page()
-        page.goto(address + "now")
-        page.wait_for_timeout(SETTLE_MS)
-        page.screenshot(path=out / "now-phone.png")
+        for name in ("now", "alert") if "alert" in views else ("now",):
+            page.goto(address + views[name])
+            page.wait_for_timeout(SETTLE_MS)
+            page.screenshot(path=out / f"{name}-phone.png")
         browser.close()
 
 
@@ -77,9 +187,14 @@ if __name__ == "__main__":
     )
     given = parser.parse_args()
     if given.address:
-        take(given.address, given.out)
+        take(given.address, given.out, VIEWS)
     else:
-        with TemporaryDirectory() as folder, page_server.watching(Path(folder)) as server:
+        with (
+            TemporaryDirectory() as folder,
+            sink() as far_end,
+            page_server.watching(Path(folder), CONFIG.format(sink=far_end)) as server,
+        ):
             time.sleep(given.watch_s)
-            page_server.tell_story(server, seed=11)
-            take(server.pages, given.out)
+            story = page_server.tell_story(server, seed=11)
+            alert = tell_alert(server, story.failed[0])
+            take(server.pages, given.out, {**VIEWS, **alert_views(alert)})

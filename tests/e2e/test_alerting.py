@@ -21,13 +21,13 @@ def view(server: Server, path: str, **query: str | list[str]) -> str:
     return f"{server.pages}{path}?{urlencode(query, doseq=True)}" if query else f"{server.pages}{path}"
 
 
-def fire(server: Server, name: str, **labels: str) -> str:
+def fire(
+    server: Server, name: str, *, labels: dict[str, str] | None = None, annotations: dict[str, str] | None = None
+) -> str:
     """Post an alert that fires from now on; the answer is its id."""
-    given = {"alertname": name, "severity": "high", "component": "vault", "category": "security", **labels}
-    annotations = {"summary": f"{name} is on fire", "runbook_url": "https://example.org/runbooks/vault"}
-    body = [
-        {"labels": given, "annotations": annotations, "generatorURL": f"{server.address}/graph?g0.expr=up+%3D%3D+0"}
-    ]
+    given = {"alertname": name, "severity": "high", "component": "vault", "category": "security", **(labels or {})}
+    said = {"summary": f"{name} is on fire", **(annotations or {})}
+    body = [{"labels": given, "annotations": said, "generatorURL": f"{server.address}/graph?g0.expr=up+%3D%3D+0"}]
     httpx.post(f"{server.address}/api/v2/alerts", json=body, timeout=30).raise_for_status()
     alerts = httpx.get(f"{server.address}{OWN}/alerts", timeout=30).raise_for_status().json()["alerts"]
     return next(str(alert["id"]) for alert in alerts if alert["name"] == name)
@@ -40,7 +40,7 @@ def story(server: Server, alert_id: str) -> dict[str, Any]:
 
 def test_alerts_are_narrowed_and_grouped(page: Page, watching: Server) -> None:
     """A pressed value of a facet narrows the list and stands in the address; groups and words do too."""
-    fire(watching, "FacetTried", component="facet-vault")
+    fire(watching, "FacetTried", labels={"component": "facet-vault"})
     page.goto(view(watching, "alerts"))
     cards = page.get_by_test_id("alert")
     expect(cards.filter(has_text="SignerDown")).to_contain_text("critical")
@@ -68,6 +68,21 @@ def test_an_alert_shows_what_it_carries(page: Page, watching: Server) -> None:
     expect(graph).to_contain_text("vector(1) > 0")
     expect(graph.locator("canvas")).to_be_visible()
     expect(page.get_by_role("region", name="Time line").locator('[data-kind="fired"]')).to_be_visible()
+
+
+def test_an_alert_leads_to_its_logs_and_traces(page: Page, watching: Server) -> None:
+    """Logs and traces with the correlation id of an alert stand on its page; without one, errors of its component."""
+    own = f"{watching.address}{OWN}/traces"
+    newest = httpx.get(f"{own}/search?service=gateway&limit=1", timeout=30).raise_for_status().json()["traces"][0]
+    spans = httpx.get(f"{own}/{newest['trace_id']}", timeout=30).raise_for_status().json()["spans"]
+    alert = fire(watching, "CorrelationTried", annotations={"correlation_id": spans[0]["correlation_id"]})
+    page.goto(view(watching, f"alerts/{alert}"))
+    expect(page.get_by_role("region", name="Related logs")).to_contain_text("sat requested")
+    page.get_by_role("region", name="Related traces").get_by_text("POST /withdrawals").click()
+    expect(page).to_have_url(re.compile(f"/traces/{newest['trace_id']}$"))
+    other = fire(watching, "ComponentTried", labels={"component": "signer"})
+    page.goto(view(watching, f"alerts/{other}"))
+    expect(page.get_by_role("region", name="Related logs")).to_contain_text("CKR_DEVICE_ERROR")
 
 
 def test_an_alert_is_acknowledged_and_spoken_of(page: Page, watching: Server) -> None:
@@ -114,6 +129,44 @@ def test_many_are_acknowledged_by_keyboard(page: Page, watching: Server) -> None
         assert story(watching, alert)["alert"]["acknowledgement"]["by"] == "ada"
 
 
+def test_an_alert_is_silenced_from_its_page(page: Page, watching: Server) -> None:
+    """The form is filled from the alert and shows what it hits; once made, it can be extended and ended."""
+    alert = fire(watching, "SilenceTried", labels={"severity": "critical"})
+    page.goto(view(watching, f"alerts/{alert}"))
+    page.get_by_role("button", name="Silence", exact=True).click()
+    expect(page.get_by_test_id("hits-now")).to_contain_text("SilenceTried is on fire")
+    expect(page.get_by_role("region", name="Preview")).to_contain_text(re.compile("critical"))
+    page.get_by_role("button", name="1 h", exact=True).click()
+    page.get_by_role("textbox", name="Your name").fill("ada")
+    page.get_by_role("textbox", name="Why").fill("the card is swapped")
+    page.get_by_role("button", name="Silence", exact=True).click()
+    card = page.get_by_test_id("silence").filter(has_text="SilenceTried")
+    expect(card).to_contain_text("the card is swapped")
+    expect(card).to_contain_text("1 alert now")
+    card.get_by_role("button", name="Extend").click()
+    page.get_by_role("dialog").get_by_role("button", name="Extend").click()
+    expect(card.locator(".as-silence-history li")).to_have_count(2)
+    page.goto(view(watching, f"alerts/{alert}"))
+    expect(page.get_by_role("region", name="The alert")).to_contain_text("silenced")
+    page.get_by_role("region", name="Labels").get_by_role("link", name=re.compile("^[0-9a-f]{8}-")).click()
+    card.get_by_role("button", name="Expire").click()
+    page.get_by_role("dialog").get_by_role("button", name="Expire").click()
+    expect(card).to_contain_text("expired")
+
+
+def test_the_preview_follows_the_form(page: Page, watching: Server) -> None:
+    """What is typed is previewed without being asked; the draft stands in the address."""
+    fire(watching, "PreviewTried", labels={"wallet": "cold-7"})
+    page.goto(view(watching, "silences/new"))
+    page.get_by_role("combobox", name="Label").fill("wallet")
+    page.get_by_role("combobox", name="Value").fill("cold-7")
+    expect(page.get_by_test_id("hits-now")).to_contain_text("PreviewTried")
+    page.get_by_role("combobox", name="Value").fill("cold-8")
+    expect(page.get_by_test_id("hits-now")).not_to_contain_text("PreviewTried")
+    expect(page).to_have_url(re.compile("m=wallet"))
+    expect(page.get_by_role("button", name="Silence", exact=True)).to_be_disabled()
+
+
 def test_the_way_of_an_alert_lights_up(page: Page, watching: Server) -> None:
     """Typed labels lead through the tree to the route that takes them; an alert's page leads there with its own."""
     page.goto(view(watching, "routing"))
@@ -127,3 +180,12 @@ def test_the_way_of_an_alert_lights_up(page: Page, watching: Server) -> None:
     page.get_by_role("textbox", name="Labels").fill("critical")
     page.get_by_role("button", name="Try").click()
     expect(page.get_by_text("no label: critical")).to_be_visible()
+
+
+def test_channels_say_how_they_do(page: Page, watching: Server) -> None:
+    """A channel whose far end is away is shown with its last failure."""
+    page.goto(view(watching, "routing", view="channels"))
+    row = page.get_by_role("region", name="Channels").get_by_role("row").filter(has_text="webhook").first
+    expect(row).to_contain_text(re.compile("degraded|cut off"))
+    expect(row).to_contain_text("ConnectError")
+    expect(page.get_by_role("region", name="Dead letters")).to_contain_text("None")

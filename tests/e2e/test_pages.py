@@ -294,6 +294,7 @@ EMPTY = {
     "metrics?q=up": "No series in this range",
     "traces/5b8aa5a2d2c872e8321cf37308d69df2": "There is no such trace",
     "alerts/0123456789abcdef": "There is no such alert",
+    "silences": "Nothing is silenced",
     "silences/new": "Nothing chosen yet",
     "nowhere": "There is no such page",
 }

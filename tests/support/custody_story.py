@@ -11,6 +11,8 @@ NS_PER_S = 1_000_000_000
 WITHDRAWALS = 150
 WITHIN_S = 1_500
 ERROR_SHARE = 0.08
+LATENCY_STEP_S = 15
+LATENCY_POINTS = 160  # 40 minutes
 
 Json = dict[str, Any]
 
@@ -50,8 +52,16 @@ def resource(service: str) -> Json:
 
 @dataclass
 class Story:
-    """Spans and log records by service."""
+    """Spans and log records by service, and how long the HSM takes to sign.
 
+    Attributes:
+        latency_s: seconds, a point every `LATENCY_STEP_S` until now.
+        failed: correlation ids of the withdrawals that failed.
+    """
+
+    now_ns: int = 0
+    latency_s: list[float] = field(default_factory=list)
+    failed: list[str] = field(default_factory=list)
     spans: dict[str, list[Json]] = field(default_factory=dict)
     logs: dict[str, list[Json]] = field(default_factory=dict)
 
@@ -74,19 +84,36 @@ class Story:
             ]
         }
 
+    def metrics_body(self) -> Json:
+        """The gauge `hsm_sign_p95_seconds`."""
+        first_ns = self.now_ns - len(self.latency_s) * LATENCY_STEP_S * NS_PER_S
+        points = [
+            {"timeUnixNano": str(first_ns + index * LATENCY_STEP_S * NS_PER_S), "asDouble": value}
+            for index, value in enumerate(self.latency_s, start=1)
+        ]
+        metric = {"name": "hsm.sign.p95", "unit": "s", "gauge": {"dataPoints": points}}
+        return {"resourceMetrics": [{"resource": resource("signer"), "scopeMetrics": [{"metrics": [metric]}]}]}
+
 
 def tell(now_ns: int, *, seed: int = 7) -> Story:
     """The story that ends at `now_ns`; the same for the same seed."""
     chance = random.Random(seed)
-    story = Story()
+    story = Story(now_ns)
     for number in range(WITHDRAWALS):
         start_ns = now_ns - int(chance.uniform(0.01, 1.0) * WITHIN_S * NS_PER_S)
         _withdraw(story, chance, start_ns, number)
+    story.latency_s = [_latency_s(chance, index / LATENCY_POINTS) for index in range(LATENCY_POINTS)]
     return story
+
+
+def _latency_s(chance: random.Random, share: float) -> float:
+    """Calm at first; slow in the last third."""
+    return chance.uniform(0.05, 0.09) + max(share - 0.66, 0.0) * chance.uniform(1.6, 2.2)
 
 
 def _withdraw(story: Story, chance: random.Random, start_ns: int, number: int) -> None:
     trace_id = f"{chance.getrandbits(128):032x}"
+    correlation = f"withdrawal-{trace_id[:8]}"
     is_bad = chance.random() < ERROR_SHARE
     slow = chance.choice((1.0, 1.0, 1.2, 1.6, 4.0))
     wallet, amount = f"cold-{number % 4}", chance.randrange(20_000, 90_000_000)
@@ -102,7 +129,11 @@ def _withdraw(story: Story, chance: random.Random, start_ns: int, number: int) -
             "kind": 2 if parent in {"", "root"} else 3,
             "startTimeUnixNano": at_ns,
             "endTimeUnixNano": at_ns + took_ns,
-            "attributes": [attribute("anya.wallet", wallet), attribute("anya.amount_sat", amount)],
+            "attributes": [
+                attribute("anya.wallet", wallet),
+                attribute("anya.amount_sat", amount),
+                attribute("anya.correlation_id", correlation),
+            ],
             "status": {},
         }
         spans[key] = span
@@ -110,6 +141,7 @@ def _withdraw(story: Story, chance: random.Random, start_ns: int, number: int) -
         at_ns += took_ns + int(chance.uniform(0.2, 2.5) * NS_PER_MS)
         if is_bad and key == "hsm":
             _fail(span, int(span["endTimeUnixNano"]))
+            story.failed.append(correlation)
             break
     _close(spans, at_ns)
     lines = _lines(start_ns, at_ns, amount=amount, is_bad=is_bad)
@@ -121,7 +153,11 @@ def _withdraw(story: Story, chance: random.Random, start_ns: int, number: int) -
             "body": {"stringValue": body},
             "traceId": trace_id,
             "spanId": ids[step],
-            "attributes": [attribute("wallet", wallet), attribute("amount_sat", amount)],
+            "attributes": [
+                attribute("wallet", wallet),
+                attribute("amount_sat", amount),
+                attribute("correlation_id", correlation),
+            ],
         }
         story.logs.setdefault(service, []).append(record)
 

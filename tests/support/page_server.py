@@ -136,19 +136,21 @@ def running(folder: Path, *options: str) -> Iterator[Server]:
 
 
 @contextmanager
-def watching(folder: Path) -> Iterator[Server]:
+def watching(folder: Path, config: str = CONFIG) -> Iterator[Server]:
     """A server that watches its host, with rules that fire and the story of a custody service in its store."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "rules.yml").write_text(RULES)
-    (folder / "anyascope.yml").write_text(CONFIG)
+    (folder / "anyascope.yml").write_text(config)
     with running(folder, "--config", str(folder / "anyascope.yml")) as server:
         tell_story(server)
         _await_series(server)
         yield server
 
 
-def tell_story(server: Server, *, seed: int = 7) -> None:
+def tell_story(server: Server, *, seed: int = 7) -> custody_story.Story:
     """Send the server half an hour of a custody service that ends now."""
     story = custody_story.tell(time.time_ns(), seed=seed)
+    httpx.post(f"{server.address}/v1/metrics", json=story.metrics_body(), timeout=30).raise_for_status()
     httpx.post(f"{server.address}/v1/traces", json=story.traces_body(), timeout=30).raise_for_status()
     httpx.post(f"{server.address}/v1/logs", json=story.logs_body(), timeout=30).raise_for_status()
+    return story

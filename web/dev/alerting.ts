@@ -51,7 +51,7 @@ export function samplePreview(matchers: readonly Matcher[]): SilencePreview {
   const critical = matching.filter((alert) => alert.severity === "critical").map((alert) => `it mutes a critical alert: ${alert.name}`);
   return {
     matching_now: matching,
-    would_match: [{ name: "SignerDown", severity: "critical" }, { name: "DiskFills", severity: "high" }].filter((rule) =>
+    would_match: [{ name: "SignerDown", group: "custody", severity: "critical", is_certain: true }, { name: "DiskFills", group: "host", severity: "high", is_certain: false }].filter((rule) =>
       matchers.every((matcher) => matcher.name !== "alertname" || matcher.value === rule.name),
     ) as SilencePreview["would_match"],
     warnings: matching.length === 0 ? ["it matches no alert now"] : critical,

@@ -48,6 +48,8 @@ export const timelineUrl = (id: string, format: "json" | "csv" | "markdown") => 
 
 export const fetchSilences = (params: Params, signal?: AbortSignal) => get<SilencePage>(`${BASE}/silences`, params, signal);
 
+export const fetchSilence = (id: string, signal?: AbortSignal) => get<Silence>(`${BASE}/silences/${encodeURIComponent(id)}`, {}, signal);
+
 export const createSilence = (asked: SilenceRequest) => send<Silence>(`${BASE}/silences`, asked);
 
 export const previewSilence = (matchers: readonly Matcher[], signal?: AbortSignal) =>

@@ -45,9 +45,17 @@ export interface SilencePage {
   readonly cursor: string | null;
 }
 
+/** A rule whose alerts a silence would hit; certain where the rule's own labels say so, whatever those of the data are. */
+export interface RuleHit {
+  readonly name: string;
+  readonly group: string;
+  readonly severity: AlertSeverity;
+  readonly is_certain: boolean;
+}
+
 export interface SilencePreview {
   readonly matching_now: readonly Alert[];
-  readonly would_match: readonly { readonly name: string; readonly severity: AlertSeverity }[];
+  readonly would_match: readonly RuleHit[];
   readonly warnings: readonly string[];
 }
 

@@ -105,6 +105,27 @@ describe("the silence form", () => {
   });
 });
 
+describe("a recurring silence", () => {
+  it("is asked for with its windows, and not while they are none", async () => {
+    navigate("/ui/silences/new?m=job%3Dnode&for=30d&comment=nights");
+    const asked = serve((path) => (path.endsWith("preview") ? samplePreview([]) : path === "/alerts" ? { alerts: [] } : sampleSilences()[0]));
+    show(<SilenceForm nowMs={Date.parse("2026-12-01T10:00:00Z")} />);
+    type(/Your name/, "ada");
+    fireEvent.click(screen.getByLabelText("Only in recurring windows"));
+    type("To", "22:00");
+    expect(screen.getByText("the window is empty")).toBeTruthy();
+    expect((screen.getByRole("button", { name: "Silence" }) as HTMLButtonElement).disabled).toBe(true);
+    type("To", "05:30");
+    type("Zone", "Europe/Vienna");
+    for (const day of ["sunday", "monday"]) fireEvent.click(screen.getByRole("button", { name: day }));
+    fireEvent.submit(screen.getByRole("form", { name: "Silence" }));
+    await waitFor(() => expect(asked.some((one) => one.path === "/silences")).toBe(true));
+    expect(asked.find((one) => one.path === "/silences")?.body).toMatchObject({
+      for_s: 2_592_000, recurrence: { start_time: "22:00", end_time: "05:30", weekdays: ["monday", "sunday"], location: "Europe/Vienna" },
+    });
+  });
+});
+
 describe("the routing tree", () => {
   it("marks what takes an alert, the way to it, and what it passes by", () => {
     show(<RouteTree routing={sampleRouting()} taken={new Set(["0/0/0"])} path={new Set(["0", "0/0", "0/0/0"])} />);

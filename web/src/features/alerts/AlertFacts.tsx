@@ -43,8 +43,8 @@ export function AlertFacts({ alert }: { alert: Alert }) {
           ))}
         </tbody>
         <tbody className="as-pairs-part">
-          {alert.category && <Row name="category">{alert.category}</Row>}
-          {alert.source && <Row name="component">{alert.source}</Row>}
+          {alert.category && !alert.labels["category"] && <Row name="category">{alert.category}</Row>}
+          {alert.source && !alert.labels["component"] && <Row name="component">{alert.source}</Row>}
           <Row name="receivers">
             {alert.receivers.join(", ") || "none yet"}{" "}
             <Link className="as-link" href={href("routing", { labels: writeLabels(alert.labels) })}>

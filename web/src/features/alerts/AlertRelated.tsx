@@ -72,7 +72,7 @@ export function RelatedLogs({ alert }: { alert: Alert }) {
 /** Traces with the alert's correlation id. */
 export function RelatedTraces({ alert }: { alert: Alert }) {
   const scope = scopeOf(alert);
-  const tags = [`anya.correlation_id=${JSON.stringify(alert.correlation_id)}`];
+  const tags = [`anya.correlation_id=${alert.correlation_id}`];
   const answer = useQuery({
     queryKey: ["alert-traces", tags, scope],
     queryFn: ({ signal }) => searchTraces({ tags, ...scope, limit: ROWS_MAX }, signal),

@@ -54,9 +54,15 @@ export function Preview({ matchers }: { matchers: readonly Matcher[] }) {
       {later.length === 0 && <p className="as-dim as-small">No rule whose labels say so.</p>}
       <ul className="as-preview-list" data-testid="would-hit">
         {later.slice(0, SHOWN_MAX).map((rule, index) => (
-          <li key={`${rule.name}/${index}`}>
+          <li key={`${rule.group}/${rule.name}/${index}`}>
             <AlertMark severity={rule.severity} />
-            <span>{rule.name}</span>
+            <span className="as-clip">{rule.name}</span>
+            <span className="as-dim as-small as-clip">{rule.group}</span>
+            {!rule.is_certain && (
+              <span className="as-chip" title="It depends on the labels of what the rule finds">
+                maybe
+              </span>
+            )}
           </li>
         ))}
         {later.length > SHOWN_MAX && <li className="as-dim as-small">and {later.length - SHOWN_MAX} more</li>}

@@ -1,7 +1,8 @@
 import { Button, TextInput } from "@mantine/core";
-import { useInfiniteQuery } from "@tanstack/react-query";
+import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
 
-import { fetchSilences } from "../../api/own";
+import { fetchSilence, fetchSilences } from "../../api/own";
+import { ApiProblem } from "../../model/problem";
 import { SILENCE_STATES, filterSilences, type Silence } from "../../model/silences";
 import { href, navigate, useQueryState } from "../../state/location";
 import { Icon } from "../../ui/icons";
@@ -69,6 +70,26 @@ function Rows({ silences, openedId, nowMs }: { silences: readonly Silence[]; ope
   );
 }
 
+/** A silence that a link names and the list does not show: it may be of another state, or further down. */
+function Linked({ id, nowMs }: { id: string; nowMs: number }) {
+  const answer = useQuery({ queryKey: [...SILENCES_KEY, "one", id], queryFn: ({ signal }) => fetchSilence(id, signal) });
+  if (answer.data) {
+    return (
+      <ul className="as-silences">
+        <SilenceCard silence={answer.data} isOpen nowMs={nowMs} />
+      </ul>
+    );
+  }
+  if (answer.error instanceof ApiProblem && answer.error.status === 404) {
+    return (
+      <Empty title="There is no such silence">
+        <span className="as-mono">{id}</span> was never made here, or ended so long ago that it is forgotten.
+      </Empty>
+    );
+  }
+  return answer.error ? <Failure problem={answer.error} what="This silence" onRetry={() => void answer.refetch()} /> : <Loading what="the silence" lines={3} />;
+}
+
 /** Silences as the server orders them, narrowed by state and words. */
 export function SilenceList({ openedId, nowMs }: { openedId: string; nowMs: number }) {
   const [query] = useQueryState();
@@ -87,11 +108,7 @@ export function SilenceList({ openedId, nowMs }: { openedId: string; nowMs: numb
   return (
     <div className="as-stack">
       <Tools state={state} />
-      {isMissing && (
-        <div className="as-warning" role="status">
-          The silence <span className="as-mono">{openedId}</span> is not among these: it may be older, or forgotten.
-        </div>
-      )}
+      {isMissing && <Linked id={openedId} nowMs={nowMs} />}
       <Rows silences={silences} openedId={openedId} nowMs={nowMs} />
       {answer.hasNextPage && (
         <Button variant="default" size="xs" loading={answer.isFetchingNextPage} onClick={() => void answer.fetchNextPage()}>
