@@ -13,12 +13,12 @@ from starlette.routing import Mount
 from starlette.types import ASGIApp
 
 from anyascope.alerting.escalation.policy import SHIPPED
-from anyascope.alerting.settings import AlertingOptions
 from anyascope.alerting.silences import Silences
 from anyascope.api.cardinality import SeriesRoom
 from anyascope.api.middleware import GuardOptions, HttpMetrics, guarded
 from anyascope.api.operations import operations_routes
 from anyascope.api.own import BASE_PATH, own_api
+from anyascope.api.routing import RoutingParts
 from anyascope.api.sdk import sampling_routes
 from anyascope.api.sse import Streams
 from anyascope.clock import Clock, ManualClock
@@ -173,7 +173,7 @@ class House:
     not_ready: str = ""
     room: SeriesRoom = field(default_factory=lambda: SeriesRoom(20, 10, {"host": 1, "scrape": 9}))
     sdk: SdkSettings = field(default_factory=SdkSettings)
-    routing: AlertingOptions = field(default_factory=AlertingOptions)
+    routing: RoutingParts = field(default_factory=RoutingParts)
     asked: list[Asked] = field(default_factory=list)
     reloads: list[Exception | None] = field(default_factory=list)
 

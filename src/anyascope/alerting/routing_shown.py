@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from anyascope.alerting.escalation.policy import Directory, choose_policy
 from anyascope.alerting.matchers import format_matcher
 from anyascope.alerting.routing import Route, RouteSettings, build_routes, group_key
 from anyascope.alerting.settings import AlertingOptions
+from anyascope.model.escalation import EscalationOptions, EscalationPolicy
 from anyascope.model.labels import labels_of
 from anyascope.model.receivers import Receiver
+from anyascope.semconv.alerts import LABEL_ESCALATION_POLICY, severity_of
 from anyascope.wire.own_api import (
+    CalledLevelView,
     IntegrationView,
     MatchedRouteView,
     ReceiverView,
@@ -32,15 +36,25 @@ def routing_view(options: AlertingOptions) -> RoutingView:
     )
 
 
-def routes_for(options: AlertingOptions, labels: Mapping[str, str]) -> RoutingTestView:
-    """The routes that an alert with these labels takes, in order."""
-    root = build_routes(options.route)
+def routes_for(
+    options: AlertingOptions, labels: Mapping[str, str], escalation: EscalationOptions | None = None
+) -> RoutingTestView:
+    """The routes that an alert with these labels takes, in order, and whom an escalation policy would call."""
+    root, directory = build_routes(options.route), Directory(options.receivers)
+    policies = escalation.policies if escalation is not None else {}
     places = dict(_places(options.route, root, ROOT_ID, ()))
     matched: list[MatchedRouteView] = []
     for route in root.matching(labels):
         place, path = places[id(route)]
         group_labels = route.group_labels(labels_of(labels))
         receiver = options.receivers.get(route.receiver, Receiver(route.receiver))
+        policy = choose_policy(
+            policies,
+            labels=labels_of(labels),
+            annotations={},
+            route_labels=route.labels,
+            severity=severity_of(labels_of(labels)),
+        )
         matched.append(
             MatchedRouteView(
                 id=place,
@@ -55,6 +69,8 @@ def routes_for(options: AlertingOptions, labels: Mapping[str, str]) -> RoutingTe
                 active_time_intervals=list(route.active_time_intervals),
                 labels=dict(route.labels),
                 integrations=_integrations(receiver),
+                policy=policy.name if policy is not None else None,
+                levels=_levels(policy, directory, route.receiver),
             )
         )
     return RoutingTestView(routes=matched)
@@ -75,7 +91,7 @@ def _route_view(settings: RouteSettings, route: Route, place: str) -> RouteView:
         "mute_time_intervals": list(route.mute_time_intervals),
         "active_time_intervals": list(route.active_time_intervals),
         "labels": dict(route.labels),
-        "policy": None,
+        "policy": dict(route.labels).get(LABEL_ESCALATION_POLICY),
         "routes": [_route_view(inner, below, f"{place}/{index}") for index, (inner, below) in enumerate(children)],
     }
 
@@ -92,6 +108,21 @@ def _places(
         matchers = tuple(format_matcher(matcher) for matcher in inner.matchers)
         found += _places(inner, below, f"{place}/{index}", (*path, matchers))
     return found
+
+
+def _levels(policy: EscalationPolicy | None, directory: Directory, receiver: str) -> list[CalledLevelView]:
+    return [
+        CalledLevelView(
+            delay_s=level.delay_s,
+            repeat_s=level.repeat_s or None,
+            channels=[
+                target.integration.key
+                for channel in level.channels
+                for target in directory.targets(channel, receiver=receiver)
+            ],
+        )
+        for level in (policy.levels if policy is not None else ())
+    ]
 
 
 def _integrations(receiver: Receiver) -> list[IntegrationView]:

@@ -282,6 +282,8 @@ ROUTING_TEST: Final = {
             "active_time_intervals": [],
             "labels": {},
             "integrations": _INTEGRATIONS,
+            "policy": "critical",
+            "levels": [{"delay_s": 0.0, "repeat_s": 300.0, "channels": ["ops/slack/0"]}],
         }
     ]
 }

@@ -8,7 +8,6 @@ from typing import Any, Final
 from fastapi import FastAPI
 
 from anyascope import __version__
-from anyascope.alerting.settings import AlertingOptions
 from anyascope.api.alerts import RulesSource, alerts_router
 from anyascope.api.cardinality import SeriesRoomSource, cardinality_router
 from anyascope.api.deliveries import Deliveries, deliveries_router
@@ -19,7 +18,7 @@ from anyascope.api.problems import install_problems
 from anyascope.api.queries import RunningQueries, queries_router
 from anyascope.api.receivers import ReceiverTrials, receivers_router
 from anyascope.api.responses import responses_router
-from anyascope.api.routing import routing_router
+from anyascope.api.routing import RoutingParts, routing_router
 from anyascope.api.sdk import SdkSource, sdk_router
 from anyascope.api.silences import SilenceBook, SilencesParts, TextCleaner, silences_router
 from anyascope.api.sse import Streams
@@ -56,7 +55,7 @@ def own_api(  # noqa: PLR0913  # what the API asks, each by keyword
     streams: Streams,
     clock: Clock,
     sdk: SdkSource = SdkSettings,
-    routing: Callable[[], AlertingOptions] = AlertingOptions,
+    routing: Callable[[], RoutingParts] = RoutingParts,
     deliveries: Deliveries,
     silences: SilenceBook,
     cleaner: TextCleaner,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass, field
 
 from fastapi import APIRouter
 from starlette.requests import Request
@@ -13,11 +14,20 @@ from anyascope.alerting.settings import AlertingOptions
 from anyascope.api.bodies import described_body, document_of
 from anyascope.api.encode import json_response
 from anyascope.api.params import answers
+from anyascope.model.escalation import EscalationOptions
 from anyascope.wire.own_api import RoutingTest, RoutingTestView, RoutingView
 
 
-def routing_router(options: Callable[[], AlertingOptions]) -> APIRouter:
-    """The routes `/routing` and `/routing/test`; `options` gives those in force."""
+@dataclass(frozen=True, slots=True)
+class RoutingParts:
+    """Who is told, and who is called."""
+
+    alerting: AlertingOptions = field(default_factory=AlertingOptions)
+    escalation: EscalationOptions = field(default_factory=EscalationOptions)
+
+
+def routing_router(in_force: Callable[[], RoutingParts]) -> APIRouter:
+    """The routes `/routing` and `/routing/test`."""
     router = APIRouter(tags=["alerts"])
 
     @router.get(
@@ -29,7 +39,7 @@ def routing_router(options: Callable[[], AlertingOptions]) -> APIRouter:
     )
     async def get_routing() -> Response:
         """Everything inherited is written out."""
-        return json_response(routing_view(options()))
+        return json_response(routing_view(in_force().alerting))
 
     @router.post(
         "/routing/test",
@@ -42,6 +52,7 @@ def routing_router(options: Callable[[], AlertingOptions]) -> APIRouter:
     async def test_routing(request: Request) -> Response:
         """The routes in the order in which they are tried; nothing is sent."""
         asked = await document_of(request, RoutingTest)
-        return json_response(routes_for(options(), asked.labels))
+        parts = in_force()
+        return json_response(routes_for(parts.alerting, asked.labels, parts.escalation))
 
     return router

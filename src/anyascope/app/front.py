@@ -6,12 +6,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from anyascope.access.tokens import Tokens
+from anyascope.alerting.escalation.settings import escalation_options
 from anyascope.api.alertmanager.routes import AlertmanagerParts, alertmanager_routes
 from anyascope.api.cardinality import SeriesRoom
 from anyascope.api.middleware import GuardOptions
 from anyascope.api.operations import operations_routes
 from anyascope.api.own import own_api
 from anyascope.api.prometheus.routes import PrometheusParts, prometheus_routes
+from anyascope.api.routing import RoutingParts
 from anyascope.api.sdk import sampling_routes
 from anyascope.api.sse import Streams
 from anyascope.app.alertmanager_names import AlertmanagerNames
@@ -126,7 +128,7 @@ def _routes(
             streams=parts.streams,
             clock=ground.clock,
             sdk=lambda: parts.reloads.settings.sdk,
-            routing=lambda: parts.reloads.settings.alerting,
+            routing=lambda: _routing(parts.reloads.settings),
             silences=rooms.alerting.silences,
             cleaner=rooms.redactor,
         ),
@@ -135,6 +137,10 @@ def _routes(
             rooms, parts.reloads, reach=settings.server.external_url, tokens=tokens, ground=ground
         ),
     )
+
+
+def _routing(settings: Settings) -> RoutingParts:
+    return RoutingParts(settings.alerting, escalation_options(settings.escalation, settings.alerting.receivers))
 
 
 def _status(parts: FrontParts, doors: Doors, settings: Settings, *, ground: Ground) -> Status:

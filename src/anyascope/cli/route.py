@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -31,6 +32,9 @@ def routed(
         Path | None,
         typer.Option("--alertmanager-config", metavar="FILE", help="Ask this file instead of the server."),
     ] = None,
+    config: Annotated[
+        Path | None, typer.Option("--config", metavar="FILE", help="Ask this anyascope.yml instead of the server.")
+    ] = None,
     verbose: Annotated[
         bool, typer.Option("--verbose", help="Also print each route with its groups and times.")
     ] = False,
@@ -39,11 +43,11 @@ def routed(
     """Print the receivers that an alert with these labels goes to, one a line, in order. Nothing is sent."""
     terminal = Terminal.standard()
     wanted = _labels_of(labels)
-    if alertmanager_config is None:
+    if alertmanager_config is None and config is None:
         with session_of(context).client() as client:
             found = client.test_routing(wanted)
     else:
-        found = _asked_of_file(alertmanager_config, wanted)
+        found = _asked_of_files(config, alertmanager_config, wanted)
     if as_json:
         print_json(terminal, found)
         return
@@ -66,12 +70,15 @@ def _labels_of(texts: Sequence[str]) -> dict[str, str]:
     return found
 
 
-def _asked_of_file(path: Path, labels: dict[str, str]) -> RoutingTestView:
+def _asked_of_files(config: Path | None, alertmanager: Path | None, labels: dict[str, str]) -> RoutingTestView:
+    from anyascope.alerting.escalation.settings import escalation_options
     from anyascope.alerting.routing_shown import routes_for
-    from anyascope.alerting.settings import read_alertmanager_file
-    from anyascope.config.load import read_text
+    from anyascope.config.load import Sources, load
 
-    return routes_for(read_alertmanager_file(read_text(path), file=str(path)), labels)
+    # With a file of its own Alertmanager's part is asked alone: an anyascope.yml of this folder has no say.
+    settings = load(Sources(config=config or Path(os.devnull), alertmanager_config=alertmanager))
+    escalation = escalation_options(settings.escalation, settings.alerting.receivers)
+    return routes_for(settings.alerting, labels, escalation)
 
 
 def _print_route(terminal: Terminal, route: MatchedRouteView) -> None:
@@ -87,6 +94,12 @@ def _print_route(terminal: Terminal, route: MatchedRouteView) -> None:
         "muted": ", ".join(route.mute_time_intervals),
         "only in": ", ".join(route.active_time_intervals),
     }
+    if route.policy is not None:
+        lines["policy"] = route.policy
+    for number, level in enumerate(route.levels, start=1):
+        told = ", ".join(level.channels) or "nobody: no such channel"
+        again = f", again every {_length(level.repeat_s)}" if level.repeat_s else ""
+        lines[f"level {number}"] = f"{_after(level.delay_s)} {told}{again}"
     for name, text in lines.items():
         if text:
             terminal.line(f"  {terminal.paint(f'{name:<9}', Style.DIM)}{clean(text)}")
@@ -96,3 +109,7 @@ def _length(seconds: float) -> str:
     from anyascope.wire.durations import format_duration_ms
 
     return format_duration_ms(round(seconds * 1000))
+
+
+def _after(seconds: float) -> str:
+    return f"after {_length(seconds)}" if seconds else "at once"

@@ -413,7 +413,7 @@ class NotificationsView:
 # A route with all that it inherits, and those below it. A dictionary, since a field is called `continue`.
 #   id: its place in the tree: `0` is the root, `0/2` the root's third child.
 #   matchers: its own, as text.
-#   policy: the escalation policy that it names; null where none.
+#   policy: the escalation policy that it names by a label of its own; null where none.
 RouteView = TypedDict(
     "RouteView",
     {
@@ -468,6 +468,15 @@ class RoutingTest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CalledLevelView:
+    """A level of a policy for one receiver: the keys of the channels that it tells; `repeat_s` is null where it tells once."""
+
+    delay_s: float
+    repeat_s: float | None
+    channels: list[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MatchedRouteView:
     """A route that such an alert takes.
 
@@ -475,6 +484,8 @@ class MatchedRouteView:
         path: the matchers of each route from the root's children down; empty where the root takes it.
         group_key: Alertmanager's name of the group that the alert joins.
         group_labels: what names that group.
+        policy: the escalation policy that would act; null where none would.
+        levels: whom that policy calls when.
     """
 
     id: str
@@ -489,6 +500,8 @@ class MatchedRouteView:
     active_time_intervals: list[str]
     labels: dict[str, str]
     integrations: list[IntegrationView]
+    policy: str | None
+    levels: list[CalledLevelView]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from anyascope.alerting.escalation.settings import escalation_options, read_escalation
 from anyascope.alerting.settings import read_alertmanager_file
+from anyascope.api.routing import RoutingParts
+from anyascope.wire.settings import read_settings
 from support.own_api import House
 
 TREE = """
@@ -27,11 +30,20 @@ receivers:
   slack_configs: [{api_url: 'http://s/y', send_resolved: true}]
 """
 
+POLICIES = """
+escalation_policies:
+- name: wake
+  severities: [critical]
+  levels: [{channels: [webhook]}, {delay: 15m, channels: [chat], repeat_interval: 10m}]
+"""
+
 
 @pytest.fixture
 def house():
     found = House()
-    found.routing = read_alertmanager_file(TREE, file="am.yml")
+    options = read_alertmanager_file(TREE, file="am.yml")
+    policies = read_escalation(read_settings(POLICIES, file="a.yml"))
+    found.routing = RoutingParts(options, escalation_options(policies, options.receivers))
     return found
 
 
@@ -61,6 +73,11 @@ async def test_an_alert_is_tried_on_the_tree(house):
     assert (pager["id"], pager["receiver"]) == ("0/0/0", "pager")
     assert pager["path"] == [['team="hsm"'], ['severity=~"^(?:crit.*)$"']]
     assert pager["group_labels"] == {"team": "hsm", "severity": "critical"}
+    assert (pager["policy"], other[0]["policy"], other[0]["levels"]) == ("wake", None, [])
+    assert pager["levels"] == [
+        {"delay_s": 0.0, "repeat_s": None, "channels": ["pager/webhook/0"]},
+        {"delay_s": 900.0, "repeat_s": 600.0, "channels": ["chat/slack/0"]},
+    ]
     assert (chat["id"], chat["group_labels"], chat["group_key"]) == (
         "0/1",
         {},

@@ -393,6 +393,16 @@ def test_route_test_prints_receivers(run, server, tmp_path):
     _, out, _ = run("route", "test", "--alertmanager-config", str(file), "--verbose", "x=1")
     assert 'the root > x="1"' in out
     assert "waits 1m, then news every 5m, repeats after 4h" in out
+    own = tmp_path / "anyascope.yml"
+    own.write_text(
+        "route: {receiver: a}\nreceivers: [{name: a, webhook_configs: [{url: 'http://h'}]}]\n"
+        "escalation_policies: [{name: wake, severities: [critical], levels: [{channels: [a]},"
+        "{delay: 15m, channels: [webhook], repeat_interval: 10m}]}]\n"
+    )
+    _, out, _ = run("route", "test", "--config", str(own), "--verbose", "severity=critical")
+    assert "policy   wake" in out
+    assert "level 1  at once a/webhook/0\n" in out
+    assert "level 2  after 15m a/webhook/0, again every 10m\n" in out
     code, _, error = run("route", "test", "x")
     assert (code, error) == (2, "anyascope: a label is written as name=value, got 'x'\n")
 
