@@ -1,4 +1,4 @@
-"""A process with nothing but alerting in it: alerts as JSON lines in, `taken` out. To be killed."""
+"""A process with nothing but alerting in it: alerts as JSON lines in, one or several a line, `taken` out. To be killed."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import json
 import sys
 from pathlib import Path
 from random import Random
+from typing import Any
 
 from prometheus_client import CollectorRegistry
 
@@ -37,11 +38,13 @@ async def main(options: AlertingOptions, database: str) -> None:
     loop = asyncio.get_running_loop()
     while line := await loop.run_in_executor(None, sys.stdin.readline):
         posted = json.loads(line)
-        now_ns = clock.now_ns()
-        ends_ns = now_ns if posted.get("ended") else now_ns + 600 * 10**9
-        annotations = posted.get("annotations", {})
-        await alerting.receive([Alert(labels_of(posted["labels"]), annotations, now_ns, ends_ns)])
+        await alerting.receive([alert_of(one, now_ns=clock.now_ns()) for one in posted.get("alerts", [posted])])
         say("taken")
+
+
+def alert_of(posted: dict[str, Any], *, now_ns: int) -> Alert:
+    ends_ns = now_ns if posted.get("ended") else now_ns + 600 * 10**9
+    return Alert(labels_of(posted["labels"]), posted.get("annotations", {}), now_ns, ends_ns)
 
 
 def say(word: str) -> None:

@@ -217,6 +217,15 @@ class Book:
         """What a new book needs to know of the groups."""
         return (GroupRecord(group.id, group.timing, group.told) for group in self.groups.values())
 
+    def counts(self, *, now_ns: int) -> dict[str, int]:
+        """How many alerts fire, have ended and flap, and how many groups there are."""
+        firing = flapping = 0
+        for alert in self.alerts.values():
+            firing += alert.ends_ns > now_ns
+            flapping += alert.pulse.calm_ns > now_ns
+        ended_count = len(self.alerts) - firing
+        return {"firing": firing, "resolved": ended_count, "flapping": flapping, "groups": len(self.groups)}
+
     # --- for people ---------------------------------------------------------------------------------------------------
 
     def statuses(self, *, now_ns: int) -> list[AlertStatus]:
