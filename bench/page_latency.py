@@ -23,7 +23,7 @@ from support.components import component
 from support.prometheus import RealPrometheus
 from support.remote_write import remote_write
 from support.server import QUIET_CONFIG, running_server
-from webhook_sink import WebhookSink, webhook_sink
+from support.webhook_sink import WebhookSink, webhook_sink
 
 TRIALS = 200
 EVERY_S = 0.25

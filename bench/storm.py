@@ -23,7 +23,7 @@ from figures import show
 from support.components import component
 from support.ports import free_port
 from support.server import QUIET_CONFIG, ServerProcess
-from webhook_sink import WebhookSink, webhook_sink
+from support.webhook_sink import WebhookSink, webhook_sink
 
 ALERTS = 5_000
 ROUTES = 50

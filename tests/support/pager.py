@@ -20,6 +20,7 @@ from anyascope.model.labels import labels_of
 from anyascope.notify.channels.registry import build_channels
 from anyascope.notify.courier import Courier
 from anyascope.notify.patience import CourierOptions
+from anyascope.notify.receipts import Receipts
 from anyascope.notify.templates import load_templates
 from anyascope.store.documents import open_documents
 
@@ -30,7 +31,15 @@ async def main(options: AlertingOptions, database: str) -> None:
     templates = load_templates(options.templates, now_ns=clock.now_ns)
     channels = build_channels(options.receivers.values(), templates=templates, clock=clock)
     patience = CourierOptions(backoff_first_s=0.1, backoff_max_s=0.5)
-    courier = Courier(documents, channels, options=patience, clock=clock, random=Random(), registry=registry)
+    courier = Courier(
+        documents,
+        channels,
+        options=patience,
+        clock=clock,
+        random=Random(),
+        registry=registry,
+        receipts=Receipts(Path(database).parent),
+    )
     alerting = Alerting(documents, courier, options=options, clock=clock, ids=RandomIds(clock), registry=registry)
     await courier.start()
     await alerting.start()

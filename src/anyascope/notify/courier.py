@@ -29,6 +29,7 @@ from anyascope.notify.lane import Item, item_of, new_entry, with_attempt
 from anyascope.notify.leftovers import Leftovers
 from anyascope.notify.pace import Pace
 from anyascope.notify.patience import CourierOptions, delay_s, probe_delay_s
+from anyascope.notify.receipts import Receipts
 from anyascope.notify.records import Records
 from anyascope.notify.relief import Relief
 from anyascope.notify.route import Route
@@ -49,6 +50,7 @@ log = structlog.get_logger("anyascope.notify")
 
 SLEEP_S_MAX = 60.0  # a wall clock that was set is noticed within a minute
 DRAIN_S = 5.0  # of the 10 s in which the whole server stops
+ARRIVED = Outcome(AttemptOutcome.OK, "it had arrived when the server was killed")
 FROM_MEMORY = "Sent from memory: the server cannot write its journal now (see its health)."
 
 
@@ -64,6 +66,7 @@ class Courier:
         clock: time.
         random: spreads the retries.
         registry: for the counters.
+        receipts: notes at once what far ends have taken; without a directory nowhere.
     """
 
     def __init__(
@@ -75,7 +78,9 @@ class Courier:
         clock: Clock,
         random: Random,
         registry: CollectorRegistry,
+        receipts: Receipts | None = None,
     ) -> None:
+        self._receipts = receipts or Receipts(None)
         self._options = options
         self._clock = clock
         self._random = random
@@ -92,7 +97,7 @@ class Courier:
         )
         self._records = Records(documents, clock=clock, tally=self._tally)
         self._relief = Relief(self._records, clock=clock, tally=self._tally)
-        self._leftovers = Leftovers(documents, self._records, clock=clock)
+        self._leftovers = Leftovers(documents, self._records, clock=clock, receipts=self._receipts)
         self._dead = DeadLetters(documents, self._records, clock=clock)
         for key, channel in channels.items():
             self._routes[key] = self._route(key, channel)
@@ -151,6 +156,7 @@ class Courier:
         await asyncio.gather(*runners, *attempts, *self._closing, return_exceptions=True)
         await self._leftovers.stop(is_clean=not cut)
         await self._records.close()
+        self._receipts.close()
         for route in self._routes.values():
             await _close(route.channel)
 
@@ -288,7 +294,7 @@ class Courier:
             item.is_doubtful = False
             self._tally.doubtful.labels(item.entry.channel).inc()
         started_ns, began_ns = self._clock.now_ns(), self._clock.monotonic_ns()
-        outcome = await self._send(route, item)
+        outcome = ARRIVED if item.is_taken else await self._send(route, item)
         took_ms = (self._clock.monotonic_ns() - began_ns) // NS_PER_MS
         attempt = Attempt(started_ns, outcome.kind, outcome.detail, duration_ms=took_ms)
         self._tally.attempted(item.entry.channel, outcome.kind, seconds=took_ms / 1000)
@@ -323,6 +329,8 @@ class Courier:
     async def _conclude(self, route: Route, item: Item, outcome: Outcome, attempt: Attempt) -> None:
         now_ns = self._clock.monotonic_ns()
         status = self._status_after(item, outcome, now_ns=now_ns)
+        if status is DeliveryStatus.SENT:
+            self._receipts.note(item.id)
         item.entry = with_attempt(item.entry, attempt, status=status, parts_done=outcome.parts_done)
         changes: list[Change] = []
         copies: Sequence[Notification] = ()

@@ -33,6 +33,7 @@ class Item:
         queue: which queue of its lane it stands in; the lane sets it.
         since_ns: since when it is tried, on the clock that is not set.
         is_doubtful: it was left over by a process that was killed, and may have arrived already.
+        is_taken: its far end took it, but the process was killed before that was on record.
     """
 
     entry: JournalEntry
@@ -44,6 +45,7 @@ class Item:
     queue: str = ""
     is_under_way: bool = False
     is_doubtful: bool = False
+    is_taken: bool = False
 
     @property
     def id(self) -> str:

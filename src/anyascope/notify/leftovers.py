@@ -14,6 +14,7 @@ from anyascope.model.documents import Change, Delete, Put
 from anyascope.model.notifications import DeliveryStatus
 from anyascope.notify.fallback import KIND_DIVERSION, diversion_of
 from anyascope.notify.lane import Item, item_of
+from anyascope.notify.receipts import Receipts
 from anyascope.notify.records import RECORDS_PER_COMMIT_MAX, Records
 from anyascope.store.api.documents import DocumentStore, every_document
 from anyascope.wire.notification_documents import (
@@ -35,30 +36,35 @@ log = structlog.get_logger("anyascope.notify")
 class Leftovers:
     """Reads the outbox at the start, and prunes the journal."""
 
-    def __init__(self, documents: DocumentStore, records: Records, *, clock: Clock) -> None:
+    def __init__(self, documents: DocumentStore, records: Records, *, clock: Clock, receipts: Receipts) -> None:
         self._documents = documents
+        self._receipts = receipts
         self._records = records
         self._clock = clock
         self._pruner: asyncio.Task[None] | None = None
 
     async def take_up(self) -> AsyncIterator[Item]:
-        """What is still to be sent, oldest first. After a crash each may have arrived already, and is marked so.
+        """What is still to be sent, oldest first. After a crash each may have arrived already, or has, and is marked so.
 
         Raises:
             UnavailableError: the store cannot be read.
         """
         was_killed = await self._documents.get(KIND_COURIER, KEY_LIFE) is not None
-        recovered = 0
+        taken, pending, recovered = self._receipts.take_up(), list[str](), 0
         async for document in every_document(self._documents, KIND_OUTBOX):
             journal = await self._documents.get(KIND_JOURNAL, document.key)
             item = item_of(notification_of(document), journal_entry_of(journal) if journal is not None else None)
-            item.is_doubtful = was_killed
+            item.is_taken = document.key in taken
+            item.is_doubtful = was_killed and not item.is_taken
+            if item.is_taken:
+                pending.append(document.key)
             if recovered >= BODIES_RECOVERED_MAX:
                 item.notification = None
             recovered += 1
             yield item
         if recovered:
-            log.warning("outbox_recovered", notifications=recovered, after_crash=was_killed)
+            log.warning("outbox_recovered", notifications=recovered, after_crash=was_killed, arrived=len(pending))
+        self._receipts.begin(pending)
         await self._records.write([Put(KIND_COURIER, KEY_LIFE, {"since_ns": self._clock.now_ns()})])
 
     async def stop(self, *, is_clean: bool) -> None:

@@ -88,7 +88,8 @@ async def _main(failing: float) -> None:
         writer.close()
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0, backlog=1024, limit=2**24)
-    print(server.sockets[0].getsockname()[1], flush=True)
+    sys.stdout.write(f"{server.sockets[0].getsockname()[1]}\n")
+    sys.stdout.flush()
     await server.serve_forever()
 
 
