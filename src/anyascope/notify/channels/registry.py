@@ -48,6 +48,7 @@ from anyascope.notify.channels.webhook import WebhookChannel
 from anyascope.notify.channels.wechat import WechatChannel
 from anyascope.notify.memory import ChannelMemory
 from anyascope.notify.phone.calls import CallBook
+from anyascope.notify.route_labels import RouteLabelled
 from anyascope.notify.templates import Templates
 
 # Each is called with its options, `templates` and `clock`; others are made in `build_channel`.
@@ -89,8 +90,9 @@ def build_channels(
         memory: what chats remember between notifications.
     """
     return {
-        integration.key: build_channel(
-            integration.options, templates=templates, clock=clock, calls=calls, memory=memory
+        integration.key: RouteLabelled(
+            build_channel(integration.options, templates=templates, clock=clock, calls=calls, memory=memory),
+            templates=templates,
         )
         for receiver in receivers
         for integration in receiver.integrations
