@@ -5,7 +5,6 @@ from __future__ import annotations
 import configparser
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 
 from anyascope.clock import NS_PER_S, Clock
@@ -15,7 +14,7 @@ from anyascope.model.notifications import AttemptOutcome
 from anyascope.model.secret import Secret
 from anyascope.notify.channel import Outcome
 from anyascope.notify.http import HttpSender, judge
-from anyascope.wire.aws import AwsKeys, is_throttled, query_body, signed_headers, xml_text
+from anyascope.wire.aws import AwsKeys, is_throttled, query_body, role_keys, signed_headers, sts_url
 from anyascope.wire.notices.answers import shown
 
 STS_VERSION = "2011-06-15"
@@ -27,17 +26,19 @@ FILE_BYTES_MAX = 1024 * 1024  # a hundred profiles are 20 kB
 
 @dataclass(frozen=True, slots=True)
 class Signer:
-    """Who signs, and for which region."""
+    """Who signs, and for which region; None where the machine may hand out keys."""
 
-    keys: AwsKeys
+    keys: AwsKeys | None
     region: str
 
 
 def find_signer(options: Sigv4Options, *, environment: Mapping[str, str], home: Path) -> Signer:
-    """The keys and the region that these settings mean, before any role; an empty region is none.
+    """The keys and the region that these settings mean, before any role.
+
+    Without keys anywhere they are None, and an empty region is none. A profile that is named must have keys.
 
     Raises:
-        InvalidInputError: there are no keys anywhere; the message names the places.
+        InvalidInputError: it has none.
     """
     profile = options.profile or environment.get("AWS_PROFILE", "default")
     region = options.region or environment.get("AWS_REGION", "") or environment.get("AWS_DEFAULT_REGION", "")
@@ -52,7 +53,9 @@ def find_signer(options: Sigv4Options, *, environment: Mapping[str, str], home: 
     path = Path(environment.get("AWS_SHARED_CREDENTIALS_FILE", folder / "credentials"))
     found = config | _profile(path, profile, is_config=False)
     if not found.get("aws_access_key_id"):
-        raise InvalidInputError(f"no AWS keys: not in sigv4, in the environment, or in profile {profile} of {path}")
+        if options.profile:
+            raise InvalidInputError(f"no AWS keys in profile {profile} of {path}")
+        return Signer(None, region)
     return Signer(_keys(found, "aws_access_key_id", "aws_secret_access_key", "aws_session_token"), region)
 
 
@@ -82,8 +85,8 @@ class Roles:
         self._clock = clock
         self._taken: AwsKeys | None = None
 
-    async def keys(self, signer: Signer) -> AwsKeys | Outcome:
-        """The role's keys, or the outcome where AWS gave none."""
+    async def keys(self, own: AwsKeys, region: str) -> AwsKeys | Outcome:
+        """The role's keys, taken with one's own, or the outcome where AWS gave none."""
         now_ns = self._clock.now_ns()
         if self._taken is not None and now_ns < self._taken.ends_ns - ROLE_EARLY_S * NS_PER_S:
             return self._taken
@@ -94,10 +97,10 @@ class Roles:
             "ExternalId": self._options.external_id,
         }
         body = query_body("AssumeRole", STS_VERSION, fields)
-        url = self._url or sts_url(signer.region, is_fips=self._options.use_fips_sts_endpoint)
-        headers = signed_headers(url, body, keys=signer.keys, region=signer.region, service="sts", now_ns=now_ns)
+        url = self._url or sts_url(region, is_fips=self._options.use_fips_sts_endpoint)
+        headers = signed_headers(url, body, keys=own, region=region, service="sts", now_ns=now_ns)
         answer = await self._sender.post(
-            url, body, headers=headers, secrets=(signer.keys.secret_key.reveal(),), answer_bytes_max=64 * 1024
+            url, body, headers=headers, secrets=(own.secret_key.reveal(),), answer_bytes_max=64 * 1024
         )
         if isinstance(answer, Outcome):
             return answer
@@ -105,28 +108,5 @@ class Roles:
         if outcome.kind is not AttemptOutcome.OK:
             kind = AttemptOutcome.RETRY if is_throttled(answer.body) else outcome.kind
             return Outcome(kind, shown(f"AssumeRole: {answer.detail}", answer.hidden))
-        self._taken = _role_keys(answer.body)
+        self._taken = role_keys(answer.body)
         return self._taken or Outcome(AttemptOutcome.RETRY, "AssumeRole: the answer holds no credentials")
-
-
-def _role_keys(body: bytes) -> AwsKeys | None:
-    access, secret, token, ends = (
-        xml_text(body, name) for name in ("AccessKeyId", "SecretAccessKey", "SessionToken", "Expiration")
-    )
-    if not access or not secret or not token:
-        return None
-    try:
-        ends_ns = int(datetime.fromisoformat(ends).timestamp()) * NS_PER_S
-    except ValueError:
-        ends_ns = 0
-    return AwsKeys(access, Secret(secret), Secret(token), ends_ns)
-
-
-def sts_url(region: str, *, is_fips: bool) -> str:
-    """Where roles of a region are taken."""
-    return f"https://{'sts-fips' if is_fips else 'sts'}.{region}.{domain_of(region)}/"
-
-
-def domain_of(region: str) -> str:
-    """The domain of a region's services: China has its own."""
-    return "amazonaws.com.cn" if region.startswith("cn-") else "amazonaws.com"

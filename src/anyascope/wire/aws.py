@@ -26,7 +26,7 @@ THROTTLED = frozenset(("Throttling", "ThrottlingException", "Throttled", "Reques
 
 @dataclass(frozen=True, slots=True)
 class AwsKeys:
-    """Who signs. `token` belongs to keys that end; `ends_ns` of 0 is never."""
+    """Who signs. `token` belongs to keys that end, at `ends_ns`."""
 
     access_key: str
     secret_key: Secret
@@ -96,3 +96,31 @@ def xml_text(body: bytes, name: str) -> str:
 def is_throttled(body: bytes) -> bool:
     """Whether an error says that there were too many requests."""
     return xml_text(body, "Code") in THROTTLED
+
+
+def role_keys(body: bytes) -> AwsKeys | None:
+    """The keys of an answer of STS; None where it holds none."""
+    access, secret, token, ends = (
+        xml_text(body, name) for name in ("AccessKeyId", "SecretAccessKey", "SessionToken", "Expiration")
+    )
+    if not access or not secret or not token:
+        return None
+    return AwsKeys(access, Secret(secret), Secret(token), ends_ns_of(ends))
+
+
+def ends_ns_of(text: str) -> int:
+    """When keys end, by AWS' word for it; 0, which is long ago, where it cannot be read."""
+    try:
+        return int(datetime.fromisoformat(text).timestamp()) * NS_PER_S
+    except ValueError:
+        return 0
+
+
+def sts_url(region: str, *, is_fips: bool) -> str:
+    """Where roles of a region are taken."""
+    return f"https://{'sts-fips' if is_fips else 'sts'}.{region}.{domain_of(region)}/"
+
+
+def domain_of(region: str) -> str:
+    """The domain of a region's services: China has its own."""
+    return "amazonaws.com.cn" if region.startswith("cn-") else "amazonaws.com"

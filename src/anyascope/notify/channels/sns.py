@@ -15,13 +15,14 @@ from typing import Final
 from anyascope.clock import Clock
 from anyascope.model.channels.sns import SnsOptions
 from anyascope.model.notifications import AttemptOutcome, Notification
-from anyascope.notify.aws import Roles, Signer, domain_of, find_signer
+from anyascope.notify.aws import Roles, Signer, find_signer
+from anyascope.notify.aws_machine import MachineKeys
 from anyascope.notify.channel import Outcome
 from anyascope.notify.http import HttpSender, judge
 from anyascope.notify.templates import Templates
 from anyascope.notify.texts import Texts
 from anyascope.notify.vendor import Call, UnsendableError, ask, calls_or_outcome
-from anyascope.wire.aws import AwsKeys, is_throttled, query_body, signed_headers
+from anyascope.wire.aws import AwsKeys, domain_of, is_throttled, query_body, signed_headers
 from anyascope.wire.http_post import Answer
 from anyascope.wire.notices.answers import shown
 from anyascope.wire.notices.cut import cut_bytes
@@ -50,6 +51,7 @@ class SnsChannel:
         self._templates = templates
         self._clock = clock
         self._sender = HttpSender(options.http, timeout_s=options.timeout_s, clock=clock)
+        self._machine = MachineKeys(environment=os.environ, clock=clock)
         self._roles = Roles(options.sigv4, url=options.sts_url, sender=self._sender, clock=clock)
 
     async def send(self, notification: Notification, *, done: frozenset[str]) -> Outcome:  # noqa: ARG002  # has one part
@@ -61,7 +63,7 @@ class SnsChannel:
             return fields
         if isinstance(signer, Outcome):
             return signer
-        keys = await self._roles.keys(signer) if options.sigv4.role_arn else signer.keys
+        keys = await self._keys(signer)
         if isinstance(keys, Outcome):
             return keys
         url = texts["api_url"] or f"https://sns.{signer.region}.{domain_of(signer.region)}/"
@@ -76,6 +78,13 @@ class SnsChannel:
 
     async def close(self) -> None:
         await self._sender.close()
+        await self._machine.close()
+
+    async def _keys(self, signer: Signer) -> AwsKeys | Outcome:
+        own = await self._machine.keys(signer.region) if signer.keys is None else signer.keys
+        if isinstance(own, Outcome) or not self._options.sigv4.role_arn:
+            return own
+        return await self._roles.keys(own, signer.region)
 
     def _signed(self, url: str, body: bytes, keys: AwsKeys, region: str) -> Call:
         headers = signed_headers(url, body, keys=keys, region=region, service="sns", now_ns=self._clock.now_ns())
