@@ -13,7 +13,7 @@ from anyascope.model.escalation import EscalationPolicy
 from anyascope.model.logs import LogBatch
 from anyascope.model.metrics import MetricBatch
 from anyascope.model.notifications import AlertStatus, DeliveryStatus, JournalPage, Notification
-from anyascope.model.responses import AlertCare, AlertStory, ResponseAction, ResponseResult
+from anyascope.model.responses import AlertCare, AlertStory, LinkSight, ResponseAction, ResponseResult
 from anyascope.model.traces import SpanBatch
 
 
@@ -143,6 +143,24 @@ class AlertResponder(Protocol):
 
     def care_of(self, alert_id: str) -> AlertCare:
         """How people stand to an alert; nothing where it is not known."""
+
+
+class ActingLinks(Protocol):
+    """Links in messages that do one thing about one alert, once. Whoever has one needs no token of the server."""
+
+    async def look(self, token: str) -> LinkSight:
+        """What the link is about. Changes nothing: scanners of mail look at every link."""
+
+    async def use(self, token: str, *, by: str) -> LinkSight:
+        """Do what the link is for, where it is `READY`; durable once this returns.
+
+        Args:
+            by: the person; the message's recipient where empty.
+
+        Raises:
+            InvalidInputError: the name is too long.
+            UnavailableError: the store cannot write; nothing was done, and the link can be used again.
+        """
 
 
 class HealthStatus(Enum):

@@ -11,6 +11,9 @@ from prometheus_client import CollectorRegistry
 
 from anyascope.alerting.desk import Alerting
 from anyascope.alerting.escalation.escalation import Escalation, Means
+from anyascope.alerting.escalation.link_desk import LinkDesk
+from anyascope.alerting.escalation.link_keys import LinkKeys
+from anyascope.alerting.escalation.links import LinkedOutbox
 from anyascope.alerting.escalation.responder import Responder
 from anyascope.alerting.escalation.settings import escalation_options, read_escalation
 from anyascope.alerting.settings import AlertingOptions, read_alertmanager_file
@@ -72,7 +75,9 @@ class House:
         courier: CourierOptions | None = None,
         escalation: str = "",
         receivers: Sequence[Receiver] = (),
+        link_url: str = "",
     ) -> None:
+        self.link_url = link_url
         self.clock = ManualClock()
         self.start_ns = self.clock.now_ns()
         self.documents = TroubledDocuments(clock=self.clock)
@@ -121,9 +126,11 @@ class House:
         )
         ids = RandomIds(self.clock)
         self.escalation = Escalation(self.documents, means=self.means, clock=self.clock, ids=ids, registry=registry)
+        self.keys = LinkKeys(None, clock=self.clock)
+        self.linked = LinkedOutbox(self.courier, self.keys, url=self.link_url, clock=self.clock)
         self.alerting = Alerting(
             self.documents,
-            self.courier,
+            self.linked,
             options=self.options,
             clock=self.clock,
             ids=ids,
@@ -132,6 +139,9 @@ class House:
             stages=[self.escalation],
         )
         self.responder = Responder(self.alerting, self.escalation, self.documents)
+        self.links = LinkDesk(
+            self.alerting, self.escalation, self.documents, keys=self.keys, clock=self.clock, registry=registry
+        )
 
     async def __aenter__(self):
         await self.start()

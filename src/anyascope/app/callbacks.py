@@ -9,6 +9,7 @@ from starlette.routing import BaseRoute
 from anyascope.alerting.settings import AlertingOptions
 from anyascope.api.callbacks import callback_routes
 from anyascope.api.heartbeats import heartbeat_routes
+from anyascope.api.links import link_routes
 from anyascope.api.middleware import TokenCheck
 from anyascope.app.ground import Ground
 from anyascope.app.reload import Reloads
@@ -51,7 +52,11 @@ def build_callbacks(
         registry=ground.registry,
     )
     buttons = SlackButtons(channels=slacks, responder=rooms.responder, clock=ground.clock, registry=ground.registry)
-    return [*callback_routes(answers, buttons), *heartbeat_routes(rooms.heartbeats, tokens)]
+    return [
+        *callback_routes(answers, buttons),
+        *heartbeat_routes(rooms.heartbeats, tokens),
+        *link_routes(rooms.links),
+    ]
 
 
 def _options_of(alerting: AlertingOptions) -> list[tuple[str, ChannelOptions]]:

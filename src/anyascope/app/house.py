@@ -91,6 +91,7 @@ class House:
         await rooms.upkeep.start()
         await rooms.forward.start()
         await rooms.courier.start()
+        rooms.link_keys.open()
         await rooms.escalation.load()
         await rooms.alerting.start()
         await rooms.rules.start(plan.groups)
@@ -108,6 +109,7 @@ class House:
         alerting = plan.settings.alerting
         channels = self._make_channels(alerting)
         await rooms.courier.reload(channels, options=courier_options(plan.settings.notify, alerting.receivers))
+        rooms.linked.reload(alerting.external_url)
         await rooms.alerting.reload(reachable(alerting, self._reach))
         await rooms.alerting.change(rooms.escalation.reload(escalation_means(plan.settings, self._reach)))
         await rooms.heartbeats.reload(plan.settings.heartbeats)

@@ -9,6 +9,9 @@ from opentelemetry.sdk.trace import TracerProvider
 
 from anyascope.alerting.desk import Alerting
 from anyascope.alerting.escalation.escalation import Escalation, Means
+from anyascope.alerting.escalation.link_desk import LinkDesk
+from anyascope.alerting.escalation.link_keys import LinkKeys
+from anyascope.alerting.escalation.links import LinkedOutbox
 from anyascope.alerting.escalation.responder import Responder
 from anyascope.alerting.escalation.settings import escalation_options
 from anyascope.alerting.heartbeats import Heartbeats
@@ -61,6 +64,9 @@ class Rooms:
     escalation: Escalation
     alerting: Alerting
     responder: Responder
+    link_keys: LinkKeys
+    linked: LinkedOutbox
+    links: LinkDesk
     rules: Rules
     collect: Collect
     forward: Forward
@@ -88,9 +94,11 @@ def build_rooms(settings: Settings, stores: Stores, *, url: str, ground: Ground,
     courier = _build_courier(settings, stores, calls, ground)
     means = escalation_means(settings, url)
     escalation = Escalation(stores.documents, means=means, clock=clock, ids=ids, registry=registry)
+    keys = LinkKeys(settings.storage.directory if _is_on_disk(settings) else None, clock=clock)
+    linked = LinkedOutbox(courier, keys, url=settings.alerting.external_url, clock=clock)
     alerting = Alerting(
         stores.documents,
-        courier,
+        linked,
         options=reachable(settings.alerting, url),
         clock=clock,
         ids=ids,
@@ -139,6 +147,9 @@ def build_rooms(settings: Settings, stores: Stores, *, url: str, ground: Ground,
         escalation=escalation,
         alerting=alerting,
         responder=Responder(alerting, escalation, stores.documents),
+        link_keys=keys,
+        linked=linked,
+        links=LinkDesk(alerting, escalation, stores.documents, keys=keys, clock=clock, registry=registry),
         rules=rules,
         collect=collect,
         forward=forward,

@@ -26,6 +26,7 @@ SDK_PREFIX = f"{BASE_PATH}{SDK_PATH}/"
 # Storing what others send must not make us store more: their requests are counted, not traced. Streams last for ever.
 UNTRACED = (
     *(OTLP_PREFIX, PROMETHEUS_OTLP_PREFIX, REMOTE_WRITE_PATH, SDK_PREFIX, *SAMPLING_PATHS),
+    "/r/",  # its addresses hold what acts
     *("/metrics", "/-/", "/ui/", f"{BASE_PATH}/live", f"{BASE_PATH}/logs/tail"),
 )
 

@@ -122,3 +122,35 @@ class ResponseResult:
 
     story: AlertStory
     notice: str = ""
+
+
+class LinkState(Enum):
+    """How a link in a message stands."""
+
+    READY = "ready"
+    DONE = "done"  # it acted just now
+    FORGED = "forged"  # we did not make it, or it was altered
+    EXPIRED = "expired"
+    USED = "used"
+    OVER = "over"  # the alert has ended, or it is another episode by now
+
+
+@dataclass(frozen=True, slots=True)
+class LinkSight:
+    """What a link is about.
+
+    Attributes:
+        action: what it does; None where the link is not ours.
+        alert: what it does that to; None where that is not known (any longer).
+        recipient: whom the message went to, such as `team by email`.
+        by: who used it, and `at_ns` when.
+        notice: what the person should know, such as who was first.
+    """
+
+    state: LinkState
+    action: ResponseAction | None = None
+    alert: AlertStatus | None = None
+    recipient: str = ""
+    by: str = ""
+    at_ns: int = 0
+    notice: str = ""

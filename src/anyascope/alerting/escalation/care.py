@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import assert_never
 
 from anyascope.alerting.intake import HeldAlert
@@ -71,13 +72,19 @@ class Care:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What a person wants done. `for_s` is how long an acknowledgement or a snooze is to hold; None where not said."""
+    """What a person wants done.
+
+    Attributes:
+        for_s: how long an acknowledgement or a snooze is to hold; None where not said.
+        via: how it came, for the event's details.
+    """
 
     action: ResponseAction
     by: str
     note: str = ""
     for_s: float | None = None
     to: str = ""
+    via: Mapping[str, Json] = field(default_factory=dict)
 
     def checked(self) -> Request:
         """The request, tidied.
@@ -214,7 +221,7 @@ def shown_s(seconds: float) -> str:
 def _event(kind: AlertEventKind, request: Request, now_ns: int, text: str, **details: Json) -> AlertEvent:
     told = f"{text}: {request.note}" if request.note else text
     given = {name: value for name, value in details.items() if value is not None}
-    return AlertEvent(now_ns, kind, request.by, told, given)
+    return AlertEvent(now_ns, kind, request.by, told, {**given, **request.via})
 
 
 def _ns(seconds: float) -> int:
