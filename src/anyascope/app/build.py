@@ -79,7 +79,7 @@ def _assemble(
             rooms.forward,
             rooms.rules,
             rooms.alerting,
-            rooms.escalation,
+            rooms.answering.escalation,
             rooms.courier,
             rooms.heartbeats,
             rooms.watchdog,

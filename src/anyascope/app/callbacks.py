@@ -47,15 +47,17 @@ def build_callbacks(
         book=phones,
         journal=rooms.courier.entry,
         alerts=rooms.alerting.alerts,
-        responder=rooms.responder,
+        responder=rooms.answering.responder,
         clock=ground.clock,
         registry=ground.registry,
     )
-    buttons = SlackButtons(channels=slacks, responder=rooms.responder, clock=ground.clock, registry=ground.registry)
+    buttons = SlackButtons(
+        channels=slacks, responder=rooms.answering.responder, clock=ground.clock, registry=ground.registry
+    )
     return [
         *callback_routes(answers, buttons),
         *heartbeat_routes(rooms.heartbeats, tokens),
-        *link_routes(rooms.links),
+        *link_routes(rooms.answering.links),
     ]
 
 

@@ -17,13 +17,14 @@ from anyascope.api.routing import RoutingParts
 from anyascope.api.sdk import sampling_routes
 from anyascope.api.sse import Streams
 from anyascope.app.alertmanager_names import AlertmanagerNames
+from anyascope.app.answering import reachable
 from anyascope.app.callbacks import build_callbacks
 from anyascope.app.doors import Doors, GrpcWish
 from anyascope.app.faces import HttpFace
 from anyascope.app.ground import Ground
 from anyascope.app.prometheus_names import PrometheusNames
 from anyascope.app.reload import Reloads
-from anyascope.app.rooms import Rooms, reachable
+from anyascope.app.rooms import Rooms
 from anyascope.app.sockets import Sockets
 from anyascope.app.status import Status, StatusParts
 from anyascope.app.trials import Trials
@@ -119,7 +120,7 @@ def _routes(
                 ids=ground.ids,
             ),
             rules=rooms.rules,
-            responder=rooms.responder,
+            responder=rooms.answering.responder,
             board=parts.health,
             status=status,
             metrics=telemetry.metrics,

@@ -9,11 +9,12 @@ import structlog
 
 from anyascope.alerting.settings import AlertingOptions
 from anyascope.api.sse import Streams
+from anyascope.app.answering import reachable
 from anyascope.app.doors import Doors
 from anyascope.app.faces import Face
 from anyascope.app.recovery import RunMark
 from anyascope.app.reload import Plan
-from anyascope.app.rooms import Rooms, escalation_means, named, reachable
+from anyascope.app.rooms import Rooms, named
 from anyascope.errors import AnyascopeError
 from anyascope.notify.channel import Channel
 from anyascope.notify.settings import courier_options
@@ -91,8 +92,7 @@ class House:
         await rooms.upkeep.start()
         await rooms.forward.start()
         await rooms.courier.start()
-        rooms.link_keys.open()
-        await rooms.escalation.load()
+        await rooms.answering.load()
         await rooms.alerting.start()
         await rooms.rules.start(plan.groups)
         await rooms.heartbeats.start()
@@ -109,9 +109,8 @@ class House:
         alerting = plan.settings.alerting
         channels = self._make_channels(alerting)
         await rooms.courier.reload(channels, options=courier_options(plan.settings.notify, alerting.receivers))
-        rooms.linked.reload(alerting.external_url)
         await rooms.alerting.reload(reachable(alerting, self._reach))
-        await rooms.alerting.change(rooms.escalation.reload(escalation_means(plan.settings, self._reach)))
+        await rooms.answering.reload(plan.settings, rooms.alerting, url=self._reach)
         await rooms.heartbeats.reload(plan.settings.heartbeats)
         await rooms.watchdog.reload(plan.settings.watchdog)
         await rooms.rules.reload(plan.groups)

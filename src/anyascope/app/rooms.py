@@ -8,14 +8,9 @@ from opentelemetry import trace
 from opentelemetry.sdk.trace import TracerProvider
 
 from anyascope.alerting.desk import Alerting
-from anyascope.alerting.escalation.escalation import Escalation, Means
-from anyascope.alerting.escalation.link_desk import LinkDesk
-from anyascope.alerting.escalation.link_keys import LinkKeys
-from anyascope.alerting.escalation.links import LinkedOutbox
-from anyascope.alerting.escalation.responder import Responder
-from anyascope.alerting.escalation.settings import escalation_options
 from anyascope.alerting.heartbeats import Heartbeats
 from anyascope.alerting.settings import AlertingOptions
+from anyascope.app.answering import Answering, build_answering
 from anyascope.app.forwarding import build_forward
 from anyascope.app.ground import Ground
 from anyascope.app.stores import Stores
@@ -61,12 +56,8 @@ class Rooms:
     calls: CallBook
     heartbeats: Heartbeats
     watchdog: Watchdog
-    escalation: Escalation
     alerting: Alerting
-    responder: Responder
-    link_keys: LinkKeys
-    linked: LinkedOutbox
-    links: LinkDesk
+    answering: Answering
     rules: Rules
     collect: Collect
     forward: Forward
@@ -92,20 +83,7 @@ def build_rooms(settings: Settings, stores: Stores, *, url: str, ground: Ground,
     engine = Engine(stores.telemetry.metrics, options=options, clock=clock, registry=registry, query_log=query_log)
     calls = CallBook()
     courier = _build_courier(settings, stores, calls, ground)
-    means = escalation_means(settings, url)
-    escalation = Escalation(stores.documents, means=means, clock=clock, ids=ids, registry=registry)
-    keys = LinkKeys(settings.storage.directory if _is_on_disk(settings) else None, clock=clock)
-    linked = LinkedOutbox(courier, keys, url=settings.alerting.external_url, clock=clock)
-    alerting = Alerting(
-        stores.documents,
-        linked,
-        options=reachable(settings.alerting, url),
-        clock=clock,
-        ids=ids,
-        registry=registry,
-        followers=[escalation],
-        stages=[escalation],
-    )
+    alerting, answering = build_answering(settings, stores.documents, courier, url=url, ground=ground)
     rules = Rules(
         engine,
         intake,
@@ -144,12 +122,8 @@ def build_rooms(settings: Settings, stores: Stores, *, url: str, ground: Ground,
             clock=clock,
             registry=registry,
         ),
-        escalation=escalation,
         alerting=alerting,
-        responder=Responder(alerting, escalation, stores.documents),
-        link_keys=keys,
-        linked=linked,
-        links=LinkDesk(alerting, escalation, stores.documents, keys=keys, clock=clock, registry=registry),
+        answering=answering,
         rules=rules,
         collect=collect,
         forward=forward,
@@ -182,18 +156,6 @@ def make_channels(
     return build_channels(
         options.receivers.values(), templates=templates, clock=ground.clock, calls=calls, memory=memory
     )
-
-
-def escalation_means(settings: Settings, url: str) -> Means:
-    """What escalation works with; `url` is where people reach the server, where none was configured."""
-    receivers = settings.alerting.receivers
-    options = escalation_options(settings.escalation, receivers)
-    return Means(options, receivers, reachable(settings.alerting, url).external_url)
-
-
-def reachable(options: AlertingOptions, url: str) -> AlertingOptions:
-    """With an address for links, where none was configured."""
-    return options if options.external_url else replace(options, external_url=url)
 
 
 def named(options: CollectOptions, url: str) -> CollectOptions:
