@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from random import Random
 
 import structlog
@@ -24,7 +23,6 @@ from anyascope.model.notifications import (
 from anyascope.notify.breaker import Breaker
 from anyascope.notify.channel import Channel, Outcome
 from anyascope.notify.dead import DeadLetters
-from anyascope.notify.fallback import joined
 from anyascope.notify.lane import Item, item_of, new_entry, with_attempt
 from anyascope.notify.leftovers import Leftovers
 from anyascope.notify.pace import Pace
@@ -32,6 +30,7 @@ from anyascope.notify.patience import CourierOptions, delay_s, probe_delay_s
 from anyascope.notify.receipts import Receipts
 from anyascope.notify.records import Records
 from anyascope.notify.relief import Relief
+from anyascope.notify.remarks import with_remark
 from anyascope.notify.route import Route
 from anyascope.notify.tally import Tally
 from anyascope.ports import ComponentHealth, HealthStatus
@@ -51,6 +50,7 @@ log = structlog.get_logger("anyascope.notify")
 SLEEP_S_MAX = 60.0  # a wall clock that was set is noticed within a minute
 DRAIN_S = 5.0  # of the 10 s in which the whole server stops
 ARRIVED = Outcome(AttemptOutcome.OK, "it had arrived when the server was killed")
+BROKEN_RETRY_S = 10.0  # after a fault of ours, which will hardly be gone sooner
 FROM_MEMORY = "Sent from memory: the server cannot write its journal now (see its health)."
 
 
@@ -170,6 +170,7 @@ class Courier:
             route.channel, route.trouble, route.asked_ns = channels.get(key), "", 0
             route.breaker, route.pace = self._breaker(), Pace(self._options.rates.get(key))
             route.lane.hurry(now_ns=self._clock.monotonic_ns())
+            route.fresh = route.lane.items()
             if self._is_running:
                 self._run_route(route)
             route.wake.set()
@@ -253,6 +254,7 @@ class Courier:
         # What was left over has its age; from now on only time that goes by counts, whatever the wall clock does.
         item.since_ns = now_ns - max(self._clock.now_ns() - item.entry.queued_ns, 0)
         route.lane.push(item, now_ns=now_ns)
+        route.fresh.append(item)
         route.wake.set()
 
     def _run_route(self, route: Route) -> None:
@@ -288,6 +290,8 @@ class Courier:
                 self._enqueue(item_of(copy))
         except UnavailableError as error:
             log.warning("relief_deferred", integration=route.key, detail=str(error))
+        except Exception:  # a lane must not stand still, whatever broke
+            log.exception("relief_broke", integration=route.key)
 
     async def _attempt(self, route: Route, item: Item) -> None:
         if item.is_doubtful:
@@ -298,7 +302,12 @@ class Courier:
         took_ms = (self._clock.monotonic_ns() - began_ns) // NS_PER_MS
         attempt = Attempt(started_ns, outcome.kind, outcome.detail, duration_ms=took_ms)
         self._tally.attempted(item.entry.channel, outcome.kind, seconds=took_ms / 1000)
-        await self._conclude(route, item, outcome, attempt)
+        try:
+            await self._conclude(route, item, outcome, attempt)
+        except Exception:  # a lane must not stand still, whatever broke
+            log.exception("conclusion_broke", integration=route.key, notification=item.id)
+            if item.is_under_way:
+                route.lane.retry(item, at_ns=self._clock.monotonic_ns() + int(BROKEN_RETRY_S * NS_PER_S))
         route.wake.set()
 
     async def _send(self, route: Route, item: Item) -> Outcome:
@@ -308,8 +317,7 @@ class Courier:
             notification = await self._whole(item)
             if notification is None:
                 return Outcome(AttemptOutcome.FAILED, "it is no longer in the outbox")
-            if self._records.behind_since_ns:
-                notification = replace(notification, notice=joined(notification.notice, FROM_MEMORY))
+            notification = with_remark(notification, FROM_MEMORY if self._records.behind_since_ns else "")
             async with asyncio.timeout(self._options.attempt_timeout_s):
                 return await route.channel.send(notification, done=frozenset(item.entry.parts_done))
         except TimeoutError:
@@ -386,6 +394,7 @@ class Courier:
                 breaker = breaker.succeeded()  # it answers: what it refused was this message
         route.heard(breaker, trouble=trouble, now_ns=self._clock.now_ns())
         if breaker.is_open and not was_open:
+            route.fresh = route.lane.items()
             log.error("channel_down", integration=route.key, failures=breaker.failures, detail=outcome.detail)
         elif was_open and not breaker.is_open:
             route.lane.hurry(now_ns=now_ns)

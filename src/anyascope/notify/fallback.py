@@ -10,6 +10,7 @@ from typing import Final
 from anyascope.model.documents import Document, Json
 from anyascope.model.notifications import JournalEntry, Notification
 from anyascope.notify.patience import Target
+from anyascope.notify.remarks import joined
 from anyascope.notify.storm import derived_id
 
 KIND_DIVERSION: Final = "diversion"
@@ -54,11 +55,6 @@ def copy_for(notification: Notification, target: Target) -> Notification:
         stands_in_for=notification.integration,
         notice=joined(notification.notice, f"You are told because {notification.integration} cannot be reached."),
     )
-
-
-def joined(*notices: str) -> str:
-    """Several things to say in one text."""
-    return " ".join(filter(None, notices))
 
 
 def tells_an_end(entry: JournalEntry) -> bool:

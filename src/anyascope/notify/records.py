@@ -8,13 +8,14 @@ from collections.abc import AsyncIterator, Sequence
 import structlog
 
 from anyascope.clock import Clock
-from anyascope.errors import UnavailableError
+from anyascope.errors import AnyascopeError, ConflictError, UnavailableError
 from anyascope.model.documents import Change, Document, Put
 from anyascope.notify.tally import Tally
 from anyascope.store.api.documents import DocumentStore, every_document
 
 RECORDS_HELD_MAX = 50_000  # about 100 MB; a full disk of a day at a notification each two seconds
 RECORDS_PER_COMMIT_MAX = 500  # one commit blocks the store for some milliseconds, not for a second
+RETRY_S = 5.0  # where the store does not say when to come back
 RETRY_S_MIN = 0.1  # a store that cannot write says when to come back; never a busy loop
 
 log = structlog.get_logger("anyascope.notify")
@@ -39,13 +40,19 @@ class Records:
         return len(self._held)
 
     async def write(self, changes: Sequence[Change]) -> None:
-        """Make these durable; where that is impossible now, hold them and return: what was sent was sent."""
+        """Make these durable; where that is impossible now, hold them and return: what was sent was sent.
+
+        Raises:
+            ConflictError: one expected another version; nothing was written.
+        """
         if self._held:
             self.hold(changes)
             return
         try:
             await self._documents.commit(changes)
-        except UnavailableError as error:
+        except ConflictError:
+            raise
+        except AnyascopeError as error:
             self.fault = str(error)
             self.hold(changes)
 
@@ -87,7 +94,7 @@ class Records:
             self._writer = None
         try:
             await self._write_held()
-        except UnavailableError as error:
+        except AnyascopeError as error:
             log.error("records_lost", records=len(self._held), detail=str(error))  # noqa: TRY400  # the message says all
 
     async def _catch_up(self) -> None:
@@ -95,9 +102,10 @@ class Records:
             while self._held:
                 try:
                     await self._write_held()
-                except UnavailableError as error:
+                except AnyascopeError as error:
                     self.fault = str(error)
-                    await self._clock.sleep(max(error.retry_after_s, RETRY_S_MIN))
+                    retry_s = error.retry_after_s if isinstance(error, UnavailableError) else RETRY_S
+                    await self._clock.sleep(max(retry_s, RETRY_S_MIN))
             self.behind_since_ns, self.fault = 0, ""
             log.info("journal_caught_up")
         finally:

@@ -72,25 +72,26 @@ class Relief:
         Raises:
             UnavailableError: a notification cannot be read.
         """
-        if not options.fallbacks.get(route.key):
+        looked, route.fresh = route.fresh, []
+        if not looked or not options.fallbacks.get(route.key):
             return ()
-        wanted = [item for item in route.lane.items() if not item.entry.copies and self._is_diverted(route, item)]
+        wanted = [item for item in looked if not item.entry.copies and self._is_diverted(route, item)]
+        if len(wanted) > COPIED_AT_ONCE_MAX:
+            route.fresh = wanted[COPIED_AT_ONCE_MAX:]
+            route.wake.set()
+        try:
+            whole = [(item, await self._whole(item)) for item in wanted[:COPIED_AT_ONCE_MAX]]
+        except UnavailableError:
+            route.fresh = [*wanted[:COPIED_AT_ONCE_MAX], *route.fresh]
+            raise
         copies: list[Notification] = []
         changes: list[Change] = []
-        for item in wanted[:COPIED_AT_ONCE_MAX]:
-            notification = item.notification
-            if notification is None:
-                document = await self._records.read(KIND_OUTBOX, item.id)
-                if document is None:
-                    continue
-                notification = notification_of(document)
-            if item.entry.copies or not route.lane.has(item):
+        for item, notification in whole:
+            if notification is None or item.entry.copies or not route.lane.has(item):
                 continue  # it went through while it was read
             made, with_it = self.copies_of(route, item, notification, options)
             copies += made
             changes += [*with_it, Put(KIND_JOURNAL, item.id, journal_body(item.entry))]
-        if len(wanted) > COPIED_AT_ONCE_MAX:
-            route.wake.set()
         if changes:
             await self._records.write(changes)
             log.warning("fallback_told", integration=route.key, notifications=len(copies))
@@ -142,20 +143,20 @@ class Relief:
         limit = options.storm_waiting_max
         if not limit or route.kind not in MERGED_KINDS or route.lane.waiting <= limit:
             return NOTHING_MERGED
-        now_ns, mono_ns = self._clock.now_ns(), self._clock.monotonic_ns()
         taken = route.lane.take()
         try:
-            whole = {item.id: notification for item in taken if (notification := await self._whole(item)) is not None}
-        except UnavailableError:
-            whole = {}
+            return await self._merged(route, taken)
+        except BaseException:
+            # Whatever broke, what was taken goes back to its place: it is told one by one.
+            for item in taken:
+                route.lane.push(item, now_ns=self._clock.monotonic_ns())
             raise
-        finally:
-            kept = taken if len(taken) == 1 or not whole else [item for item in taken if item.id not in whole]
-            for item in kept:
-                route.lane.push(item, now_ns=mono_ns)
-        merged = [item for item in taken if item not in kept]
-        if not merged:
-            return NOTHING_MERGED
+
+    async def _merged(self, route: Route, taken: list[Item]) -> Merged:
+        now_ns, mono_ns = self._clock.now_ns(), self._clock.monotonic_ns()
+        whole = {item.id: notification for item in taken if (notification := await self._whole(item)) is not None}
+        merged = [item for item in taken if item.id in whole] if len(whole) > 1 else []
+        gone = frozenset(item.id for item in merged)
         summaries: list[Item] = []
         # What the fallbacks know already must not be told them again in a summary.
         for part in (
@@ -166,12 +167,14 @@ class Relief:
                 summaries.append(item_of(summary))
                 summaries[-1].since_ns = min(item.since_ns for item in part)
                 summaries[-1].entry = replace(summaries[-1].entry, copies=_copies(part))
-        await self._records.write(_changes(merged, summaries))
-        for item in summaries:
+        if merged:
+            await self._records.write(_changes(merged, summaries))
+            self._tally.merged.labels(route.kind).inc(len(merged))
+            log.warning("storm_merged", integration=route.key, notifications=len(merged), summaries=len(summaries))
+        for item in (*(item for item in taken if item.id not in gone), *summaries):
             route.lane.push(item, now_ns=mono_ns)
-        self._tally.merged.labels(route.kind).inc(len(merged))
-        log.warning("storm_merged", integration=route.key, notifications=len(merged), summaries=len(summaries))
-        return Merged(frozenset(item.id for item in merged), frozenset(item.id for item in summaries))
+        route.fresh = [*(item for item in route.fresh if item.id not in gone), *summaries]
+        return Merged(gone, frozenset(item.id for item in summaries))
 
     async def _whole(self, item: Item) -> Notification | None:
         if item.notification is None:
@@ -180,12 +183,19 @@ class Relief:
         return item.notification
 
     async def endings(self, item: Item) -> Sequence[Change]:
-        """What the end of a summary means for the entries of those that it told."""
+        """What the end of a summary means for the entries of those that it told.
+
+        Where they cannot be read now, they go on saying in which summary they were told, and that it is queued.
+        """
         if not item.entry.merged or item.notification is None:
             return ()
         changes: list[Change] = []
         for identity in item.notification.merges:
-            document = await self._records.read(KIND_JOURNAL, identity)
+            try:
+                document = await self._records.read(KIND_JOURNAL, identity)
+            except UnavailableError as error:
+                log.warning("merged_entries_not_read", notification=item.id, detail=str(error))
+                break
             if document is not None:
                 entry = replace(journal_entry_of(document), told_in=item.id, status=item.entry.status)
                 changes.append(Put(KIND_JOURNAL, identity, journal_body(entry)))

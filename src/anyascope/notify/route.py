@@ -9,7 +9,7 @@ from anyascope.clock import NS_PER_S
 from anyascope.model.notifications import ChannelReport, ChannelState
 from anyascope.notify.breaker import Breaker
 from anyascope.notify.channel import Channel
-from anyascope.notify.lane import Lane
+from anyascope.notify.lane import Item, Lane
 from anyascope.notify.pace import Pace
 from anyascope.notify.patience import CourierOptions
 from anyascope.ports import ComponentHealth, HealthStatus
@@ -22,6 +22,7 @@ class Route:
     """An integration with its channel and what runs in it.
 
     Attributes:
+        fresh: what nobody has looked at yet, whether its fallbacks must be told.
         asked_ns: until when the far end asked to be left alone.
         trouble: how the last attempt failed; empty after one that went well.
         since_ns: when it came into this state.
@@ -36,6 +37,7 @@ class Route:
     wake: asyncio.Event = field(default_factory=asyncio.Event)
     runner: asyncio.Task[None] | None = None
     attempts: set[asyncio.Task[None]] = field(default_factory=set)
+    fresh: list[Item] = field(default_factory=list)
     asked_ns: int = 0
     trouble: str = ""
     since_ns: int = 0

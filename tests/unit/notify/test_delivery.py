@@ -363,7 +363,7 @@ async def test_a_full_disk_does_not_stop_sending():
         post.courier.undurable([told(number, key=HOOK, group="g") for number in range(1, 11)])
         await post.clock.advance(5)
         assert post.sent(HOOK) == [identity(number) for number in range(1, 11)]
-        assert post.channels[HOOK].sent[0].notice.startswith("Sent from memory")
+        assert post.channels[HOOK].sent[0].alerts[0].annotations["delivery_notice"].startswith("Sent from memory")
         sick = {one.component: one for one in post.courier.health()}["notification journal"]
         assert (sick.status, "disk is full" in sick.message) == (HealthStatus.UNHEALTHY, True)
         assert post.count("anyascope_notification_records_held") > 0
@@ -374,7 +374,7 @@ async def test_a_full_disk_does_not_stop_sending():
         assert await post.outbox() == []
         assert "notification journal" not in {one.component for one in post.courier.health()}
         await post.leave(told(11, key=HOOK))
-        assert post.channels[HOOK].sent[-1].notice == ""
+        assert "delivery_notice" not in post.channels[HOOK].sent[-1].alerts[0].annotations
 
 
 async def test_what_may_have_arrived_before_a_crash_is_counted():
@@ -452,3 +452,41 @@ async def test_a_clock_that_is_set_changes_no_wait_and_gives_nothing_up(by_s):
         assert len(post.channels[HOOK].attempts) == 1
         await post.clock.advance(2.7)
         assert post.sent(HOOK) == [identity(1)]
+
+
+async def test_a_lane_survives_whatever_breaks(monkeypatch):
+    """A fault in merging, in telling fallbacks or in a conclusion is logged; what was waiting is sent all the same."""
+    from anyascope.notify import relief
+
+    async with Post(fallbacks=FALLBACK) as post:
+        monkeypatch.setattr(relief, "summaries_of", None)
+        await post.leave(*(told(number) for number in range(1, 101)))
+        await post.clock.advance(1)
+        assert len(set(post.sent(SLACK))) == 100
+        endings = post.courier._relief.endings
+
+        async def broken(item):
+            post.courier._relief.endings = endings
+            raise RuntimeError("bug")
+
+        post.courier._relief.endings = broken
+        await post.leave(told(101))
+        await post.clock.advance(11)
+        assert (await post.entry(identity(101))).status is DeliveryStatus.SENT
+
+
+async def test_what_cannot_be_read_is_told_to_the_fallback_later():
+    """A store that cannot be read defers the fallback and loses none of it."""
+    async with Post(fallbacks=FALLBACK) as post:
+        post.channels[SLACK].script = [BUSY] * 1000
+        read = post.courier._records.read
+
+        async def unreadable(kind, key):
+            raise UnavailableError("locked", retry_after_s=1.0)
+
+        await post.leave(told(1), told(2), told(3))
+        post.courier._records.read = unreadable
+        await post.clock.advance(30)
+        post.courier._records.read = read
+        await post.clock.advance(120)
+        assert len({one.id for one in post.channels[MAIL].sent}) == 3
