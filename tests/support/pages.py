@@ -11,6 +11,7 @@ from prometheus_client import CollectorRegistry
 
 from anyascope.alerting.desk import Alerting
 from anyascope.alerting.escalation.escalation import Escalation, Means
+from anyascope.alerting.escalation.events import EventLog
 from anyascope.alerting.escalation.link_desk import LinkDesk
 from anyascope.alerting.escalation.link_keys import LinkKeys
 from anyascope.alerting.escalation.links import LinkedOutbox
@@ -136,6 +137,7 @@ class House:
             ids=ids,
             registry=registry,
             followers=[self.escalation] if self.follower is None else [self.follower, self.escalation],
+            note=EventLog(ids).put,
             stages=[self.escalation],
         )
         self.responder = Responder(self.alerting, self.escalation, self.documents)

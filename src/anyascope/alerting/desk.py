@@ -19,6 +19,7 @@ from anyascope.alerting.journal import read_journal
 from anyascope.alerting.looking import changes_of, look_at
 from anyascope.alerting.pipeline import Stage
 from anyascope.alerting.settings import AlertingOptions
+from anyascope.alerting.silence_watch import NoteEvent, SilenceWatch
 from anyascope.alerting.silences import Silences
 from anyascope.alerting.steps import NO_STEP, Follower, Followers, Heard, Look, Step, together
 from anyascope.alerting.tally import Tally
@@ -54,6 +55,7 @@ class Alerting:
         ids: names notifications and silences.
         registry: for the counters.
         followers: take part in the steps, such as escalation.
+        note: what stores an event in an alert's time line; None where there is none.
         stages: further reasons why an alert is not told, such as a snooze.
     """
 
@@ -67,6 +69,7 @@ class Alerting:
         ids: Ids,
         registry: CollectorRegistry,
         followers: Sequence[Follower] = (),
+        note: NoteEvent | None = None,
         stages: Sequence[Stage] = (),
     ) -> None:
         self._documents = documents
@@ -74,14 +77,15 @@ class Alerting:
         self._options = options
         self._clock = clock
         self._ids = ids
-        self.silences = Silences(documents, clock=clock, ids=ids)
+        self._wake = asyncio.Event()
+        self.silences = Silences(documents, clock=clock, ids=ids, changed=self._wake.set)
         self._stages = tuple(stages)
-        self._followers = Followers(followers)
+        watches = [SilenceWatch(self.silences, note)] if note is not None else []
+        self._followers = Followers((*followers, *watches))
         self._book = self._new_book(options, alerts=(), records=(), now_ns=clock.now_ns())
         self._tally = Tally(registry, count=self._count)
         self._gatherer = Gatherer(self._take)
         self._changing = asyncio.Lock()  # memory and store change together, one change at a time
-        self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._wall = WallWatch(clock)
         self._unsaved = Unsaved()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from anyascope.alerting.intake import HeldAlert
@@ -17,6 +17,7 @@ from anyascope.alerting.silence_rules import (
     difference,
     ended,
     may_replace,
+    next_change_ns,
     remembering,
     state_of,
 )
@@ -35,15 +36,27 @@ SILENCE_BYTES_MAX = 128 * 1024  # of one as JSON; a person writes some hundred b
 _ORDER = {SilenceState.ACTIVE: 0, SilenceState.PENDING: 1, SilenceState.EXPIRED: 2}
 
 
-class Silences:
-    """All silences, durable, with an index of compiled tests."""
+def _tell_nobody() -> None:
+    """Nobody waits for changes."""
 
-    def __init__(self, documents: DocumentStore, *, clock: Clock, ids: Ids) -> None:
+
+class Silences:
+    """All silences, durable, with an index of compiled tests.
+
+    Attributes:
+        version: another one after each change.
+    """
+
+    def __init__(
+        self, documents: DocumentStore, *, clock: Clock, ids: Ids, changed: Callable[[], None] = _tell_nobody
+    ) -> None:
         self._documents = documents
         self._clock = clock
         self._ids = ids
         self._silences: dict[str, tuple[Silence, LabelTest]] = {}
         self._changing = asyncio.Lock()  # memory and store change together, one change at a time
+        self._changed = changed
+        self.version = 0
         self._holding_at: tuple[int, list[tuple[str, LabelTest]]] | None = None
 
     async def load(self) -> None:
@@ -75,6 +88,11 @@ class Silences:
             return ()
         labels = dict(alert.labels)
         return tuple(identity for identity, is_match in holding if is_match(labels))
+
+    def next_edge_ns(self, now_ns: int) -> int | None:
+        """When the first of them begins or ends to hold, after now; None where none will."""
+        edges = (next_change_ns(silence, now_ns) for silence, _ in self._silences.values())
+        return min((edge_ns for edge_ns in edges if edge_ns is not None), default=None)
 
     def _holding(self, now_ns: int) -> Sequence[tuple[str, LabelTest]]:
         """Those that hold at a moment; many alerts are asked about at the same one."""
@@ -203,6 +221,8 @@ class Silences:
     def _hold(self, silence: Silence) -> None:
         self._silences[silence.id] = (silence, compile_matchers(silence.matchers))
         self._holding_at = None
+        self.version += 1
+        self._changed()
 
     def _held(self, silence_id: str) -> Silence:
         found = self._silences.get(silence_id)

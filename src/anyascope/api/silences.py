@@ -46,7 +46,7 @@ LIMIT_MAX = 1_000  # of a page: each counts what it matches
 BY_CHARS_MAX = 200  # a person's name or address
 COMMENT_CHARS_MAX = 4_000  # a reason with a link, not a report
 SEEN_MS = 3_600_000  # series of the last hour count: what was gone for longer fires no alert now
-LOOKED_UP_MAX = 1_000  # rules whose series are looked up, 0.1 ms each; of more, all that may match are shown
+LOOKED_UP_MAX = 1_000  # rules whose series are looked up, 0.3 ms each; of more, all that may match are shown
 ID_CHARS_MAX = 64  # ours have 36
 
 SilenceId = Annotated[str, Path(max_length=ID_CHARS_MAX)]

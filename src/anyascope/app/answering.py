@@ -7,6 +7,7 @@ from pathlib import Path
 
 from anyascope.alerting.desk import Alerting
 from anyascope.alerting.escalation.escalation import Escalation, Means
+from anyascope.alerting.escalation.events import EventLog
 from anyascope.alerting.escalation.link_desk import LinkDesk
 from anyascope.alerting.escalation.link_keys import LinkKeys
 from anyascope.alerting.escalation.links import LinkedOutbox
@@ -64,6 +65,7 @@ def build_answering(
         ids=ids,
         registry=registry,
         followers=[escalation],
+        note=EventLog(ids).put,
         stages=[escalation],
     )
     responder = Responder(alerting, escalation, documents)
