@@ -6,6 +6,7 @@ import json
 import re
 
 DURATION_MS_MAX = (2**63 - 1) // 1_000_000  # Go's nanoseconds in 64 bits, some 292 years
+COUNT_MAX = 2**64 - 1  # of one unit, as Go's parser reads it
 DURATION_CHARS_MAX = 100  # the longest within that bound has under 40
 
 _UNITS_MS = (31_536_000_000, 604_800_000, 86_400_000, 3_600_000, 60_000, 1_000, 1)
@@ -33,6 +34,8 @@ def parse_duration_ms(text: str) -> int:
         if part is None:
             raise ValueError(_not_valid(text))
         count, unit = part.groups()
+        if int(count) > COUNT_MAX:
+            raise ValueError(_not_valid(text))
         if unit not in _UNIT_NAMES:
             raise ValueError(f"unknown unit {_quoted(unit)} in duration {_quoted(text)}")
         if _UNIT_NAMES.index(unit) <= place:

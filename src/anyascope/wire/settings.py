@@ -28,6 +28,7 @@ E = TypeVar("E", bound=Enum)
 SETTINGS_BYTES_MAX = 16 * 1024 * 1024  # the largest rule files seen in the field are under 4 MB
 DEPTH_MAX = 64  # no format here nests deeper than 12; a hostile file must not exhaust the stack
 GO_TYPE = "config.plain"  # what most structures of Prometheus and Alertmanager are called by Go's YAML library
+BROKEN_TOLD_MAX = 10  # one is enough to see what is wrong
 NODES_MAX = 2_000_000  # aliases of aliases grow a 1 kB file to any size; 16 MB written out hold fewer
 
 _SIZE_UNITS = {
@@ -130,6 +131,8 @@ def read_settings(text: str, *, file: str, words: Words | None = None) -> Sectio
         mistakes.add(_line(node), "", mistakes.words.mismatch(node, GO_TYPE, "a mapping of settings"))
         raise SettingsError(mistakes.found)
     extent = _extent(node, {})
+    for line in extent.broken:
+        mistakes.add(line, "", "is no text: an escape such as \\ud83d is half of a character")
     if extent.depth > DEPTH_MAX:
         mistakes.add(_line(node), "", f"is nested more than {DEPTH_MAX} deep")
     if extent.nodes > NODES_MAX:
@@ -417,24 +420,40 @@ def _line(node: Node) -> int:
 
 @dataclass(frozen=True, slots=True)
 class _Extent:
-    """How deep a node nests, and how many nodes it has once its aliases are written out."""
+    """How deep a node nests, how many nodes it has once its aliases are written out, and lines with what is no text."""
 
     depth: int
     nodes: int
+    broken: tuple[int, ...] = ()
 
 
 def _extent(node: Node, known: dict[int, _Extent | None]) -> _Extent:
     if isinstance(node, ScalarNode):
-        return _Extent(1, 1)
+        return _Extent(1, 1, () if _is_text(str(node.value)) else (_line(node),))
     if id(node) in known:
         # None: we are inside this very node, it holds itself.
         return known[id(node)] or _Extent(DEPTH_MAX + 1, 1)
     known[id(node)] = None
+    keys = [key for key, _ in node.value] if isinstance(node, MappingNode) else []
     children = [value for _, value in node.value] if isinstance(node, MappingNode) else node.value
     extents = [_extent(child, known) for child in children]
-    found = _Extent(1 + max((e.depth for e in extents), default=0), 1 + sum(e.nodes for e in extents))
+    found = _Extent(
+        1 + max((e.depth for e in extents), default=0),
+        1 + sum(e.nodes for e in extents),
+        tuple(line for e in (*extents, *(_extent(key, known) for key in keys)) for line in e.broken)[:BROKEN_TOLD_MAX],
+    )
     known[id(node)] = found
     return found
+
+
+def _is_text(text: str) -> bool:
+    if text.isascii():
+        return True
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _plain(node: Node) -> object:

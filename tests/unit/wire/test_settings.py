@@ -57,6 +57,14 @@ def test_every_mistake_is_told_with_its_place():
     ]
 
 
+@pytest.mark.parametrize("text", ['a:\n  b: "x\\ud83d"', '"\\udc00": 1', '[{a: "\\ud800"}]\n', 'x: ["\\ud83d\\ude42"]'])
+def test_half_a_character_is_refused(text):
+    """YAML does not put the halves of JSON's escapes together, and a half cannot be encoded anywhere."""
+    with pytest.raises(SettingsError) as caught:
+        read_settings(text if text[0] != "[" else f"l: {text}", file="f.yml")
+    assert "half of a character" in str(caught.value)
+
+
 def test_merge_keys_are_inherited_and_overridden():
     """`<<` brings fields in, and the section's own ones win."""
     section = read_settings("base: &b {q: 1, r: 2}\nz:\n  <<: *b\n  r: 3\n", file="f.yml")
