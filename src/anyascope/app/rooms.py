@@ -28,6 +28,7 @@ from anyascope.notify.channels.registry import build_channels
 from anyascope.notify.courier import Courier
 from anyascope.notify.memory import DocumentMemory
 from anyascope.notify.phone.calls import CallBook
+from anyascope.notify.receipts import Receipts
 from anyascope.notify.settings import courier_options
 from anyascope.notify.templates import load_templates
 from anyascope.notify.watchdog import Watchdog
@@ -140,6 +141,7 @@ def _build_courier(settings: Settings, stores: Stores, calls: CallBook, ground: 
         clock=ground.clock,
         random=ground.chance,
         registry=ground.registry,
+        receipts=Receipts(settings.storage.directory if _is_on_disk(settings) else None),
     )
 
 
