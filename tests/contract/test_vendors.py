@@ -100,11 +100,13 @@ async def test_what_is_sent(kind, end):
 async def test_what_answers_mean(kind, end):
     """Not now is tried again, after the time that the far end asks for; never is final; neither tells a secret."""
     options = kind.options(end.url)
-    echo = f"rejected {KEY} {PASSWORD}".encode()
+    echo = f"rejected {KEY} {PASSWORD} signed-token-1".encode()
+    linked = replace(SIGNING_FAILED, links={"acknowledge": "https://a.test/r/signed-token-1"})
     for status in (500, 503, 429, 408):
         end.says(Say(status, echo, (("Retry-After", "7"),)))
-        outcome = await tell(options)
+        outcome = await tell(options, notification(linked))
         assert (outcome.kind, outcome.retry_after_s) == (RETRY, 7.0), (status, outcome)
+        assert "signed-token-1" not in outcome.detail
         assert str(status) in outcome.detail
         assert KEY not in outcome.detail
         assert outcome.is_throttled is (status == 429)

@@ -17,6 +17,7 @@ from anyascope.notify.texts import Texts
 from anyascope.wire.gotemplate import TemplateError
 from anyascope.wire.http_post import Answer
 from anyascope.wire.notices.answers import shown
+from anyascope.wire.notices.links import signed_parts
 
 O = TypeVar("O", bound=VendorOptions)  # noqa: E741  # options
 
@@ -123,7 +124,8 @@ def calls_or_outcome(make: Callable[[], T]) -> T | Outcome:
 async def ask(sender: HttpSender, call: Call, notification: Notification, **how: Any) -> Answer | Outcome:
     """Make a call. The notification's id goes along, so that a far end that looks can tell a repeat after a crash."""
     headers = {"Idempotency-Key": notification.id, **call.headers}
-    return await sender.post(call.url, call.body, method=call.method, headers=headers, secrets=call.secrets, **how)
+    secrets = (*call.secrets, *signed_parts(notification))
+    return await sender.post(call.url, call.body, method=call.method, headers=headers, secrets=secrets, **how)
 
 
 def without_empty(fields: Mapping[str, object]) -> dict[str, object]:

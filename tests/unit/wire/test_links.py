@@ -19,7 +19,7 @@ def test_what_an_alert_leads_to():
     )
     links = alert_links(alert, external_url="http://anyascope.test/")
     assert [link.name for link in links] == [
-        "Acknowledge", "Snooze", "Runbook", "Dashboard", "Graph", "Alert", "Logs", "Traces",
+        "Acknowledge", "Runbook", "Snooze", "Dashboard", "Graph", "Alert", "Logs", "Traces",
     ]  # fmt: skip
     by_name = {link.name: link.url for link in links}
     assert by_name["Graph"] == "http://anyascope.test/graph?g0.expr=a%3Eb&g0.tab=1"

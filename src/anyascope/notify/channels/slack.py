@@ -26,6 +26,7 @@ from anyascope.wire.http_post import Answer
 from anyascope.wire.notices.answers import ANSWER_BYTES_MAX as SHORT_ANSWER_BYTES_MAX
 from anyascope.wire.notices.answers import shown, slack_error
 from anyascope.wire.notices.cut import cut_chars
+from anyascope.wire.notices.links import signed_parts
 from anyascope.wire.notices.plain import template_notice
 from anyascope.wire.notices.slack import default_messages
 
@@ -84,13 +85,13 @@ class SlackChannel:
 
     async def _say(self, part: str, message: Mapping[str, object], notification: Notification) -> Outcome:
         if not self._is_editing:
-            _, outcome = await self._post(message, notification.id)
+            _, outcome = await self._post(message, notification)
             return outcome
         key = place_key(notification, part)
         earlier = None if is_new(notification, part) else place_from(await self._memory.recall(key))
         outcome = Outcome(AttemptOutcome.OK, "")
         for step in steps(self._options, message, earlier):
-            answer, outcome = await self._post(step.message, notification.id, method=step.method)
+            answer, outcome = await self._post(step.message, notification, method=step.method)
             if answer is None or outcome.kind is not AttemptOutcome.OK:
                 return await self._if_gone(key, answer, outcome, is_edit=earlier is not None)
             place = place_of(answer.body) if earlier is None else None
@@ -108,10 +109,10 @@ class SlackChannel:
         return replace(outcome, kind=AttemptOutcome.RETRY)
 
     async def _post(
-        self, message: Mapping[str, object], identity: str, *, method: str = POST
+        self, message: Mapping[str, object], notification: Notification, *, method: str = POST
     ) -> tuple[Answer | None, Outcome]:
         body = json.dumps(message, ensure_ascii=False, separators=(",", ":")).encode()
-        headers = {"Idempotency-Key": identity}
+        headers = {"Idempotency-Key": notification.id}
         try:
             if self._options.app_token is not None:
                 url, token = self._options.app_url, self._options.app_token.reveal()
@@ -123,8 +124,9 @@ class SlackChannel:
             return None, Outcome(AttemptOutcome.RETRY, shown(str(error), ()))
         if method != POST:
             url = f"{url.rpartition('/')[0]}/{method}"
+        secrets = (token, *signed_parts(notification))
         bytes_max = ANSWER_BYTES_MAX if self._is_editing else SHORT_ANSWER_BYTES_MAX
-        answer = await self._sender.post(url, body, headers=headers, secrets=(token,), answer_bytes_max=bytes_max)
+        answer = await self._sender.post(url, body, headers=headers, secrets=secrets, answer_bytes_max=bytes_max)
         return (None, answer) if isinstance(answer, Outcome) else (answer, _judge(answer))
 
 

@@ -18,6 +18,7 @@ from anyascope.notify.texts import Texts
 from anyascope.wire.go_json import go_json
 from anyascope.wire.gotemplate import TemplateError
 from anyascope.wire.notices.answers import shown
+from anyascope.wire.notices.links import signed_parts
 from anyascope.wire.notices.webhook import SIGNATURE_HEADER, signature, webhook_body
 
 
@@ -39,7 +40,7 @@ class WebhookChannel:
             return Outcome(AttemptOutcome.FAILED, shown(f"the address cannot be made: {error}", ()))
         except InvalidInputError as error:
             return Outcome(AttemptOutcome.RETRY, shown(str(error), ()))
-        answer = await self._sender.post(url, body, headers=headers)
+        answer = await self._sender.post(url, body, headers=headers, secrets=signed_parts(notification))
         outcome = answer if isinstance(answer, Outcome) else judge(answer)
         return replace(outcome, detail=outcome.detail + note) if note else outcome
 

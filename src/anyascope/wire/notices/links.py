@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import quote, urlencode, urlsplit
 
-from anyascope.model.notifications import NotifiedAlert
+from anyascope.model.notifications import Notification, NotifiedAlert
 from anyascope.semconv.alerts import ANNOTATION_RUNBOOK, ANNOTATION_RUNBOOK_URL
 
 LINK_ACKNOWLEDGE: Final = "acknowledge"  # in an alert's `links`: a signed address that acknowledges it
@@ -35,8 +35,8 @@ def alert_links(alert: NotifiedAlert, *, external_url: str) -> list[Link]:
     own = external_url.rstrip("/")
     found = [
         Link("Acknowledge", alert.links.get(LINK_ACKNOWLEDGE, "") if alert.is_firing else ""),
-        *(Link(name.capitalize(), url) for name, url in alert.links.items() if name != LINK_ACKNOWLEDGE),
         Link("Runbook", _annotated(alert, _RUNBOOKS)),
+        *(Link(name.capitalize(), url) for name, url in alert.links.items() if name != LINK_ACKNOWLEDGE),
         Link("Dashboard", _annotated(alert, _DASHBOARDS)),
         Link("Graph", quote(alert.generator_url, safe=_AS_THEY_ARE)),
     ]
@@ -48,6 +48,12 @@ def alert_links(alert: NotifiedAlert, *, external_url: str) -> list[Link]:
         traces = urlencode({"tags": f"anya.correlation_id={quoted}", "from": "-24h"})
         found += [Link("Logs", f"{own}/ui/logs?{logs}"), Link("Traces", f"{own}/ui/traces?{traces}")]
     return [link for link in found if is_address(link.url)]
+
+
+def signed_parts(notification: Notification) -> tuple[str, ...]:
+    """What a far end may echo of signed addresses, and no journal may hold: who has one can answer the alert."""
+    urls = {url for alert in notification.alerts for url in alert.links.values()}
+    return tuple(sorted({url.rpartition("/")[2] for url in urls} | urls, key=len, reverse=True))
 
 
 def is_address(text: str) -> bool:
