@@ -56,12 +56,15 @@ class Vendor(Generic[O]):
         calls: what to ask, in order. Raises `UnsendableError` where nothing can be, `TemplateError` where a key's template
             fails, and `InvalidInputError` where a secret's file cannot be read.
         judge: what an answer means.
+        plainer: the same in a form that this far end takes, where it refused the form; made at once, since a page in another form is
+            worth more than none.
     """
 
     defaults: Mapping[str, str]
     said: str
     calls: Callable[[O, Texts], Sequence[Call]]
     judge: Callable[[Answer], Outcome] = judge
+    plainer: Callable[[Call, Answer], Call | None] = lambda call, answer: None  # noqa: ARG005  # most have one form
 
     def channel(self, options: O, *, templates: Templates, clock: Clock) -> Channel:
         """The channel that these options are for."""
@@ -87,8 +90,7 @@ class VendorChannel(Generic[O]):
         if not waiting:
             return Outcome(AttemptOutcome.OK, "nothing left to send")
         call = waiting[0]
-        answer = await ask(self._sender, call, notification)
-        outcome = answer if isinstance(answer, Outcome) else self._judge(call, answer)
+        outcome = await self._make(call, notification)
         if outcome.kind is not AttemptOutcome.OK:
             return outcome
         return replace(
@@ -96,6 +98,20 @@ class VendorChannel(Generic[O]):
             detail=shown(outcome.detail + texts.note, call.secrets),
             parts_done=(call.part,),
             is_more=len(waiting) > 1,
+        )
+
+    async def _make(self, call: Call, notification: Notification) -> Outcome:
+        answer = await ask(self._sender, call, notification)
+        if isinstance(answer, Outcome):
+            return answer
+        outcome = self._judge(call, answer)
+        plainer = self._vendor.plainer(call, answer) if outcome.kind is AttemptOutcome.FAILED else None
+        if plainer is None:
+            return outcome
+        again = await ask(self._sender, plainer, notification)
+        second = again if isinstance(again, Outcome) else self._judge(plainer, again)
+        return replace(
+            second, detail=shown(f"{second.detail}; in a plainer form, since {outcome.detail}", call.secrets)
         )
 
     def _judge(self, call: Call, answer: Answer) -> Outcome:

@@ -156,6 +156,26 @@ def test_telegram_html_is_never_cut_in_a_tag():
     assert (outcome.kind, outcome.retry_after_s) == (RETRY, 9.0)
 
 
+async def test_what_telegram_cannot_parse_is_sent_without_marks():
+    """A template with marks that do not fit loses no page; any other refusal is final."""
+    with scripted_end() as end:
+        options = TelegramOptions(
+            bot_token=KEY, chat_id=Secret("7"), api_url=end.url, parse_mode="MarkdownV2", texts={"message": "*a. b"}
+        )
+        channel = TELEGRAM.channel(options, templates=TEMPLATES, clock=ManualClock())
+        end.says(Say(400, b'{"ok":false,"description":"Bad Request: can\'t parse entities: ..."}'), Say(200, b"{}"))
+        outcome = await channel.send(notification(), done=frozenset())
+        assert (outcome.kind, outcome.parts_done) == (OK, ("message",))
+        assert "in a plainer form, since 400 Bad Request" in outcome.detail
+        sent = [json.loads(one.body) for one in end.heard]
+        assert [message.get("parse_mode") for message in sent] == ["MarkdownV2", None]
+        assert sent[1]["text"] == "*a. b"
+        end.says(Say(400, b'{"description":"Bad Request: chat not found"}'))
+        assert (await channel.send(notification(), done=frozenset())).kind is FAILED
+        assert len(end.heard) == 1
+        await channel.close()
+
+
 def test_limits_of_others():
     """Pushover, Webex, VictorOps and Amazon SNS take what upstream sends them at most."""
     pushover = PushoverOptions(user_key=KEY, token=KEY, texts={"title": "t" * 300, "message": " \n"}, ttl_s=60)

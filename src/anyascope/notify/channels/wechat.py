@@ -21,7 +21,9 @@ from anyascope.notify.vendor import Call, ask, calls_or_outcome, without_empty
 from anyascope.wire.go_json import go_json
 from anyascope.wire.http_post import Answer
 from anyascope.wire.notices.answers import shown
+from anyascope.wire.notices.cut import cut_bytes
 
+MESSAGE_BYTES_MAX = 2048  # what the API takes
 TOKEN_S = 7200.0  # what a token lives; the answer may say less
 TOKEN_ENDED: Final = frozenset((40014, 42001))
 PASSING: Final = frozenset((-1, 45009, 45011, 45033, 50004))  # busy, or too often
@@ -98,7 +100,7 @@ def token_call(options: WechatOptions, texts: Texts) -> Call:
 
 def message_call(options: WechatOptions, texts: Texts, token: str) -> Call:
     """The message, with this token."""
-    content, empty = {"content": texts["message"]}, {"content": ""}
+    content, empty = {"content": cut_bytes(texts["message"], MESSAGE_BYTES_MAX)}, {"content": ""}
     is_markdown = options.message_type == "markdown"
     to = {"touser": texts["to_user"], "toparty": texts["to_party"], "totag": texts["to_tag"]}
     message = {
