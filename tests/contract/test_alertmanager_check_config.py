@@ -16,7 +16,6 @@ DIFFERENT = {
     "http_config socks": "other proxies are not supported yet",
     "http_config tls versions": "must be greater than or equal to",  # the server says so, amtool does not
     "receiver null": "missing name in receiver",
-    "email implicit tls": "is not supported together with implicit TLS yet",
     "webhook max_alerts text": "cannot unmarshal !!str `x` into int",
     "telegram 7": "cannot unmarshal !!str `x` into int",
     "telegram 20": "cannot unmarshal !!str `1` into int",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+import trustme
 
 from anyascope.clock import SystemClock
 from anyascope.model.channels.email import EmailOptions
@@ -95,6 +96,22 @@ async def test_a_message_that_cannot_be_made_is_final(changes, part):
     outcome = await attempt(1, **changes)
     assert outcome.kind is FAILED
     assert part in outcome.detail
+
+
+async def test_implicit_tls_for_another_name(tmp_path):
+    """Behind a load balancer the certificate is for `server_name`, which is checked from the first byte too."""
+    authority = trustme.CA()
+    issued = authority.issue_cert("mail.test")
+    issued.cert_chain_pems[0].write_to_path(tmp_path / "cert.pem")
+    issued.private_key_pem.write_to_path(tmp_path / "key.pem")
+    ca = authority.cert_pem.bytes().decode()
+    paths = ("--cert", str(tmp_path / "cert.pem"), "--key", str(tmp_path / "key.pem"))
+    with mail_sink(tmp_path / "o", "--smtps", *paths) as sink:
+        for name, kind in (("mail.test", OK), ("other.test", RETRY), ("", RETRY)):
+            tls = TlsOptions(ca=ca, server_name=name)
+            assert (await attempt(sink.port, implicit_tls=True, tls=tls)).kind is kind, name
+        assert len(sink.records()) == 1
+    assert (await attempt(sink.port, implicit_tls=True, tls=TlsOptions(server_name="mail.test"))).kind is RETRY
 
 
 async def test_a_group_is_one_thread_over_starttls(tmp_path):

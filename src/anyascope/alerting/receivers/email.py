@@ -28,8 +28,6 @@ def _read(section: Section, inherited: GlobalOptions) -> EmailOptions:
     tls = read_tls(section.section("tls_config")) if section.has("tls_config") else inherited.smtp_tls
     implicit_tls = section.boolean("force_implicit_tls", inherited.smtp_implicit_tls)
     is_implicit = implicit_tls if implicit_tls is not None else smarthost is not None and smarthost[1] == SMTPS_PORT
-    if is_implicit and tls.server_name:
-        section.wrong("tls_config.server_name is not supported together with implicit TLS yet")
     headers = _read_headers(section)
     is_threaded, is_by_day = _read_threading(section, headers)
     return EmailOptions(

@@ -5,8 +5,10 @@ Source: RFC 5321, RFC 3207; fields and defaults as Alertmanager's `email_config`
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import contextlib
+import socket
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email import policy
@@ -160,9 +162,15 @@ class EmailChannel:
         options = self._options
         host, port = options.smarthost
         context = tls_context(options.tls)
+        sock = None
+        if options.implicit_tls and options.tls.server_name:
+            # The library checks the certificate for the name that it connects to; a connection of ours frees the name.
+            sock = await asyncio.to_thread(socket.create_connection, (host, port), options.timeout_s)
+            sock.setblocking(False)
         client = aiosmtplib.SMTP(
-            hostname=host,
-            port=port,
+            hostname=host if sock is None else options.tls.server_name,
+            port=port if sock is None else None,
+            sock=sock,
             local_hostname=options.hello,
             timeout=options.timeout_s,
             use_tls=options.implicit_tls,
