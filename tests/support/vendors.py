@@ -16,6 +16,7 @@ from anyascope.model.channels.msteams import MsteamsOptions
 from anyascope.model.channels.msteamsv2 import Msteamsv2Options
 from anyascope.model.channels.opsgenie import OpsgenieOptions
 from anyascope.model.channels.pagerduty import PagerdutyOptions
+from anyascope.model.channels.phone import PhoneMode, PhoneOptions, TwilioAccount
 from anyascope.model.channels.pushover import PushoverOptions
 from anyascope.model.channels.rocketchat import RocketchatOptions
 from anyascope.model.channels.slack import SlackOptions
@@ -90,6 +91,14 @@ def _sns(url: str, **shared: Any) -> ChannelOptions:
         attributes={"severity": "{{ .CommonLabels.severity }}"},
         **shared,
     )
+
+
+def _twilio(mode: PhoneMode) -> Callable[..., ChannelOptions]:
+    def make(url: str, **shared: Any) -> ChannelOptions:
+        account = TwilioAccount("AC" + "0" * 32, Secret(KEY), "+41440000000", api_url=url)
+        return PhoneOptions(("+41440000001",), mode, account, **shared)
+
+    return make
 
 
 VENDORS = [
@@ -173,5 +182,8 @@ VENDORS = [
             attachments=({"title": "{{ .CommonLabels.alertname }}", "fields": ()},),
         ),
     ),
+    VendorKind("phone-gateway", _secret_url(PhoneOptions, "url", numbers=("+41440000001",))),
+    VendorKind("phone-call", _twilio(PhoneMode.CALL)),
+    VendorKind("phone-sms", _twilio(PhoneMode.SMS)),
     VendorKind("incidentio", _secret_url(IncidentioOptions, "url", alert_source_token=Secret(KEY))),
 ]
