@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import shutil
 import subprocess
@@ -16,6 +17,7 @@ import pytest
 
 from support.components import REPOSITORY
 from support.server import QUIET_CONFIG, ServerProcess, eventually
+from support.sinks import http_sink
 
 pytestmark = pytest.mark.slow
 
@@ -103,3 +105,51 @@ def test_a_disk_that_cannot_be_written_is_refused(tmp_path):
     assert done.returncode == 2
     assert "Traceback" not in done.stderr
     assert "cannot be" in done.stderr
+
+
+@pytest.mark.long
+def test_a_critical_alert_is_told_while_the_disk_is_full(tmp_path):
+    """With not a byte left a critical alert is told from memory and says so; with room again it stands in the journal."""
+    with small_disk(tmp_path / "disk") as disk, http_sink(tmp_path / "sink.jsonl") as sink:
+        hook = f"http://127.0.0.1:{sink.port}/hook"
+        config = (
+            QUIET_CONFIG
+            + f"storage: {{reserve: 1MB}}\nroute: {{receiver: team}}\nreceivers: [{{name: team, webhook_configs: [{{url: '{hook}'}}]}}]\n"
+        )
+        server = ServerProcess(disk, config=config).start()
+        alert = [{"labels": {"alertname": "SignerDown", "severity": "critical"}}]
+        try:
+            filler = fill(disk / "filler")
+            # The sender hears that it was not stored; people are told all the same.
+            eventually(
+                lambda: httpx.post(f"{server.url}/api/v2/alerts", json=alert, timeout=20).status_code != 200,
+                what="a store that cannot write",
+            )
+            (told,) = eventually(sink.records, what="the notification")
+            (said,) = json.loads(told["body"])["alerts"]
+            assert said["annotations"]["delivery_notice"].startswith("Sent from memory")
+            health = httpx.get(f"{server.url}/api/anyascope/v1/health", timeout=20).json()
+            assert {one["component"]: one["status"] for one in health["components"]}[
+                "notification journal"
+            ] == "unhealthy"
+            filler.unlink()
+
+            def entry():
+                answer = httpx.get(f"{server.url}/api/anyascope/v1/notifications", timeout=20).json()
+                return answer["notifications"]
+
+            (kept,) = eventually(entry, what="the journal")
+            assert (kept["status"], kept["id"]) == ("sent", dict(told["headers"])["Idempotency-Key"])
+            assert len(sink.records()) == 1
+        finally:
+            server.kill()
+
+
+def fill(path: Path) -> Path:
+    """A file that takes all that is left."""
+    with path.open("wb", buffering=0) as file, contextlib.suppress(OSError):
+        for size in (2**20, 4096, 1):
+            with contextlib.suppress(OSError):
+                while file.write(b"\0" * size):
+                    pass
+    return path
