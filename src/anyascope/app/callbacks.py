@@ -42,6 +42,7 @@ def build_callbacks(
     def slacks() -> Sequence[SlackOptions]:
         return [options for _, options in _options_of(reloads.settings.alerting) if isinstance(options, SlackOptions)]
 
+    rooms.calls.asks(lambda alert_ids: _is_taken_up(rooms, alert_ids))
     answers = PhoneAnswers(
         rooms.calls,
         book=phones,
@@ -59,6 +60,13 @@ def build_callbacks(
         *heartbeat_routes(rooms.heartbeats, tokens),
         *link_routes(rooms.answering.links),
     ]
+
+
+def _is_taken_up(rooms: Rooms, alert_ids: Sequence[str]) -> bool:
+    firing = {alert.id for alert in rooms.alerting.alerts() if alert.is_firing}
+    return all(
+        one not in firing or rooms.answering.responder.care_of(one).acknowledgement is not None for one in alert_ids
+    )
 
 
 def _options_of(alerting: AlertingOptions) -> list[tuple[str, ChannelOptions]]:

@@ -55,6 +55,12 @@ class PhoneChannel:
         waiting = [part for part in parts if not {part, _FAILED + part} & done]
         if not waiting:
             return Outcome(AttemptOutcome.OK, "no number is left to reach")
+        if (
+            done
+            and notification.is_firing
+            and self._calls.is_taken_up([one.fingerprint for one in notification.alerts])
+        ):
+            return Outcome(AttemptOutcome.OK, "somebody has taken it up meanwhile: nobody else is called")
         part = waiting[0]
         number = part.partition(":")[2]
         try:

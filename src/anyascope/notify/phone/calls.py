@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -31,6 +31,15 @@ class CallBook:
 
     def __init__(self) -> None:
         self._calls: dict[str, Call] = {}
+        self._is_taken_up: Callable[[Sequence[str]], bool] = _nobody
+
+    def asks(self, is_taken_up: Callable[[Sequence[str]], bool]) -> None:
+        """Learn by this whether somebody has taken up these alerts, wherever, so that nobody else need be called."""
+        self._is_taken_up = is_taken_up
+
+    def is_taken_up(self, alert_ids: Sequence[str]) -> bool:
+        """Whether these alerts need nobody any more: each was acknowledged, or has ended."""
+        return self._is_taken_up(alert_ids)
 
     @contextmanager
     def expecting(self, name: str, *, said: str) -> Iterator[Call]:
@@ -52,6 +61,10 @@ class CallBook:
             return
         call.status, call.answer = status or call.status, answer or call.answer
         call.news.set()
+
+
+def _nobody(_alert_ids: Sequence[str]) -> bool:
+    return False
 
 
 async def settled(call: Call, final: frozenset[str], *, clock: Clock, timeout_s: float) -> bool:
