@@ -104,6 +104,7 @@ def test_templates_render_the_same():
         ('{{ mustToDate "Monday, 02-Jan-06" "Sunday, 31-Dec-99" }}', "1999-12-31 00:00:00 +0000 UTC"),
         ('{{ mustToDate "2006 002" "2024 060" | date "Jan _2" }}', "Feb 29"),
         ('{{ base64encode "a?>b~~" }} {{ base64decode "YT8-Yn5-" }}', "YT8-Yn5- a?>b~~"),
+        ('{{ toJson ((now).Sub (now)) }} {{ toJson (dict "a" 1).b }} {{ toJson (list nil) }}', "0 null [null]"),
         ("{{ routeLabels }}|{{ .RouteLabels.x }}", "|"),
     ],
 )
@@ -124,6 +125,14 @@ def test_functions_of_the_next_version(text, output):
 def test_functions_of_the_next_version_refuse(text, words):
     """And what they do not take."""
     assert words in rendered_here({"text": text, "form": "text"})["error"]
+
+
+@pytest.mark.parametrize(
+    "text", ['{{ join "," .Alerts }}', '{{ .CommonLabels.SortedPairs | join "-" }}', '{{ join "," (list .) }}']
+)
+def test_only_texts_are_joined(text):
+    """What is none is named by its type; nothing of how it is kept shows."""
+    assert "expected []string; got " in rendered_here({"text": text, "form": "text"})["error"]
 
 
 @pytest.mark.long

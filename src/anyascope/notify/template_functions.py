@@ -8,18 +8,19 @@ from __future__ import annotations
 import base64
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import unquote_plus
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from anyascope.notify.template_data import AlertData, MessageData
 from anyascope.wire.gotemplate import DataObject, Function, TemplateFunctionError
+from anyascope.wire.gotemplate.fmt import to_text
 from anyascope.wire.gotemplate.html import SafeHtml, SafeUrl
 from anyascope.wire.gotemplate.parse_times import parse_time
 from anyascope.wire.gotemplate.prometheus import safe_functions
 from anyascope.wire.gotemplate.times import ZERO_NS, GoDuration, GoTime, format_time
-from anyascope.wire.gotemplate.values import AnyMap, quoted
+from anyascope.wire.gotemplate.values import AnyMap, NoValue, quoted, type_name
 
 _WORD: Final = re.compile(r"\w+(?:['\u2019.:]\w+)*")
 _BAD_ESCAPE: Final = re.compile(r"%(?![0-9a-fA-F]{2})")
@@ -37,8 +38,10 @@ def functions_for(data: MessageData, *, now_ns: int) -> Mapping[str, Function]:
     }
 
 
-def _joined(separator: str, texts: Iterable[object]) -> str:
-    return separator.join(map(str, texts))
+def _joined(separator: str, texts: Sequence[object]) -> str:
+    if any(isinstance(text, DataObject | Mapping | list | tuple) for text in texts):
+        raise TemplateFunctionError(f"wrong type for value; expected []string; got {type_name(texts)}")
+    return separator.join(map(to_text, texts))
 
 
 def _in_zone(name: str, time: GoTime) -> GoTime:
@@ -63,17 +66,26 @@ def _to_json(value: object) -> str:
 def _plain(value: object) -> Any:
     """What stands for a value in JSON, in Alertmanager's spelling."""
     match value:
-        case GoTime():
-            return value.rfc3339()
-        case AlertData() | MessageData():
-            return {_json_name(name): _plain(item) for name, item in value.template_fields().items()}
         case list() | tuple():
             return [_plain(item) for item in value]
         case dict():
             return {str(name): _plain(item) for name, item in sorted(value.items())}
         case DataObject():
-            return {name: _plain(item) for name, item in value.template_fields().items()} or value.template_text()
-    return value
+            return _plain_object(value)
+        case Function():
+            raise TemplateFunctionError("json: unsupported type: func")
+    return None if isinstance(value, NoValue) else value
+
+
+def _plain_object(value: DataObject) -> Any:
+    match value:
+        case GoTime():
+            return value.rfc3339()
+        case GoDuration():
+            return value.ns
+        case AlertData() | MessageData():
+            return {_json_name(name): _plain(item) for name, item in value.template_fields().items()}
+    return {name: _plain(item) for name, item in value.template_fields().items()}
 
 
 def _json_name(name: str) -> str:

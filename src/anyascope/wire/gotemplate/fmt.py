@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from anyascope.wire.gotemplate.errors import TemplateFunctionError
 from anyascope.wire.gotemplate.values import DataObject, NoValue, quoted, type_name
@@ -255,7 +255,10 @@ def _format_leaf(spec: _Spec, value: object) -> str:
             text = _format_text(spec, value)
         case None | NoValue():
             text = _pad(spec, "<nil>")
-    return f"%!{spec.verb}({_typed(value)})" if text is None else text
+    if text is not None:
+        return text
+    # Go prints a value that the verb is not for by %v, with the same flags, width and precision.
+    return f"%!{spec.verb}({type_name(value)}={_format_leaf(replace(spec, verb='v'), value)})"
 
 
 def _pad(spec: _Spec, text: str) -> str:
