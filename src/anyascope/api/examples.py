@@ -324,6 +324,7 @@ BY_OPERATION: Final[dict[str, Any]] = {
     "getTrace": TRACE,
     "listAlerts": ALERTS,
     "getAlert": ALERT_STORY,
+    "exportAlertTimeline": {"timeline": ALERT_STORY["timeline"]},
     "listEscalationPolicies": ESCALATION_POLICIES,
     **{
         f"{action}Alert": RESPONSE

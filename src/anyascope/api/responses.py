@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter, Path, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
 from anyascope.api.alerts import RulesSource, values_of
 from anyascope.api.bodies import described_body, document_of
-from anyascope.api.encode import json_response
+from anyascope.api.encode import NO_STORE, json_response
 from anyascope.api.params import NAME_CHARS_MAX, answers
 from anyascope.api.render import alert_view, event_view, policy_view
 from anyascope.model.alerts import AlertSeverity
@@ -29,7 +29,9 @@ from anyascope.wire.own_responses import (
     NoteBody,
     ResponseView,
     SnoozeBody,
+    TimelineView,
 )
+from anyascope.wire.timelines import timeline_csv, timeline_markdown
 
 AlertId = Annotated[str, Path(max_length=NAME_CHARS_MAX, description="The alert's `id`.")]
 
@@ -45,6 +47,13 @@ def responses_router(responder: AlertResponder, rules: RulesSource) -> APIRouter
         response_model=AlertStoryView,
         responses=answers(problems=(400, 404)),
     )(resource.story)
+    router.get(
+        "/alerts/{alert_id}/timeline",
+        operation_id="exportAlertTimeline",
+        summary="The time line alone: as JSON, as a table for spreadsheets, or as Markdown for a report",
+        response_model=TimelineView,
+        responses=answers(problems=(400, 404)),
+    )(resource.timeline)
     for path, summary, answer, body in (
         ("acknowledge", "Say that somebody acts: its escalation stops", resource.acknowledge, AcknowledgeBody),
         ("unacknowledge", "Take the acknowledgement back: its escalation begins anew", resource.unacknowledge, ByBody),
@@ -83,6 +92,20 @@ class _Resource:
         """The alert, and its time line, oldest first."""
         alert, timeline = self._views(await self._responder.story(alert_id))
         return json_response(AlertStoryView(alert=alert, timeline=timeline))
+
+    async def timeline(
+        self,
+        alert_id: AlertId,
+        form: Annotated[Literal["json", "csv", "markdown"], Query(alias="format")] = "json",
+    ) -> Response:
+        """Files to keep: `csv` and `markdown` come with a name to save them under."""
+        alert, timeline = self._views(await self._responder.story(alert_id))
+        if form == "json":
+            return json_response(TimelineView(timeline=timeline))
+        text = timeline_csv(timeline) if form == "csv" else timeline_markdown(alert, timeline)
+        ending = "csv" if form == "csv" else "md"
+        headers = {**NO_STORE, "content-disposition": f'attachment; filename="alert-{alert.id}.{ending}"'}
+        return Response(text, media_type=f"text/{form}", headers=headers)
 
     async def acknowledge(self, alert_id: AlertId, request: Request) -> Response:
         """A second person is told in `notice` who was first."""

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from anyascope.cli import answers
 from anyascope.cli.session import print_json, session_of
 from anyascope.cli.show import ago
 from anyascope.cli.terminal import Cell, Style, Terminal
+
+if TYPE_CHECKING:
+    from anyascope.wire.own_api import AlertView
 
 
 class State(StrEnum):
@@ -21,17 +25,28 @@ class State(StrEnum):
     RESOLVED = "resolved"
 
 
+app = typer.Typer(help="List alerts, and answer them.", invoke_without_command=True)
+app.command("show")(answers.show)
+app.command("assign")(answers.assign)
+app.command("comment")(answers.comment)
+app.command("snooze")(answers.snooze)
+app.command("resolve")(answers.resolve)
+app.command("unack")(answers.unack)
+
 _SEVERITIES = {"critical": Style.ALARM, "high": Style.RED, "medium": Style.YELLOW, "low": Style.GREEN}
 _STATES = {"firing": Style.RED, "pending": Style.YELLOW, "resolved": Style.DIM}
 
 
+@app.callback()
 def alerts(
     context: typer.Context,
     *,
     state: Annotated[State | None, typer.Option("--state", help="Only these.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """List alerts, the most severe first."""
+    """List alerts, the most severe first; or answer one."""
+    if context.invoked_subcommand is not None:
+        return
     terminal = Terminal.standard()
     with session_of(context).client() as client:
         found = client.alerts(state=state.value if state else "")
@@ -44,9 +59,10 @@ def alerts(
     now = datetime.now(UTC)
     rows = [
         [
+            Cell(alert.id, Style.DIM, is_whole=True),
             Cell(alert.severity, _SEVERITIES.get(alert.severity, Style.PLAIN)),
             Cell(
-                _told_state(alert.state, is_muted=bool(alert.silenced_by or alert.inhibited_by or alert.muted_by)),
+                _told_state(alert),
                 _STATES.get(alert.state, Style.PLAIN),
             ),
             Cell(ago(alert.starts_at, now=now), is_number=True),
@@ -57,8 +73,15 @@ def alerts(
         ]
         for alert in found.alerts
     ]
-    terminal.table(["severity", "state", "since", "alert", "title", "source", "receivers"], rows)
+    terminal.table(["id", "severity", "state", "since", "alert", "title", "source", "receivers"], rows)
 
 
-def _told_state(state: str, *, is_muted: bool) -> str:
-    return f"{state}, muted" if is_muted else state
+def _told_state(alert: AlertView) -> str:
+    words: list[str] = [alert.state]
+    if alert.acknowledgement is not None:
+        words.append(f"acknowledged by {alert.acknowledgement.by}")
+    elif alert.snoozed_until is not None:
+        words.append("snoozed")
+    if alert.silenced_by or alert.inhibited_by or alert.muted_by:
+        words.append("muted")
+    return ", ".join(words)

@@ -15,11 +15,13 @@ import typer
 
 from anyascope.cli import (
     alerts,
+    answers,
     backtest,
     cardinality,
     check,
     demo,
     doctor,
+    journal,
     logs,
     notify,
     promql_tests,
@@ -59,7 +61,10 @@ app.command("cardinality")(cardinality.cardinality)
 app.add_typer(cardinality.app, name="series")
 app.command("logs")(logs.logs)
 app.command("traces")(traces.traces)
-app.command("alerts")(alerts.alerts)
+app.add_typer(alerts.app, name="alerts")
+app.command("ack")(answers.ack)
+app.command("escalate")(answers.escalate)
+app.command("journal")(journal.journal)
 app.add_typer(route.app, name="route")
 app.add_typer(template.app, name="template")
 app.add_typer(silence.app, name="silence")

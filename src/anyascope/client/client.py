@@ -47,6 +47,7 @@ from anyascope.wire.own_api import (
     TrialsView,
     ValuesView,
 )
+from anyascope.wire.own_responses import AlertStoryView, ByBody, EscalationPoliciesView, ResponseView
 from anyascope.wire.own_silences import (
     MatcherView,
     SilenceEndRequest,
@@ -260,6 +261,18 @@ class Client:
     def alerts(self, *, state: str = "") -> AlertsView:
         """Alerts, the most severe first."""
         return self._own("/alerts", {"state": state}, AlertsView)
+
+    def alert(self, alert_id: str) -> AlertStoryView:
+        """One alert, and all that happened to it."""
+        return self._own(f"/alerts/{quote(alert_id, safe='')}", {}, AlertStoryView)
+
+    def respond(self, alert_id: str, action: str, body: ByBody) -> ResponseView:
+        """Acknowledge an alert, or whatever the action is."""
+        return self._own_post(f"/alerts/{quote(alert_id, safe='')}/{action}", body, ResponseView)
+
+    def escalation_policies(self) -> EscalationPoliciesView:
+        """The policies that act."""
+        return self._own("/escalation-policies", {}, EscalationPoliciesView)
 
     def notifications(
         self, *, limit: int = 100, cursor: str = "", receiver: str = "", status: str = ""

@@ -48,6 +48,13 @@ class AlertStoryView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TimelineView:
+    """All that happened to an alert, oldest first."""
+
+    timeline: list[AlertEventView]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ResponseView:
     """What came of a response; `notice` is what the person should know, such as who was first."""
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import csv
+import io
+
 import pytest
 
 from anyascope.alerting.fingerprint import fingerprint_of
@@ -146,3 +149,30 @@ async def test_the_policies_that_act_are_told_with_the_deadlines(house):
         ],
         "deadlines": {"critical": 0, "high": 900, "medium": 3600, "low": 86400},
     }
+
+
+async def test_a_time_line_is_exported(house):
+    """For spreadsheets, which take no formula from a comment, and for reports, which take no markup."""
+    house.answers.timeline.append(
+        AlertEvent(101 * S, AlertEventKind.COMMENTED, "=cmd|'x'!A1", 'a "quoted"\n| <b>line</b>', {"n": 1})
+    )
+    async with house.client() as client:
+        table = await client.get(f"/alerts/{ID}/timeline", params={"format": "csv"})
+        report = await client.get(f"/alerts/{ID}/timeline", params={"format": "markdown"})
+        plain = await client.get(f"/alerts/{ID}/timeline")
+        wrong = await client.get(f"/alerts/{ID}/timeline", params={"format": "pdf"})
+    rows = list(csv.reader(io.StringIO(table.text)))
+    assert rows == [
+        ["at", "kind", "by", "text", "details"],
+        ["1970-01-01T00:01:40.000000000Z", "fired", "", "began to fire", '{"severity":"high"}'],
+        ["1970-01-01T00:01:41.000000000Z", "commented", "'=cmd|'x'!A1", 'a "quoted"\n| <b>line</b>', '{"n":1}'],
+    ]
+    assert table.headers["content-disposition"] == f'attachment; filename="alert-{ID}.csv"'
+    assert table.headers["content-type"] == "text/csv; charset=utf-8"
+    assert report.text.splitlines()[-1] == (
+        r"| 1970-01-01T00:01:41.000000000Z | commented | =cmd\|'x'!A1 | a \"quoted\" \| \<b\>line\</b\> |".replace(
+            '\\"', '"'
+        )
+    )
+    assert [event["kind"] for event in plain.json()["timeline"]] == ["fired", "commented"]
+    assert wrong.status_code == 400

@@ -373,7 +373,7 @@ def test_alerts_are_listed(run, server):
     server.answers["/alerts"] = {"alerts": [examples.ALERTS["alerts"][0], muted]}
     _, out, _ = run("alerts", "--state", "firing")
     assert "critical  firing" in out
-    assert "firing, muted" in out
+    assert "firing, acknowledged by alice, muted" in out
     assert server.asked[0].url.params["state"] == "firing"
 
 
