@@ -90,12 +90,18 @@ def application():
     return house.app()
 
 
-async def ask(app, path, *, query="", method="GET", headers=()):
+@lru_cache
+def changed_application():
+    """One for all wishes: those that were granted stay."""
+    return House().app()
+
+
+async def ask(app, path, *, query="", method="GET", headers=(), content=b""):
     """(status, headers, body) of one request that no client library looked at."""
     sent = []
 
     async def receive():
-        return {"type": "http.request", "body": b"", "more_body": False}
+        return {"type": "http.request", "body": content, "more_body": False}
 
     async def send(message):
         sent.append(message)
@@ -132,6 +138,45 @@ def test_no_question_is_a_fault(path, asked, trace_id):
         assert head["content-type"] == "application/problem+json"
         assert document["detail"]
         assert document["status"] == status
+
+
+TEXTS = st.one_of(
+    st.text(max_size=8), st.sampled_from(["\ud800", "\x00", "9999-12-31T23:59:59-10:00", "2099-01-01", "22:00"])
+)
+MATCHERS = st.lists(
+    st.fixed_dictionaries({"name": TEXTS, "op": st.sampled_from(["=", "!=", "=~", "!~", "x"]), "value": TEXTS}),
+    max_size=3,
+)
+WINDOWS = st.fixed_dictionaries(
+    {"start_time": TEXTS, "end_time": TEXTS}, optional={"weekdays": st.lists(TEXTS, max_size=2), "location": TEXTS}
+)
+WISHES = st.fixed_dictionaries(
+    {},
+    optional={
+        "matchers": MATCHERS,
+        **dict.fromkeys(("created_by", "comment", "by", "starts_at", "ends_at"), TEXTS),
+        "for_s": st.one_of(st.integers(), st.floats(), TEXTS),
+        "recurrence": st.none() | WINDOWS,
+    },
+)
+SOUND = {
+    "matchers": [{"name": "a", "op": "=", "value": "b"}],
+    "created_by": "a",
+    "comment": "b",
+    "by": "a",
+    "for_s": 60,
+}
+CHANGES = ("/silences", "/silences/preview", "/silences/x/extend", "/silences/x/clone", "/silences/x/expire")
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.sampled_from(CHANGES), WISHES.map(lambda wish: json.dumps(SOUND | wish).encode()) | st.binary(max_size=20))
+def test_no_wish_for_a_silence_is_a_fault(path, content):
+    """It is granted, or the problem is the caller's; what was granted can be shown."""
+    app = changed_application()
+    status, _, body = asyncio.run(ask(app, BASE_PATH + path, method="POST", content=content))
+    assert status in (200, 201, 400, 404), body
+    assert asyncio.run(ask(app, f"{BASE_PATH}/silences"))[0] == 200
 
 
 @settings(max_examples=200, deadline=None)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sys
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from anyascope.alerting.intake import HeldAlert
 from anyascope.alerting.matchers import LabelTest, compile_matchers
@@ -36,6 +37,15 @@ SILENCE_BYTES_MAX = 128 * 1024  # of one as JSON; a person writes some hundred b
 _ORDER = {SilenceState.ACTIVE: 0, SilenceState.PENDING: 1, SilenceState.EXPIRED: 2}
 
 
+@dataclass(frozen=True, slots=True)
+class _Span:
+    """Which silences hold, by id, from a moment until another, exclusive."""
+
+    from_ns: int
+    until_ns: int
+    holding: tuple[tuple[str, LabelTest], ...]
+
+
 def _tell_nobody() -> None:
     """Nobody waits for changes."""
 
@@ -57,7 +67,7 @@ class Silences:
         self._changing = asyncio.Lock()  # memory and store change together, one change at a time
         self._changed = changed
         self.version = 0
-        self._holding_at: tuple[int, list[tuple[str, LabelTest]]] | None = None
+        self._span: _Span | None = None
 
     async def load(self) -> None:
         """Read what is stored."""
@@ -95,15 +105,17 @@ class Silences:
         return min((edge_ns for edge_ns in edges if edge_ns is not None), default=None)
 
     def _holding(self, now_ns: int) -> Sequence[tuple[str, LabelTest]]:
-        """Those that hold at a moment; many alerts are asked about at the same one."""
-        if self._holding_at is None or self._holding_at[0] != now_ns:
+        """Those that hold at a moment: the same ones until the first of all begins or ends to hold."""
+        span = self._span
+        if span is None or not span.from_ns <= now_ns < span.until_ns:
             found = sorted(
                 (silence.id, is_match)
                 for silence, is_match in self._silences.values()
                 if state_of(silence, now_ns) is SilenceState.ACTIVE
             )
-            self._holding_at = (now_ns, found)
-        return self._holding_at[1]
+            edge_ns = self.next_edge_ns(now_ns)
+            span = self._span = _Span(now_ns, sys.maxsize if edge_ns is None else edge_ns, tuple(found))
+        return span.holding
 
     # --- changing -----------------------------------------------------------------------------------------------------
 
@@ -220,7 +232,7 @@ class Silences:
 
     def _hold(self, silence: Silence) -> None:
         self._silences[silence.id] = (silence, compile_matchers(silence.matchers))
-        self._holding_at = None
+        self._span = None
         self.version += 1
         self._changed()
 
