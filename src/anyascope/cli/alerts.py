@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
@@ -50,6 +51,8 @@ def alerts(
     terminal = Terminal.standard()
     with session_of(context).client() as client:
         found = client.alerts(state=state.value if state else "")
+        is_silenced = not as_json and any(alert.silenced_by for alert in found.alerts)
+        silences = client.silences(state="active", limit=1000).silences if is_silenced else []
     if as_json:
         print_json(terminal, found)
         return
@@ -57,12 +60,13 @@ def alerts(
         terminal.line("no alerts")
         return
     now = datetime.now(UTC)
+    reasons = {one.id: f"silenced by {one.created_by}: {one.comment}" for one in silences}
     rows = [
         [
             Cell(alert.id, Style.DIM, is_whole=True),
             Cell(alert.severity, _SEVERITIES.get(alert.severity, Style.PLAIN)),
             Cell(
-                _told_state(alert),
+                _told_state(alert, reasons),
                 _STATES.get(alert.state, Style.PLAIN),
             ),
             Cell(ago(alert.starts_at, now=now), is_number=True),
@@ -76,12 +80,17 @@ def alerts(
     terminal.table(["id", "severity", "state", "since", "alert", "title", "source", "receivers"], rows)
 
 
-def _told_state(alert: AlertView) -> str:
+def _told_state(alert: AlertView, reasons: Mapping[str, str]) -> str:
+    """The state, and why nobody is told; `reasons` by the ids of silences."""
     words: list[str] = [alert.state]
     if alert.acknowledgement is not None:
         words.append(f"acknowledged by {alert.acknowledgement.by}")
     elif alert.snoozed_until is not None:
         words.append("snoozed")
-    if alert.silenced_by or alert.inhibited_by or alert.muted_by:
+    if alert.silenced_by:
+        words.append(reasons.get(alert.silenced_by[0], "silenced"))
+    if alert.inhibited_by:
+        words.append("inhibited")
+    if alert.muted_by:
         words.append("muted")
     return ", ".join(words)

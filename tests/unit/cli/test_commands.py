@@ -368,12 +368,15 @@ def test_a_series_is_named_as_promql_names_it():
 
 
 def test_alerts_are_listed(run, server):
-    """A muted one says so."""
-    muted = examples.ALERTS["alerts"][0] | {"silenced_by": ["s"]}
-    server.answers["/alerts"] = {"alerts": [examples.ALERTS["alerts"][0], muted]}
+    """A muted one says so, a silenced one by whom and why."""
+    silenced = examples.ALERTS["alerts"][0] | {"silenced_by": [examples.SILENCE["id"]]}
+    muted = examples.ALERTS["alerts"][0] | {"muted_by": ["nights"]}
+    server.answers["/alerts"] = {"alerts": [examples.ALERTS["alerts"][0], silenced, muted]}
+    server.answers["/silences"] = {"silences": [examples.SILENCE], "cursor": None}
     _, out, _ = run("alerts", "--state", "firing")
     assert "critical  firing" in out
     assert "firing, acknowledged by alice, muted" in out
+    assert "firing, acknowledged by alice, silenced by ann: disk swap, OPS-42" in out
     assert server.asked[0].url.params["state"] == "firing"
 
 
