@@ -17,6 +17,7 @@ class Outcome:
         retry_after_s: how long the far end asked us to wait.
         parts_done: parts that are through after this attempt and were not before, whatever the outcome.
         is_more: the attempt went well and further parts remain: go on at once.
+        is_unanswered: it reached the far end, and nobody there took it up; counted apart from what could not be delivered.
         is_throttled: the far end is well and asks for a slower pace.
     """
 
@@ -25,6 +26,7 @@ class Outcome:
     retry_after_s: float = 0.0
     parts_done: tuple[str, ...] = ()
     is_more: bool = False
+    is_unanswered: bool = False
     is_throttled: bool = False
 
 

@@ -17,6 +17,7 @@ CHANNELS = (
     "discord", "email", "incidentio", "jira", "mattermost", "msteams", "msteamsv2", "opsgenie", "pagerduty", "phone",
     "pushover", "rocketchat", "slack", "sns", "telegram", "victorops", "webex", "webhook", "wechat",
 )  # fmt: skip  # the kinds of `channels/registry.py`
+UNANSWERED = "unanswered"  # in place of a status
 
 
 class Tally:
@@ -85,9 +86,9 @@ class Tally:
         self._attempts.labels(channel, outcome.value).inc()
         self._attempt_s.labels(channel).observe(seconds)
 
-    def ended(self, channel: str, status: DeliveryStatus, *, age_s: float) -> None:
-        """A notification is through, or given up."""
-        self._ended.labels(channel, status.value).inc()
+    def ended(self, channel: str, status: DeliveryStatus, *, age_s: float, is_unanswered: bool = False) -> None:
+        """A notification is through, or given up; a call that nobody answered is no fault of the road to them."""
+        self._ended.labels(channel, UNANSWERED if is_unanswered else status.value).inc()
         if status is DeliveryStatus.SENT:
             self._delivery_s.labels(channel).observe(age_s)
 

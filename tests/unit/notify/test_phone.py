@@ -206,7 +206,7 @@ async def test_the_next_one_is_called_until_somebody_presses_a_key():
 async def test_a_page_that_nobody_answers_has_failed():
     """After all rounds the notification is a dead letter: nobody heard it."""
     outcome, details = await call_all(Phone(), ["busy", "no-answer"])
-    assert (outcome.kind, len(details)) == (FAILED, 2)
+    assert (outcome.kind, len(details), outcome.is_unanswered) == (FAILED, 2, True)
 
 
 async def test_where_twilio_cannot_reach_us_every_number_is_called_once():

@@ -191,7 +191,7 @@ def _concluded(outcome: Outcome, part: str, *, is_last: bool, done: frozenset[st
         return Outcome(AttemptOutcome.OK, outcome.detail, parts_done=parts, is_more=True)
     is_through = is_reached or any(not one.startswith(_FAILED) for one in done)
     kind = AttemptOutcome.OK if is_through else AttemptOutcome.FAILED
-    return Outcome(kind, outcome.detail, parts_done=parts)
+    return Outcome(kind, outcome.detail, parts_done=parts, is_unanswered=not is_through and outcome.is_unanswered)
 
 
 def _of_number(outcome: Outcome, number: str) -> Outcome:
@@ -207,4 +207,4 @@ def _heard(call: Call, number: str) -> Outcome:
     if call.answer:
         return Outcome(AttemptOutcome.OK, f"{number}: {call.answer}")
     ended = {"completed": "picked up, and no key was pressed", "": "no word of the call"}
-    return Outcome(AttemptOutcome.FAILED, f"{number}: {ended.get(call.status, call.status)}")
+    return Outcome(AttemptOutcome.FAILED, f"{number}: {ended.get(call.status, call.status)}", is_unanswered=True)
