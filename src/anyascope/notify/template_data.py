@@ -24,18 +24,21 @@ class KV(DataObject, dict[str, str]):
     """Labels or annotations."""
 
     type_name = "template.KV"
+    _methods: Mapping[str, Function] | None = None
 
     def template_text(self) -> str:
         return self._pairs().template_text()
 
     def template_methods(self) -> Mapping[str, Function]:
-        return {
-            "SortedPairs": Function(self._pairs),
-            "Names": Function(lambda: [pair.name for pair in self._pairs()]),
-            "Values": Function(lambda: [pair.value for pair in self._pairs()]),
-            "Remove": Function(self._without, ("slice",)),
-            "String": Function(self.template_text),
-        }
+        if self._methods is None:  # made once: a template over a thousand alerts asks ten thousand times
+            self._methods = {
+                "SortedPairs": Function(self._pairs),
+                "Names": Function(lambda: [pair.name for pair in self._pairs()]),
+                "Values": Function(lambda: [pair.value for pair in self._pairs()]),
+                "Remove": Function(self._without, ("slice",)),
+                "String": Function(self.template_text),
+            }
+        return self._methods
 
     def _pairs(self) -> Pairs:
         return Pairs(Pair(name, self[name]) for name in sorted(self, key=lambda name: (name != "alertname", name)))
@@ -53,9 +56,10 @@ class Pair(DataObject):
     def __init__(self, name: str, value: str) -> None:
         self.name = name
         self.value = value
+        self._fields = {"Name": name, "Value": value}
 
     def template_fields(self) -> Mapping[str, object]:
-        return {"Name": self.name, "Value": self.value}
+        return self._fields
 
 
 class Pairs(DataObject, list[Pair]):

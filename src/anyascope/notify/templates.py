@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from importlib import resources
@@ -41,7 +42,10 @@ class Templates:
     def render_data(self, text: str, data: MessageData, *, is_html: bool = False) -> str:
         """The same over data that is no notification of ours."""
         functions = functions_for(data, now_ns=self._now_ns())
-        return self._template(text).execute(data, functions=functions, is_html=is_html)
+        # Time is the thread's own: on a busy machine a template that does little must not be cut off.
+        return self._template(text).execute(
+            data, functions=functions, is_html=is_html, monotonic_ns=time.thread_time_ns
+        )
 
     def _template(self, text: str) -> Template:
         known = self._parsed.get(text)

@@ -148,7 +148,7 @@ class Run:
         if isinstance(value, Function):
             raise failure(place, "can't print a function")
         try:
-            text = "<no value>" if value is None else to_text(value)
+            text = value if type(value) is str else "<no value>" if value is None else to_text(value)
         except TemplateFunctionError as error:
             raise failure(place, str(error)) from error
         self.write(text if self.html is None else self.html.escaped(value, text, self._output), place)

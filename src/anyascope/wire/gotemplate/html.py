@@ -76,6 +76,8 @@ class HtmlContext:
     # --- following ----------------------------------------------------------------------------------------------------
 
     def _follow(self, text: str) -> None:
+        if self._place is _Place.TEXT and "<" not in text:
+            return
         at = 0
         while at < len(text):
             match self._place:

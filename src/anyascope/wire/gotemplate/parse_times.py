@@ -50,11 +50,11 @@ def parse_time(layout: str, text: str) -> GoTime:
     Raises:
         TemplateFunctionError: the text is not of this layout, or out of range, in Go's words.
     """
-    failed = f"parsing time {quoted(text)} as {quoted(layout)}: cannot parse {quoted(text)} as {quoted(layout)}"
     pattern = _pattern(layout)
     match = pattern.fullmatch(text) if pattern is not None else None
     if match is None:
-        raise TemplateFunctionError(failed)
+        shown, wanted = quoted(text), quoted(layout)
+        raise TemplateFunctionError(f"parsing time {shown} as {wanted}: cannot parse {shown} as {wanted}")
     found = {name: value for name, value in match.groupdict().items() if value}
     try:
         moment = _moment(found)
