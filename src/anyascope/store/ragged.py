@@ -99,6 +99,16 @@ def frame_of(labels: Sequence[Labels], early: Piece, late: Piece | None = None) 
     return SampleFrame([labels[row] for row in present.tolist()], offsets_of(counts[present]), times_ms, values)
 
 
+def joined(pieces: Sequence[Piece]) -> Piece:
+    """Pieces of the same series as one; each series has samples in one of them at most."""
+    counts = np.sum([piece.counts for piece in pieces], axis=0)
+    offsets = offsets_of(counts)
+    times_ms, values = np.empty(offsets[-1], np.int64), np.empty(offsets[-1], np.float64)
+    for piece in pieces:
+        _place(piece, offsets[:-1], times_ms, values)
+    return Piece(offsets[:-1], counts, times_ms, values)
+
+
 def _place(piece: Piece, targets: NDArray[np.int64], times_ms: NDArray[np.int64], values: NDArray[np.float64]) -> None:
     """Copy each series' samples to where they belong."""
     copy = place_blocks.ready(len(piece.times_ms))

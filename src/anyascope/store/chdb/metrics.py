@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -18,8 +17,10 @@ from anyascope.model.labels import Labels, Matcher, series_id
 from anyascope.model.metrics import Exemplar, HistogramSample, MetricBatch, MetricMetadata, MetricType
 from anyascope.store.api.metrics import Cardinality, Selection
 from anyascope.store.cardinality import cardinality_of
+from anyascope.store.chdb.assembling import assembled, from_disk, has_repeats, numpy_of
 from anyascope.store.chdb.binding import Parameter
 from anyascope.store.chdb.engine import Engine
+from anyascope.store.chdb.remembered import SAMPLES_MAX, Found, Remembered, Segment, piece_of_segments
 from anyascope.store.chdb.samples import histogram_of, label_sets
 from anyascope.store.chdb.seriesbook import IDS_PER_STATEMENT, SeriesBook
 from anyascope.store.chdb.sorter import Sorter
@@ -28,7 +29,7 @@ from anyascope.store.exemplars import NewestExemplars, in_order
 from anyascope.store.hot import Gathered, HotWindow
 from anyascope.store.journal.files import Journal, JournalOptions
 from anyascope.store.labelindex import Chosen, LabelIndex, Refs
-from anyascope.store.ragged import Columns, Piece, check_samples, check_series, frame_of, offsets_of
+from anyascope.store.ragged import check_samples, check_series
 from anyascope.store.tokens import Tokens
 
 ON_LOOP_ROWS_MAX = 50_000  # beyond, arrays are built on a worker thread: 50,000 rows take under 10 ms
@@ -48,11 +49,22 @@ class HotOptions:
         samples_max: 16 bytes each; where more arrive within the window, it reaches back less far.
         warm_samples_max: brought back from disk at a start, which must not take long; the rest of the window fills up as
             time goes by.
+        remembered_max: older ones that were read from disk and may be asked for again; 16 bytes each.
     """
 
     window_s: float = 7_200.0
     samples_max: int = 16_000_000
     warm_samples_max: int = 2_000_000
+    remembered_max: int = SAMPLES_MAX
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """Where the older samples of a question are: in segments, up to a time (inclusive)."""
+
+    found: Found
+    end_ms: int
+    disk_samples: int
 
 
 class ChdbMetrics:
@@ -81,8 +93,16 @@ class ChdbMetrics:
         self._warm_max = min(options.samples_max // 2, options.warm_samples_max)
         self._index = LabelIndex()
         self._book = SeriesBook(engine, self._index, clock=clock)
+        self._remembered = Remembered(samples_max=options.remembered_max)
+        self._remembers = True
         self._sorter = Sorter(
-            engine, directory / JOURNAL_DIRECTORY, index=self._index, options=journal, clock=clock, registry=registry
+            engine,
+            directory / JOURNAL_DIRECTORY,
+            index=self._index,
+            options=journal,
+            clock=clock,
+            registry=registry,
+            on_written=self._changed,
         )
         self._hot = HotWindow(start_ms=self._now_ms() - self._window_ms, samples_max=options.samples_max)
         self._metadata: dict[str, MetricMetadata] = {}
@@ -101,6 +121,9 @@ class ChdbMetrics:
         Gauge(
             "anyascope_store_hot_samples", "Samples in memory, rounded up to whole chunks.", registry=registry
         ).set_function(lambda: self._hot.samples)
+        Gauge(
+            "anyascope_store_remembered_samples", "Samples in memory that were read from disk.", registry=registry
+        ).set_function(lambda: self._remembered.samples)
         Gauge(
             "anyascope_store_hot_window_seconds",
             "How far back the samples in memory reach.",
@@ -123,6 +146,8 @@ class ChdbMetrics:
             )
         table = await self._engine.ask("histograms_series")
         self._with_histograms.update(table["series_id"].to_pylist())
+        # A deletion that a stop cut off goes on by itself: what is read before its end may be gone after it.
+        self._remembers = not len(await self._engine.ask("mutations"))
         lost = await self._warm()
         self._sorter.start()
         return [f"{lost} series have samples but no labels, and cannot be found"] if lost else []
@@ -241,17 +266,14 @@ class ChdbMetrics:
         recent = self._hot.gather(refs, start_ms=selection.start_ms, end_ms=selection.end_ms)
         check_samples(len(recent.times_ms), selection)
         if selection.start_ms >= recent.start_ms:
-            return frame_of(labels, piece_of(recent))
+            return assembled(labels, None, recent)
         end_ms = min(selection.end_ms, recent.start_ms - 1)
-        waiting = [part.between(refs, start_ms=selection.start_ms, end_ms=end_ms) for part in self._sorter.unsorted()]
         ids = self._index.ids(refs)
-        parameters = {
-            "ids": ids.tolist(),
-            "start_ms": selection.start_ms,
-            "end_ms": end_ms,
-            "limit": selection.samples_max + 1,
-        }
-        table = await self._samples("samples_select", parameters)
+        waiting = [part.between(refs, start_ms=selection.start_ms, end_ms=end_ms) for part in self._sorter.unsorted()]
+        known = None if any(len(part.rows) for part in waiting) else await self._known(ids, selection, recent, end_ms)
+        if known is not None:
+            return await self._completed(labels, known, selection, recent)
+        table = await self._read(ids, selection.start_ms, end_ms, limit=selection.samples_max + 1)
         count = len(table) + len(recent.times_ms) + sum(len(part.rows) for part in waiting)
         check_samples(count, selection)
         if count > ON_LOOP_ROWS_MAX:
@@ -259,6 +281,54 @@ class ChdbMetrics:
         else:
             frame = assembled(labels, from_disk(ids, table, waiting), recent)
         return replace(frame, disk_samples=count - len(recent.times_ms))
+
+    async def _known(
+        self, ids: NDArray[np.uint64], selection: Selection, recent: Gathered, end_ms: int
+    ) -> _Known | None:
+        """What is remembered of these series, completed from disk; None where that is not the way to ask."""
+        stretch = self._remembered.stretch(selection.start_ms, end_ms, hot_ms=recent.start_ms, series=len(ids))
+        if stretch is None or not self._remembers:
+            return None
+        found, missing = self._remembered.find(ids, selection.start_ms, end_ms)
+        if not missing.any():
+            return _Known(found, end_ms, disk_samples=0)
+        first_ms, last_ms = stretch
+        version, asked = self._remembered.version, ids[missing]
+        most = self._remembered.samples_max // 2
+        table = await self._read(asked, first_ms, last_ms, limit=most + 1)
+        if len(table) > most:
+            return None
+
+        def read() -> Segment:
+            return Segment.of(asked, from_disk(asked, table, ()), start_ms=first_ms, end_ms=last_ms)
+
+        segment = await self._engine.compute(read) if len(table) > ON_LOOP_ROWS_MAX else read()
+        self._remembered.add(segment, version=version)
+        places = np.where(missing, segment.places(ids), -1)
+        return _Known([*found, (segment, places)], end_ms, disk_samples=len(table))
+
+    async def _completed(
+        self, labels: Sequence[Labels], known: _Known, selection: Selection, recent: Gathered
+    ) -> SampleFrame:
+        """The frame of what is remembered and what is in memory."""
+
+        def together() -> SampleFrame:
+            early = piece_of_segments(known.found, len(labels), start_ms=selection.start_ms, end_ms=known.end_ms)
+            check_samples(int(early.counts.sum()) + len(recent.times_ms), selection)
+            return assembled(labels, early, recent)
+
+        is_large = sum(len(segment.times_ms) for segment, _ in known.found) > ON_LOOP_ROWS_MAX
+        frame = await self._engine.compute(together) if is_large else together()
+        return replace(frame, disk_samples=known.disk_samples)
+
+    def _changed(self, start_ms: int, end_ms: int) -> None:
+        """The tables have got rows, or lost some, in this stretch (inclusive)."""
+        if start_ms < self._hot.start_ms:
+            self._remembered.forget(start_ms, end_ms)
+
+    async def _read(self, ids: NDArray[np.uint64], start_ms: int, end_ms: int, *, limit: int) -> pa.Table:
+        parameters = {"ids": ids.tolist(), "start_ms": start_ms, "end_ms": end_ms, "limit": limit}
+        return await self._samples("samples_select", parameters)
 
     async def _samples(self, name: str, parameters: Mapping[str, Parameter]) -> pa.Table:
         """Samples by series and time, equal times in the order in which they were written."""
@@ -363,7 +433,10 @@ class ChdbMetrics:
             self._sorter.cut(refs, start_ms=start_ms, end_ms=end_ms)
             self._cut_hot(refs, start_ms=start_ms, end_ms=end_ms)
             self._exemplars.forget()
-            await self._delete_rows(self._index.ids(refs).tolist(), start_ms=start_ms, end_ms=end_ms)
+            try:
+                await self._delete_rows(self._index.ids(refs).tolist(), start_ms=start_ms, end_ms=end_ms)
+            finally:
+                self._remembered.forget(start_ms, end_ms)
         last_ms = self._index.last_ms(refs)
         # A series that got samples meanwhile goes on.
         gone = refs[(self._index.first_ms(refs) >= start_ms) & (last_ms <= end_ms) & (last_ms == known_ms)]
@@ -395,68 +468,5 @@ class ChdbMetrics:
     async def forget_before(self, time_ms: int) -> None:
         """After retention dropped everything older than this: forget the series that ended before."""
         self._hot.evict(min(time_ms, self._now_ms()))
+        self._remembered.forget(-FOREVER_MS, time_ms)
         await self._book.remove(self._index.quiet_since(time_ms))
-
-
-def numpy_of(table: pa.Table, name: str) -> NDArray[Any]:
-    """A numeric column without NULLs; not copied where it is in one piece.
-
-    Arrow's own `to_numpy` would import pandas for it.
-    """
-    chunks = [np.from_dlpack(chunk) for chunk in table[name].chunks]
-    return chunks[0] if len(chunks) == 1 else np.concatenate(chunks)
-
-
-def has_repeats(table: pa.Table) -> bool:
-    """Whether a series has a time twice; the table is sorted by both."""
-    if len(table) < 2:
-        return False
-    ids, times_ms = numpy_of(table, "series_id"), numpy_of(table, "time_ms")
-    return bool(np.any((ids[1:] == ids[:-1]) & (times_ms[1:] == times_ms[:-1])))
-
-
-def assembled(labels: Sequence[Labels], early: Piece | None, recent: Gathered) -> SampleFrame:
-    """Disk and memory as one frame; what memory has is all later."""
-    late = piece_of(recent)
-    return frame_of(labels, late) if early is None else frame_of(labels, early, late)
-
-
-def from_disk(ids: NDArray[np.uint64], table: pa.Table, waiting: Sequence[Columns]) -> Piece | None:
-    """What stands before the hot window; None where nothing does.
-
-    Args:
-        ids: uint64[series], of the asked series.
-        table: what the disk has of them, sorted by id and time.
-        waiting: what was written later and is on its way to the disk, oldest first; parts of it may be there already.
-    """
-    written = [part for part in waiting if len(part.rows)]
-    if not len(table):
-        return Piece.of(Columns.settled(*_concatenated(written)), len(ids)) if written else None
-    found, times_ms, values = (numpy_of(table, name) for name in ("series_id", "time_ms", "value"))
-    is_same = found[1:] == found[:-1]
-    begins = np.flatnonzero(np.concatenate(([True], ~is_same)))
-    counts = np.diff(np.append(begins, len(found)))
-    order = np.argsort(ids)
-    rows = order[np.searchsorted(ids[order], found[begins])]
-    if written or (is_same & (times_ms[1:] == times_ms[:-1])).any():
-        disk = Columns(np.repeat(rows, counts), times_ms, values)
-        return Piece.of(Columns.settled(*_concatenated([disk, *written])), len(ids))
-    early = Piece(np.zeros(len(ids), np.int64), np.zeros(len(ids), np.int64), times_ms, values)
-    early.begins[rows], early.counts[rows] = begins, counts
-    return early
-
-
-def _concatenated(parts: Sequence[Columns]) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
-    return (
-        np.concatenate([part.rows for part in parts]),
-        np.concatenate([part.times_ms for part in parts]),
-        np.concatenate([part.values for part in parts]),
-    )
-
-
-def piece_of(recent: Gathered) -> Piece:
-    """What memory has, each time once."""
-    if recent.is_settled:
-        return Piece(offsets_of(recent.counts)[:-1], recent.counts, recent.times_ms, recent.values)
-    columns = Columns.settled(recent.rows, recent.times_ms, recent.values)
-    return Piece.of(columns, len(recent.counts))

@@ -63,6 +63,7 @@ class Sorter:
     Args:
         directory: of the journal.
         index: for the ids of series.
+        on_written: told the stretch of time (UTC milliseconds, inclusive) in which the tables have just got rows.
     """
 
     def __init__(
@@ -74,8 +75,10 @@ class Sorter:
         options: JournalOptions,
         clock: Clock,
         registry: CollectorRegistry,
+        on_written: Callable[[int, int], None] = lambda _first_ms, _last_ms: None,
     ) -> None:
         self._engine = engine
+        self._on_written = on_written
         self._index = index
         self._clock = clock
         try:
@@ -286,7 +289,9 @@ class Sorter:
             self._arrived.set()
             raise
         self.fault = ""
+        first_ms, last_ms = self._moving.stretch_ms()
         self._moving = Unsorted()
+        self._on_written(first_ms, last_ms)
         await self._commit(self._moving_to)
 
     def _failed(self, error: Exception) -> None:
