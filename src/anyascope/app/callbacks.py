@@ -63,10 +63,10 @@ def build_callbacks(
 
 
 def _is_taken_up(rooms: Rooms, alert_ids: Sequence[str]) -> bool:
-    firing = {alert.id for alert in rooms.alerting.alerts() if alert.is_firing}
-    return all(
-        one not in firing or rooms.answering.responder.care_of(one).acknowledgement is not None for one in alert_ids
-    )
+    # What is not known, as before alerting has started, is nobody's yet: the phone rings.
+    known = {alert.id: alert.is_firing for alert in rooms.alerting.alerts()}
+    care_of = rooms.answering.responder.care_of
+    return all(one in known and (not known[one] or care_of(one).acknowledgement is not None) for one in alert_ids)
 
 
 def _options_of(alerting: AlertingOptions) -> list[tuple[str, ChannelOptions]]:

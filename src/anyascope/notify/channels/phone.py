@@ -55,11 +55,7 @@ class PhoneChannel:
         waiting = [part for part in parts if not {part, _FAILED + part} & done]
         if not waiting:
             return Outcome(AttemptOutcome.OK, "no number is left to reach")
-        if (
-            done
-            and notification.is_firing
-            and self._calls.is_taken_up([one.fingerprint for one in notification.alerts])
-        ):
+        if self._is_needless(notification):
             return Outcome(AttemptOutcome.OK, "somebody has taken it up meanwhile: nobody else is called")
         part = waiting[0]
         number = part.partition(":")[2]
@@ -73,6 +69,11 @@ class PhoneChannel:
 
     async def close(self) -> None:
         await self._sender.close()
+
+    def _is_needless(self, notification: Notification) -> bool:
+        """Whether a phone would ring for what somebody else has taken up, or what is over."""
+        rings = self._options.mode is PhoneMode.CALL and notification.is_firing
+        return rings and self._calls.is_taken_up([one.fingerprint for one in notification.alerts])
 
     def _parts(self, notification: Notification) -> list[str]:
         """Every ring that may be needed: all numbers, as often as there are rounds."""

@@ -38,7 +38,7 @@ class CallBook:
         self._is_taken_up = is_taken_up
 
     def is_taken_up(self, alert_ids: Sequence[str]) -> bool:
-        """Whether these alerts need nobody any more: each was acknowledged, or has ended."""
+        """Whether these alerts need nobody any more: each is known to be acknowledged, or over."""
         return self._is_taken_up(alert_ids)
 
     @contextmanager
