@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
-import sys
+from collections import defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from anyascope.alerting.intake import HeldAlert
 from anyascope.alerting.matchers import LabelTest, compile_matchers
@@ -26,24 +26,43 @@ from anyascope.clock import NS_PER_S, Clock
 from anyascope.errors import ConflictError, InvalidInputError, NotFoundError
 from anyascope.ids import Ids
 from anyascope.model.documents import Change, Delete
+from anyascope.model.labels import Labels, MatchOp
 from anyascope.model.silences import Silence, SilenceChange, SilenceState, SilenceStatus
 from anyascope.store.api.documents import DocumentStore, every_document
 from anyascope.wire.durations import format_duration_ms
 
 KEPT_S = 5 * 86_400.0  # Alertmanager's retention (120 h): people look up last week's silences
-SILENCES_MAX = 10_000  # each alert is tested against all that hold; people have dozens
+SILENCES_MAX = 10_000  # 10 MB in memory with their histories; people have dozens
 SILENCE_BYTES_MAX = 128 * 1024  # of one as JSON; a person writes some hundred bytes, a deployment script lists hosts
+SPAN_S_MAX = 60.0  # in the hour that daylight saving repeats or leaves out, the edge of a window may be missed
 
 _ORDER = {SilenceState.ACTIVE: 0, SilenceState.PENDING: 1, SilenceState.EXPIRED: 2}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Span:
-    """Which silences hold, by id, from a moment until another, exclusive."""
+    """Which silences hold from a moment until another, exclusive: by a label that they ask for, and the rest."""
 
     from_ns: int
     until_ns: int
-    holding: tuple[tuple[str, LabelTest], ...]
+    by_pair: dict[tuple[str, str], list[tuple[str, LabelTest]]] = field(default_factory=lambda: defaultdict(list))
+    rest: list[tuple[str, LabelTest]] = field(default_factory=list)
+
+    def add(self, silence: Silence, is_match: LabelTest) -> None:
+        """One more holds."""
+        asked = ((one.name, one.value) for one in silence.matchers if one.op is MatchOp.EQUAL and one.value)
+        pair = next(asked, None)
+        (self.rest if pair is None else self.by_pair[pair]).append((silence.id, is_match))
+
+    def matching(self, labels: Labels) -> tuple[str, ...]:
+        """Ids of those that match a label set, in order."""
+        candidates = [*self.rest]
+        for pair in labels:
+            candidates.extend(self.by_pair.get(pair, ()))
+        if not candidates:
+            return ()
+        mapping = dict(labels)
+        return tuple(sorted(identity for identity, is_match in candidates if is_match(mapping)))
 
 
 def _tell_nobody() -> None:
@@ -93,29 +112,24 @@ class Silences:
 
     def silenced_by(self, alert: HeldAlert, *, now_ns: int) -> tuple[str, ...]:
         """Ids of the silences that hold for this alert now."""
-        holding = self._holding(now_ns)
-        if not holding:
-            return ()
-        labels = dict(alert.labels)
-        return tuple(identity for identity, is_match in holding if is_match(labels))
+        span = self._span
+        if span is None or not span.from_ns <= now_ns < span.until_ns:
+            span = self._span = self._span_at(now_ns)
+        return span.matching(alert.labels)
 
     def next_edge_ns(self, now_ns: int) -> int | None:
         """When the first of them begins or ends to hold, after now; None where none will."""
         edges = (next_change_ns(silence, now_ns) for silence, _ in self._silences.values())
         return min((edge_ns for edge_ns in edges if edge_ns is not None), default=None)
 
-    def _holding(self, now_ns: int) -> Sequence[tuple[str, LabelTest]]:
+    def _span_at(self, now_ns: int) -> _Span:
         """Those that hold at a moment: the same ones until the first of all begins or ends to hold."""
-        span = self._span
-        if span is None or not span.from_ns <= now_ns < span.until_ns:
-            found = sorted(
-                (silence.id, is_match)
-                for silence, is_match in self._silences.values()
-                if state_of(silence, now_ns) is SilenceState.ACTIVE
-            )
-            edge_ns = self.next_edge_ns(now_ns)
-            span = self._span = _Span(now_ns, sys.maxsize if edge_ns is None else edge_ns, tuple(found))
-        return span.holding
+        edge_ns, bound_ns = self.next_edge_ns(now_ns), now_ns + int(SPAN_S_MAX * NS_PER_S)
+        span = _Span(now_ns, bound_ns if edge_ns is None else min(edge_ns, bound_ns))
+        for silence, is_match in self._silences.values():
+            if state_of(silence, now_ns) is SilenceState.ACTIVE:
+                span.add(silence, is_match)
+        return span
 
     # --- changing -----------------------------------------------------------------------------------------------------
 
