@@ -71,11 +71,13 @@ class Stage:
         self.client = client
         self.urls = urls
         self.now_s = 0.0
+        self.lag_s = 0.0  # the longest that a side took to answer: its times may be late by that much
         self.silences: dict[str, dict[str, str]] = {}
 
     async def post(self, path: str, body: object) -> dict[str, httpx.Response]:
         """To both sides at once."""
         answers = await asyncio.gather(*(self.client.post(f"{self.urls[side]}{path}", json=body) for side in SIDES))
+        self.lag_s = max(self.lag_s, time.time() - self.now_s)
         for answer in answers:
             assert answer.status_code == 200, (self.story, str(answer.url), answer.status_code, answer.text)
         return dict(zip(SIDES, answers, strict=True))
@@ -242,20 +244,27 @@ class StorySink:
         return sorted(mine, key=lambda one: one.at_s)
 
 
-async def play(stories: Sequence[Story], urls: dict[str, str], *, began_s: float) -> None:
-    """Do what the scripts say, at their times after `began_s`; each story begins `STAGGER_S` after the one before."""
+async def play(stories: Sequence[Story], urls: dict[str, str], *, began_s: float) -> dict[str, float]:
+    """Do what the scripts say, at their times after `began_s`; each story begins `STAGGER_S` after the one before.
+
+    Gives, by story, the longest that a side took to answer, in seconds: how late its times may be for the machine's sake.
+    """
     limits = httpx.Limits(max_connections=100)
     async with httpx.AsyncClient(limits=limits, timeout=20) as client, asyncio.TaskGroup() as group:
-        for number, story in enumerate(stories):
-            group.create_task(_play(story, client, urls, began_s + number * STAGGER_S))
+        plays = {
+            story.name: group.create_task(_play(story, client, urls, began_s + number * STAGGER_S))
+            for number, story in enumerate(stories)
+        }
+    return {name: task.result() for name, task in plays.items()}
 
 
-async def _play(story: Story, client: httpx.AsyncClient, urls: dict[str, str], began_s: float) -> None:
+async def _play(story: Story, client: httpx.AsyncClient, urls: dict[str, str], began_s: float) -> float:
     stage = Stage(story.name, client, urls)
     for at_s, act in story.script:
         stage.now_s = began_s + at_s
         await asyncio.sleep(max(stage.now_s - time.time(), 0))
         await act(stage)
+    return stage.lag_s
 
 
 def differences(theirs: Sequence[Said], ours: Sequence[Said], *, within_s: float) -> list[str]:
