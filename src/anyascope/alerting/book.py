@@ -20,6 +20,7 @@ from anyascope.model.receivers import Integration
 from anyascope.semconv.alerts import LABEL_ALERTNAME, category_of, component_of, title_of, traits_of
 
 RESOLVED_KEPT_S = 15 * 60.0  # people look at what has just ended; Prometheus repeats an end for as long
+GROUPS_REMEMBERED_MAX = 20_000  # naming a group takes 10 µs, and each of its alerts asks
 ROUTES_REMEMBERED_MAX = 100_000  # alerts repeat each minute; finding the routes of one takes 20 µs
 
 
@@ -50,6 +51,7 @@ class Book:
         self._integrations = {name: receiver.integrations for name, receiver in options.receivers.items()}
         self._groups_of: dict[str, set[str]] = defaultdict(set)
         self._routes_of: dict[Labels, tuple[Route, ...]] = {}
+        self._names: dict[tuple[Route, Labels], tuple[str, str]] = {}
         self._heap: list[tuple[int, str]] = []
         self._inhibitor = Inhibitor(options.inhibit_rules)
         self._now_ns = now_ns
@@ -96,8 +98,7 @@ class Book:
     def _group_for(self, alert: HeldAlert, route: Route, *, now_ns: int) -> Group | None:
         """The alert's group on a route. One that has ended makes no group: it matters only to those who know of it."""
         labels = route.group_labels(alert.labels)
-        key = group_key(route, labels)
-        identity = group_id(key, route.receiver)
+        key, identity = self._name_of(route, labels)
         group = self.groups.get(identity)
         fingerprint = alert.fingerprint
         if group is not None:
@@ -117,6 +118,16 @@ class Book:
             del self._records[identity]
         self.groups[identity] = group
         return group
+
+    def _name_of(self, route: Route, labels: Labels) -> tuple[str, str]:
+        """Key and id of a group."""
+        found = self._names.get((route, labels))
+        if found is None:
+            if len(self._names) >= GROUPS_REMEMBERED_MAX:
+                self._names.clear()
+            key = group_key(route, labels)
+            found = self._names[route, labels] = (key, group_id(key, route.receiver))
+        return found
 
     # --- times --------------------------------------------------------------------------------------------------------
 

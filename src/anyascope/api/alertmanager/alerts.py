@@ -117,13 +117,16 @@ class _Alerts:
     def _clean(self, alerts: Sequence[Alert]) -> list[Alert]:
         clean = self._cleaner.labels([alert.labels for alert in alerts])
         said = self._cleaner.labels([tuple(alert.annotations.items()) for alert in alerts])
+        urls = {url: self._cleaner.text(url) for url in {alert.generator_url for alert in alerts}}
         return [
             replace(
                 alert,
                 labels=clean.get(row, alert.labels),
                 annotations=dict(said[row]) if row in said else alert.annotations,
-                generator_url=self._cleaner.text(alert.generator_url),
+                generator_url=urls[alert.generator_url],
             )
+            if row in clean or row in said or urls[alert.generator_url] != alert.generator_url
+            else alert
             for row, alert in enumerate(alerts)
         ]
 
