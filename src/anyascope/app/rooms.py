@@ -209,4 +209,7 @@ def _rules_options(settings: RulesSettings, url: str) -> RulesOptions:
         query_offset_s=settings.query_offset_s,
         external_url=url,
         external_labels=dict(settings.external_labels),
+        resend_s=settings.resend_delay_s,
+        outage_tolerance_s=settings.for_outage_tolerance_s,
+        for_grace_s=settings.for_grace_period_s,
     )

@@ -47,6 +47,7 @@ from anyascope.notify.settings import courier_options, read_notify
 from anyascope.notify.templates import load_templates
 from anyascope.notify.watchdog_settings import read_watchdog
 from anyascope.promql.signatures import Feature, feature_of
+from anyascope.rules.options import FOR_GRACE_S, OUTAGE_TOLERANCE_S, RESEND_S
 from anyascope.wire.settings import Mistake, Section, SettingsError, read_settings
 
 E = TypeVar("E", bound=Enum)
@@ -231,6 +232,9 @@ def _read_rules(top: Section, shared: Section) -> RulesSettings:
     found = RulesSettings(
         files=tuple(str(resolve(top, pattern)) for pattern in top.texts("rule_files")),
         default_pack=own.boolean("default_pack", True),
+        resend_delay_s=own.duration_s("resend_delay", RESEND_S),
+        for_outage_tolerance_s=own.duration_s("for_outage_tolerance", OUTAGE_TOLERANCE_S),
+        for_grace_period_s=own.duration_s("for_grace_period", FOR_GRACE_S),
         evaluation_interval_s=shared.duration_s("evaluation_interval", EVALUATION_INTERVAL_S),
         query_offset_s=shared.duration_s("rule_query_offset", 0.0),
         external_labels=read_external_labels(shared),
@@ -271,7 +275,13 @@ def _with_prometheus(settings: Settings, path: Path) -> Settings:
             remotes=(*settings.forward.remotes, *remotes),
             external_labels=rules.external_labels or settings.forward.external_labels,
         ),
-        rules=replace(rules, default_pack=settings.rules.default_pack, files=(*settings.rules.files, *rules.files)),
+        rules=replace(
+            settings.rules,
+            files=(*settings.rules.files, *rules.files),
+            evaluation_interval_s=rules.evaluation_interval_s,
+            query_offset_s=rules.query_offset_s,
+            external_labels=rules.external_labels,
+        ),
         queries=replace(settings.queries, subquery_step_ms=max(round(rules.evaluation_interval_s * MS_PER_S), 1)),
         query_log_file=query_log_file or settings.query_log_file,
         warnings=(*settings.warnings, *warnings),

@@ -21,6 +21,7 @@ from anyascope.notify.settings import NotifySettings
 from anyascope.notify.watchdog import WatchdogOptions
 from anyascope.promql.options import EngineOptions
 from anyascope.promql.signatures import Feature
+from anyascope.rules.options import FOR_GRACE_S, OUTAGE_TOLERANCE_S, RESEND_S
 from anyascope.store.api.retention import RetentionPolicy
 from anyascope.wire.otlp.translation import Translation
 
@@ -118,10 +119,14 @@ class RulesSettings:
         files: patterns of rule files, absolute.
         default_pack: whether the rules that come with the server are judged too.
         external_labels: go along with every alert, and into templates.
+        resend_delay_s, for_outage_tolerance_s, for_grace_period_s: as Prometheus' flags `--rules.alert.…`.
     """
 
     files: tuple[str, ...] = ()
     default_pack: bool = True
+    resend_delay_s: float = RESEND_S
+    for_outage_tolerance_s: float = OUTAGE_TOLERANCE_S
+    for_grace_period_s: float = FOR_GRACE_S
     evaluation_interval_s: float = EVALUATION_INTERVAL_S
     query_offset_s: float = 0.0
     external_labels: Labels = ()

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from anyascope.clock import Clock
 from anyascope.model.documents import Change
 from anyascope.ports import AlertSink, Intake
 from anyascope.rules.definition import INTERVAL_DEFAULT_S
-from anyascope.rules.evaluate import Evaluator
 from anyascope.rules.metrics import RuleMetrics
+
+if TYPE_CHECKING:  # settings are read by programs that never evaluate
+    from anyascope.rules.evaluate import Evaluator
 
 DEBOUNCE_S = 0.2  # a scrape arrives in several batches; a person does not notice a fifth of a second
 RESEND_S = 60.0  # Prometheus' default `--rules.alert.resend-delay`

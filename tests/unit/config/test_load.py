@@ -28,7 +28,7 @@ collectors:
   host: {interval: 5s}
   process: {names: [bitcoind]}
   certificates: {files: [tls.crt], endpoints: ["example.org:443"]}
-rules: {default_pack: false}
+rules: {default_pack: false, resend_delay: 30s, for_outage_tolerance: 2h, for_grace_period: 5m}
 rule_files: [rules/*.yml]
 scrape_configs:
 - job_name: node
@@ -85,6 +85,8 @@ def test_a_whole_file_is_read(folder):
     assert settings.rules.evaluation_interval_s == 10
     assert settings.rules.external_labels == (("site", "zurich"),)
     assert not settings.rules.default_pack
+    assert (settings.rules.resend_delay_s, settings.rules.for_outage_tolerance_s) == (30, 7200)
+    assert settings.rules.for_grace_period_s == 300
     assert settings.alerting.route.receiver == "team"
     assert settings.alerting.resolve_timeout_s == 120
     assert settings.log_format is LogFormat.TEXT
