@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlencode
 
 import httpx
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import BrowserContext, Page, expect
 
 from support.page_server import Server
 
@@ -110,6 +111,64 @@ def test_an_alert_is_acknowledged_and_spoken_of(page: Page, watching: Server) ->
         "commented",
         "unacknowledged",
     ]
+
+
+def test_a_link_opens_the_form_and_the_second_is_told_of_the_first(page: Page, watching: Server) -> None:
+    """A link may name an act; whoever acknowledges what another took meanwhile is told so."""
+    alert = fire(watching, "NoticeTried")
+    page.goto(view(watching, f"alerts/{alert}", do="acknowledge"))
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_role("textbox", name="Your name").fill("ada")
+    own = f"{watching.address}{OWN}/alerts/{alert}/acknowledge"
+    httpx.post(own, json={"by": "ben"}, timeout=30).raise_for_status()
+    dialog.get_by_role("button", name="Acknowledge").click()
+    expect(page.get_by_role("region", name="The alert").get_by_role("status")).to_contain_text("ben")
+    expect(page).not_to_have_url(re.compile("do="))
+
+
+def test_an_alert_is_assigned_snoozed_and_resolved(page: Page, watching: Server) -> None:
+    """Each act is seen on the alert at once."""
+    alert = fire(watching, "ActsTried")
+    page.goto(view(watching, f"alerts/{alert}"))
+    head, dialog = page.get_by_role("region", name="The alert"), page.get_by_role("dialog")
+    head.get_by_role("button", name="Assign").click()
+    dialog.get_by_role("textbox", name="Your name").fill("ada")
+    dialog.get_by_role("textbox", name="To").fill("ben")
+    dialog.get_by_role("button", name="Assign").click()
+    expect(head).to_contain_text("assigned to ben")
+    head.get_by_role("button", name="Snooze").click()
+    expect(dialog.get_by_role("textbox", name="Your name")).to_have_value("ada")
+    dialog.get_by_role("button", name="15 min").click()
+    dialog.get_by_role("button", name="Snooze").click()
+    expect(head).to_contain_text("snoozed until")
+    head.get_by_role("button", name="Resolve").click()
+    dialog.get_by_role("button", name="Resolve").click()
+    expect(head.get_by_test_id("state")).to_have_text("resolved")
+
+
+def test_the_time_line_is_taken_away(page: Page, watching: Server) -> None:
+    """The export links download what the page shows."""
+    alert = fire(watching, "ExportTried")
+    page.goto(view(watching, f"alerts/{alert}"))
+    with page.expect_download() as download:
+        page.get_by_role("region", name="Time line").get_by_role("link", name="csv").click()
+    assert download.value.suggested_filename.endswith(".csv")
+    assert "fired" in download.value.path().read_text()
+
+
+def test_a_phone_shows_an_alert(open_context: Callable[..., BrowserContext], watching: Server) -> None:
+    """At 375 pixels the alert and its forms stay within the screen."""
+    alert = fire(watching, "PhoneTried", labels={"a_label_that_is_long": "x" * 120})
+    page = open_context(viewport={"width": 375, "height": 812}, is_mobile=True, has_touch=True).new_page()
+    page.goto(view(watching, f"alerts/{alert}"))
+    expect(page.get_by_role("region", name="The alert")).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth") == 375
+    page.get_by_role("button", name="Acknowledge").click()
+    expect(page.get_by_role("dialog")).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth") == 375
+    page.goto(view(watching, "alerts", filter="PhoneTried"))
+    expect(page.get_by_test_id("alert")).to_have_count(1)
+    assert page.evaluate("document.documentElement.scrollWidth") == 375
 
 
 def test_many_are_acknowledged_by_keyboard(page: Page, watching: Server) -> None:

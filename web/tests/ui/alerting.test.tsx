@@ -4,9 +4,10 @@ import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
 import { cleanup, fireEvent, render, screen, waitFor } from "@testing-library/react";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 
-import { sampleAlerts } from "../../dev/alerts";
+import { notifications, sampleAlerts } from "../../dev/alerts";
 import { samplePreview, sampleRouting, sampleSilences } from "../../dev/alerting";
 import { ActForm } from "../../src/features/alerts/ActForm";
+import { DeadLetters } from "../../src/features/routing/DeadLetters";
 import { RouteTree } from "../../src/features/routing/RouteTree";
 import { SilenceForm } from "../../src/features/silences/SilenceForm";
 import { navigate } from "../../src/state/location";
@@ -123,6 +124,26 @@ describe("a recurring silence", () => {
     expect(asked.find((one) => one.path === "/silences")?.body).toMatchObject({
       for_s: 2_592_000, recurrence: { start_time: "22:00", end_time: "05:30", weekdays: ["monday", "sunday"], location: "Europe/Vienna" },
     });
+  });
+});
+
+describe("a dead letter", () => {
+  it("is sent again under a name, and a refusal is told", async () => {
+    let isHeld = false;
+    const letters = notifications().filter((one) => one.status === "failed");
+    const asked = serve((path) =>
+      path === "/notifications" ? { notifications: letters, cursor: null } : isHeld ? letters[0] : new Response(JSON.stringify({ detail: "no longer held whole", code: "conflict" }), { status: 409 }),
+    );
+    show(<DeadLetters nowMs={Date.now()} />);
+    fireEvent.click(await screen.findByRole("button", { name: "Send again" }));
+    type(/Your name/, "ada");
+    const send = () => fireEvent.submit(screen.getByLabelText(/Your name/).closest("form") as HTMLFormElement);
+    send();
+    await waitFor(() => expect(screen.getByRole("alert").textContent).toContain("no longer held whole"));
+    isHeld = true;
+    send();
+    await waitFor(() => expect(screen.queryByRole("dialog")).toBeNull());
+    expect(asked.find((one) => one.path === "/notifications/n2/replay")?.body).toEqual({ by: "ada" });
   });
 });
 
