@@ -41,7 +41,16 @@ VIEWS = {
 
 CONFIG = """
 rule_files: [rules.yml]
-escalation: {{shipped_policies: true}}
+escalation_policies:
+  - name: signing
+    severities: [critical]
+    levels:
+      - {{channels: [on-call/slack, team], repeat_interval: 5m}}
+      - {{delay: 15m, channels: [phone], repeat_interval: 10m}}
+    acknowledgement_timeout: 1h
+  - name: default
+    severities: [high, medium, low]
+    levels: [{{channels: [slack]}}]
 route:
   receiver: team
   group_by: [alertname]
@@ -67,9 +76,9 @@ receivers:
     webhook_configs: [{{url: "{sink}/signers", send_resolved: false}}]
   - name: on-call
     slack_configs: [{{api_url: "{sink}/on-call", channel: "#on-call"}}]
-    webhook_configs: [{{url: "{sink}/page"}}]
+    phone_configs: [{{to: ["+43720000000"], url: "{sink}/phone"}}]
   - name: storage
-    webhook_configs: [{{url: "http://127.0.0.1:9/storage"}}]
+    webhook_configs: [{{url: "{sink}/storage"}}]
 """
 
 

@@ -69,6 +69,7 @@ def test_an_alert_shows_what_it_carries(page: Page, watching: Server) -> None:
     expect(graph).to_contain_text("vector(1) > 0")
     expect(graph.locator("canvas")).to_be_visible()
     expect(page.get_by_role("region", name="Time line").locator('[data-kind="fired"]')).to_be_visible()
+    expect(page.get_by_role("region", name="Escalation")).to_contain_text("level 1 of 2, next in")
 
 
 def test_an_alert_leads_to_its_logs_and_traces(page: Page, watching: Server) -> None:
@@ -232,6 +233,7 @@ def test_the_way_of_an_alert_lights_up(page: Page, watching: Server) -> None:
     page.get_by_role("textbox", name="Labels").fill('severity=critical component="signer"')
     page.get_by_role("button", name="Try").click()
     expect(page.get_by_test_id("taken")).to_contain_text("on-call")
+    expect(page.get_by_test_id("taken")).to_contain_text("the policy critical calls")
     taken = page.locator('.as-route[data-state="taken"]')
     expect(taken).to_have_count(1)
     expect(taken).to_contain_text("severity")
@@ -239,6 +241,14 @@ def test_the_way_of_an_alert_lights_up(page: Page, watching: Server) -> None:
     page.get_by_role("textbox", name="Labels").fill("critical")
     page.get_by_role("button", name="Try").click()
     expect(page.get_by_text("no label: critical")).to_be_visible()
+
+
+def test_policies_are_pictures(page: Page, watching: Server) -> None:
+    """The shipped policies stand with each level over time."""
+    page.goto(view(watching, "routing", view="policies"))
+    critical = page.get_by_role("region", name="Policy critical")
+    expect(critical).to_contain_text("then every 5 min")
+    expect(critical).to_contain_text("after 15 min, then every 10 min")
 
 
 def test_channels_say_how_they_do(page: Page, watching: Server) -> None:

@@ -49,6 +49,7 @@ groups:
 # Port 9 is "discard": nobody listens there, so that attempts fail and are tried again.
 CONFIG = """
 rule_files: [rules.yml]
+escalation: {shipped_policies: true}
 route:
   receiver: team
   group_by: [alertname]

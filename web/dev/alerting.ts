@@ -87,7 +87,7 @@ export function samplePolicies(): Policies {
   return {
     policies: [
       {
-        name: "critical", is_default: false, severities: ["critical"], acknowledgement_timeout_s: 1_800,
+        name: "critical", is_default: true, severities: ["critical"], acknowledgement_timeout_s: 1_800,
         levels: [{ delay_s: 0, channels: ["slack", "email"], repeat_s: 300 }, { delay_s: 900, channels: ["phone"], repeat_s: 600 }],
       },
       { name: "default", is_default: true, severities: ["high", "medium", "low"], acknowledgement_timeout_s: null, levels: [{ delay_s: 0, channels: ["slack"], repeat_s: null }] },

@@ -31,7 +31,11 @@ const handlers: Record<string, Handler> = {
       : { silences: sampleSilences().filter((one) => !params.get("state") || params.get("state") === one.state), cursor: null },
   [`${OWN}/silences/preview`]: (_params, _path, body) => samplePreview(body["matchers"] ?? []),
   [`${OWN}/routing`]: () => sampleRouting(),
-  [`${OWN}/routing/test`]: () => ({ routes: [{ id: "0/0/0", receiver: "on-call", group_labels: { alertname: "SignerDown" } }] }),
+  [`${OWN}/routing/test`]: () => ({
+    routes: [
+      { id: "0/0/0", receiver: "on-call", group_labels: { alertname: "SignerDown" }, policy: "critical", levels: samplePolicies().policies[0]?.levels ?? [] },
+    ],
+  }),
   [`${OWN}/escalation-policies`]: () => samplePolicies(),
   [`${OWN}/channels`]: () => ({ channels: sampleChannels() }),
   [`${OWN}/logs/search`]: logPage,

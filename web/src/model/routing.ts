@@ -34,6 +34,9 @@ export interface TestedRoute {
   readonly id: string;
   readonly receiver: string;
   readonly group_labels: Labels;
+  /** The escalation policy that would act, and whom it would tell when. */
+  readonly policy: string | null;
+  readonly levels: readonly PolicyLevel[];
 }
 
 export interface RouteTest {
@@ -48,6 +51,7 @@ export interface PolicyLevel {
 
 export interface Policy {
   readonly name: string;
+  /** Whether it acts on alerts of its severities that name no policy. */
   readonly is_default: boolean;
   readonly severities: readonly string[];
   readonly levels: readonly PolicyLevel[];

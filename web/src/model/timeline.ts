@@ -77,6 +77,20 @@ export function eventsOf(timeline: readonly AlertEvent[], themes: readonly strin
   return timeline.filter((event) => themes.includes(looksOf(event.kind).theme));
 }
 
+/** Kinds after which a policy begins from its first level. */
+const BEGINNINGS: readonly string[] = ["fired", "refired", "unacknowledged", "acknowledgement_expired", "snooze_ended", "unsilenced"];
+
+/** When the policy began to climb, in Unix milliseconds; null where nothing says so. */
+export function climbBegan(timeline: readonly AlertEvent[]): number | null {
+  const last = timeline.findLast((event) => BEGINNINGS.includes(event.kind));
+  return last ? Date.parse(last.at) : null;
+}
+
+/** Whether a message is still on its way. */
+export function isUnderway(event: AlertEvent): boolean {
+  return event.kind === "notified" && event.details["status"] === "queued";
+}
+
 export function looksOf(kind: string): { readonly word: string; readonly tone: EventTone; readonly theme: EventTheme } {
   return EVENT_LOOKS[kind as EventKind] ?? { word: kind.replaceAll("_", " "), tone: "calm", theme: "alert" };
 }

@@ -21,7 +21,7 @@ export function PolicyPicture({ levels, nowS = null, told = -1 }: Props) {
       {picture.lanes.map((lane, index) => (
         <div key={index} className="as-policy-lane" role="listitem" data-told={index <= told}>
           <div className="as-policy-name">
-            <b>{index + 1}</b> {lane.level.channels.join(", ")}
+            <b>{index + 1}</b> {lane.level.channels.join(", ") || "nobody"}
             <span className="as-dim as-small">
               {lane.level.delay_s === 0 ? "at once" : `after ${formatDuration(lane.level.delay_s)}`}
               {lane.level.repeat_s ? `, then every ${formatDuration(lane.level.repeat_s)}` : ", not repeated"}

@@ -4,7 +4,7 @@ import { sampleChannels, samplePolicies, sampleRouting, sampleTimeline } from ".
 import { sortChannels } from "../../src/model/channels";
 import { judgedOf, seriesOf } from "../../src/model/expression";
 import { pathTo, pictureOf, readLabels, routesOf, writeLabels } from "../../src/model/routing";
-import { EVENT_KINDS, detailsOf, eventsOf, looksOf } from "../../src/model/timeline";
+import { EVENT_KINDS, climbBegan, detailsOf, eventsOf, isUnderway, looksOf } from "../../src/model/timeline";
 
 describe("the routing tree", () => {
   const { route } = sampleRouting();
@@ -72,6 +72,18 @@ describe("a time line", () => {
   it("has a word for every kind, and for those that are newer than this page", () => {
     expect(EVENT_KINDS.map((kind) => looksOf(kind).word)).not.toContain("");
     expect(looksOf("handed_over").word).toBe("handed over");
+  });
+  it("tells from when a policy climbs: from the last beginning", () => {
+    const [fired] = sampleTimeline();
+    if (!fired) throw new Error("no samples");
+    const later = { ...fired, at: "2099-01-01T00:00:00Z" };
+    expect(climbBegan(sampleTimeline())).toBe(Date.parse(fired.at));
+    expect(climbBegan([fired, { ...later, kind: "unacknowledged" }, { ...later, kind: "notified", at: "2100-01-01T00:00:00Z" }])).toBe(Date.parse(later.at));
+    expect(climbBegan([])).toBeNull();
+  });
+  it("tells what is still on its way from what arrived", () => {
+    const event = { at: "", kind: "notified" as const, by: "", text: "", details: { status: "queued" } };
+    expect([event, { ...event, details: { status: "sent" } }, { ...event, kind: "fired" as const }].map(isUnderway)).toEqual([true, false, false]);
   });
   it("is narrowed by theme", () => {
     expect(eventsOf(sampleTimeline(), ["response"]).map((event) => event.kind)).toEqual(["commented"]);

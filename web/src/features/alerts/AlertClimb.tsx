@@ -9,7 +9,7 @@ import { PolicyPicture } from "../../ui/PolicyPicture";
 import { Empty, Failure, Loading } from "../../ui/States";
 
 /** The alert's escalation policy as a picture, and how far it has climbed. */
-export function AlertClimb({ alert, policy, nowMs }: { alert: Alert; policy: string; nowMs: number }) {
+export function AlertClimb({ alert, policy, beganMs, nowMs }: { alert: Alert; policy: string; beganMs: number | null; nowMs: number }) {
   const answer = useQuery({ queryKey: ["policies"], queryFn: ({ signal }) => fetchPolicies(signal), staleTime: 60_000 });
   const found = answer.data?.policies.find((one) => one.name === policy);
   const isClimbing = alert.state === "firing" && alert.escalation !== null && !alert.escalation.is_stopped;
@@ -24,7 +24,7 @@ export function AlertClimb({ alert, policy, nowMs }: { alert: Alert; policy: str
       </h2>
       {climb && <p className="as-small as-policy-state">{climb}</p>}
       {found ? (
-        <PolicyPicture levels={found.levels} told={alert.escalation?.level ?? -1} nowS={isClimbing ? (nowMs - Date.parse(alert.starts_at)) / 1000 : null} />
+        <PolicyPicture levels={found.levels} told={alert.escalation?.level ?? -1} nowS={isClimbing && beganMs !== null ? (nowMs - beganMs) / 1000 : null} />
       ) : answer.error ? (
         <Failure problem={answer.error} what="The policy" onRetry={() => void answer.refetch()} />
       ) : answer.data ? (

@@ -1,4 +1,4 @@
-import type { AlertStory } from "../../model/timeline";
+import { climbBegan, type AlertStory } from "../../model/timeline";
 import { useNow } from "../../state/now";
 import { AlertNav } from "../../ui/AlertNav";
 import { Page } from "../../ui/Page";
@@ -30,7 +30,7 @@ export function AlertView({ story }: { story: AlertStory }) {
         </div>
         <div className="as-alert-main">
           <AlertFacts alert={alert} />
-          {alert.policy && <AlertClimb alert={alert} policy={alert.policy} nowMs={now} />}
+          {alert.policy && <AlertClimb alert={alert} policy={alert.policy} beganMs={climbBegan(timeline)} nowMs={now} />}
           <RelatedLogs alert={alert} />
           <RelatedTraces alert={alert} />
         </div>

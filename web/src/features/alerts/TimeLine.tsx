@@ -3,7 +3,7 @@ import { useState } from "react";
 
 import { timelineUrl } from "../../api/own";
 import type { Alert } from "../../model/alerts";
-import { EVENT_THEMES, detailsOf, eventsOf, looksOf, type AlertEvent, type EventTone } from "../../model/timeline";
+import { EVENT_THEMES, detailsOf, eventsOf, isUnderway, looksOf, type AlertEvent, type EventTone } from "../../model/timeline";
 import { useQueryState } from "../../state/location";
 import { useAuthor } from "../../state/stored";
 import { AuthorField } from "../../ui/AuthorField";
@@ -17,12 +17,13 @@ const FORMATS = ["json", "csv", "markdown"] as const;
 
 function Entry({ event, nowMs }: { event: AlertEvent; nowMs: number }) {
   const looks = looksOf(event.kind);
+  const tone = isUnderway(event) ? "warn" : looks.tone;
   const details = detailsOf(event);
   return (
     <li className="as-event" data-kind={event.kind}>
-      <i className="as-dot" style={{ color: TONES[looks.tone] }} aria-hidden="true" />
+      <i className="as-dot" style={{ color: TONES[tone] }} aria-hidden="true" />
       <div className="as-event-head">
-        <strong style={{ color: TONES[looks.tone] }}>{looks.word}</strong>
+        <strong style={{ color: TONES[tone] }}>{isUnderway(event) ? "is being told" : looks.word}</strong>
         {event.by && <span>by {event.by}</span>}
         <span className="as-dim as-small as-end">
           <Time at={event.at} /> · <Ago at={event.at} nowMs={nowMs} />

@@ -8,12 +8,14 @@ import { AlertMark } from "../../ui/AlertMark";
 import { PolicyPicture } from "../../ui/PolicyPicture";
 import { Empty, Failure, Loading } from "../../ui/States";
 
-const CONFIGURE = `# anyascope.yml
+const CONFIGURE = `# anyascope.yml: the shipped ones …
+escalation: {shipped_policies: true}
+# … or your own
 escalation_policies:
-  critical:
+  - name: signing
     severities: [critical]
     levels:
-      - {delay: 0s, channels: [slack, email], repeat_interval: 5m}
+      - {channels: [slack, email], repeat_interval: 5m}
       - {delay: 15m, channels: [phone], repeat_interval: 10m}`;
 
 function Deadlines({ deadlines }: { deadlines: Readonly<Record<AlertSeverity, number>> }) {
@@ -36,17 +38,18 @@ function Card({ policy }: { policy: Policy }) {
     <section className="as-card" aria-label={`Policy ${policy.name}`}>
       <h2 className="as-card-title as-row">
         {policy.name}
-        {policy.is_default && <span className="as-chip">for what names none</span>}
+        {policy.is_default && <span className="as-small as-dim">acts on</span>}
         {policy.severities.map((severity) => (
           <AlertMark key={severity} severity={severity} />
         ))}
       </h2>
       <PolicyPicture levels={policy.levels} />
       <p className="as-small as-dim">
-        Until somebody acknowledges it or it is resolved.{" "}
+        Until somebody answers or it is over.{" "}
         {policy.acknowledgement_timeout_s
-          ? `An acknowledgement holds for ${formatDuration(policy.acknowledgement_timeout_s)}; then it climbs on.`
+          ? `An acknowledgement holds for ${formatDuration(policy.acknowledgement_timeout_s)}; then it begins anew.`
           : "An acknowledgement holds until it is taken back."}
+        {!policy.is_default && " It acts only where an alert, its rule or its route names it."}
       </p>
     </section>
   );

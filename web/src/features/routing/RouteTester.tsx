@@ -4,8 +4,9 @@ import { useState } from "react";
 
 import { ALERTS_KEY } from "../../api/events";
 import { fetchAlerts } from "../../api/own";
-import { routesOf, writeLabels, type RouteTest, type Routing } from "../../model/routing";
+import { writeLabels, type RouteTest } from "../../model/routing";
 import { useQueryState } from "../../state/location";
+import { PolicyPicture } from "../../ui/PolicyPicture";
 import { Problem } from "../../ui/Problem";
 import { Loading } from "../../ui/States";
 
@@ -15,23 +16,21 @@ interface Props {
   wrong: readonly string[];
   /** Where the labels lead; null while nothing is asked. */
   answer: UseQueryResult<RouteTest> | null;
-  routing: Routing;
 }
 
-function Taken({ test, routing }: { test: RouteTest; routing: Routing }) {
-  const known = new Map(routesOf(routing.route).map((route) => [route.id, route]));
+function Taken({ test }: { test: RouteTest }) {
   return (
     <ol className="as-taken" data-testid="taken">
       {test.routes.map((route) => {
         const names = Object.entries(route.group_labels);
-        const policy = known.get(route.id)?.policy;
         return (
           <li key={route.id}>
             <b>{route.receiver}</b>{" "}
             <span className="as-dim">
               {names.length > 0 ? `in the group ${names.map(([name, value]) => `${name}=${value}`).join(", ")}` : "in one group"}
-              {policy && `, by the policy ${policy}`}
+              {route.policy && `; the policy ${route.policy} calls until somebody answers:`}
             </span>
+            {route.levels.length > 0 && <PolicyPicture levels={route.levels} />}
           </li>
         );
       })}
@@ -40,7 +39,7 @@ function Taken({ test, routing }: { test: RouteTest; routing: Routing }) {
 }
 
 /** Asks where an alert with some labels would go; nothing is sent. */
-export function RouteTester({ text, wrong, answer, routing }: Props) {
+export function RouteTester({ text, wrong, answer }: Props) {
   const [, change] = useQueryState();
   const [typed, setTyped] = useState(text);
   const alerts = useQuery({ queryKey: ALERTS_KEY, queryFn: ({ signal }) => fetchAlerts(signal) });
@@ -85,7 +84,7 @@ export function RouteTester({ text, wrong, answer, routing }: Props) {
       {answer?.error ? (
         <Problem problem={answer.error} what="It was not tried." />
       ) : answer?.data ? (
-        <Taken test={answer.data} routing={routing} />
+        <Taken test={answer.data} />
       ) : answer ? (
         <Loading what="the answer" lines={1} />
       ) : (

@@ -42,7 +42,7 @@ export function Routes() {
   }
   return (
     <>
-      <RouteTester key={text} text={text} wrong={wrong} answer={isAsked ? test : null} routing={routing.data} />
+      <RouteTester key={text} text={text} wrong={wrong} answer={isAsked ? test : null} />
       <section className="as-card" aria-label="Routing tree">
         <h2 className="as-card-title">Routing tree</h2>
         <RouteTree routing={routing.data} taken={taken} path={taken.size > 0 ? pathTo(routing.data.route, taken) : NOWHERE} />
