@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from anyascope.alerting.intake import HeldAlert
 from anyascope.alerting.matchers import LabelTest, compile_matchers
 from anyascope.alerting.silence_documents import KIND_SILENCE, put_silence, silence_of
+from anyascope.alerting.silence_index import SilenceIndex
 from anyascope.alerting.silence_rules import (
     check_length,
     check_matchers,
@@ -26,7 +26,6 @@ from anyascope.clock import NS_PER_S, Clock
 from anyascope.errors import ConflictError, InvalidInputError, NotFoundError
 from anyascope.ids import Ids
 from anyascope.model.documents import Change, Delete
-from anyascope.model.labels import Labels, MatchOp
 from anyascope.model.silences import Silence, SilenceChange, SilenceState, SilenceStatus
 from anyascope.store.api.documents import DocumentStore, every_document
 from anyascope.wire.durations import format_duration_ms
@@ -39,30 +38,13 @@ SPAN_S_MAX = 60.0  # in the hour that daylight saving repeats or leaves out, the
 _ORDER = {SilenceState.ACTIVE: 0, SilenceState.PENDING: 1, SilenceState.EXPIRED: 2}
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class _Span:
-    """Which silences hold from a moment until another, exclusive: by a label that they ask for, and the rest."""
+    """Which silences hold from a moment until another, exclusive."""
 
     from_ns: int
     until_ns: int
-    by_pair: dict[tuple[str, str], list[tuple[str, LabelTest]]] = field(default_factory=lambda: defaultdict(list))
-    rest: list[tuple[str, LabelTest]] = field(default_factory=list)
-
-    def add(self, silence: Silence, is_match: LabelTest) -> None:
-        """One more holds."""
-        asked = ((one.name, one.value) for one in silence.matchers if one.op is MatchOp.EQUAL and one.value)
-        pair = next(asked, None)
-        (self.rest if pair is None else self.by_pair[pair]).append((silence.id, is_match))
-
-    def matching(self, labels: Labels) -> tuple[str, ...]:
-        """Ids of those that match a label set, in order."""
-        candidates = [*self.rest]
-        for pair in labels:
-            candidates.extend(self.by_pair.get(pair, ()))
-        if not candidates:
-            return ()
-        mapping = dict(labels)
-        return tuple(sorted(identity for identity, is_match in candidates if is_match(mapping)))
+    holding: SilenceIndex = field(default_factory=SilenceIndex)
 
 
 def _tell_nobody() -> None:
@@ -115,7 +97,7 @@ class Silences:
         span = self._span
         if span is None or not span.from_ns <= now_ns < span.until_ns:
             span = self._span = self._span_at(now_ns)
-        return span.matching(alert.labels)
+        return span.holding.matching(dict(alert.labels))
 
     def next_edge_ns(self, now_ns: int) -> int | None:
         """When the first of them begins or ends to hold, after now; None where none will."""
@@ -128,7 +110,7 @@ class Silences:
         span = _Span(now_ns, bound_ns if edge_ns is None else min(edge_ns, bound_ns))
         for silence, is_match in self._silences.values():
             if state_of(silence, now_ns) is SilenceState.ACTIVE:
-                span.add(silence, is_match)
+                span.holding.add(silence, is_match)
         return span
 
     # --- changing -----------------------------------------------------------------------------------------------------

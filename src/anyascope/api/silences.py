@@ -12,6 +12,7 @@ from starlette.responses import Response
 
 from anyascope.alerting.matchers import compile_matchers
 from anyascope.alerting.recurrence import WEEKDAYS, clock_text, read_recurrence
+from anyascope.alerting.silence_index import SilenceIndex
 from anyascope.alerting.silence_reach import RuleHit, rules_hit, warnings_of
 from anyascope.alerting.silence_rules import check_length, check_matchers, next_change_ns
 from anyascope.api.alerts import RulesSource, all_alerts
@@ -215,29 +216,35 @@ class _Silences:
             start = next((at + 1 for at, status in enumerate(found) if status.silence.id == cursor), -1)
             if start < 0:
                 raise InvalidInputError("cursor is not one that an answer gave, or too old", path="cursor")
-        shown, alerts, groups = found[start : start + limit], self._standing(), self._parts.rules.groups()
+        shown, groups = found[start : start + limit], self._parts.rules.groups()
+        matches = _matches([status.silence for status in shown], self._standing())
         is_last = start + limit >= len(found)
         return SilencesView(
-            # Whether series could bring a match about is looked up for one silence, not for a page of them.
-            silences=[self._view(status, alerts, rules_hit(status.silence.matchers, groups)) for status in shown],
+            silences=[
+                # Whether series could bring a match about is looked up for one silence, not for a page of them.
+                self._view(status, matches[status.silence.id], rules_hit(status.silence.matchers, groups))
+                for status in shown
+            ],
             cursor=None if is_last else shown[-1].silence.id,
         )
 
     async def view(self, status: SilenceStatus) -> SilenceView:
         """One, with what it matches now."""
         hits = await self._seen(rules_hit(status.silence.matchers, self._parts.rules.groups()))
-        return self._view(status, self._standing(), hits)
+        matches = _matches([status.silence], self._standing())
+        return self._view(status, matches[status.silence.id], hits)
 
     async def preview(self, asked: SilencePreviewRequest) -> SilencePreviewView:
         """What these matchers hit."""
         matchers = _matchers(asked.matchers)
         hits = await self._seen(rules_hit(matchers, self._parts.rules.groups()))
-        matching, warnings = _reach(matchers, self._standing(), hits)
+        is_match = compile_matchers(matchers)
+        matching = [alert for alert in self._standing() if is_match(alert.labels)]
         would_match = [
             RuleHitView(name=hit.name, group=hit.group, severity=hit.severity.value, is_certain=hit.is_certain)
             for hit in hits
         ]
-        return SilencePreviewView(matching_now=matching, would_match=would_match, warnings=warnings)
+        return SilencePreviewView(matching_now=matching, would_match=would_match, warnings=_warnings(matching, hits))
 
     def made(self, asked: SilenceRequest) -> Silence:
         """The silence that is asked for."""
@@ -284,9 +291,8 @@ class _Silences:
         sets = [(*selector.matchers, *hit.rest) for selector in selectors]
         return bool(await self._parts.metrics.series(sets, start_ms=now_ms - SEEN_MS, end_ms=now_ms, limit=1))
 
-    def _view(self, status: SilenceStatus, alerts: Sequence[AlertView], hits: Sequence[RuleHit]) -> SilenceView:
+    def _view(self, status: SilenceStatus, matching: Sequence[AlertView], hits: Sequence[RuleHit]) -> SilenceView:
         silence = status.silence
-        matching, warnings = _reach(silence.matchers, alerts, hits)
         changes_ns = next_change_ns(silence, self._parts.clock.now_ns())
         return SilenceView(
             id=silence.id,
@@ -303,18 +309,24 @@ class _Silences:
             history=[
                 SilenceChangeView(at=format_time(one.at_ns), by=one.by, change=one.change) for one in silence.history
             ],
-            warnings=[] if status.state is SilenceState.EXPIRED else warnings,
+            warnings=[] if status.state is SilenceState.EXPIRED else _warnings(matching, hits),
         )
 
 
-def _reach(
-    matchers: Sequence[Matcher], alerts: Sequence[AlertView], hits: Sequence[RuleHit]
-) -> tuple[list[AlertView], list[str]]:
-    """Of these alerts those that match, and what to warn of."""
-    is_match = compile_matchers(matchers)
-    matching = [alert for alert in alerts if is_match(alert.labels)]
+def _matches(silences: Sequence[Silence], alerts: Sequence[AlertView]) -> dict[str, list[AlertView]]:
+    """By id of each silence, those of the alerts that it matches."""
+    index, found = SilenceIndex(), {silence.id: list[AlertView]() for silence in silences}
+    for silence in silences:
+        index.add(silence)
+    for alert in alerts:
+        for identity in index.matching(alert.labels):
+            found[identity].append(alert)
+    return found
+
+
+def _warnings(matching: Sequence[AlertView], hits: Sequence[RuleHit]) -> list[str]:
     criticals = [alert.name for alert in matching if alert.severity == "critical"]
-    return matching, warnings_of(criticals, hits, matches_now=len(matching))
+    return warnings_of(criticals, hits, matches_now=len(matching))
 
 
 def _matchers(views: Sequence[MatcherView]) -> tuple[Matcher, ...]:
