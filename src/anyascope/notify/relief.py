@@ -187,19 +187,23 @@ class Relief:
 
         Where they cannot be read now, they go on saying in which summary they were told, and that it is queued.
         """
-        if not item.entry.merged or item.notification is None:
+        if not item.entry.merged:
             return ()
         changes: list[Change] = []
-        for identity in item.notification.merges:
-            try:
-                document = await self._records.read(KIND_JOURNAL, identity)
-            except UnavailableError as error:
-                log.warning("merged_entries_not_read", notification=item.id, detail=str(error))
-                break
-            if document is not None:
-                entry = replace(journal_entry_of(document), told_in=item.id, status=item.entry.status)
-                changes.append(Put(KIND_JOURNAL, identity, journal_body(entry)))
+        try:
+            summary = await self._whole(item)
+            for identity in summary.merges if summary is not None else ():
+                changes.extend(await self._ending(identity, item))
+        except UnavailableError as error:
+            log.warning("merged_entries_not_read", notification=item.id, detail=str(error))
         return changes
+
+    async def _ending(self, identity: str, item: Item) -> Sequence[Change]:
+        document = await self._records.read(KIND_JOURNAL, identity)
+        if document is None:
+            return ()  # the journal has forgotten it
+        entry = replace(journal_entry_of(document), told_in=item.id, status=item.entry.status)
+        return (Put(KIND_JOURNAL, identity, journal_body(entry)),)
 
 
 def _copies(part: Sequence[Item]) -> tuple[str, ...]:

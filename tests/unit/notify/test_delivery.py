@@ -16,6 +16,7 @@ from anyascope.notify.channel import Outcome
 from anyascope.notify.courier import Courier
 from anyascope.notify.pace import Rate
 from anyascope.notify.patience import CourierOptions, Target
+from anyascope.notify.receipts import Receipts
 from anyascope.notify.storm import COMPONENTS_CHARS_MAX, SUMMARY_ALERTS_MAX, summaries_of
 from anyascope.ports import HealthStatus
 from anyascope.store.documents import MemoryDocuments
@@ -49,7 +50,7 @@ class Post:
         self.options = CourierOptions(**options)
         self.begin()
 
-    def begin(self):
+    def begin(self, *, receipts=None):
         self.channels = {key: RecordingChannel() for key in (SLACK, MAIL, HOOK)}
         self.registry = CollectorRegistry()
         self.courier = Courier(
@@ -59,6 +60,7 @@ class Post:
             clock=self.clock,
             random=Random(7),
             registry=self.registry,
+            receipts=receipts,
         )
 
     async def __aenter__(self):
@@ -490,3 +492,21 @@ async def test_what_cannot_be_read_is_told_to_the_fallback_later():
         post.courier._records.read = read
         await post.clock.advance(120)
         assert len({one.id for one in post.channels[MAIL].sent}) == 3
+
+
+async def test_a_summary_that_had_arrived_before_a_kill_ends_all_that_it_told(tmp_path):
+    """What the far end took is not sent again after a kill, and the entries that it told are through."""
+    post = Post()
+    await post.courier.start()
+    post.channels[SLACK].script = [BUSY] * 1000
+    await post.leave(*(told(n, alerts=(an_alert(f"c{n}", n),)) for n in range(1, 101)))
+    await post.clock.advance(1)
+    (summary,) = [one for one in await post.outbox() if len(one) == 32 and int(one, 16) > 200]
+    for task in _tasks_of(post.courier):
+        task.cancel()
+    (tmp_path / "receipts").write_text(f"{summary}\n")
+    post.begin(receipts=Receipts(tmp_path))
+    async with post:
+        await post.clock.advance(5)
+        assert summary not in post.sent(SLACK)
+        assert (await post.entry(identity(100))).status is DeliveryStatus.SENT
