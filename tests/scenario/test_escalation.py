@@ -154,6 +154,17 @@ async def test_what_the_route_tells_the_policy_does_not_tell_again():
         ]
 
 
+async def test_repeats_that_follow_each_other_soon_are_all_told():
+    """What the route told counts for the first call, and for no repeat after it."""
+    policy = (
+        "escalation_policies: [{name: p, severities: [critical], levels: [{channels: [slack], repeat_interval: 10s}]}]"
+    )
+    async with house(CONFIG.replace("receiver: none", "receiver: team"), escalation=policy) as built:
+        await built.fire(A, for_s=FAR_S)
+        await built.advance(to_s=31)
+        assert [s for s, kind, _ in told(built) if kind == "slack"] == [0, 10, 20, 30]
+
+
 # --- answers ----------------------------------------------------------------------------------------------------------
 
 
@@ -368,6 +379,17 @@ async def test_what_was_missed_while_the_server_was_down_is_told_once():
             (1200, "email", "A"),
             (1200, "slack", "A"),
         ]
+
+
+async def test_an_end_that_a_crash_cut_off_is_told_after_it():
+    """Also where no route told of the alert, and its group is gone."""
+    async with house() as built:
+        await built.fire(A, for_s=FAR_S)
+        await built.advance(to_s=1000)
+        await built.responder.respond(ident(A), ResponseAction.RESOLVE, by="alice")
+        await built.restart()
+        await built.advance(to_s=1001)
+        assert {kind for _, kind, names in told(built) if names == "-A"} == {"slack", "email", "phone"}
 
 
 @pytest.mark.parametrize("by_s", [-7200.0, 7200.0])

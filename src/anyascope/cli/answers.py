@@ -184,7 +184,8 @@ def _respond(client: Client, ids: Sequence[str], action: str, body: ByBody) -> N
     terminal = Terminal.standard()
     for alert_id in ids:
         result = client.respond(alert_id, action, body)
-        told = f"{clean(result.alert.name)} ({alert_id}): {clean(result.timeline[-1].text)}"
+        said = next((event.text for event in reversed(result.timeline) if event.by), action)
+        told = f"{clean(result.alert.name)} ({alert_id}): {clean(said)}"
         terminal.line(f"{told}; {clean(result.notice)}" if result.notice else told)
     if not ids:
         terminal.line("no alerts")

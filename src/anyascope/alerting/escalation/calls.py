@@ -140,9 +140,7 @@ class Caller:
         key = target.integration.key
         own = scene.own.get(key)
         told = scene.told.get(key) if own is not None else None
-        gap_ns = int(JOIN_GAP_S * NS_PER_S)
-        if told is None or not active <= told.firing or scene.now_ns - told.at_ns >= gap_ns:
-            # Whom the route told of all of these just now has heard it.
+        if not self._has_heard(told, turn, policy=policy, active=active, now_ns=scene.now_ns):
             known = told or Told(firing=draft.reached.get(key, frozenset()))
             reason = _reason(turn)
             alerts = [scene.alerts[fingerprint] for fingerprint in active]
@@ -155,6 +153,17 @@ class Caller:
         if policy.send_resolved and (own is None or not own.send_resolved):
             # The ends of these nobody else tells.
             draft.reached[key] = draft.reached.get(key, frozenset()) | active
+
+    @staticmethod
+    def _has_heard(
+        told: Told | None, turn: Turn, *, policy: EscalationPolicy, active: frozenset[str], now_ns: int
+    ) -> bool:
+        """Whether the route told a channel of all these alerts: just now, or at any time where they only joined."""
+        if told is None or not active <= told.firing:
+            return False
+        repeat_s = policy.levels[turn.level].repeat_s
+        gap_s = min(JOIN_GAP_S, repeat_s / 2 or JOIN_GAP_S)
+        return turn.repeat == NEVER or now_ns - told.at_ns < gap_s * NS_PER_S
 
     def _tell_end(
         self,

@@ -69,6 +69,7 @@ async def read_timeline(documents: DocumentStore, fingerprint: str, *, groups: I
         groups_then = body.get("groups")
         if isinstance(groups_then, list):
             stored.groups.update(dict.fromkeys(map(str, groups_then)))
+    stored.events.reverse()  # they were read newest first; those of one moment keep their order
     for group_id in stored.groups:
         told = await documents.page(KIND_TOLD, prefix=f"{group_id}-", limit=TOLD_MAX, descending=True)
         for document in told.documents:
@@ -78,7 +79,6 @@ async def read_timeline(documents: DocumentStore, fingerprint: str, *, groups: I
                 journal = await documents.get(KIND_JOURNAL, document.key.rpartition("-")[2])
                 if journal is not None:
                     stored.events.extend(_of_journal(journal_entry_of(journal), fingerprint))
-    stored.events.reverse()  # they were read newest first; those of one moment keep their order
     return sorted(stored.events, key=lambda event: event.at_ns)
 
 

@@ -12,8 +12,10 @@ from anyascope.alerting.book import Book
 from anyascope.alerting.escalation.calls import Called, Caller, Scene
 from anyascope.alerting.escalation.care import Care
 from anyascope.alerting.escalation.ladder import KIND_CLIMB, Climb, climb_of, put_climb
-from anyascope.alerting.grouping import Group, Told, put_group
+from anyascope.alerting.grouping import Group, Told, first_look, put_group
 from anyascope.alerting.intake import HeldAlert
+from anyascope.alerting.routing import group_id as group_id_of
+from anyascope.alerting.routing import group_key
 from anyascope.alerting.steps import Look
 from anyascope.model.documents import Change, Delete, Json
 from anyascope.model.escalation import EscalationPolicy
@@ -111,7 +113,7 @@ class Ladders:
         done = Looked()
         for group_id in group_ids:
             done.groups.add(group_id)
-            group = book.groups.get(group_id)
+            group = book.groups.get(group_id) or self._past_group(book, group_id, now_ns=now_ns)
             if group is None:
                 done.gone |= self._of_group.get(group_id, set())
                 continue
@@ -210,11 +212,32 @@ class Ladders:
         found: dict[str, dict[str, HeldAlert]] = {
             self._climbs[identity].policy: {} for identity in self._of_group.get(group.id, ())
         }
+        for identity in self._of_group.get(group.id, ()):
+            climb = self._climbs[identity]
+            found[climb.policy].update(self._ended(book, group, climb))
         for fingerprint, alert in group.alerts.items():
             care = care_of(fingerprint)
             if care is not None and care.policy and book.routes_of(alert)[0] is group.route:
                 found.setdefault(care.policy, {})[fingerprint] = alert
         return found
+
+    @staticmethod
+    def _ended(book: Book, group: Group, climb: Climb) -> dict[str, HeldAlert]:
+        """Alerts whose end is to be told though the group has let go of them: it did not tell of them itself."""
+        reached = {fingerprint for alerts in climb.reached.values() for fingerprint in alerts}
+        return {fp: book.alerts[fp] for fp in reached - group.alerts.keys() if fp in book.alerts}
+
+    def _past_group(self, book: Book, group_id: str, *, now_ns: int) -> Group | None:
+        """A group that is gone, as its alerts say it was, where somebody is still to be told that they ended."""
+        for identity in self._of_group.get(group_id, ()):
+            for alerts in self._climbs[identity].reached.values():
+                for alert in (book.alerts[fp] for fp in sorted(alerts) if fp in book.alerts):
+                    route = book.routes_of(alert)[0]
+                    labels = route.group_labels(alert.labels)
+                    key = group_key(route, labels)
+                    if group_id_of(key, route.receiver) == group_id:
+                        return Group(group_id, key, route, labels, first_look(alert, route, now_ns=now_ns))
+        return None
 
     def _adopted(self, book: Book, group_id: str, policy: str, alerts: Collection[str]) -> Climb:
         """The climb of a new group: that of a group that went with a change of the routes, where one has these alerts."""
