@@ -79,6 +79,13 @@ PROMETHEUS_GLOBAL = (
     "convert_classic_histograms_to_nhcb",
     "extra_scrape_metrics",
 )
+# What no file of Alertmanager's has: with any of these beside `route` a file is ours.
+OWN_SECTIONS = frozenset(
+    (
+        *("access", "collectors", "escalation", "escalation_policies", "heartbeats", "limits", "logging", "notify"),
+        *("receive", "retention", "rules", "scrape_configs", "sdk", "server", "storage", "watchdog"),
+    )
+)
 # Sections of a prometheus.yml that have no effect here, and what to do about it.
 PROMETHEUS_UNUSED = {
     "alerting": "alerts go to this server's own receivers, not to the Alertmanagers of this section",
@@ -119,10 +126,14 @@ def load(sources: Sources) -> Settings:
         text = read_text(sources.alertmanager_config)
         alerting = read_alertmanager_file(text, file=str(sources.alertmanager_config))
         settings = replace(settings, alerting=alerting, files=(*settings.files, sources.alertmanager_config))
-    # Names are looked up once all receivers are known.
+    _look_up(settings)
+    return _with_flags(settings, sources)
+
+
+def _look_up(settings: Settings) -> None:
+    """Look up the names of receivers, now that all of these are known."""
     courier_options(settings.notify, settings.alerting.receivers)
     escalation_options(settings.escalation, settings.alerting.receivers)
-    return _with_flags(settings, sources)
 
 
 def check(path: Path) -> list[Mistake]:
@@ -130,12 +141,14 @@ def check(path: Path) -> list[Mistake]:
     try:
         top = read_settings(read_text(path), file=str(path))
         names = set(top.names())
-        if "route" in names and not names & {"server", "scrape_configs", "collectors", "storage", "receive"}:
+        if "route" in names and not names & OWN_SECTIONS:
             read_alertmanager_file(read_text(path), file=str(path))
         elif names & set(PROMETHEUS_UNUSED) - {"storage"}:
             _with_prometheus(Settings(), path)
         else:
-            _load_main(path)
+            settings = _load_main(path)
+            if "receivers" in names:  # else they stand in a file of Alertmanager's, where names will be looked up
+                _look_up(settings)
     except SettingsError as error:
         return list(error.mistakes)
     except InvalidInputError as error:

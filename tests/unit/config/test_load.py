@@ -216,6 +216,10 @@ def test_check_knows_the_three_kinds_of_file(folder):
     assert check(written(folder, "route: {receiver: r}\nreceivers: [{name: r}]\n", "a.yml")) == []
     (mistake,) = check(written(folder, "route: {receiver: x}\nreceivers: [{name: r}]\n", "b.yml"))
     assert "x" in mistake.message
+    ours = "route: {receiver: r}\nreceivers: [{name: r}]\nnotify: {fallbacks: {r: gone}}\n"
+    (mistake,) = check(written(folder, ours, "d.yml"))
+    assert (mistake.line, mistake.path) == (3, "notify.fallbacks.r")
+    assert check(written(folder, "notify: {fallbacks: {r: elsewhere}}\n", "e.yml")) == []
     (mistake,) = check(written(folder, "nonsense: 1\n", "c.yml"))
     assert mistake.line == 1
 
