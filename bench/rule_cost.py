@@ -29,9 +29,11 @@ from figures import show
 SERIES, SAMPLES, SPACING_MS = 100, 60, 15_000
 ROUNDS, EACH = 15, 40  # the clock of CPU time ticks in steps of some microseconds: many evaluations a figure
 BAR_MS = 1.0
+HUMANIZED = "{{ $labels.node }} of {{ $labels.path }} is at {{ $value | humanize }}"
 QUERIES = {
     "threshold, silent": "bench_total > 1e12",
     "threshold, 100 firing": "bench_total >= 0",
+    "threshold, 100 firing, humanized": "bench_total > -1",
     "rate": "rate(bench_total[5m]) > 1e12",
     "sum of rates": "sum by (node) (rate(bench_total[5m]))",
     "ratio": 'sum(rate(bench_total{code="500"}[5m])) / sum(rate(bench_total[5m])) > 0.9',
@@ -92,7 +94,10 @@ async def main() -> None:
         moment = Moment(now_ms * NS_PER_MS)
         for name, query in QUERIES.items():
             alerting = AlertingRule(
-                name, query, labels=templates(severity="page"), annotations=templates(summary="{{ $labels.node }}")
+                name,
+                query,
+                labels=templates(severity="page"),
+                annotations=templates(summary=HUMANIZED if "humanized" in name else "{{ $labels.node }}"),
             )
             recording = RecordingRule("bench:rule", query)
             is_alerting = ">" in query or "absent" in query

@@ -14,7 +14,7 @@ from anyascope.model.labels import METRIC_NAME, Labels, labels_of, without_name
 from anyascope.model.metrics import MetricBatch, SampleBatch
 from anyascope.promql.result import QueryResult, ResultKind
 from anyascope.rules.definition import AlertingRule, RecordingRule
-from anyascope.rules.expand import Expander, TemplateValue
+from anyascope.rules.expand import Expander, TemplateValue, fixed_texts
 from anyascope.rules.histogramtext import TemplateHistogram
 from anyascope.rules.state import ActiveAlert, Finding, judge
 from anyascope.rules.triggers import ALERTS, ALERTS_FOR_STATE
@@ -144,14 +144,19 @@ async def found_in(
         external_labels=moment.external_labels,
     )
     found: dict[Labels, Finding] = {}
+    fixed_labels, fixed_annotations = fixed_texts(rule.labels), fixed_texts(rule.annotations)
     for element, value in elements:
         shown = dict(element)
         told = _told(value)
-        own = await expander.texts(rule.labels, shown, told)
+        own = fixed_labels
+        if own is None:
+            own = await expander.texts(rule.labels, shown, told)
         labels = labels_of({**shown, METRIC_NAME: "", **own, LABEL_ALERTNAME: rule.name})
         if labels in found:
             raise InvalidInputError("vector contains metrics with the same labelset after applying alert labels")
-        annotations = await expander.texts(rule.annotations, shown, told)
+        annotations = fixed_annotations
+        if annotations is None:
+            annotations = await expander.texts(rule.annotations, shown, told)
         # Prometheus' value of an alert on a native histogram is zero; its templates see the whole of it.
         source = without_name(element) if rule.data_expr else ()
         found[labels] = Finding(annotations, value if isinstance(value, float) else 0.0, source)

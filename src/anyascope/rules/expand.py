@@ -59,6 +59,17 @@ class _UnansweredError(Exception):
         self.expr = expr
 
 
+def fixed_texts(templates: Mapping[str, Template]) -> dict[str, str] | None:
+    """The templates' texts, by name, where they are the same whatever the data; None where one of them is not."""
+    found: dict[str, str] = {}
+    for name, template in templates.items():
+        text = template.constant
+        if text is None or len(text) > EXPAND_LIMITS.output_chars_max:
+            return None
+        found[name] = text
+    return found
+
+
 class Expander:
     """Fills in the templates of one evaluation, which share functions and the answers of their queries.
 

@@ -70,8 +70,8 @@ class Template:
             TemplateError: what failed and where, in Go's words.
         """
         if self._parts is not None and not is_html and STEPS_A_PART_MAX * len(self._parts) < limits.steps_max:
-            text = fill(self._parts, variables or {})
-            if text is not None and len(text) <= limits.output_chars_max:
+            text = fill(self._parts, variables or {}, functions, chars_max=limits.output_chars_max)
+            if text is not None:
                 return text
         run = Run(self._emit_named, functions, limits=limits, monotonic_ns=monotonic_ns)
         run.data, run.given = data, variables or {}
