@@ -197,7 +197,10 @@ class Section:
     def has(self, name: str) -> bool:
         """Whether the field is there and not null."""
         node = self._fields.get(name)
-        return node is not None and not is_null(node)
+        if node is not None and is_null(node):
+            self._asked.add(name)  # whoever asks knows the field; as a null it is not there
+            return False
+        return node is not None
 
     def wrong(self, message: str, *, name: str = "") -> None:
         """Note a mistake of this section, or of one of its fields."""

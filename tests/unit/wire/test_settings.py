@@ -65,6 +65,15 @@ def test_half_a_character_is_refused(text):
     assert "half of a character" in str(caught.value)
 
 
+def test_a_null_is_not_there():
+    """A field that was asked for is known, whether it is null or missing."""
+    section = read_settings("a: ~\nb:\nc: 1\n", file="f.yml")
+    assert [section.has(name) for name in ("a", "b", "c", "d")] == [False, False, True, False]
+    assert section.integer("c") == 1
+    section.done()
+    section.raise_if_wrong()
+
+
 def test_merge_keys_are_inherited_and_overridden():
     """`<<` brings fields in, and the section's own ones win."""
     section = read_settings("base: &b {q: 1, r: 2}\nz:\n  <<: *b\n  r: 3\n", file="f.yml")

@@ -56,7 +56,7 @@ def parse_url(text: str) -> str:
 def read_secret_url(section: Section, name: str) -> Secret | None:
     """An address that may hold a secret, inline or in `name_file`. `<secret>`, as a print has it, is let through."""
     secret = read_secret(section, name)
-    if secret is None and section.has(name):
+    if section.has(name) and not section.text(name, ""):
         section.wrong('unsupported scheme "" for URL', name=name)
     if secret is None or type(secret) is not Secret or secret.reveal() == str(secret):
         return secret
