@@ -50,6 +50,8 @@ def is_new(notification: Notification, part: str) -> bool:
     """Whether a part must be a message of its own: a changed message wakes nobody."""
     if notification.reason is NotificationReason.FIRST or part == DIGEST:
         return True
+    if notification.policy and notification.is_firing:
+        return True  # a policy calls until somebody answers
     return part != GROUP and not part.startswith("-") and notification.reason.short != "repeat"
 
 

@@ -53,6 +53,14 @@ class Texts:
         """The text of a field in which what alerts say is escaped."""
         return self._field(name, is_html=True)
 
+    def spoken(self, name: str, *, is_html: bool = False) -> str:
+        """The text of a field for a far end that refuses an empty one: what fires and what ended, where it came out blank."""
+        text = self._field(name, is_html=is_html)
+        if text.strip():
+            return text
+        plain = plain_text(self.notification)
+        return escape_html(plain) if is_html else plain
+
     def of(self, template: str) -> str:
         """Any other text of the receiver; empty if it fails."""
         try:

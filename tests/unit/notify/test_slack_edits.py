@@ -58,6 +58,8 @@ async def test_a_groups_message_is_changed_until_the_group_ends():
         bot = Bot(end, templates={"text": "t"}, update_message=True)
         assert await bot.tell(FIRST) == (OK, [("chat.postMessage", None, None, "#ops")])
         assert await bot.tell(MORE) == (OK, [("chat.update", "1.5", None, "C1")])
+        called = replace(MORE, policy="critical", reason=NotificationReason.ESCALATION_REPEAT)
+        assert await bot.tell(called) == (OK, [("chat.postMessage", None, None, "#ops")])
         again = Bot(end, bot.documents, templates={"text": "t"}, update_message=True)
         assert await again.tell(ENDED) == (OK, [("chat.update", "1.5", None, "C1")])
         assert await again.tell(MORE) == (OK, [("chat.postMessage", None, None, "#ops")])

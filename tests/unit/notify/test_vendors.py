@@ -195,6 +195,19 @@ def test_limits_of_others():
     assert body_of(VICTOROPS, victorops, notification(ended(SIGNING_FAILED)))["message_type"] == "RECOVERY"
 
 
+def test_an_empty_message_is_not_sent_where_it_is_refused():
+    """What fires is said in plain words instead."""
+    plain = "[FIRING] Signing failed (hsm-1)"
+    empty = {"message": "{{ .CommonLabels.none }} \n"}
+    telegram = TelegramOptions(bot_token=KEY, chat_id=Secret("7"), texts=empty)
+    assert body_of(TELEGRAM, telegram)["text"] == plain
+    assert body_of(WEBEX, WebexOptions(room_id="r", texts=empty))["markdown"] == plain
+    topic = SnsOptions(texts={"topic_arn": "t", "subject": "é\nb", **empty})
+    unset = dict.fromkeys(("topic_arn", "phone_number", "target_arn", "subject", "message"), "")
+    fields = publish_fields(topic, texts_of(topic, defaults=unset))
+    assert (fields["Message"], fields["Subject"]) == (plain, "? b")
+
+
 def test_sns_fields():
     """A long text message is cut and marked; a FIFO topic has its keys; some target must be left."""
     defaults = {"topic_arn": "", "phone_number": "", "target_arn": "", "subject": "s\n" * 99, "message": "é" * 2000}

@@ -15,7 +15,8 @@ from anyascope.wire.go_json import go_json
 from anyascope.wire.notices.cut import cut_chars
 from anyascope.wire.notices.data import common_labels, group_hash
 
-MESSAGE_CHARS_MAX = 130  # what the API takes
+MESSAGE_CHARS_MAX = 130  # what the API takes, as the next
+DESCRIPTION_CHARS_MAX = 15_000  # upstream does not cut here, and a large group is refused
 
 _DEFAULTS: Final = {
     "message": '{{ template "opsgenie.default.message" . }}',
@@ -39,7 +40,8 @@ def _calls(options: OpsgenieOptions, texts: Texts) -> Sequence[Call]:
 
     if not texts.notification.is_firing:
         return [call("close", f"{alert}/close?identifierType=alias", {"source": texts["source"]})]
-    message, description = cut_chars(texts["message"], MESSAGE_CHARS_MAX), texts["description"]
+    message = cut_chars(texts["message"], MESSAGE_CHARS_MAX)
+    description = cut_chars(texts["description"], DESCRIPTION_CHARS_MAX)
     calls = [call("create", base, _alert(options, texts, message, description))]
     if options.update_alerts:
         said = (("message", message), ("description", description))

@@ -113,13 +113,15 @@ def publish_fields(options: SnsOptions, texts: Texts) -> dict[str, str]:
     topic, phone, target = texts["topic_arn"], texts["phone_number"], texts["target_arn"]
     if not topic and not phone and not target:
         raise UnsendableError("topic_arn, phone_number and target_arn are all empty")
-    said = texts["message"]
+    said = texts.spoken("message")
     message = cut_bytes(said, SMS_BYTES_MAX if phone else MESSAGE_BYTES_MAX, mark="")
     attributes = {texts.of(name): texts.of(value) for name, value in options.attributes.items()}
     if message != said:
         attributes["truncated"] = "true"
     fields = {"TopicArn": topic, "PhoneNumber": phone, "TargetArn": target, "Message": message}
-    fields["Subject"] = " ".join(texts["subject"].split())[:SUBJECT_CHARS_MAX]
+    # A subject with a line break or another letter than ASCII's is refused, and the page with it.
+    subject = " ".join(texts["subject"].split()).encode("ascii", "replace").decode()
+    fields["Subject"] = subject[:SUBJECT_CHARS_MAX]
     if topic.endswith(".fifo"):
         fields |= {
             "MessageGroupId": group_hash(texts.notification),

@@ -47,8 +47,8 @@ def _calls(options: TelegramOptions, texts: Texts) -> Sequence[Call]:
 
 def _text(options: TelegramOptions, texts: Texts) -> str:
     if options.parse_mode != "HTML":
-        return cut_chars(texts["message"], MESSAGE_CHARS_MAX)
-    text = texts.html("message")
+        return cut_chars(texts.spoken("message"), MESSAGE_CHARS_MAX)
+    text = texts.spoken("message", is_html=True)
     seen = unescape(_MARK.sub("", text))
     if len(seen) <= MESSAGE_CHARS_MAX and len(text.encode("utf-8", "surrogatepass")) <= MESSAGE_BYTES_MAX:
         return text

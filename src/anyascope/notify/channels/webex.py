@@ -21,7 +21,7 @@ _DEFAULTS: Final = {"message": '{{ template "webex.default.message" . }}'}
 
 def _calls(options: WebexOptions, texts: Texts) -> Sequence[Call]:
     message = {
-        "markdown": cut_bytes(texts["message"], MESSAGE_BYTES_MAX),
+        "markdown": cut_bytes(texts.spoken("message"), MESSAGE_BYTES_MAX),
         **without_empty({"roomId": texts.of(options.room_id)}),
     }
     return [Call(options.api_url, go_json(message))]

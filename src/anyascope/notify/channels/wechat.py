@@ -100,7 +100,7 @@ def token_call(options: WechatOptions, texts: Texts) -> Call:
 
 def message_call(options: WechatOptions, texts: Texts, token: str) -> Call:
     """The message, with this token."""
-    content, empty = {"content": cut_bytes(texts["message"], MESSAGE_BYTES_MAX)}, {"content": ""}
+    content, empty = {"content": cut_bytes(texts.spoken("message"), MESSAGE_BYTES_MAX)}, {"content": ""}
     is_markdown = options.message_type == "markdown"
     to = {"touser": texts["to_user"], "toparty": texts["to_party"], "totag": texts["to_tag"]}
     message = {

@@ -71,6 +71,8 @@ def _more(notification: Notification) -> str:
 
 def _footer(notification: Notification) -> str:
     why = f"Told to {notification.receiver}: {notification.reason.value}."
+    if notification.policy and notification.level >= 0:
+        why += f" Policy {notification.policy}, level {notification.level + 1}."
     if not notification.external_url:
         return why
     return f"{why}\n{notification.external_url}/ui/alerts"
