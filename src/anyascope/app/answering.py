@@ -13,6 +13,7 @@ from anyascope.alerting.escalation.link_keys import LinkKeys
 from anyascope.alerting.escalation.links import LinkedOutbox
 from anyascope.alerting.escalation.responder import Responder
 from anyascope.alerting.escalation.settings import escalation_options
+from anyascope.alerting.escalation.upkeep import TimelineUpkeep
 from anyascope.alerting.settings import AlertingOptions
 from anyascope.app.ground import Ground
 from anyascope.config.settings import Settings, StoreKind
@@ -29,15 +30,17 @@ class Answering:
     keys: LinkKeys
     outbox: LinkedOutbox
     links: LinkDesk
+    upkeep: TimelineUpkeep
 
-    async def load(self) -> None:
-        """Read what is stored, before alerting starts.
+    async def start(self) -> None:
+        """Read what is stored, before alerting starts, and forget what is old.
 
         Raises:
             AnyascopeError: the store cannot be read, or the key file not be used.
         """
         self.keys.open()
         await self.escalation.load()
+        self.upkeep.start()
 
     async def reload(self, settings: Settings, alerting: Alerting, *, url: str) -> None:
         """Put other policies and receivers into force; alerting routes by these settings already."""
@@ -70,7 +73,8 @@ def build_answering(
     )
     responder = Responder(alerting, escalation, documents)
     links = LinkDesk(alerting, escalation, documents, keys=keys, clock=clock, registry=registry)
-    return alerting, Answering(escalation, responder, keys, linked, links)
+    upkeep = TimelineUpkeep(documents, clock=clock)
+    return alerting, Answering(escalation, responder, keys, linked, links, upkeep)
 
 
 def escalation_means(settings: Settings, url: str) -> Means:

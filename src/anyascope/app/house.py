@@ -92,7 +92,7 @@ class House:
         await rooms.upkeep.start()
         await rooms.forward.start()
         await rooms.courier.start()
-        await rooms.answering.load()
+        await rooms.answering.start()
         await rooms.alerting.start()
         await rooms.rules.start(plan.groups)
         await rooms.heartbeats.start()
@@ -132,6 +132,7 @@ class House:
             ("heartbeats", rooms.heartbeats.stop),
             ("rules", rooms.rules.stop),
             ("alerting", rooms.alerting.stop),
+            ("time lines", rooms.answering.upkeep.stop),
             ("notify", rooms.courier.drain),
             ("own telemetry", rooms.own.stop if rooms.own is not None else _nothing),
             ("queries", self._stop_queries),
