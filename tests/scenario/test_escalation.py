@@ -381,6 +381,24 @@ async def test_what_was_missed_while_the_server_was_down_is_told_once():
         ]
 
 
+async def test_a_deadline_outlives_a_restart():
+    """Nothing of it is stored: the alert and its policy say when it is. A start with new policies gives the whole time."""
+    high = alert("H", severity="high")
+    async with house() as built:
+        await built.fire(high, for_s=FAR_S)
+        await built.advance(to_s=100)
+        await built.restart()
+        await built.advance(to_s=2000)
+        assert told(built) == [(0, "slack", "H"), (900, "slack", "H")]
+    async with house(escalation="") as built:
+        await built.fire(high, for_s=FAR_S)
+        await built.advance(to_s=2000)
+        built.means = built.means_of(SHIPPED)
+        await built.restart()
+        await built.advance(to_s=2901)
+        assert told(built) == [(2000, "slack", "H"), (2900, "slack", "H")]
+
+
 async def test_an_end_that_a_crash_cut_off_is_told_after_it():
     """Also where no route told of the alert, and its group is gone."""
     async with house() as built:

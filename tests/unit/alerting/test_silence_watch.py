@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import pytest
 
-from anyascope.alerting.escalation.events import read_timeline
 from anyascope.alerting.fingerprint import fingerprint_of
 from anyascope.alerting.matchers import parse_matchers
 from anyascope.clock import NS_PER_S
@@ -31,7 +30,7 @@ async def house():
 
 async def told(house):
     """(second, kind, who, text) of what the time line says of silences."""
-    events = await read_timeline(house.documents, fingerprint_of(labels_of(DOWN)), groups=())
+    events = (await house.responder.story(fingerprint_of(labels_of(DOWN)))).timeline
     return [
         ((event.at_ns - house.start_ns) / NS_PER_S, event.kind.value, event.by, event.text)
         for event in events

@@ -53,8 +53,14 @@ class Care:
 
     @property
     def is_plain(self) -> bool:
-        """Whether nothing is known that the alert itself does not say."""
-        return self == Care(self.fingerprint, self.began_ns, ended_ns=self.ended_ns)
+        """Whether nothing is known that the alert and the configuration do not say: then it need not be stored."""
+        return self == Care(
+            self.fingerprint,
+            self.began_ns,
+            ended_ns=self.ended_ns,
+            policy=self.policy,
+            deadline_ns=self.deadline_ns,
+        )
 
     def moved(self, *, by_ns: int) -> Care:
         """After the wall clock was set: what lies ahead moves along."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
-from anyascope.alerting.escalation.care import KIND_CARE, Care, care_of, lapses_ns
+from anyascope.alerting.escalation.care import KIND_CARE, Care, care_of, lapses_ns, put_care
+from anyascope.model.documents import Change, Delete
 from anyascope.store.api.documents import DocumentStore, every_document
 
 
@@ -15,10 +16,12 @@ class Cares:
     def __init__(self) -> None:
         self._cares: dict[str, Care] = {}
         self._heap: list[tuple[int, str]] = []
+        self._stored: set[str] = set()
 
     async def load(self, documents: DocumentStore) -> None:
         """Read what is stored."""
         async for document in every_document(documents, KIND_CARE):
+            self._stored.add(document.key)
             self.hold(care_of(document))
 
     def __iter__(self) -> Iterator[Care]:
@@ -31,9 +34,18 @@ class Cares:
         """How people stand to an alert; None where nothing is known that the alert does not say."""
         return self._cares.get(fingerprint)
 
+    def changes_for(self, cares: Iterable[Care]) -> list[Change]:
+        """What stores these, as far as they need it."""
+        return [
+            Delete(KIND_CARE, care.fingerprint) if care.is_plain else put_care(care)
+            for care in cares
+            if not care.is_plain or care.fingerprint in self._stored
+        ]
+
     def hold(self, *cares: Care) -> None:
-        """These are stored."""
+        """These are stored, as far as they need it."""
         for care in cares:
+            (self._stored.discard if care.is_plain else self._stored.add)(care.fingerprint)
             self._cares[care.fingerprint] = care
             at_ns = 0 if care.ended_ns else lapses_ns(care)
             if at_ns:
@@ -55,6 +67,11 @@ class Cares:
     def forget(self, fingerprint: str) -> None:
         """Nothing is to be known any longer."""
         del self._cares[fingerprint]
+        self._stored.discard(fingerprint)
+
+    def is_stored(self, fingerprint: str) -> bool:
+        """Whether there is a document of it."""
+        return fingerprint in self._stored
 
     def restart(self) -> None:
         """Times have changed: what is held is looked at anew."""

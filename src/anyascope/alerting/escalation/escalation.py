@@ -18,11 +18,10 @@ from anyascope.alerting.escalation.care import (
     lapse,
     miss,
     misses_ns,
-    put_care,
     respond,
 )
 from anyascope.alerting.escalation.cares import Cares
-from anyascope.alerting.escalation.events import EventLog, put_told
+from anyascope.alerting.escalation.events import EventLog, fired, put_told, resolved
 from anyascope.alerting.escalation.ladders import Ladders, Looked
 from anyascope.alerting.escalation.policy import Directory, choose_policy
 from anyascope.alerting.escalation.tally import Tally
@@ -35,7 +34,7 @@ from anyascope.ids import Ids
 from anyascope.model.documents import Change, Delete
 from anyascope.model.escalation import EscalationOptions, EscalationPolicy
 from anyascope.model.receivers import Receiver
-from anyascope.model.responses import AlertCare, AlertEvent, AlertEventKind, ResponseAction
+from anyascope.model.responses import AlertCare, AlertEvent, ResponseAction
 from anyascope.ports import ComponentHealth, HealthStatus
 from anyascope.semconv.alerts import traits_of
 from anyascope.store.api.documents import DocumentStore
@@ -216,7 +215,6 @@ class Escalation:
 
     def on_heard(self, book: Book, heard: Sequence[Heard], *, now_ns: int) -> Step:
         """Episodes begin and end."""
-        changes: list[Change] = []
         alerts: list[HeldAlert] = []
         draft = _Draft()
         for one in heard:
@@ -226,16 +224,15 @@ class Escalation:
                 continue
             care = self._cares.get(alert.fingerprint)
             if was_firing:
-                draft.events.append((alert.fingerprint, _resolved(alert.ends_ns)))
                 self._end(draft, care, alert)
             elif care is not None and _is_closed(care, alert, now_ns=now_ns):
                 alerts.append(before or ended(replace(alert, ends_ns=care.ended_ns)))
             else:
-                changes.append(self._began(book, alert, is_first=before is None))
+                if before is not None:
+                    draft.events += [(alert.fingerprint, fired(before)), (alert.fingerprint, resolved(before))]
                 self._begin(book, draft, care, alert)
         woken, draft.groups = draft.groups, set()  # the book does not hold these alerts yet
         step = self._step(book, draft, now_ns=now_ns)
-        step = replace(step, changes=[*changes, *step.changes])
         return _then(step, lambda: self._ladders.wake(woken, at_ns=now_ns), alerts)
 
     def on_looked(self, book: Book, looks: Sequence[Look], *, now_ns: int) -> Step:
@@ -245,7 +242,6 @@ class Escalation:
         for fingerprint in {fingerprint for look in looks for fingerprint in look.decision.dropped}:
             alert = book.alerts[fingerprint]
             if not alert.is_ended:
-                draft.events.append((fingerprint, _resolved(alert.ends_ns)))
                 self._end(draft, self._cares.get(fingerprint), alert)
         draft.groups.clear()  # a climb looks by itself when an alert runs out
         step = self._step(book, draft, now_ns=now_ns)
@@ -272,7 +268,8 @@ class Escalation:
             if self._tidy_ns <= now_ns:
                 self._tidy_ns = now_ns + int(TIDY_EVERY_S * NS_PER_S)
 
-        return replace(step, changes=[*step.changes, *(Delete(KIND_CARE, one) for one in gone)], hold=hold)
+        deletes = [Delete(KIND_CARE, one) for one in gone if self._cares.is_stored(one)]
+        return replace(step, changes=[*step.changes, *deletes], hold=hold)
 
     def on_clock_set(self, *, by_ns: int, now_ns: int) -> Step:  # noqa: ARG002
         """What lies ahead moves along."""
@@ -285,7 +282,7 @@ class Escalation:
             self._cares.restart()
             self._ladders.hold_moved(climbs, by_ns=by_ns)
 
-        changes = [*(put_care(care) for care in cares), *self._ladders.changes_of(climbs)]
+        changes = [*self._cares.changes_for(cares), *self._ladders.changes_of(climbs)]
         return Step(changes=changes, hold=hold)
 
     # --- parts of a step ----------------------------------------------------------------------------------------------
@@ -305,10 +302,13 @@ class Escalation:
                 looks=looks if looks_ns == now_ns else {},
                 now_ns=now_ns,
             )
-        changes: list[Change] = [self._log.put(fingerprint, event) for fingerprint, event in draft.events]
-        changes.extend(put_care(care) for care in draft.cares.values())
+        changes: list[Change] = [
+            self._log.put(fingerprint, event, groups=self._groups(book, fingerprint))
+            for fingerprint, event in draft.events
+        ]
+        changes.extend(self._cares.changes_for(draft.cares.values()))
         changes.extend(looked.changes)
-        changes.extend(self._log.put(fingerprint, event) for fingerprint, event in looked.events)
+        changes.extend(self._log.put_shared(*shared) for shared in looked.events)
         changes.extend(put_told(group, one) for group, one in looked.notifications)
 
         def hold() -> None:
@@ -348,6 +348,10 @@ class Escalation:
         after = self._after_end(care or Care(alert.fingerprint, alert.received_ns), alert, draft, ends_ns=alert.ends_ns)
         if care is not None:
             draft.cares[alert.fingerprint] = after
+            if not care.is_plain:
+                # Somebody did something about this episode: its time line outlives the desk's memory of it.
+                draft.events += [(alert.fingerprint, fired(replace(alert, received_ns=care.began_ns)))]
+                draft.events += [(alert.fingerprint, resolved(alert))]
             if care.policy and alert.fingerprint in self._group_of:
                 draft.groups.add(self._group_of[alert.fingerprint])
 
@@ -396,7 +400,7 @@ class Escalation:
             care = self._cares.get(fingerprint)
             known = care or Care(fingerprint, alert.received_ns)
             after = self._with_policy(book, known, alert)
-            if after.policy and not known.policy:
+            if after.policy and not known.policy and not self._ladders.has(self._group_of[fingerprint], after.policy):
                 # It fired before a policy cared: whoever is called now gets the whole time.
                 after = replace(after, deadline_ns=now_ns + after.deadline_ns - known.began_ns)
             if after != known:
@@ -404,11 +408,10 @@ class Escalation:
         draft.groups.update(book.groups)
         draft.groups.update(self._ladders.groups())
 
-    def _began(self, book: Book, alert: HeldAlert, *, is_first: bool) -> Change:
-        kind = AlertEventKind.FIRED if is_first else AlertEventKind.REFIRED
-        text = "began to fire" if is_first else "fires again"
-        event = AlertEvent(alert.received_ns, kind, "", text, {"severity": alert.severity.value})
-        return self._log.put(alert.fingerprint, event, groups=groups_of(book, alert))
+    @staticmethod
+    def _groups(book: Book, fingerprint: str) -> list[str]:
+        alert = book.alerts.get(fingerprint)
+        return [] if alert is None else groups_of(book, alert)
 
     def _muted(self, book: Book, group: str, *, now_ns: int) -> frozenset[str]:
         found = book.groups.get(group)
@@ -436,10 +439,6 @@ def _then(step: Step, action: Callable[[], None], alerts: Iterable[HeldAlert]) -
         action()
 
     return replace(step, alerts=[*alerts], hold=hold)
-
-
-def _resolved(at_ns: int) -> AlertEvent:
-    return AlertEvent(at_ns, AlertEventKind.RESOLVED, "", "is over")
 
 
 def _is_closed(care: Care, alert: HeldAlert, *, now_ns: int) -> bool:

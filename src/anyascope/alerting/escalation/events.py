@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import replace
 
+from anyascope.alerting.intake import HeldAlert
 from anyascope.ids import Ids
 from anyascope.model.documents import Document, Json, Put
 from anyascope.model.notifications import DeliveryStatus, JournalEntry, Notification
@@ -37,7 +38,15 @@ class EventLog:
         }
         if groups:
             body["groups"] = [*groups]
-        return Put(KIND_EVENT, f"{fingerprint}-{event.at_ns:019d}-{self._run}-{next(self._numbers):010d}", body)
+        return Put(KIND_EVENT, self._key(fingerprint, event), body)
+
+    def put_shared(self, group_id: str, event: AlertEvent, alerts: Sequence[str]) -> Put:
+        """What stores an event of several alerts of a group, once."""
+        put = self.put(group_id, event)
+        return replace(put, body={**put.body, "alerts": [*alerts]})
+
+    def _key(self, owner: str, event: AlertEvent) -> str:
+        return f"{owner}-{event.at_ns:019d}-{self._run}-{next(self._numbers):010d}"
 
 
 def put_told(group_id: str, notification: Notification) -> Put:
@@ -46,14 +55,23 @@ def put_told(group_id: str, notification: Notification) -> Put:
     return Put(KIND_TOLD, f"{group_id}-{notification.id}", body)
 
 
-@dataclass(slots=True)
-class _Stored:
-    events: list[AlertEvent] = field(default_factory=list)
-    groups: dict[str, None] = field(default_factory=dict)
+def fired(alert: HeldAlert) -> AlertEvent:
+    """The beginning of the episode that is held."""
+    details: dict[str, Json] = {"severity": alert.severity.value}
+    return AlertEvent(alert.received_ns, AlertEventKind.FIRED, "", "began to fire", details)
 
 
-async def read_timeline(documents: DocumentStore, fingerprint: str, *, groups: Iterable[str]) -> list[AlertEvent]:
+def resolved(alert: HeldAlert) -> AlertEvent:
+    """Its end."""
+    return AlertEvent(alert.ends_ns, AlertEventKind.RESOLVED, "", "is over")
+
+
+async def read_timeline(
+    documents: DocumentStore, alert: HeldAlert, *, groups: Iterable[str], now_ns: int
+) -> list[AlertEvent]:
     """All that happened to an alert, oldest first.
+
+    The episode that is held now is told by the alert itself; only those before it are stored.
 
     Args:
         groups: ids of the groups that it is in now; those of before are known from its events.
@@ -61,25 +79,56 @@ async def read_timeline(documents: DocumentStore, fingerprint: str, *, groups: I
     Raises:
         UnavailableError: the store cannot be read.
     """
-    stored = _Stored(groups=dict.fromkeys(groups))
-    page = await documents.page(KIND_EVENT, prefix=f"{fingerprint}-", limit=EVENTS_MAX, descending=True)
-    for document in page.documents:
-        body = document.body
-        stored.events.append(_event_of(document))
-        groups_then = body.get("groups")
-        if isinstance(groups_then, list):
-            stored.groups.update(dict.fromkeys(map(str, groups_then)))
-    stored.events.reverse()  # they were read newest first; those of one moment keep their order
-    for group_id in stored.groups:
-        told = await documents.page(KIND_TOLD, prefix=f"{group_id}-", limit=TOLD_MAX, descending=True)
-        for document in told.documents:
-            alerts = document.body["alerts"]
-            assert isinstance(alerts, list)  # we wrote it
-            if fingerprint in alerts:
-                journal = await documents.get(KIND_JOURNAL, document.key.rpartition("-")[2])
-                if journal is not None:
-                    stored.events.extend(_of_journal(journal_entry_of(journal), fingerprint))
-    return sorted(stored.events, key=lambda event: event.at_ns)
+    events = _episode(alert, now_ns=now_ns)
+    known = dict.fromkeys(groups)
+    own = await documents.page(KIND_EVENT, prefix=f"{alert.fingerprint}-", limit=EVENTS_MAX, descending=True)
+    for document in reversed(own.documents):
+        events.append(_event_of(document))
+        known.update(dict.fromkeys(_texts(document.body.get("groups", []))))
+    for group_id in known:
+        shared = await documents.page(KIND_EVENT, prefix=f"{group_id}-", limit=EVENTS_MAX, descending=True)
+        told = (one for one in reversed(shared.documents) if alert.fingerprint in _texts(one.body["alerts"]))
+        events.extend(map(_event_of, told))
+        events.extend(await _notified(documents, group_id, alert.fingerprint))
+    return _in_order(events)
+
+
+def _episode(alert: HeldAlert, *, now_ns: int) -> list[AlertEvent]:
+    """What the alert itself says of the episode that is held."""
+    found = [fired(alert)]
+    if not alert.is_firing(now_ns):
+        found.append(resolved(alert))
+    return found
+
+
+def _in_order(events: Sequence[AlertEvent]) -> list[AlertEvent]:
+    """By time; a beginning or an end that is told twice stands once, and only the first beginning is one."""
+    by_hand = {event.at_ns for event in events if event.kind is AlertEventKind.RESOLVED_BY_HAND}
+    found: list[AlertEvent] = []
+    seen: set[tuple[AlertEventKind, int]] = set()
+    for event in sorted(events, key=lambda one: (one.at_ns, one.kind is not AlertEventKind.FIRED)):
+        place = (event.kind, event.at_ns)
+        if event.kind is AlertEventKind.RESOLVED and event.at_ns in by_hand:
+            continue
+        if event.kind in (AlertEventKind.FIRED, AlertEventKind.RESOLVED):
+            if place in seen:
+                continue
+            if event.kind is AlertEventKind.FIRED and any(kind is AlertEventKind.FIRED for kind, _ in seen):
+                event = replace(event, kind=AlertEventKind.REFIRED, text="fires again")  # noqa: PLW2901  # as it is told
+            seen.add(place)
+        found.append(event)
+    return found
+
+
+async def _notified(documents: DocumentStore, group_id: str, fingerprint: str) -> list[AlertEvent]:
+    events: list[AlertEvent] = []
+    told = await documents.page(KIND_TOLD, prefix=f"{group_id}-", limit=TOLD_MAX, descending=True)
+    for document in reversed(told.documents):
+        if fingerprint in _texts(document.body["alerts"]):
+            journal = await documents.get(KIND_JOURNAL, document.key.rpartition("-")[2])
+            if journal is not None:
+                events.extend(_of_journal(journal_entry_of(journal), fingerprint))
+    return events
 
 
 def _of_journal(entry: JournalEntry, fingerprint: str) -> list[AlertEvent]:
@@ -113,3 +162,8 @@ def _event_of(document: Document) -> AlertEvent:
     assert isinstance(at_ns, int)  # we wrote it
     assert isinstance(details, dict)
     return AlertEvent(at_ns, AlertEventKind(body["kind"]), str(body["by"]), str(body["text"]), details)
+
+
+def _texts(value: Json) -> list[str]:
+    assert isinstance(value, list)  # we wrote it
+    return [str(text) for text in value]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
@@ -34,7 +34,7 @@ class Looked:
     changes: list[Change] = field(default_factory=list)
     told: dict[str, Mapping[str, Told]] = field(default_factory=dict)
     notifications: list[tuple[str, Notification]] = field(default_factory=list)
-    events: list[tuple[str, AlertEvent]] = field(default_factory=list)
+    events: list[tuple[str, AlertEvent, Sequence[str]]] = field(default_factory=list)
     groups: set[str] = field(default_factory=set)
     gone: set[str] = field(default_factory=set)
 
@@ -201,6 +201,10 @@ class Ladders:
         """What stores these."""
         return [put_climb(climb) for climb in climbs]
 
+    def has(self, group_id: str, policy: str) -> bool:
+        """Whether anybody was called for these."""
+        return f"{group_id}-{policy}" in self._climbs
+
     def climbing(self) -> int:
         """How many groups call people now."""
         return sum(climb.is_climbing for climb in self._climbs.values())
@@ -259,7 +263,7 @@ class Ladders:
             text = f"level {level + 1} of policy {climb.policy}: {', '.join(keys) or 'nobody'}"
             details: dict[str, Json] = {"policy": climb.policy, "level": level, "integrations": [*keys]}
             event = AlertEvent(scene.now_ns, AlertEventKind.ESCALATED, "", text, details)
-            done.events.extend((fingerprint, event) for fingerprint in sorted(called.active))
+            done.events.append((scene.group.id, event, sorted(called.active)))
 
     def _hold(self, climb: Climb) -> None:
         self._climbs[climb.id] = climb

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from anyascope.alerting.book import Book
 from anyascope.alerting.desk import Alerting
 from anyascope.alerting.escalation.care import Request
 from anyascope.alerting.escalation.escalation import Escalation, groups_of
 from anyascope.alerting.escalation.events import read_timeline
+from anyascope.alerting.intake import HeldAlert
 from anyascope.alerting.steps import Step
 from anyascope.errors import NotFoundError
 from anyascope.model.escalation import EscalationPolicy
@@ -49,9 +51,9 @@ class Responder:
 
     async def story(self, alert_id: str) -> AlertStory:
         """The alert, and all that happened to it."""
-        alert, groups = self._desk.ask(lambda book, now_ns: _known(book, alert_id, now_ns=now_ns))
-        timeline = await read_timeline(self._documents, alert_id, groups=groups)
-        return AlertStory(alert, self.care_of(alert_id), tuple(timeline))
+        known = self._desk.ask(lambda book, now_ns: _known(book, alert_id, now_ns=now_ns))
+        timeline = await read_timeline(self._documents, known.held, groups=known.groups, now_ns=known.now_ns)
+        return AlertStory(known.status, self.care_of(alert_id), tuple(timeline))
 
     def policies(self) -> Sequence[EscalationPolicy]:
         """The policies that act."""
@@ -62,8 +64,18 @@ class Responder:
         return self._escalation.care_of(alert_id)
 
 
-def _known(book: Book, alert_id: str, *, now_ns: int) -> tuple[AlertStatus, list[str]]:
-    status = book.status(alert_id, now_ns=now_ns)
-    if status is None:
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What the desk says of an alert at one moment."""
+
+    status: AlertStatus
+    held: HeldAlert
+    groups: list[str]
+    now_ns: int
+
+
+def _known(book: Book, alert_id: str, *, now_ns: int) -> _Known:
+    status, held = book.status(alert_id, now_ns=now_ns), book.alerts.get(alert_id)
+    if status is None or held is None:
         raise NotFoundError(f"there is no alert {alert_id}")
-    return status, groups_of(book, book.alerts[alert_id])
+    return _Known(status, held, groups_of(book, held), now_ns)
