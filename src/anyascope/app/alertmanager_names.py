@@ -21,19 +21,21 @@ from anyascope.alerting.settings import AlertingOptions
 from anyascope.api.alertmanager.answers import API_VERSION
 from anyascope.api.prometheus.status import ServerView
 from anyascope.clock import NS_PER_S, Clock
-from anyascope.model.notifications import AttemptOutcome, DeliveryStatus
+from anyascope.model.notifications import AttemptOutcome
 from anyascope.model.silences import SilenceState, SilenceStatus
 
 KEPT_S = 10.0  # the states of alerts: to judge 100,000 takes 0.2 s of the event loop, and scrapers ask every 15 s
 ATTEMPTS = "anyascope_notification_attempts"
 ATTEMPT_S = "anyascope_notification_attempt_duration_seconds"
 NOTIFICATIONS = "anyascope_notifications"
+FAILED = "anyascope_notifications_failed"
+REASONS = ("clientError", "contextCanceled", "contextDeadlineExceeded", "other", "serverError")  # Alertmanager's
 RECEIVED = "anyascope_alerts_received"
 INVALID = "anyascope_alerts_invalid"
 LOOKS = "anyascope_alert_groups_looked_at"
 GROUPS = "anyascope_alert_groups"
 _OWN = (
-    *(f"{name}_total" for name in (ATTEMPTS, NOTIFICATIONS, RECEIVED, INVALID, LOOKS)),
+    *(f"{name}_total" for name in (ATTEMPTS, NOTIFICATIONS, FAILED, RECEIVED, INVALID, LOOKS)),
     *(f"{ATTEMPT_S}_{part}" for part in ("bucket", "count", "sum")),
     GROUPS,
 )
@@ -187,8 +189,8 @@ def _of_notifications(own: Own) -> Iterator[Metric]:
     )
     for channel, count in _sums(own, NOTIFICATIONS, "channel").items():
         ended.add_metric([channel], count)
-    for channel, count in _sums(own, NOTIFICATIONS, "channel", status=DeliveryStatus.FAILED.value).items():
-        failed.add_metric([channel, "other"], count)  # the journal knows the reason of each
+        for reason in REASONS:
+            failed.add_metric([channel, reason], _sums(own, FAILED, "reason", channel=channel)[reason])
     yield from (ended, failed)
     requests = CounterMetricFamily("alertmanager_notification_requests", "Attempts to deliver.", labels=["integration"])
     refused = CounterMetricFamily(

@@ -423,7 +423,9 @@ class Courier:
 
     def _tell_end(self, entry: JournalEntry, outcome: Outcome) -> None:
         age_s = (self._clock.now_ns() - entry.at_ns) / NS_PER_S
-        self._tally.ended(entry.channel, entry.status, age_s=age_s, is_unanswered=outcome.is_unanswered)
+        self._tally.ended(
+            entry.channel, entry.status, age_s=age_s, detail=outcome.detail, is_unanswered=outcome.is_unanswered
+        )
         keys = {"integration": entry.integration, "notification": entry.id, "attempts": entry.attempts_made}
         if entry.status is DeliveryStatus.SENT:
             log.info("notification_sent", **keys)

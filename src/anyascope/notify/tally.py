@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
@@ -20,6 +21,20 @@ CHANNELS = (
 UNANSWERED = "unanswered"  # in place of a status
 
 
+REASON_CLIENT, REASON_SERVER, REASON_DEADLINE, REASON_OTHER = (
+    "clientError", "serverError", "contextDeadlineExceeded", "other",
+)  # fmt: skip  # Alertmanager's words
+_STATUS = re.compile(r"([1-9])\d\d\b")
+
+
+def failure_reason(detail: str) -> str:
+    """Why a notification was given up, in Alertmanager's words, by the far end's last answer: `404 Not Found`."""
+    status = _STATUS.match(detail)
+    if status is not None:
+        return {"4": REASON_CLIENT, "5": REASON_SERVER}.get(status[1], REASON_OTHER)
+    return REASON_DEADLINE if detail.startswith("no whole answer within") else REASON_OTHER
+
+
 class Tally:
     """Counters, by kind of channel."""
 
@@ -35,6 +50,10 @@ class Tally:
         self._ended = Counter(
             "anyascope_notifications", "Notifications that are through or given up.", ["channel", "status"],
             registry=registry,
+        )  # fmt: skip
+        self._failed = Counter(
+            "anyascope_notifications_failed", "Notifications given up, by what the last attempt came to.",
+            ["channel", "reason"], registry=registry,
         )  # fmt: skip
         self._attempts = Counter(
             "anyascope_notification_attempts", "Attempts to deliver.", ["channel", "outcome"], registry=registry
@@ -86,8 +105,12 @@ class Tally:
         self._attempts.labels(channel, outcome.value).inc()
         self._attempt_s.labels(channel).observe(seconds)
 
-    def ended(self, channel: str, status: DeliveryStatus, *, age_s: float, is_unanswered: bool = False) -> None:
+    def ended(
+        self, channel: str, status: DeliveryStatus, *, age_s: float, detail: str = "", is_unanswered: bool = False
+    ) -> None:
         """A notification is through, or given up; a call that nobody answered is no fault of the road to them."""
+        if status is DeliveryStatus.FAILED and not is_unanswered:
+            self._failed.labels(channel, failure_reason(detail)).inc()
         self._ended.labels(channel, UNANSWERED if is_unanswered else status.value).inc()
         if status is DeliveryStatus.SENT:
             self._delivery_s.labels(channel).observe(age_s)

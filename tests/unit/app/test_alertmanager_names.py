@@ -77,16 +77,19 @@ def test_alerts_and_silences_are_counted_by_state(room, clock, registry):
 def test_notifications_are_told_by_integration(registry):
     """Through and failed ones, attempts and their time, under upstream's labels."""
     ended = Counter("anyascope_notifications", "x", ["channel", "status"], registry=registry)
+    failed = Counter("anyascope_notifications_failed", "x", ["channel", "reason"], registry=registry)
     attempts = Counter("anyascope_notification_attempts", "x", ["channel", "outcome"], registry=registry)
     seconds = Histogram("anyascope_notification_attempt_duration_seconds", "x", ["channel"], registry=registry)
     ended.labels("slack", "sent").inc(3)
     ended.labels("slack", "failed").inc()
+    failed.labels("slack", "serverError").inc()
     attempts.labels("slack", "ok").inc(3)
     attempts.labels("slack", "retry").inc(2)
     seconds.labels("slack").observe(0.2)
     value, slack = registry.get_sample_value, {"integration": "slack"}
     assert value("alertmanager_notifications_total", slack) == 4
-    assert value("alertmanager_notifications_failed_total", slack | {"reason": "other"}) == 1
+    assert value("alertmanager_notifications_failed_total", slack | {"reason": "serverError"}) == 1
+    assert value("alertmanager_notifications_failed_total", slack | {"reason": "other"}) == 0
     assert value("alertmanager_notification_requests_total", slack) == 5
     assert value("alertmanager_notification_requests_failed_total", slack) == 2
     assert value("alertmanager_notification_latency_seconds_sum", slack) == pytest.approx(0.2)
