@@ -257,6 +257,26 @@ async def test_the_next_level_is_called_on_request():
         assert [s for s, kind, _ in told(built) if kind == "phone"] == [60, 100, 700]
 
 
+async def test_what_comes_and_goes_is_one_matter_to_people():
+    """From the fourth beginning on neither ends nor returns are told; an acknowledgement holds; the end is told once calm."""
+    high = alert("H", severity="high")
+    async with house() as built:
+        for start_s in (0, 120, 240, 360):
+            await built.advance(to_s=start_s)
+            await built.fire(high, for_s=FAR_S)
+            await built.advance(to_s=start_s + 60)
+            await built.resolve(high)
+        await answer(built, high, ResponseAction.ACKNOWLEDGE)
+        await built.advance(to_s=480)
+        await built.fire(high, for_s=FAR_S)
+        assert built.responder.care_of(ident(high)).acknowledgement.by == "alice"
+        await built.advance(to_s=540)
+        await built.resolve(high)
+        await built.advance(to_s=4000)
+        ends = [(60, "slack", "-H"), (180, "slack", "-H"), (300, "slack", "-H"), (1380, "slack", "-H")]
+        assert told(built) == sorted([(float(s), "slack", "H") for s in (0, 120, 240, 360)] + ends)
+
+
 # --- groups -----------------------------------------------------------------------------------------------------------
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from anyascope.cli.lengths import seconds_of
 from anyascope.cli.session import print_json, session_of
 from anyascope.cli.show import local_time, time_or_dash
 from anyascope.cli.terminal import Cell, Style, Terminal, clean
@@ -53,7 +54,9 @@ def ack(
 
     if bool(ids) is every:
         raise InvalidInputError("give the ids of alerts, or --all")
-    body = AcknowledgeBody(by=by or getpass.getuser(), note=note, for_s=_seconds(length) if length else None)
+    body = AcknowledgeBody(
+        by=by or getpass.getuser(), note=note, for_s=seconds_of(length, option="--for") if length else None
+    )
     with session_of(context).client() as client:
         if every:
             firing = client.alerts(state="firing").alerts
@@ -118,7 +121,7 @@ def snooze(
     """Keep an alert quiet for a while."""
     from anyascope.wire.own_responses import SnoozeBody
 
-    body = SnoozeBody(by=by or getpass.getuser(), note=note, for_s=_seconds(length))
+    body = SnoozeBody(by=by or getpass.getuser(), note=note, for_s=seconds_of(length, option="--for"))
     with session_of(context).client() as client:
         _respond(client, _resolve(client, [alert_id]), "snooze", body)
 
@@ -203,12 +206,3 @@ def _resolve(client: Client, given: Sequence[str]) -> list[str]:
             raise InvalidInputError(f"{len(matching)} alerts have an id that begins with {one!r}; see anyascope alerts")
         found.append(matching[0])
     return found
-
-
-def _seconds(text: str) -> float:
-    from anyascope.wire.durations import parse_duration_ms
-
-    try:
-        return parse_duration_ms(text) / 1000
-    except ValueError as error:
-        raise InvalidInputError(f"--for: {error}") from None

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from anyascope.cli.lengths import seconds_of
 from anyascope.cli.session import print_json, session_of
 from anyascope.cli.show import local_time, read_time
 from anyascope.cli.terminal import Cell, Style, Terminal
-from anyascope.errors import InvalidInputError
 
 if TYPE_CHECKING:
     from anyascope.client.client import Client
@@ -44,7 +44,7 @@ def journal(  # an option each
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Show who was told what, when and why, and what came of it; newest first."""
-    oldest = datetime.now(UTC) - _length(since) if since else None
+    oldest = datetime.now(UTC) - timedelta(seconds=seconds_of(since, option="--since")) if since else None
     terminal = Terminal.standard()
     with session_of(context).client() as client:
         found = _read(client, receiver=receiver, status=status.value if status else "", oldest=oldest, limit=limit)
@@ -92,12 +92,3 @@ def _row(one: NotificationView) -> list[Cell]:
         Cell(", ".join(names) + (f" and {more} more" if more > 0 else "")),
         Cell(answer),
     ]
-
-
-def _length(text: str) -> timedelta:
-    from anyascope.wire.durations import parse_duration_ms
-
-    try:
-        return timedelta(milliseconds=parse_duration_ms(text))
-    except ValueError as error:
-        raise InvalidInputError(f"--since: {error}") from None

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from anyascope.cli.lengths import seconds_of
 from anyascope.cli.session import print_json, session_of
 from anyascope.cli.show import ago, local_time, read_time
 from anyascope.cli.terminal import Cell, Style, Terminal, clean
@@ -127,7 +128,7 @@ def add(  # noqa: PLR0913  # a form with a field each
         comment=comment,
         starts_at=start or None,
         ends_at=until or None,
-        for_s=_seconds(length) if length else None,
+        for_s=seconds_of(length, option="--for") if length else None,
         recurrence=_recurrence(between, on=on, zone=zone),
     )
     terminal = Terminal.standard()
@@ -143,7 +144,9 @@ def extend(
     """Let a silence last longer than it would, by so much."""
     terminal = Terminal.standard()
     with session_of(context).client() as client:
-        changed = client.extend_silence(silence_id, by=by or getpass.getuser(), for_s=_seconds(length))
+        changed = client.extend_silence(
+            silence_id, by=by or getpass.getuser(), for_s=seconds_of(length, option="--for")
+        )
     _tell(terminal, changed, as_json=as_json)
 
 
@@ -154,7 +157,7 @@ def clone(
     """Make a silence like that one, from now on."""
     terminal = Terminal.standard()
     with session_of(context).client() as client:
-        made = client.clone_silence(silence_id, by=by or getpass.getuser(), for_s=_seconds(length))
+        made = client.clone_silence(silence_id, by=by or getpass.getuser(), for_s=seconds_of(length, option="--for"))
     _tell(terminal, made, as_json=as_json)
 
 
@@ -179,15 +182,6 @@ def _read_matchers(texts: Sequence[str]) -> list[MatcherView]:
         matcher = parse_matcher(text if any(sign in text for sign in "=~!") else f"alertname={text}")
         found.append(MatcherView(name=matcher.name, op=matcher.op.value, value=matcher.value))
     return found
-
-
-def _seconds(text: str) -> float:
-    from anyascope.wire.durations import parse_duration_ms
-
-    try:
-        return parse_duration_ms(text) / 1000
-    except ValueError as error:
-        raise InvalidInputError(f"--for: {error}") from None
 
 
 def _recurrence(window: str, *, on: str, zone: str) -> RecurrenceView | None:

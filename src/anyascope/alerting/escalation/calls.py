@@ -40,8 +40,8 @@ class Scene:
     now_ns: int
 
     def firing(self) -> frozenset[str]:
-        """Those that fire."""
-        return frozenset(fp for fp, alert in self.alerts.items() if alert.is_firing(self.now_ns))
+        """Those that channels hear of as firing: what comes and goes, too."""
+        return frozenset(fp for fp, alert in self.alerts.items() if alert.is_told_as_firing(self.now_ns))
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,7 +239,8 @@ def _reason(turn: Turn) -> NotificationReason:
 
 def _next_look(scene: Scene, firing: frozenset[str]) -> int:
     """When the scene may change by itself: an alert of which nothing is heard ends, a mute is over."""
-    times = [scene.alerts[fingerprint].ends_ns for fingerprint in firing]
+    fire = (scene.alerts[fingerprint] for fingerprint in firing)
+    times = [max(alert.ends_ns, alert.pulse.calm_ns) for alert in fire]
     if firing & scene.muted:
         times.append(scene.now_ns + int(MUTED_LOOK_S * NS_PER_S))
     return min(times, default=0)

@@ -130,7 +130,7 @@ def respond(care: Care, request: Request, alert: HeldAlert, *, ack_timeout_s: fl
         ConflictError: the alert has ended, or there is nothing to take back.
     """
     action = request.action
-    if action not in (ResponseAction.COMMENT, ResponseAction.ASSIGN) and not alert.is_firing(now_ns):
+    if action not in (ResponseAction.COMMENT, ResponseAction.ASSIGN) and not alert.is_told_as_firing(now_ns):
         raise ConflictError("the alert has ended")
     match action:
         case ResponseAction.ACKNOWLEDGE:

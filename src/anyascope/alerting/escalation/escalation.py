@@ -25,6 +25,7 @@ from anyascope.alerting.escalation.events import EventLog, fired, put_told, reso
 from anyascope.alerting.escalation.ladders import Ladders, Looked
 from anyascope.alerting.escalation.policy import Directory, choose_policy
 from anyascope.alerting.escalation.tally import Tally
+from anyascope.alerting.flapping import STEADY
 from anyascope.alerting.intake import HeldAlert, ended
 from anyascope.alerting.routing import Route, group_id, group_key
 from anyascope.alerting.steps import Heard, Look, Step
@@ -139,6 +140,11 @@ class Escalation:
         """The policies that act."""
         return list(self._policies.values())
 
+    def began_ns(self, alert: HeldAlert) -> int:
+        """When the episode that people know began; what comes and goes is one."""
+        care = self._cares.get(alert.fingerprint)
+        return alert.received_ns if care is None else care.began_ns
+
     def care_of(self, fingerprint: str) -> AlertCare:
         """How people stand to an alert."""
         care = self._cares.get(fingerprint)
@@ -149,7 +155,7 @@ class Escalation:
             policy=care.policy,
             acknowledgement=care.acknowledgement,
             assigned_to=care.assigned_to,
-            snoozed_until_ns=care.snoozed_until_ns,
+            snoozed_until_ns=0 if care.ended_ns else care.snoozed_until_ns,
             deadline_ns=care.deadline_ns,
             is_deadline_missed=care.is_deadline_missed,
             escalation=None if policy is None else self._ladders.status(group, policy, fingerprint),
@@ -180,7 +186,7 @@ class Escalation:
             draft.pressed.add(f"{group}-{policy.name}")
         after = answer.care
         if request.action is ResponseAction.RESOLVE:
-            alerts = [ended(replace(alert, ends_ns=now_ns, updated_ns=now_ns))]
+            alerts = [ended(replace(alert, ends_ns=min(alert.ends_ns, now_ns), updated_ns=now_ns, pulse=STEADY))]
             after = replace(
                 self._after_end(after, alert, draft, ends_ns=now_ns), answered_ns=care.answered_ns or now_ns
             )
@@ -230,7 +236,11 @@ class Escalation:
             else:
                 if before is not None:
                     draft.events += [(alert.fingerprint, fired(before)), (alert.fingerprint, resolved(before))]
-                self._begin(book, draft, care, alert)
+                if care is None or not alert.pulse.is_flapping(now_ns):
+                    self._begin(book, draft, care, alert)
+                else:
+                    # What comes and goes is one matter to people: whoever has acknowledged it has.
+                    self._go_on(draft, care)
         woken, draft.groups = draft.groups, set()  # the book does not hold these alerts yet
         step = self._step(book, draft, now_ns=now_ns)
         return _then(step, lambda: self._ladders.wake(woken, at_ns=now_ns), alerts)
@@ -329,6 +339,11 @@ class Escalation:
         if fresh.policy:
             draft.groups.add(self._group_of[alert.fingerprint])
 
+    def _go_on(self, draft: _Draft, care: Care) -> None:
+        draft.cares[care.fingerprint] = replace(care, ended_ns=0)
+        if care.policy and care.fingerprint in self._group_of:
+            draft.groups.add(self._group_of[care.fingerprint])
+
     def _with_policy(self, book: Book, care: Care, alert: HeldAlert) -> Care:
         routes = book.routes_of(alert)
         policy = choose_policy(
@@ -358,7 +373,7 @@ class Escalation:
     def _after_end(self, care: Care, alert: HeldAlert, draft: _Draft, *, ends_ns: int) -> Care:
         took_s = max(ends_ns - care.began_ns, 0) / NS_PER_S
         draft.counted.append(lambda: self._tally.ended(alert.severity, seconds=took_s))
-        return replace(care, ended_ns=ends_ns, snoozed_until_ns=0)
+        return replace(care, ended_ns=ends_ns)
 
     def _count_answer(self, draft: _Draft, care: Care, alert: HeldAlert, *, now_ns: int) -> None:
         took_s = (now_ns - care.began_ns) / NS_PER_S

@@ -122,7 +122,9 @@ class LinkDesk:
         """The alert, and whether the episode that the link is about is over."""
         held = book.alerts.get(link.alert_id)
         status = book.status(link.alert_id, now_ns=now_ns)
-        return status, held is None or not held.is_firing(now_ns) or held.received_ns > link.made_ns
+        if held is None or not held.is_told_as_firing(now_ns):
+            return status, True
+        return status, self._escalation.began_ns(held) > link.made_ns
 
     async def _recipient(self, link: Link) -> str:
         journal = await self._documents.get(KIND_JOURNAL, link.notification_id)
