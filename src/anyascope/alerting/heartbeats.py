@@ -119,7 +119,11 @@ class Heartbeats:
     async def reload(self, heartbeats: Sequence[Heartbeat]) -> None:
         """Expect these from now on; who stays keeps its last call, and who goes is late no longer."""
         stored = {key: _document(pulse) for key, pulse in self._pulses.items()}
-        await self._take_over(heartbeats, stored)
+        try:
+            await self._take_over(heartbeats, stored)
+        except UnavailableError as error:
+            # They are expected all the same; the next start finds who is new or gone by the settings.
+            log.warning("heartbeats_not_stored", detail=str(error))
         self._wake.set()
 
     async def _take_over(self, heartbeats: Sequence[Heartbeat], stored: dict[str, Document]) -> None:
@@ -138,9 +142,9 @@ class Heartbeats:
                 changes.append(_put(pulse))
         gone = [name for name in stored if name not in new]
         changes.extend(Delete(KIND_HEARTBEAT, name) for name in gone)
+        self._pulses = new
         if changes:
             await self._documents.commit(changes)
-        self._pulses = new
         over = [pulse for name, pulse in old.items() if name in gone and pulse.late_ns]
         if over:
             await self._sink.receive([_alert(pulse, ends_ns=now_ns) for pulse in over])

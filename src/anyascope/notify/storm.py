@@ -71,13 +71,14 @@ def _summary(part: Sequence[Notification], *, now_ns: int) -> Notification:
     alerts = sorted(states.values(), key=_rank)
     merges = tuple(identity for one in part for identity in (*one.merges, one.id))
     covers = tuple(dict.fromkeys(key for one in part for key in (one.covers or (one.group_key,))))
+    identity = derived_id(now_ns, first.integration, *merges)
     return Notification(
-        id=derived_id(now_ns, first.integration, *merges),
+        id=identity,
         created_ns=min(one.created_ns for one in part),
         receiver=first.receiver,
         channel=first.channel,
         integration=first.integration,
-        group_key=f"summary of {len(covers)} groups",
+        group_key=f"summary {identity}",  # a group of its own: no chat or mail thread takes it for news of another
         reason=NotificationReason.NEW_ALERTS
         if any(one.is_firing for one in alerts)
         else NotificationReason.ALL_RESOLVED,

@@ -44,6 +44,9 @@ class Ward:
             self.told.append((second, dict(alert.labels)["heartbeat"], not alert.ends_ns))
             self.alerts.append(alert)
 
+    async def refuse(self, changes):
+        raise UnavailableError("full disk", retry_after_s=1.0)
+
     async def __aenter__(self):
         await self.ward.start()
         await self.clock.advance(0)
@@ -136,10 +139,7 @@ async def test_a_store_that_cannot_write_takes_no_call_and_loses_no_alert():
     async with Ward() as house:
         commit = house.documents.commit
 
-        async def full(changes):
-            raise UnavailableError("full disk", retry_after_s=1.0)
-
-        house.documents.commit = full
+        house.documents.commit = house.refuse
         with pytest.raises(UnavailableError):
             await house.beat()
         house.documents.commit = commit
@@ -166,6 +166,10 @@ async def test_a_reload_keeps_who_stays():
         assert house.told[2:] == [(100, "new", True)]
         await house.clock.advance(30)
         assert house.told[3:] == [(130, "backup", True)]
+        house.documents.commit = house.refuse
+        await house.ward.reload((Heartbeat("other", 20.0, 0.0),))
+        await house.clock.advance(20)
+        assert house.told[-1][1:] == ("other", True)
         keys = [one.key for one in (await house.documents.page(KIND_HEARTBEAT)).documents]
         assert keys == ["backup", "new"]
 
