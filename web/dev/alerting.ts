@@ -21,7 +21,7 @@ export function sampleTimeline(): AlertEvent[] {
 }
 
 export function sampleSilences(): Silence[] {
-  const base = { starts_at: ago(60), updated_at: ago(60), created_by: "ada", recurrence: null, history: [{ at: ago(60), by: "ada", change: "created" }], warnings: [] };
+  const base = { next_change_at: null, starts_at: ago(60), updated_at: ago(60), created_by: "ada", recurrence: null, history: [{ at: ago(60), by: "ada", change: "created" }], warnings: [] };
   return [
     {
       ...base, id: "4f6cb0f4-9a3b-4f7e-8a7c-1f0a3f6f0001", state: "active", ends_at: ago(-42), comment: "Moving the vault to the new rack", matches_now: 2,
@@ -29,7 +29,7 @@ export function sampleSilences(): Silence[] {
       warnings: ["it mutes a critical alert: SignerDown"],
     },
     {
-      ...base, id: "4f6cb0f4-9a3b-4f7e-8a7c-1f0a3f6f0002", state: "pending", starts_at: ago(-600), ends_at: ago(-720), comment: "Weekly restart of the nodes", matches_now: 0,
+      ...base, id: "4f6cb0f4-9a3b-4f7e-8a7c-1f0a3f6f0002", state: "pending", next_change_at: ago(-600), starts_at: ago(-600), ends_at: ago(-720), comment: "Weekly restart of the nodes", matches_now: 0,
       matchers: [{ name: "job", op: "=", value: "bitcoind" }], warnings: ["it matches no alert now"],
     },
     {

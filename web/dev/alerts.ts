@@ -61,10 +61,10 @@ export function sampleAlerts(): Alert[] {
 }
 
 export function notifications(): Notification[] {
-  const plain = { told_in: null, merged: 0, stands_in_for: null, copies: [], replays: [] };
+  const plain = { told_in: null, merged: 0, stands_in_for: null, copies: [], replays: [], policy: null, level: null };
   return [
     {
-      ...plain, id: "n1", at: ago(9), receiver: "team", channel: "slack", status: "sent", group_key: "{}:{alertname=\"SignerDown\"}", reason: "firing",
+      ...plain, policy: "critical", level: 0, id: "n1", at: ago(9), receiver: "team", channel: "slack", status: "sent", group_key: "{}:{alertname=\"SignerDown\"}", reason: "firing",
       alerts: [{ id: "fp1", name: "SignerDown", state: "firing", severity: "critical" }],
       attempts: [{ at: ago(9), outcome: "retry", detail: "503 Service Unavailable" }, { at: ago(8.9), outcome: "ok", detail: "200 OK" }],
     },

@@ -77,6 +77,9 @@ export interface Notification {
   /** Fallbacks that told it while its own channel was down. */
   readonly copies: readonly string[];
   readonly replays: readonly { readonly at: string; readonly by: string }[];
+  /** The escalation policy that called, and its level from 0; null where the route told. */
+  readonly policy: string | null;
+  readonly level: number | null;
 }
 
 export interface NotificationPage {

@@ -34,6 +34,8 @@ export interface Silence {
   readonly comment: string;
   readonly state: SilenceState;
   readonly updated_at: string;
+  /** When it begins or ends to hold next; null where it is over. */
+  readonly next_change_at: string | null;
   readonly matches_now: number;
   readonly recurrence: Recurrence | null;
   readonly history: readonly { readonly at: string; readonly by: string; readonly change: string }[];

@@ -47,6 +47,12 @@ function Attempts({ of, startMs }: { of: readonly Attempt[]; startMs: number }) 
 function Delivery({ one, nowMs }: { one: Notification; nowMs: number }) {
   return (
     <div className="as-dim as-small">
+      {one.policy !== null && (
+        <div>
+          policy {one.policy}
+          {one.level !== null && one.level >= 0 && `, level ${one.level + 1}`}
+        </div>
+      )}
       {one.told_in && <div>told in a summary</div>}
       {one.merged > 0 && <div>sums up {one.merged} notifications</div>}
       {one.stands_in_for && <div>in the place of {one.stands_in_for}</div>}

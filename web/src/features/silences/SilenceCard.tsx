@@ -16,9 +16,9 @@ function When({ silence, nowMs }: { silence: Silence; nowMs: number }) {
   }
   return (
     <>
-      {silence.state === "pending" && (
+      {silence.next_change_at && (silence.recurrence || silence.state === "pending") && (
         <>
-          begins <Time at={silence.starts_at} />,{" "}
+          {silence.state === "active" ? "holds until" : silence.recurrence ? "holds next from" : "begins"} <Time at={silence.next_change_at} />,{" "}
         </>
       )}
       ends <Time at={silence.ends_at} /> (<Ago at={silence.ends_at} nowMs={nowMs} />)
