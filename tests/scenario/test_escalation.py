@@ -308,6 +308,25 @@ async def test_alerts_that_trickle_in_are_told_together():
         assert slack == [(0, 1), (30, 21)]
 
 
+async def test_a_large_group_is_looked_at_once_a_second(monkeypatch):
+    """A storm of single posts costs a look a second, not a look a post; the first call waits for nothing."""
+    monkeypatch.setattr("anyascope.alerting.escalation.ladders.LARGE_GROUP", 3)
+    async with house() as built:
+        looks = []
+        look = built.escalation._ladders.look
+        monkeypatch.setattr(
+            built.escalation._ladders, "look", lambda *a, **k: (looks.append(k["now_ns"]), look(*a, **k))[1]
+        )
+        await built.fire(A, for_s=FAR_S)
+        assert [one[1] for one in told(built)] == ["email", "slack"]
+        for number in range(20):
+            await built.fire(alert(f"T{number:02}"), for_s=FAR_S)
+        await built.advance(to_s=10)
+        assert len(looks) < 8
+        await built.advance(to_s=31)
+        assert [names.count(" ") + 1 for s, kind, names in told(built) if kind == "slack"] == [1, 21]
+
+
 async def test_acknowledging_one_of_two_goes_on_for_the_other():
     """On the same grid, without the one that was answered; when both are, it stops."""
     async with house() as built:

@@ -71,6 +71,7 @@ class _Draft:
     groups: set[str] = field(default_factory=set)
     pressed: set[str] = field(default_factory=set)
     counted: list[Callable[[], None]] = field(default_factory=list)
+    muted: dict[str, frozenset[str]] = field(default_factory=dict)  # by group, found once a step
 
 
 class Escalation:
@@ -181,7 +182,7 @@ class Escalation:
         if request.action is ResponseAction.ESCALATE:
             if policy is None:
                 raise ConflictError("no escalation policy acts on the alert")
-            if care.is_held or fingerprint in self._muted(book, group, now_ns=now_ns):
+            if care.is_held or fingerprint in self._muted(book, draft, group, now_ns=now_ns):
                 raise ConflictError("the alert is acknowledged, snoozed or muted: nobody is called for it")
             draft.pressed.add(f"{group}-{policy.name}")
         after = answer.care
@@ -391,7 +392,7 @@ class Escalation:
         after, events = lapse(care, now_ns=now_ns)
         draft.events.extend((fingerprint, event) for event in events)
         if 0 < misses_ns(after) <= now_ns and alert.is_firing(now_ns):
-            if fingerprint in self._muted(book, group, now_ns=now_ns):
+            if fingerprint in self._muted(book, draft, group, now_ns=now_ns):
                 # Nobody could hear of it: whoever hears of it later has the whole time.
                 again_s = max(traits_of(alert.severity).deadline_s, AT_ONCE_S)
                 after = replace(after, deadline_ns=now_ns + int(again_s * NS_PER_S))
@@ -428,9 +429,12 @@ class Escalation:
         alert = book.alerts.get(fingerprint)
         return [] if alert is None else groups_of(book, alert)
 
-    def _muted(self, book: Book, group: str, *, now_ns: int) -> frozenset[str]:
-        found = book.groups.get(group)
-        return frozenset() if found is None else book.muted(found, now_ns=now_ns)
+    @staticmethod
+    def _muted(book: Book, draft: _Draft, group: str, *, now_ns: int) -> frozenset[str]:
+        if group not in draft.muted:
+            found = book.groups.get(group)
+            draft.muted[group] = frozenset() if found is None else book.muted(found, now_ns=now_ns)
+        return draft.muted[group]
 
     def _forgotten(self, book: Book, *, now_ns: int) -> list[str]:
         """Alerts that the desk holds no longer, but for those that somebody resolved lately: they are not to return."""

@@ -17,11 +17,16 @@ from anyascope.alerting.intake import HeldAlert
 from anyascope.alerting.routing import group_id as group_id_of
 from anyascope.alerting.routing import group_key
 from anyascope.alerting.steps import Look
+from anyascope.clock import NS_PER_S
 from anyascope.model.documents import Change, Delete, Json
 from anyascope.model.escalation import EscalationPolicy
 from anyascope.model.notifications import Notification
 from anyascope.model.responses import AlertEvent, AlertEventKind, EscalationStatus
 from anyascope.store.api.documents import DocumentStore, every_document
+
+LARGE_GROUP = 500  # alerts: a look at them takes some milliseconds
+LARGE_GAP_S = 1.0  # a storm of single posts into a large group is looked at this often, not once a post
+GAP_NS = int(LARGE_GAP_S * NS_PER_S)
 
 CareOf: TypeAlias = Callable[[str], "Care | None"]
 
@@ -30,6 +35,7 @@ CareOf: TypeAlias = Callable[[str], "Care | None"]
 class Looked:
     """What looks at groups come to; `hold` once it is stored."""
 
+    now_ns: int = 0
     calls: list[Called] = field(default_factory=list)
     changes: list[Change] = field(default_factory=list)
     told: dict[str, Mapping[str, Told]] = field(default_factory=dict)
@@ -48,6 +54,7 @@ class Ladders:
         self._calls: dict[str, Called] = {}
         self._due: dict[str, int] = {}
         self._heap: list[tuple[int, str]] = []
+        self._large_ns: dict[str, int] = {}  # when large groups were looked at last
 
     async def load(self, documents: DocumentStore) -> None:
         """Read what is stored."""
@@ -68,9 +75,10 @@ class Ladders:
     def wake(self, group_ids: Iterable[str], *, at_ns: int) -> None:
         """Look at these groups at this time, or sooner."""
         for group_id in group_ids:
+            wanted_ns = max(at_ns, self._large_ns.get(group_id, -GAP_NS) + GAP_NS)
             known_ns = self._due.get(group_id)
-            if known_ns is None or at_ns < known_ns:
-                self._schedule(group_id, at_ns)
+            if known_ns is None or wanted_ns < known_ns:
+                self._schedule(group_id, wanted_ns)
 
     def due(self, *, now_ns: int) -> set[str]:
         """Groups whose time has come."""
@@ -110,7 +118,7 @@ class Ladders:
             pressed: ids of the climbs whose next level is wanted now.
             looks: the desk's own looks of this step, by group: what they tell is told.
         """
-        done = Looked()
+        done = Looked(now_ns)
         for group_id in group_ids:
             done.groups.add(group_id)
             group = book.groups.get(group_id) or self._past_group(book, group_id, now_ns=now_ns)
@@ -147,6 +155,10 @@ class Ladders:
         """What was decided is stored: hold what follows."""
         for group_id in done.groups:
             self._due.pop(group_id, None)
+            self._large_ns.pop(group_id, None)
+            group = book.groups.get(group_id)
+            if group is not None and len(group.alerts) > LARGE_GROUP:
+                self._large_ns[group_id] = done.now_ns
         for identity in done.gone:
             climb = self._climbs.pop(identity, None)
             self._calls.pop(identity, None)
@@ -176,6 +188,7 @@ class Ladders:
             identity: replace(called, call_ns=called.call_ns + by_ns if called.call_ns else 0)
             for identity, called in calls
         }
+        self._large_ns.clear()
         due, self._heap = self._due, []
         for group_id, at_ns in due.items():
             self._schedule(group_id, at_ns + by_ns)
