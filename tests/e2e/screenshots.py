@@ -2,6 +2,7 @@
 
     PYTHONPATH=src:tests python tests/e2e/screenshots.py --out docs/images
 
+Make them small with `pngquant` and `optipng` before they are committed.
 Starts a server with the story of a custody service and lets it watch its host for some minutes, or takes the running
 one of `--address`. Needs Playwright for Python and a Chromium (its path in CHROMIUM, default /usr/bin/chromium).
 """
@@ -205,5 +206,6 @@ if __name__ == "__main__":
         ):
             time.sleep(given.watch_s)
             story = page_server.tell_story(server, seed=11)
+            httpx.post(f"{server.address}/v1/metrics", json=story.metrics_body(), timeout=30).raise_for_status()
             alert = tell_alert(server, story.failed[0])
             take(server.pages, given.out, {**VIEWS, **alert_views(alert)})

@@ -151,7 +151,6 @@ def watching(folder: Path, config: str = CONFIG) -> Iterator[Server]:
 def tell_story(server: Server, *, seed: int = 7) -> custody_story.Story:
     """Send the server half an hour of a custody service that ends now."""
     story = custody_story.tell(time.time_ns(), seed=seed)
-    httpx.post(f"{server.address}/v1/metrics", json=story.metrics_body(), timeout=30).raise_for_status()
     httpx.post(f"{server.address}/v1/traces", json=story.traces_body(), timeout=30).raise_for_status()
     httpx.post(f"{server.address}/v1/logs", json=story.logs_body(), timeout=30).raise_for_status()
     return story
