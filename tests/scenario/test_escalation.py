@@ -6,6 +6,7 @@ import pytest
 
 from anyascope.alerting.fingerprint import fingerprint_of
 from anyascope.clock import NS_PER_S
+from anyascope.errors import UnavailableError
 from anyascope.model.channels.webhook import WebhookOptions
 from anyascope.model.labels import labels_of
 from anyascope.model.receivers import Integration, Receiver
@@ -447,6 +448,24 @@ async def test_an_end_that_a_crash_cut_off_is_told_after_it():
         await built.restart()
         await built.advance(to_s=1001)
         assert {kind for _, kind, names in told(built) if names == "-A"} == {"slack", "email", "phone"}
+
+
+async def test_people_are_called_while_nothing_can_be_stored():
+    """A full disk does not take the ladder down; once it can be stored, a restart goes on from where it is."""
+    async with house() as built:
+        await built.fire(A, for_s=FAR_S)
+        await built.advance(to_s=100)
+        built.documents.trouble = UnavailableError("the disk is full", retry_after_s=1)
+        await built.advance(to_s=901)
+        calls = {(s, kind) for s, kind, _ in told(built)}
+        assert {(300, "slack"), (600, "slack"), (900, "slack"), (900, "phone")} <= {
+            (round(s), kind) for s, kind in calls
+        }
+        built.documents.trouble = None
+        await built.advance(to_s=1000)
+        await built.restart()
+        await built.advance(to_s=1201)
+        assert [one for one in told(built) if one[0] > 910] == [(1200, "email", "A"), (1200, "slack", "A")]
 
 
 @pytest.mark.parametrize("by_s", [-7200.0, 7200.0])
