@@ -481,6 +481,21 @@ async def test_a_clock_that_is_set_changes_no_wait(by_s):
         assert after == {300, 600, 900, 1200, 1500}
 
 
+async def test_a_clock_that_was_set_back_while_the_server_was_down_keeps_nobody_waiting():
+    """What is stored lies hours ahead then: the ladder goes on from now."""
+    async with house() as built:
+        await built.fire(A, for_s=FAR_S)
+        await built.advance(to_s=310)
+        await built.crash()
+        built.clock.set_wall(by_s=-7200.0)
+        built.start_ns -= 7200 * NS_PER_S
+        built._build()
+        await built.start()
+        await built.advance(to_s=1801)
+        calls = {kind: [s for s, of, _ in told(built) if of == kind and s < 2000] for kind in ("slack", "phone")}
+        assert calls == {"slack": [610, 910, 1210, 1510], "phone": [910, 1510]}
+
+
 async def test_a_reload_goes_on_where_it_was_and_a_new_policy_acts_on_what_fires():
     """Policies that are switched on call people for alerts that fire already."""
     async with house(escalation="") as built:

@@ -62,6 +62,11 @@ class Care:
             deadline_ns=self.deadline_ns,
         )
 
+    @property
+    def latest_ns(self) -> int:
+        """The latest of its times that had come when it was stored."""
+        return max(self.began_ns, self.answered_ns, self.acknowledgement.at_ns if self.acknowledgement else 0)
+
     def moved(self, *, by_ns: int) -> Care:
         """After the wall clock was set: what lies ahead moves along."""
         held = self.acknowledgement

@@ -18,11 +18,12 @@ class Cares:
         self._heap: list[tuple[int, str]] = []
         self._stored: set[str] = set()
 
-    async def load(self, documents: DocumentStore) -> None:
-        """Read what is stored."""
+    async def load(self, documents: DocumentStore, *, now_ns: int) -> None:
+        """Read what is stored. An episode of the future was stored before the wall clock was set back: it goes on from now."""
         async for document in every_document(documents, KIND_CARE):
             self._stored.add(document.key)
-            self.hold(care_of(document))
+            care = care_of(document)
+            self.hold(care.moved(by_ns=min(now_ns - care.latest_ns, 0)))
 
     def __iter__(self) -> Iterator[Care]:
         return iter(self._cares.values())

@@ -91,6 +91,7 @@ class Escalation:
         self, documents: DocumentStore, *, means: Means, clock: Clock, ids: Ids, registry: CollectorRegistry
     ) -> None:
         self._documents = documents
+        self._clock = clock
         self._ids = ids
         self._log = EventLog(ids)
         self._cares = Cares()
@@ -107,8 +108,9 @@ class Escalation:
         Raises:
             UnavailableError: the store cannot be read.
         """
-        await self._cares.load(self._documents)
-        await self._ladders.load(self._documents)
+        now_ns = self._clock.now_ns()
+        await self._cares.load(self._documents, now_ns=now_ns)
+        await self._ladders.load(self._documents, now_ns=now_ns)
 
     def reload(self, means: Means) -> Callable[[Book, int], Step]:
         """What the desk is to `change`, so that these policies act from now on, on alerts that fire already too."""

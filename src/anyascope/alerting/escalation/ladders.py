@@ -56,10 +56,11 @@ class Ladders:
         self._heap: list[tuple[int, str]] = []
         self._large_ns: dict[str, int] = {}  # when large groups were looked at last
 
-    async def load(self, documents: DocumentStore) -> None:
-        """Read what is stored."""
+    async def load(self, documents: DocumentStore, *, now_ns: int) -> None:
+        """Read what is stored. A climb of the future was stored before the wall clock was set back: it goes on from now."""
         async for document in every_document(documents, KIND_CLIMB):
-            self._hold(climb_of(document))
+            climb = climb_of(document)
+            self._hold(climb.moved(by_ns=min(now_ns - climb.last_ns, 0)))
 
     # --- times --------------------------------------------------------------------------------------------------------
 
