@@ -16,6 +16,8 @@ from anyascope.clock import Clock
 from anyascope.collect.collectors.certificates import read_certificates
 from anyascope.collect.collectors.host.collector import HostCollector
 from anyascope.collect.collectors.host.files import HostFiles
+from anyascope.collect.collectors.hsm.pin import PinGate
+from anyascope.collect.collectors.hsm.watch import hsm_job
 from anyascope.collect.collectors.itself import read_registry
 from anyascope.collect.collectors.journal import JournalCollector
 from anyascope.collect.collectors.process import OWN_NAME, ProcessReader, own_figures, process_families
@@ -66,6 +68,7 @@ class Collect:
         self._scrapes = ScrapeManager(parts)
         self._runners: list[Runner] = []
         self._journal: JournalCollector | None = None
+        self._pin_gates: dict[str, PinGate] = {}  # kept over reloads: a refused PIN is not tried again by one
         self._scrape_health = ComponentHealth("collect.scrape", "collector", HealthStatus.UNKNOWN)
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -146,6 +149,10 @@ class Collect:
             jobs.append(self._certificate_job())
         if options.itself.enabled:
             jobs.append(self._own_job())
+        jobs += [
+            hsm_job(hsm, gate=self._pin_gates.setdefault(hsm.name, PinGate()), clock=self._clock)
+            for hsm in options.hsms
+        ]
         return jobs
 
     def _host_job(self) -> Job:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from anyascope.collect.hsm_options import HsmOptions
 from anyascope.collect.scrape_config import ScrapeConfig
 
 COLLECT_INTERVAL_S = 15.0  # as most Prometheus setups have it; a rule over 1 minute then sees four samples
@@ -95,3 +96,4 @@ class CollectOptions:
     journal: JournalOptions = field(default_factory=JournalOptions)
     certificates: CertificateOptions = field(default_factory=CertificateOptions)
     itself: SelfOptions = field(default_factory=SelfOptions)
+    hsms: tuple[HsmOptions, ...] = ()

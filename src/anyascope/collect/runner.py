@@ -22,11 +22,18 @@ RETRY_S_MIN = 0.05  # between two tries to hand in, whatever the intake says
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """What one collection brought; `detail` says it in a few words, `faults` what did not work."""
+    """What one collection brought; `detail` says it in a few words, `faults` what did not work.
+
+    Attributes:
+        advice: what to do about the faults.
+        is_down: whether the faults leave nothing working.
+    """
 
     families: list[Family]
     detail: str = ""
     faults: tuple[str, ...] = ()
+    advice: str = "see the server's log"
+    is_down: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +45,7 @@ class Job:
         labels: what all its series carry.
         gather: brings one round; what it raises is a failed collection.
         has_up: whether it tells `up`, as a scraped target would.
+        close: lets go of what was gathered from, when it is gathered no more.
     """
 
     name: str
@@ -45,6 +53,7 @@ class Job:
     interval_s: float
     gather: Callable[[], Awaitable[Round]]
     has_up: bool = True
+    close: Callable[[], Awaitable[None]] | None = None
 
 
 class Runner:
@@ -63,6 +72,13 @@ class Runner:
 
     async def run(self) -> None:
         """Collect until cancelled."""
+        try:
+            await self._run()
+        finally:
+            if self.job.close is not None:
+                await self.job.close()
+
+    async def _run(self) -> None:
         interval_ns = round(self.job.interval_s * NS_PER_S)
         while True:
             now_ns = self._clock.now_ns()
@@ -93,7 +109,8 @@ class Runner:
         self._book.commit(draft, batch)
         self._tally.collections.labels(collector=self.job.name, outcome="ok").inc()
         if found.faults:
-            self._tell(HealthStatus.DEGRADED, "; ".join(found.faults), "see the server's log")
+            status = HealthStatus.UNHEALTHY if found.is_down else HealthStatus.DEGRADED
+            self._tell(status, "; ".join(found.faults), found.advice)
         else:
             self._tell(HealthStatus.HEALTHY, found.detail or f"every {self.job.interval_s:g} s", "")
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from anyascope.alerting.receivers.secrets import read_secret
 from anyascope.clock import MS_PER_S
+from anyascope.collect.hsm_settings import read_hsms
 from anyascope.collect.options import (
     CertificateOptions,
     CollectOptions,
@@ -268,6 +269,7 @@ def read_collectors(section: Section, scrape_configs: tuple[ScrapeConfig, ...]) 
         journal=_read_journal(section.section("journal")),
         certificates=_read_certificates(section.section("certificates")),
         itself=_read_self(section.section("self")),
+        hsms=read_hsms(section.sections("hsm")),
     )
     section.done()
     return found

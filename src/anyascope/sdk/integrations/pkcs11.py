@@ -15,8 +15,9 @@ from anyascope.sdk.guard import as_text, is_strict, report_misuse, tell_once
 from anyascope.sdk.integrations.calls import made, run, stepped
 from anyascope.sdk.integrations.proxies import Proxy, is_proxy, proxy_of, unwrapped
 from anyascope.sdk.operations.hsm import trace_hsm_operation
-from anyascope.sdk.operations.outcomes import hsm_error_type, is_cancelled
+from anyascope.sdk.operations.outcomes import is_cancelled
 from anyascope.sdk.operations.running import Operation
+from anyascope.semconv.hsm import LOGIN_REFUSED, pkcs11_error_type, return_code
 
 T = TypeVar("T")
 
@@ -53,7 +54,6 @@ _OF_OBJECT = {
     "verify": "verify",
     "wrap_key": "wrap",
 }
-_LOGIN_REFUSED = frozenset(("PinIncorrect", "PinLocked", "PinExpired", "PinInvalid", "PinLenRange"))
 
 
 class _Place:
@@ -261,32 +261,10 @@ def _describe_error(operation: Operation, operation_type: str, error: BaseExcept
     operation.set_attribute("error.type", code or type(error).__name__)
     if code:
         operation.set_attribute("pkcs11.return_code", code)
-    if operation_type == "login" and type(error).__name__ in _LOGIN_REFUSED:
+    if operation_type == "login" and pkcs11_error_type(error) in LOGIN_REFUSED:
         from anyascope.sdk.security import security_event  # noqa: PLC0415  # loaded with the first refused login
 
         security_event("authentication_failed", "high", "hsm", return_code=code)
-
-
-def return_code(error: BaseException) -> str:
-    """The name in the standard of the code behind an exception of python-pkcs11, such as `CKR_PIN_INCORRECT`; "" for others.
-
-    Source: PKCS#11 3.1, section 5.1; python-pkcs11 names its exceptions by them.
-    """
-    known = next((kind for kind in type(error).__mro__ if str(kind.__module__).startswith("pkcs11")), None)
-    if known is None or known.__name__ in _NO_CODE:
-        return ""
-    name = hsm_error_type(error).upper()
-    return f"CKR_{_SPELLED.get(name, name)}"
-
-
-# Findings of the library itself, for which the module gave no code.
-_NO_CODE = frozenset(("PKCS11Error", "NoSuchKey", "NoSuchToken", "MultipleObjectsReturned", "MultipleTokensReturned"))
-# Where the library's name and that of the standard differ.
-_SPELLED = {
-    "ANOTHER_USER_ALREADY_LOGGED_IN": "USER_ANOTHER_ALREADY_LOGGED_IN",
-    "FUNCTION_CANCELLED": "FUNCTION_CANCELED",
-    "TOKEN_NOT_RECOGNISED": "TOKEN_NOT_RECOGNIZED",
-}
 
 
 def _results(result: Any, place: _Place) -> Any:

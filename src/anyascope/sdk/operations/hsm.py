@@ -10,10 +10,11 @@ from anyascope.sdk.correlation import current_correlation_id
 from anyascope.sdk.metrics.recording import count_hsm_operation
 from anyascope.sdk.operations import measures, sources
 from anyascope.sdk.operations.arguments import Arguments, Given, Name
-from anyascope.sdk.operations.outcomes import OTHER_ERROR, hsm_error_type
+from anyascope.sdk.operations.outcomes import hsm_error_type
 from anyascope.sdk.operations.running import ERROR, SUCCESS, Operation
 from anyascope.sdk.operations.traced import Traced
 from anyascope.sdk.values import UNKNOWN
+from anyascope.semconv.hsm import OTHER_ERROR
 
 SPAN_NAME = "hsm_operation"
 AUDIT_ACTION = "hsm_operation"

@@ -9,28 +9,16 @@ from collections.abc import Mapping
 
 from anyascope.sdk.operations.types import BitcoinTransactionData, KeyNotFound, OperationFailed
 from anyascope.sdk.values import bounded, error_message
+from anyascope.semconv.hsm import pkcs11_error_type, plain_error_type
 
 TXID_CHARS_MAX = 128  # a txid has 64; a raw transaction, which begins beyond 120, is none
 
 CANCELLED = "cancelled: it was given up before it answered, and whether it took effect is not known"
-OTHER_ERROR = "error"  # of `hsm_errors_total`: an exception that nobody foresaw
-
 _TXID_NAMES = ("txid", "transaction_id", "tx_id")
 _CKR = re.compile(r"CKR_([A-Z0-9_]{1,48})")
-_WORD_START = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
-# python-pkcs11's own findings, which are no return codes, in the words of the design.
-_FINDINGS = {"no_such_key": "key_not_found", "no_such_token": "token_not_found", "pkcs11_error": OTHER_ERROR}
-_ERROR_TYPES: tuple[tuple[type[BaseException], str], ...] = (
+_OWN_ERROR_TYPES: tuple[tuple[type[BaseException], str], ...] = (
     (KeyNotFound, "key_not_found"),
     (OperationFailed, "operation_failed"),
-    (TimeoutError, "timeout"),
-    (PermissionError, "permission_denied"),
-    (ConnectionError, "connection_failed"),
-    (OSError, "io_failed"),
-    (MemoryError, "out_of_memory"),
-    (NotImplementedError, "not_supported"),
-    (TypeError, "invalid_argument"),
-    (ValueError, "invalid_argument"),
 )
 _GIVEN_UP = (
     asyncio.CancelledError,
@@ -65,15 +53,14 @@ def hsm_error_type(error: BaseException) -> str:
     """
     if is_cancelled(error):
         return "cancelled"
-    family = type(error).__mro__
-    if any(kind.__name__ == "PKCS11Error" for kind in family):
-        # The library's class, not one that the host derived from it: the set stays closed.
-        known = next((kind for kind in family if kind.__module__.startswith("pkcs11")), family[0])
-        name = _WORD_START.sub("_", known.__name__).lower()
-        return _FINDINGS.get(name, name)
-    if any(kind.__name__ == "PyKCS11Error" for kind in family) and (code := _CKR.search(error_message(error))):
+    if known := pkcs11_error_type(error):
+        return known
+    if any(kind.__name__ == "PyKCS11Error" for kind in type(error).__mro__) and (
+        code := _CKR.search(error_message(error))
+    ):
         return code[1].lower()
-    return next((name for kind, name in _ERROR_TYPES if isinstance(error, kind)), OTHER_ERROR)
+    own = next((name for kind, name in _OWN_ERROR_TYPES if isinstance(error, kind)), "")
+    return own or plain_error_type(error)
 
 
 def transaction_id_in(result: object) -> str | None:

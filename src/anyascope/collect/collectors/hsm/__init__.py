@@ -1,0 +1,1 @@
+"""HSMs and remote signers: whether they answer, what they hold, and whether they still sign."""

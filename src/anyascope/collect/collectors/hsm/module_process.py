@@ -1,0 +1,126 @@
+"""A vendor's module in a process of its own, with a deadline for every call."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import anyascope
+from anyascope.collect.collectors.hsm.nouns import HsmFailure
+from anyascope.semconv.hsm import TIMEOUT
+
+PROGRAM = "anyascope.collect.collectors.hsm.child"
+ANSWER_BYTES_MAX = 16 * 1024 * 1024  # 200 certificates of 16 kB in hex are 6.5 MB
+KILL_WAIT_S = 1.0  # a process in the kernel's uninterruptible sleep outlives its SIGKILL; nobody waits for it
+
+
+class ModuleProcess:
+    """Asks a module one thing at a time.
+
+    Args:
+        module: the library's path.
+        environment: variables beside the server's own.
+        timeout_s: how long a call may take, loading the library included.
+        program: what runs in the child; another one in tests.
+    """
+
+    def __init__(
+        self, module: Path, environment: Mapping[str, str], *, timeout_s: float, program: str = PROGRAM
+    ) -> None:
+        self._module = module
+        self._environment = dict(environment)
+        self._timeout_s = timeout_s
+        self._program = program
+        self._child: asyncio.subprocess.Process | None = None
+        self.killed = 0
+        self.ended = 0
+
+    @property
+    def pid(self) -> int:
+        """Of the child; 0 where none runs."""
+        return self._child.pid if self._child is not None else 0
+
+    async def ask(self, call: str, *arguments: Any) -> dict[str, Any]:
+        """What the child answers; it is started and the module loaded where needed.
+
+        Raises:
+            HsmFailure: the module answered with an error, was late (its process is killed then), or died.
+        """
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                if self._child is None:
+                    self._child = await self._start()
+                    _judged(await self._exchange("load", str(self._module)))
+                answer = await self._exchange(call, *arguments)
+        except TimeoutError:
+            self.killed += 1
+            await self.close()
+            raise HsmFailure(
+                TIMEOUT, f"{call}: no answer within {self._timeout_s:g} s, its process was killed"
+            ) from None
+        except BaseException:
+            # An answer that is still to come would be taken for the next question's.
+            await self.close()
+            raise
+        return _judged(answer)
+
+    async def close(self) -> None:
+        """Kill the child, if there is one."""
+        child, self._child = self._child, None
+        if child is None:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            child.kill()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(KILL_WAIT_S):
+                await child.wait()
+
+    async def _start(self) -> asyncio.subprocess.Process:
+        root = str(Path(anyascope.__file__).parents[1])
+        path = os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH", ""))))
+        return await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", self._program),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.DEVNULL,
+            env={**os.environ, **self._environment, "PYTHONPATH": path},
+            limit=ANSWER_BYTES_MAX,
+            start_new_session=True,
+        )
+
+    async def _exchange(self, call: str, *arguments: Any) -> dict[str, Any]:
+        child = self._child
+        assert child is not None
+        assert child.stdin is not None
+        assert child.stdout is not None
+        try:
+            child.stdin.write(json.dumps({"call": call, "with": arguments}).encode() + b"\n")
+            await child.stdin.drain()
+            line = await child.stdout.readline()
+            answer: dict[str, Any] = json.loads(line)
+        except (OSError, ValueError) as error:
+            self.ended += 1
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(KILL_WAIT_S):
+                    await child.wait()
+            raise HsmFailure("io_failed", f"{call}: the module's process ended ({_ending(child)})") from error
+        return answer
+
+
+def _ending(child: asyncio.subprocess.Process) -> str:
+    code = child.returncode
+    if code is None:
+        return "without an answer"
+    return f"signal {-code}" if code < 0 else f"code {code}"
+
+
+def _judged(answer: dict[str, Any]) -> dict[str, Any]:
+    if "error_type" in answer:
+        raise HsmFailure(answer["error_type"], answer["message"], code=answer["code"])
+    return answer

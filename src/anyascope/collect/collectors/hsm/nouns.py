@@ -1,0 +1,122 @@
+"""What is known of an HSM: tokens, keys, operations and failures; and the door to whatever knows it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Protocol
+
+
+class HsmFailure(Exception):  # noqa: N818  # a finding that is counted and told, not a fault of this program
+    """Something that did not work.
+
+    Attributes:
+        error_type: one of the closed set of `semconv.hsm`.
+        code: PKCS#11's own return code, such as `CKR_PIN_INCORRECT`; empty where there is none.
+    """
+
+    def __init__(self, error_type: str, message: str = "", *, code: str = "") -> None:
+        super().__init__(message or code or error_type)
+        self.error_type = error_type
+        self.code = code
+
+
+class PinState(Enum):
+    """What a token says of the user's PIN."""
+
+    OK = "ok"
+    LOW = "low"  # a wrong one was entered since the last login
+    FINAL_TRY = "final_try"  # one more wrong one locks it
+    LOCKED = "locked"
+    TO_BE_CHANGED = "to_be_changed"
+    UNINITIALIZED = "uninitialized"
+
+
+@dataclass(frozen=True, slots=True)
+class TokenSight:
+    """A token as it describes itself. Figures of `counts` that the module does not know are left out.
+
+    Attributes:
+        counts: `sessions`, `sessions_max`, `rw_sessions`, `rw_sessions_max`, and bytes: `public_total`, `public_free`,
+            `private_total`, `private_free`.
+    """
+
+    slot: str
+    label: str
+    serial: str = ""
+    manufacturer: str = ""
+    model: str = ""
+    firmware: str = ""
+    hardware: str = ""
+    pin: PinState = PinState.OK
+    mechanisms: frozenset[str] = frozenset()
+    counts: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """The whole HSM at one moment.
+
+    Attributes:
+        tokens: all that are present; the watched one is `watched`, None where it is missing.
+        login_held: why no PIN is sent, such as `pin_incorrect`; empty where nothing holds it back.
+    """
+
+    library: str = ""
+    library_version: str = ""
+    slots: int = 0
+    tokens: tuple[TokenSight, ...] = ()
+    watched: TokenSight | None = None
+    login_held: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Inventory:
+    """What lies on the watched token.
+
+    Attributes:
+        keys: (class, type) -> count, such as (`private`, `EC`).
+        labels: allowed label -> keys that carry it.
+        certificates: in DER.
+    """
+
+    keys: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    labels: Mapping[str, int] = field(default_factory=dict)
+    certificates: tuple[bytes, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One operation that was tried, and how long it took."""
+
+    kind: str
+    seconds: float
+    failure: HsmFailure | None = None
+
+
+class HsmProvider(Protocol):
+    """Whatever keeps keys and signs."""
+
+    async def look(self) -> Sight:
+        """Ask how it is; logs in where that is needed and nothing holds it back.
+
+        Raises:
+            HsmFailure: it does not answer.
+        """
+
+    async def inventory(self) -> Inventory:
+        """List keys and certificates.
+
+        Raises:
+            HsmFailure: they cannot be listed.
+        """
+
+    async def canary(self) -> tuple[Operation, ...]:
+        """Make the operations that were asked for; a failed one is told in its place."""
+
+    def drain(self) -> tuple[Operation, ...]:
+        """What was done besides since the last call, such as logins."""
+
+    async def close(self) -> None:
+        """Let go of it."""

@@ -1,0 +1,196 @@
+"""A token behind a PKCS#11 module, whose library runs in a process of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from anyascope.clock import NS_PER_S, Clock
+from anyascope.collect.collectors.hsm.module_process import PROGRAM, ModuleProcess
+from anyascope.collect.collectors.hsm.nouns import HsmFailure, Inventory, Operation, PinState, Sight, TokenSight
+from anyascope.collect.collectors.hsm.pin import PinGate
+from anyascope.collect.hsm_options import CanaryOptions, HsmOptions
+from anyascope.errors import InvalidInputError
+from anyascope.semconv.hsm import LOGIN_REFUSED
+
+LOGIN = "login"
+# Findings after which the module's process is as good as before. After all others it starts anew, as many modules
+# have to be initialised again once their device was away.
+HARMLESS = LOGIN_REFUSED | {
+    "key_not_found",
+    "key_type_inconsistent",
+    "key_function_not_permitted",
+    "mechanism_invalid",
+    "mechanism_param_invalid",
+    "signature_invalid",
+    "operation_failed",
+    "not_supported",
+    "multiple_objects_returned",
+}
+_PIN_FLAGS = (  # the graver first
+    (0x0004_0000, PinState.LOCKED),
+    (0x0002_0000, PinState.FINAL_TRY),
+    (0x0001_0000, PinState.LOW),
+    (0x0008_0000, PinState.TO_BE_CHANGED),
+)
+_PIN_INITIALIZED = 0x0000_0008
+
+
+class Pkcs11Provider:
+    """One HSM behind PKCS#11.
+
+    Args:
+        gate: decides whether the PIN may be sent; it is kept over reloads.
+        program: what runs in the child; another one in tests.
+    """
+
+    def __init__(self, options: HsmOptions, *, gate: PinGate, clock: Clock, program: str = PROGRAM) -> None:
+        self._options = options
+        self._source = options.source
+        self._gate = gate
+        self._clock = clock
+        self.process = ModuleProcess(
+            self._source.module, self._source.environment, timeout_s=options.timeout_s, program=program
+        )
+        self._done: list[Operation] = []
+        self._held = ""
+        self._is_open = False
+
+    async def look(self) -> Sight:
+        """See `HsmProvider`."""
+        answer = await self._ask("look", self._source.token)
+        sight = sight_of(answer)
+        self._is_open = bool(answer["is_open"])
+        if answer["is_ambiguous"]:
+            raise HsmFailure("token_not_found", f"{len(sight.tokens)} tokens are there: say which one with `token`")
+        if sight.watched is None:
+            await self.process.close()  # modules see new tokens only when they start
+            return sight
+        if not self._is_open:
+            self._is_open = await self._open(sight.watched)
+            if self._is_open:
+                sight = sight_of(await self._ask("look", self._source.token))  # a login clears the count of wrong PINs
+        return replace(sight, login_held=self._held)
+
+    async def inventory(self) -> Inventory:
+        """See `HsmProvider`."""
+        self._need_session()
+        answer = await self._ask("inventory", list(self._options.key_labels))
+        return Inventory(
+            keys={(kind, name): count for kind, name, count in answer["keys"]},
+            labels=answer["labels"],
+            certificates=tuple(bytes.fromhex(text) for text in answer["certificates"]),
+        )
+
+    async def canary(self) -> tuple[Operation, ...]:
+        """See `HsmProvider`. After one that was late or ended the process, the others are not tried."""
+        found: list[Operation] = []
+        for kind, label in wanted(self._options.canary):
+            started_ns = self._clock.monotonic_ns()
+            try:
+                self._need_session()
+                answer = await self.process.ask("canary", kind, label)
+            except HsmFailure as failure:
+                seconds = (self._clock.monotonic_ns() - started_ns) / NS_PER_S
+                found.append(Operation(kind, seconds, failure))
+                break
+            found += [_operation(step) for step in answer["steps"]]
+        if any(one.failure is not None and one.failure.error_type not in HARMLESS for one in found):
+            await self.process.close()
+        return tuple(found)
+
+    def drain(self) -> tuple[Operation, ...]:
+        """See `HsmProvider`."""
+        done, self._done = tuple(self._done), []
+        return done
+
+    async def close(self) -> None:
+        """See `HsmProvider`."""
+        await self.process.close()
+
+    async def _open(self, token: TokenSight) -> bool:
+        """Whether a session was opened, with the PIN where there is one and nothing holds it back."""
+        self._held = ""
+        pin = None
+        if self._source.pin is not None:
+            try:
+                pin = self._source.pin.reveal()
+            except InvalidInputError as error:
+                raise HsmFailure("permission_denied", str(error)) from error
+            self._held = self._gate.holds(pin, token.pin)
+        if self._held:
+            return False
+        started_ns = self._clock.monotonic_ns()
+        failure: HsmFailure | None = None
+        try:
+            await self._ask("open", int(token.slot), pin)
+        except HsmFailure as error:
+            failure = error
+        if pin is not None:
+            self._done.append(Operation(LOGIN, (self._clock.monotonic_ns() - started_ns) / NS_PER_S, failure))
+            self._gate.answered(pin, failure.error_type if failure is not None else "")
+            self._held = self._gate.holds(pin, token.pin) if failure is not None else ""
+        if failure is not None and not self._held:
+            raise failure
+        return failure is None
+
+    def _need_session(self) -> None:
+        if not self._is_open:
+            raise HsmFailure("user_not_logged_in", f"no session: login is held back ({self._held or 'no token'})")
+
+    async def _ask(self, call: str, *arguments: Any) -> dict[str, Any]:
+        try:
+            return await self.process.ask(call, *arguments)
+        except HsmFailure as failure:
+            if failure.error_type not in HARMLESS:
+                await self.process.close()
+            raise
+
+
+def wanted(canary: CanaryOptions) -> tuple[tuple[str, str], ...]:
+    """The canary's operations, each with its key's label."""
+    named = (("sign", canary.sign), ("hmac", canary.hmac), ("encrypt", canary.encrypt))
+    return (*((kind, label) for kind, label in named if label), *((("random", ""),) if canary.has_random else ()))
+
+
+def pin_state(flags: int) -> PinState:
+    """What a token's flags say of the user's PIN, the gravest first.
+
+    Source: PKCS#11 2.40, table 5 (token information flags).
+    """
+    if not flags & _PIN_INITIALIZED:
+        return PinState.UNINITIALIZED
+    return next((state for flag, state in _PIN_FLAGS if flags & flag), PinState.OK)
+
+
+def sight_of(answer: Mapping[str, Any]) -> Sight:
+    """The child's answer to `look`."""
+    tokens = {found["slot"]: _token(found) for found in answer["tokens"]}
+    return Sight(
+        library=answer["library"],
+        library_version=answer["library_version"],
+        slots=answer["slots"],
+        tokens=tuple(tokens.values()),
+        watched=tokens.get(answer["watched"]),
+    )
+
+
+def _token(found: Mapping[str, Any]) -> TokenSight:
+    return TokenSight(
+        slot=str(found["slot"]),
+        label=found["label"],
+        serial=found["serial"],
+        manufacturer=found["manufacturer"],
+        model=found["model"],
+        firmware=found["firmware"],
+        hardware=found["hardware"],
+        pin=pin_state(found["flags"]),
+        mechanisms=frozenset(found["mechanisms"]),
+        counts=found["counts"],
+    )
+
+
+def _operation(step: Mapping[str, Any]) -> Operation:
+    failure = HsmFailure(step["error_type"], step["message"], code=step["code"]) if "error_type" in step else None
+    return Operation(step["kind"], step["seconds"], failure)

@@ -1,0 +1,229 @@
+"""Watches one HSM: asks, tries, counts, and says how it is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import structlog
+
+from anyascope.clock import NS_PER_S, Clock
+from anyascope.collect.collectors.hsm.families import inventory_families, mechanism_families, sight_families
+from anyascope.collect.collectors.hsm.nouns import HsmFailure, HsmProvider, Inventory, Operation, PinState, Sight
+from anyascope.collect.collectors.hsm.pin import PinGate
+from anyascope.collect.collectors.hsm.pkcs11 import Pkcs11Provider, wanted
+from anyascope.collect.collectors.hsm.tally import PREFIX, OperationTally
+from anyascope.collect.hsm_options import HsmOptions
+from anyascope.collect.points import Family, counter, gauge
+from anyascope.collect.runner import Job, Round
+from anyascope.model.labels import labels_of
+from anyascope.model.metrics import MetricType
+from anyascope.semconv.hsm import TIMEOUT
+
+log = structlog.get_logger("anyascope.collect.hsm")
+
+_LOG_IN_BY_HAND = "no PIN is sent so that none is locked: check `pin`, log in once by the vendor's tool, then reload with the right one"
+_UNLOCK = "the security officer has to unlock the PIN; nothing is tried meanwhile"
+_HUNG = "see whether the device and its network answer; the module's process was killed and starts anew"
+
+
+@dataclass(frozen=True, slots=True)
+class _Finding:
+    """Something that is not right, graver ones first."""
+
+    message: str
+    advice: str
+    is_down: bool = False
+
+
+class HsmWatch:
+    """One HSM over time.
+
+    Args:
+        options: what to ask and try, and how often.
+        provider: the HSM.
+    """
+
+    def __init__(self, options: HsmOptions, *, provider: HsmProvider, clock: Clock) -> None:
+        self._options = options
+        self._provider = provider
+        self._clock = clock
+        self._tally = OperationTally(kind for kind, _ in wanted(options.canary))
+        self._first: dict[str, frozenset[str]] = {}  # serial -> the mechanisms that were first seen
+        self._inventory: Inventory | None = None
+        self._inventory_due_ns = self._canary_due_ns = 0
+        self._canary: dict[str, Operation] = {}  # newest by kind
+        self._succeeded_s: dict[str, float] = {}
+        self._hung = 0
+
+    async def gather(self) -> Round:
+        """One round. What fails is part of it."""
+        findings: list[_Finding] = []
+        try:
+            sight = await self._provider.look()
+        except HsmFailure as failure:
+            self._count_failure("look", failure)
+            sight = None
+            findings.append(_Finding(f"does not answer: {_said(failure)}", _advice(failure), is_down=True))
+        if sight is not None and sight.watched is not None:
+            is_up = True
+            findings += self._judge_sight(sight)
+            if not sight.login_held:
+                findings += await self._list_keys()
+            await self._try_operations()
+        else:
+            is_up, self._canary = False, {}
+        if sight is not None and sight.watched is None:
+            findings.append(
+                _Finding(_absent(self._options, sight), "put the token back, or mend `token`", is_down=True)
+            )
+        for done in self._provider.drain():
+            self._tally.add(done)
+        findings += self._judge_canary()
+        families = [gauge("anya_hsm_up", "Whether the HSM answers and its token is present.", float(is_up))]
+        if sight is not None:
+            families += sight_families(sight)
+        return _round([*families, *self._families(sight)], findings, sight)
+
+    async def close(self) -> None:
+        """Let go of the HSM."""
+        await self._provider.close()
+
+    # --- inside -------------------------------------------------------------------------------------------------------
+
+    async def _list_keys(self) -> list[_Finding]:
+        """The keys, where it is time; a missing one of `key_labels` is a finding until the next list."""
+        now_ns = self._clock.monotonic_ns()
+        if now_ns >= self._inventory_due_ns:
+            try:
+                self._inventory = await self._provider.inventory()
+            except HsmFailure as failure:
+                self._inventory = None
+                self._count_failure("inventory", failure)
+                return [_Finding(f"keys cannot be listed: {_said(failure)}", _advice(failure))]
+            self._inventory_due_ns = now_ns + round(self._options.inventory_interval_s * NS_PER_S)
+        if self._inventory is None:
+            return []
+        missing = [label for label, count in self._inventory.labels.items() if not count]
+        return [_Finding(f"no key is called {', '.join(missing)}", "see who deleted or renamed it")] if missing else []
+
+    async def _try_operations(self) -> None:
+        now_ns = self._clock.monotonic_ns()
+        if now_ns < self._canary_due_ns:
+            return
+        # A little early counts as due: rounds come at multiples of their interval, never quite on time.
+        self._canary_due_ns = now_ns + round(
+            (self._options.canary.interval_s - self._options.interval_s / 2) * NS_PER_S
+        )
+        self._canary = {}
+        for operation in await self._provider.canary():
+            self._tally.add(operation)
+            self._canary[operation.kind] = operation
+            if operation.failure is None:
+                self._succeeded_s[operation.kind] = self._clock.now_ns() / NS_PER_S
+            else:
+                self._note(operation.kind, operation.failure)
+
+    def _count_failure(self, call: str, failure: HsmFailure) -> None:
+        self._tally.fail(failure.error_type, failure.code)
+        self._note(call, failure)
+
+    def _note(self, call: str, failure: HsmFailure) -> None:
+        self._hung += failure.error_type == TIMEOUT
+        log.warning(
+            "hsm_call_failed",
+            hsm=self._options.name,
+            call=call,
+            error_type=failure.error_type,
+            return_code=failure.code,
+            error=str(failure),
+        )
+
+    def _judge_sight(self, sight: Sight) -> list[_Finding]:
+        token = sight.watched
+        assert token is not None
+        found: list[_Finding] = []
+        if token.pin is PinState.LOCKED:
+            found.append(_Finding("the PIN is locked", _UNLOCK, is_down=True))
+        elif sight.login_held:
+            found.append(_Finding(f"login is held back: {sight.login_held}", _LOG_IN_BY_HAND, is_down=True))
+        elif token.pin in (PinState.LOW, PinState.FINAL_TRY):
+            found.append(_Finding(f"wrong PINs were entered ({token.pin.value})", "find out who enters wrong PINs"))
+        first = self._first.setdefault(token.serial, token.mechanisms)
+        if lost := sorted(first - token.mechanisms):
+            found.append(_Finding(f"{len(lost)} mechanisms are gone, such as {lost[0]}", "compare firmware and policy"))
+        return found
+
+    def _judge_canary(self) -> list[_Finding]:
+        return [
+            _Finding(f"{kind} fails: {_said(one.failure)}", _advice(one.failure), is_down=True)
+            for kind, one in self._canary.items()
+            if one.failure is not None
+        ]
+
+    def _families(self, sight: Sight | None) -> list[Family]:
+        success = Family("anya_hsm_canary_success", MetricType.GAUGE, "Whether the newest canary operation worked.")
+        for kind, operation in self._canary.items():
+            success.add(float(operation.failure is None), ("operation_type", f"{PREFIX}{kind}"))
+        last = Family(
+            "anya_hsm_canary_last_success_timestamp_seconds", MetricType.GAUGE, "When a canary operation last worked."
+        )
+        for kind, at_s in self._succeeded_s.items():
+            last.add(at_s, ("operation_type", f"{PREFIX}{kind}"))
+        hung = counter("anya_hsm_calls_hung_total", "Calls that did not answer in time.", float(self._hung))
+        families = [success, last, hung, *self._tally.families()]
+        if sight is not None and sight.watched is not None:
+            families += mechanism_families(sight.watched, self._first[sight.watched.serial])
+            if self._inventory is not None:
+                families += inventory_families(self._inventory)[0]
+        return families
+
+
+def hsm_provider(options: HsmOptions, *, gate: PinGate, clock: Clock) -> HsmProvider:
+    """The HSM that the options describe."""
+    return Pkcs11Provider(options, gate=gate, clock=clock)
+
+
+def hsm_job(options: HsmOptions, *, gate: PinGate, clock: Clock) -> Job:
+    """How one HSM is collected."""
+    watch = HsmWatch(options, provider=hsm_provider(options, gate=gate, clock=clock), clock=clock)
+    labels = {"job": "hsm", "instance": options.name, "hsm": options.name, "provider": options.provider}
+    return Job(
+        f"hsm.{options.name}", labels_of(labels), options.interval_s, watch.gather, has_up=False, close=watch.close
+    )
+
+
+def _round(families: list[Family], findings: list[_Finding], sight: Sight | None) -> Round:
+    findings = sorted(findings, key=lambda finding: not finding.is_down)
+    if findings:
+        return Round(
+            families,
+            faults=tuple(finding.message for finding in findings),
+            advice=findings[0].advice,
+            is_down=findings[0].is_down,
+        )
+    watched = sight.watched if sight is not None else None
+    return Round(families, f"{watched.label} ({watched.model}, firmware {watched.firmware})" if watched else "")
+
+
+def _absent(options: HsmOptions, sight: Sight) -> str:
+    name = options.source.token
+    return f"token {name!r} is absent; {len(sight.tokens)} others are there" if name else "no token is there"
+
+
+def _said(failure: HsmFailure | None) -> str:
+    if failure is None:
+        return ""
+    code = f" ({failure.code})" if failure.code and failure.code not in str(failure) else ""
+    return f"{failure}{code}" if str(failure) else failure.error_type
+
+
+def _advice(failure: HsmFailure | None) -> str:
+    if failure is None:
+        return ""
+    known = {
+        TIMEOUT: _HUNG,
+        "key_not_found": "the key is missing or not to be seen: see who deleted or renamed it, and `pin`",
+        "not_supported": "install python-pkcs11: pip install 'anyascope[hsm]'",
+        "token_not_found": "put the token back, or say which one with `token`",
+    }
+    return known.get(failure.error_type, f"see {failure.code or failure.error_type} in the guide on HSMs")

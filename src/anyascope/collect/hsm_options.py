@@ -1,0 +1,68 @@
+"""What the HSM collector can be told."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from anyascope.model.secret import Secret
+
+INTERVAL_S = 15.0  # as all collectors
+TIMEOUT_S = 5.0  # a signature takes milliseconds, 200 ms in slow cards; what takes 5 s hangs
+INVENTORY_INTERVAL_S = 300.0  # keys change by ceremony; listing thousands of them keeps a card busy for seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Pkcs11Options:
+    """A token behind a PKCS#11 module.
+
+    Attributes:
+        module: the vendor's shared library.
+        token: the label of the token that is watched; empty is the only one there is.
+        pin: of the user; None leaves private keys and the canary's keys out of reach.
+        environment: what the module's process gets beside the server's own variables.
+    """
+
+    module: Path
+    token: str = ""
+    pin: Secret | None = None
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class CanaryOptions:
+    """Operations that are made to see that they work.
+
+    Attributes:
+        sign, hmac, encrypt: labels of keys that serve for nothing else; empty leaves the operation out.
+        has_random: whether random bytes are asked for.
+        interval_s: seconds between two runs.
+    """
+
+    sign: str = ""
+    hmac: str = ""
+    encrypt: str = ""
+    has_random: bool = True
+    interval_s: float = INTERVAL_S
+
+
+@dataclass(frozen=True, slots=True)
+class HsmOptions:
+    """One HSM.
+
+    Attributes:
+        name: label `hsm` of its series, and part of its component's name.
+        provider: label `provider`, such as `softhsm`, `yubihsm`, `cloudhsm`, `luna`, `ncipher`.
+        timeout_s: how long one call may take.
+        key_labels: the only labels of keys that leave; of all others only counts do.
+    """
+
+    name: str
+    provider: str
+    source: Pkcs11Options
+    interval_s: float = INTERVAL_S
+    timeout_s: float = TIMEOUT_S
+    inventory_interval_s: float = INVENTORY_INTERVAL_S
+    key_labels: tuple[str, ...] = ()
+    canary: CanaryOptions = field(default_factory=CanaryOptions)

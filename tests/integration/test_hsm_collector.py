@@ -1,0 +1,224 @@
+"""The HSM collector on a real SoftHSM: what it measures, and what each fault looks like."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from dataclasses import replace
+
+import pytest
+
+from anyascope.clock import SystemClock
+from anyascope.collect.collectors.hsm.pin import PinGate
+from anyascope.collect.collectors.hsm.watch import HsmWatch, hsm_provider
+from anyascope.collect.hsm_options import CanaryOptions, HsmOptions, Pkcs11Options
+from anyascope.collect.runner import Round
+from anyascope.model.secret import Secret
+from support.components import component
+from support.pkcs11_shim import shim
+from support.softhsm import SoftHsm, softhsm
+
+pytest.importorskip("pkcs11")
+
+CALL_WITHIN_S = 30.0  # of a busy machine; a hang is tried with its own
+WRONG_PIN = "11111111"
+
+
+@pytest.fixture
+def token(tmp_path) -> SoftHsm:
+    return softhsm(tmp_path)
+
+
+class Scene:
+    """One HSM that is watched, on the real clock."""
+
+    def __init__(self, token: SoftHsm, *, gate: PinGate | None = None, pin: str = "", **changes) -> None:
+        source = Pkcs11Options(
+            module=changes.pop("module", token.module),
+            token=token.label,
+            pin=Secret(pin or token.pin),
+            environment={"SOFTHSM2_CONF": str(token.config), **changes.pop("environment", {})},
+        )
+        options = HsmOptions(
+            "core",
+            "softhsm",
+            source,
+            timeout_s=changes.pop("timeout_s", CALL_WITHIN_S),
+            interval_s=1e-6,
+            inventory_interval_s=1e-6,
+            key_labels=changes.pop("key_labels", ("ec",)),
+            canary=replace(CanaryOptions(interval_s=1e-6, sign="ec", encrypt="aes"), **changes),
+        )
+        clock = SystemClock()
+        self.provider = hsm_provider(options, gate=gate or PinGate(), clock=clock)
+        self.watch = HsmWatch(options, provider=self.provider, clock=clock)
+        self.round = Round([])
+
+    async def __aenter__(self):
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.watch.close()
+
+    async def look(self) -> Round:
+        self.round = await self.watch.gather()
+        return self.round
+
+    def value(self, name: str, **labels: str) -> float | None:
+        """The only point with these labels among its own; None where there is none."""
+        found = [
+            value
+            for family in self.round.families
+            if family.name == name
+            for own, value in family.points
+            if labels.items() <= dict(own).items()
+        ]
+        assert len(found) <= 1, found
+        return found[0] if found else None
+
+
+def tool(token: SoftHsm, *arguments: str) -> None:
+    """Do something to the token behind the collector's back."""
+    command = [str(component("pkcs11-tool")), "--module", str(token.module), "--token-label", token.label]
+    login = ("--login", "--pin", token.pin)
+    subprocess.run(
+        [*command, *login, *arguments], env=token.environment, check=True, capture_output=True, timeout=CALL_WITHIN_S
+    )
+
+
+async def test_a_healthy_token_signs_and_tells_what_it_holds(token):
+    """Canary, key counts, allowed labels and the token's own description become series; nothing is at fault."""
+    async with Scene(token) as scene:
+        found = await scene.look()
+        assert found.faults == ()
+        assert scene.value("anya_hsm_up") == 1
+        assert scene.value("anya_hsm_keys", **{"class": "private"}) == 1
+        assert scene.value("anya_hsm_keys", **{"class": "secret"}) == 1
+        assert scene.value("anya_hsm_active_keys") == 2
+        assert scene.value("anya_hsm_key_present", label="ec") == 2
+        for kind in ("sign", "verify", "encrypt", "decrypt", "random"):
+            assert scene.value("anya_hsm_canary_success", operation_type=f"canary_{kind}") == 1
+        assert scene.value("anya_hsm_operation_duration_seconds_count", operation_type="canary_sign") == 1
+        assert scene.value("anya_hsm_pin_state", state="ok") == 1
+        assert scene.value("anya_hsm_token_info", model="SoftHSM v2") == 1
+        assert (scene.value("anya_hsm_mechanisms") or 0) > 20
+        assert scene.value("anya_hsm_sessions") is None  # SoftHSM does not say
+        assert not any(
+            "aes" in str(own) for family in found.families for own, _ in family.points if "key" in family.name
+        )
+
+
+async def test_a_wrong_pin_is_sent_once(token, tmp_path):
+    """A refused PIN is not tried again, not by a new collector either; the right one is, and all is well."""
+    front, gate = shim(token, tmp_path), PinGate()
+    place = {"module": front.module, "environment": front.environment, "gate": gate}
+    async with Scene(token, pin=WRONG_PIN, **place) as scene:
+        for _ in range(3):
+            found = await scene.look()
+            assert found.is_down
+            assert found.faults[0] == "login is held back: pin_incorrect"
+            assert scene.value("anya_hsm_login_held") == 1
+        assert scene.value("anya_hsm_errors_total", error_type="pin_incorrect", return_code="CKR_PIN_INCORRECT") == 1
+        assert scene.value("anya_hsm_pin_state", state="low") == 1
+    async with Scene(token, pin=WRONG_PIN, **place) as scene:
+        await scene.look()
+        assert front.logins() == 1
+    async with Scene(token, **place) as scene:
+        assert (await scene.look()).faults == ()
+        assert front.logins() == 2
+
+
+async def test_a_restarted_server_spends_no_try_of_a_token_that_counts_one(token):
+    """With a wrong try on the token's count and nothing known of the PIN, it is held back until somebody logged in."""
+    async with Scene(token, pin=WRONG_PIN) as scene:
+        await scene.look()
+    async with Scene(token) as scene:
+        assert (await scene.look()).faults[0] == "login is held back: pin_low"
+        tool(token, "--list-objects")  # logs in
+        await scene.watch.close()  # SoftHSM reads a token's flags when it starts
+        assert (await scene.look()).faults == ()
+
+
+async def test_a_locked_pin_is_told_and_nothing_is_tried(token, tmp_path):
+    """SoftHSM never locks a PIN: a module in front of it says CKF_USER_PIN_LOCKED and counts logins, which stay at 0."""
+    front = shim(token, tmp_path)
+    front.tell("locked")
+    async with Scene(token, module=front.module, environment=front.environment) as scene:
+        found = await scene.look()
+        assert (found.is_down, found.faults[0]) == (True, "the PIN is locked")
+        assert "security officer" in found.advice
+        assert scene.value("anya_hsm_pin_state", state="locked") == 1
+        assert front.logins() == 0
+
+
+async def test_a_deleted_key_is_missed_by_canary_and_count(token):
+    """The next round says which label is missing, and the canary fails with key_not_found; other operations go on."""
+    async with Scene(token) as scene:
+        await scene.look()
+        for kind in ("privkey", "pubkey"):
+            tool(token, "--delete-object", "--type", kind, "--label", "ec")
+        found = await scene.look()
+        assert found.faults[0].startswith("sign fails: No key matching")
+        assert found.faults[1] == "no key is called ec"
+        assert scene.value("anya_hsm_keys", **{"class": "private"}) is None
+        assert scene.value("anya_hsm_key_present", label="ec") == 0
+        assert scene.value("anya_hsm_canary_success", operation_type="canary_sign") == 0
+        assert scene.value("anya_hsm_errors_total", error_type="key_not_found") == 1
+        assert scene.value("anya_hsm_canary_success", operation_type="canary_encrypt") == 1
+
+
+async def test_a_module_that_hangs_is_killed_and_starts_anew(token, tmp_path):
+    """A signature that never comes costs its deadline and the module's process; when it works again, so does the canary."""
+    front = shim(token, tmp_path)
+    async with Scene(token, module=front.module, environment=front.environment, timeout_s=5.0) as scene:
+        assert (await scene.look()).faults == ()
+        child = scene.provider.process.pid
+        front.tell("hang")
+        found = await scene.look()
+        assert found.is_down
+        assert "process was killed" in found.faults[0]
+        assert scene.value("anya_hsm_errors_total", error_type="timeout") == 1
+        assert scene.value("anya_hsm_calls_hung_total") == 1
+        assert not is_running(child)
+        (front.folder / "hang").unlink()
+        assert (await scene.look()).faults == ()
+
+
+async def test_a_token_that_is_taken_away_and_put_back(token, tmp_path):
+    """Its absence is told with what to do, and it is used again when it is back."""
+    async with Scene(token) as scene:
+        await scene.look()
+        away = shutil.move(tmp_path / "tokens", tmp_path / "away")
+        (tmp_path / "tokens").mkdir()
+        await scene.look()
+        found = await scene.look()
+        assert found.is_down
+        assert scene.value("anya_hsm_up") == 0
+        assert found.faults == ("token 'anya' is absent; 0 others are there",)
+        (tmp_path / "tokens").rmdir()
+        shutil.move(away, tmp_path / "tokens")
+        assert (await scene.look()).faults == ()
+        assert scene.value("anya_hsm_up") == 1
+
+
+@pytest.mark.parametrize(
+    ("module", "said"), [("gone.so", "cannot open shared object"), ("text.so", "")], ids=["absent", "no module"]
+)
+async def test_a_module_that_cannot_be_loaded_is_told(token, tmp_path, module, said):
+    """It is down with the loader's words; nothing else happens."""
+    (tmp_path / "text.so").write_text("no library")
+    async with Scene(token, module=tmp_path / module) as scene:
+        found = await scene.look()
+        assert found.is_down
+        assert found.faults[0].startswith("does not answer: ")
+        assert said in found.faults[0]
+        assert scene.value("anya_hsm_up") == 0
+
+
+def is_running(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True

@@ -1,0 +1,43 @@
+"""A PKCS#11 module in front of SoftHSM that hangs, locks or counts sessions when told so: what SoftHSM cannot do itself."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from support.softhsm import SoftHsm
+
+SOURCE = Path(__file__).with_suffix(".c")
+
+
+@dataclass(frozen=True)
+class Shim:
+    """A module and the folder by whose files it is told what to do; see the source."""
+
+    module: Path
+    folder: Path
+    environment: dict[str, str]
+
+    def tell(self, name: str, text: str = "") -> None:
+        (self.folder / name).write_text(text)
+
+    def logins(self) -> int:
+        """How many logins were tried."""
+        path = self.folder / "logins"
+        return path.stat().st_size if path.exists() else 0
+
+
+def shim(token: SoftHsm, directory: Path) -> Shim:
+    """A new one in front of a token, or skip where there is no compiler."""
+    compiler = shutil.which("cc") or shutil.which("gcc")
+    if compiler is None:
+        pytest.skip("there is no C compiler")
+    folder = directory / "shim"
+    folder.mkdir()
+    module = folder / "shim.so"
+    subprocess.run([compiler, "-shared", "-fPIC", "-o", module, SOURCE, "-ldl"], check=True, timeout=60)
+    return Shim(module, folder, {"SHIM": str(folder), "SHIM_MODULE": str(token.module)})

@@ -1,0 +1,231 @@
+"""Unit tests of watching an HSM: the PIN's gate, the series, the rhythm; the provider is a stand-in."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass, field, replace
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from anyascope.clock import ManualClock
+from anyascope.collect.collectors.hsm.families import inventory_families
+from anyascope.collect.collectors.hsm.nouns import HsmFailure, Inventory, Operation, PinState, Sight, TokenSight
+from anyascope.collect.collectors.hsm.pin import PinGate
+from anyascope.collect.collectors.hsm.pkcs11 import pin_state
+from anyascope.collect.collectors.hsm.tally import OperationTally
+from anyascope.collect.collectors.hsm.token_info import UNAVAILABLE, known_counts
+from anyascope.collect.collectors.hsm.watch import HsmWatch
+from anyascope.collect.hsm_options import CanaryOptions, HsmOptions, Pkcs11Options
+from anyascope.collect.hsm_settings import read_hsms
+from anyascope.collect.points import Family
+from anyascope.wire.settings import SettingsError, read_settings
+
+TOKEN = TokenSight("1", "core", serial="ab", mechanisms=frozenset({"ECDSA", "AES_CBC"}))
+
+
+def test_a_refused_pin_is_held_until_it_is_another() -> None:
+    """The same PIN never goes out again; another goes once; success forgets it all."""
+    gate = PinGate()
+    assert gate.holds("1", PinState.OK) == ""
+    gate.answered("1", "pin_incorrect")
+    assert gate.holds("1", PinState.LOW) == gate.holds("1", PinState.OK) == "pin_incorrect"
+    assert gate.holds("2", PinState.LOW) == ""
+    gate.answered("2", "pin_incorrect")
+    assert gate.holds("2", PinState.LOW) == "pin_incorrect"
+    gate.answered("3", "")
+    assert gate.holds("2", PinState.OK) == ""
+
+
+def test_an_unknown_pin_spends_no_try_of_a_token_that_counts_one() -> None:
+    """A count of wrong tries holds the PIN until it is cleared; other errors than refusals hold nothing."""
+    gate = PinGate()
+    gate.answered("1", "device_error")
+    assert gate.holds("1", PinState.LOW) == "pin_low"
+    assert gate.holds("1", PinState.OK) == ""
+
+
+@pytest.mark.parametrize("state", [PinState.FINAL_TRY, PinState.LOCKED])
+def test_the_last_try_is_nobodys(state: PinState) -> None:
+    """Not even another PIN is sent where the next wrong one locks, or when it is locked."""
+    gate = PinGate()
+    gate.answered("1", "pin_incorrect")
+    assert gate.holds("2", state) == f"pin_{state.value}"
+
+
+@pytest.mark.parametrize(
+    ("flags", "wanted"),
+    [
+        (0x42D, "ok"),
+        (0x1042D, "low"),
+        (0x3042D, "final_try"),
+        (0x7042D, "locked"),
+        (0x8042D, "to_be_changed"),
+        (0x405, "uninitialized"),
+    ],
+)
+def test_flags_of_a_token_say_how_its_pin_is(flags: int, wanted: str) -> None:
+    """The gravest counts."""
+    assert pin_state(flags).value == wanted
+
+
+def test_what_a_module_does_not_know_is_left_out() -> None:
+    """Neither unavailable figures nor limits without limit are told; a 0 of anything else is."""
+    known = known_counts({"sessions": 0, "sessions_max": 0, "rw_sessions_max": 9, "public_free": UNAVAILABLE})
+    assert known == {"sessions": 0, "rw_sessions_max": 9}
+
+
+def test_operations_are_counted_timed_and_their_errors_told() -> None:
+    """A histogram's buckets hold what is at most their bound; an error counts by type and return code."""
+    tally = OperationTally(["sign"])
+    tally.add(Operation("sign", 0.005))
+    tally.add(Operation("sign", 30.0, HsmFailure("device_error", code="CKR_DEVICE_ERROR")))
+    points = points_of(tally.families())
+    name = "anya_hsm_operation_duration_seconds"
+    assert points[f"{name}_bucket", "canary_sign", "0.001"] == 0
+    assert points[f"{name}_bucket", "canary_sign", "0.005"] == points[f"{name}_bucket", "canary_sign", "10.0"] == 1
+    assert points[f"{name}_bucket", "canary_sign", "+Inf"] == points[f"{name}_count", "canary_sign"] == 2
+    assert points["anya_hsm_operations_total", "canary_sign", "error"] == 1
+    assert points["anya_hsm_errors_total", "device_error", "CKR_DEVICE_ERROR"] == 1
+
+
+def test_certificates_on_the_token_tell_when_they_end() -> None:
+    """By subject and serial number; what is no certificate is a fault."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "signer")])
+    ends = dt.datetime(2027, 1, 1, tzinfo=dt.UTC)
+    built = (
+        x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key()).serial_number(255)
+    )
+    built = built.not_valid_before(ends - dt.timedelta(days=9)).not_valid_after(ends)
+    der = built.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.DER)
+    families, faults = inventory_families(Inventory(certificates=(der, b"none")))
+    points = points_of(families)
+    assert points["anya_hsm_certificate_expiry_timestamp_seconds", "CN=signer", "ff"] == ends.timestamp()
+    assert faults == ("1 certificates cannot be read",)
+
+
+@dataclass
+class StandIn:
+    """A provider that says what it is told to."""
+
+    sight: Sight | HsmFailure
+    found: Inventory = field(default_factory=Inventory)
+    operations: tuple[Operation, ...] = (Operation("sign", 0.002),)
+    calls: list[str] = field(default_factory=list)
+
+    async def look(self) -> Sight:
+        self.calls.append("look")
+        if isinstance(self.sight, HsmFailure):
+            raise self.sight
+        return self.sight
+
+    async def inventory(self) -> Inventory:
+        self.calls.append("inventory")
+        return self.found
+
+    async def canary(self) -> tuple[Operation, ...]:
+        self.calls.append("canary")
+        return self.operations
+
+    def drain(self) -> tuple[Operation, ...]:
+        return ()
+
+    async def close(self) -> None:
+        self.calls.append("close")
+
+
+def watch_of(provider: StandIn, **changes) -> tuple[HsmWatch, ManualClock]:
+    clock = ManualClock()
+    options = HsmOptions("core", "x", Pkcs11Options("m.so"), canary=CanaryOptions(sign="c"))
+    return HsmWatch(replace(options, **changes), provider=provider, clock=clock), clock
+
+
+def seen(token: TokenSight = TOKEN, **changes) -> Sight:
+    return Sight("lib", "1.0", 1, (token,), token, **changes)
+
+
+async def test_keys_and_canary_have_their_own_rhythm() -> None:
+    """Each is asked for when its interval is over, however often the HSM is looked at."""
+    provider = StandIn(seen())
+    canary = CanaryOptions(sign="c", interval_s=30.0)
+    watch, clock = watch_of(provider, interval_s=15.0, inventory_interval_s=60.0, canary=canary)
+    for _ in range(8):
+        await watch.gather()
+        await clock.advance(15)
+    assert {name: provider.calls.count(name) for name in ("look", "canary", "inventory")} == {
+        "look": 8,
+        "canary": 4,
+        "inventory": 2,
+    }
+
+
+async def test_mechanisms_are_compared_with_those_seen_first() -> None:
+    """A firmware that lost one and has another says so, and the HSM is degraded by the loss."""
+    provider = StandIn(seen())
+    watch, _ = watch_of(provider)
+    assert (await watch.gather()).faults == ()
+    provider.sight = seen(replace(TOKEN, mechanisms=frozenset({"AES_CBC", "AES_GCM"})))
+    found = await watch.gather()
+    points = points_of(found.families)
+    assert points["anya_hsm_mechanism_lost", "core", "ab", "ECDSA"] == 1
+    assert points["anya_hsm_mechanism_gained", "core", "ab", "AES_GCM"] == 1
+    assert (found.is_down, found.faults) == (False, ("1 mechanisms are gone, such as ECDSA",))
+
+
+async def test_an_hsm_that_does_not_answer_is_down_with_its_error() -> None:
+    """The error counts, nothing else is asked, and what was measured of it ends."""
+    provider = StandIn(seen())
+    watch, clock = watch_of(provider)
+    await watch.gather()
+    await clock.advance(15)
+    provider.sight = HsmFailure("device_removed", code="CKR_DEVICE_REMOVED")
+    found = await watch.gather()
+    points = points_of(found.families)
+    assert provider.calls[-1] == "look"
+    assert (found.is_down, found.faults) == (True, ("does not answer: CKR_DEVICE_REMOVED",))
+    assert (points["anya_hsm_up",], points["anya_hsm_errors_total", "device_removed", "CKR_DEVICE_REMOVED"]) == (0, 1)
+    assert not [name for name, *_ in points if name == "anya_hsm_canary_success"]
+
+
+async def test_settings_name_an_hsm_and_its_canary(tmp_path) -> None:
+    """Paths are seen from the file, the canary runs with the HSM's interval, and the PIN prints as a secret."""
+    (found,) = settings(
+        tmp_path, "{name: a, module: m.so, token: t, pin: '1234', interval: 5s, key_labels: [k], canary: {hmac: h}}"
+    )
+    assert (found.source.module, found.provider, found.source.token) == (tmp_path / "m.so", "pkcs11", "t")
+    assert (found.canary.interval_s, found.canary.hmac, found.canary.has_random) == (5, "h", True)
+    assert "1234" not in repr(found)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("{name: a}", "module"),
+        ("{name: 'a b', module: m}", "letters"),
+        ("{name: a, module: m, pins: 1}", "pins"),
+        ("{name: a, module: m, timeout: 0s}", "more than 0"),
+        ("{name: a, module: m, canary: {interval: 1s}}", "not be less"),
+        ("{name: a, module: m, pin: '1', pin_file: p}", "at most one"),
+        ("{name: a, module: m}, {name: a, module: m}", "more than once"),
+    ],
+)
+def test_mistakes_of_settings_are_named(tmp_path, text: str, said: str) -> None:
+    """Each with its place, and the server does not start."""
+    with pytest.raises(SettingsError, match=said):
+        settings(tmp_path, text)
+
+
+def settings(folder, text: str) -> tuple[HsmOptions, ...]:
+    section = read_settings(f"hsm: [{text}]", file=str(folder / "anyascope.yml"))
+    found = read_hsms(section.sections("hsm"))
+    section.raise_if_wrong()
+    return found
+
+
+def points_of(families: list[Family]) -> dict[tuple[str, ...], float]:
+    """(name, label values in order) -> value."""
+    return {(family.name, *(value for _, value in own)): point for family in families for own, point in family.points}
