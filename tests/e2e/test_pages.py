@@ -296,6 +296,9 @@ EMPTY = {
     "alerts/0123456789abcdef": "There is no such alert",
     "silences": "Nothing is silenced",
     "silences/new": "Nothing chosen yet",
+    "routing": "Nobody is told of anything yet",
+    "routing?view=policies": "No policy acts",
+    "routing?view=channels": "No channel is configured",
     "nowhere": "There is no such page",
 }
 

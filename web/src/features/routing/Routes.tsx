@@ -33,7 +33,8 @@ export function Routes() {
   const taken = useMemo(() => new Set(isAsked ? test.data?.routes.map((route) => route.id) : []), [isAsked, test.data]);
   if (routing.error && !routing.data) return <Failure problem={routing.error} what="The routes" onRetry={() => void routing.refetch()} />;
   if (!routing.data) return <Loading what="the routes" lines={10} />;
-  if (routing.data.receivers.length === 0) {
+  const tellsNobody = routing.data.receivers.every((receiver) => receiver.integrations.length === 0);
+  if (tellsNobody && routing.data.route.routes.length === 0) {
     return (
       <Empty title="Nobody is told of anything yet" code={CONFIGURE}>
         Routes and receivers are configured in Alertmanager’s own format, here or in a file of their own:
