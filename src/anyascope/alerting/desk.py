@@ -37,7 +37,7 @@ T = TypeVar("T")
 
 log = structlog.get_logger("anyascope.alerting")
 
-GROUPS_PER_COMMIT_MAX = 500  # a storm of thousands of groups is told in steps, the first ones soon
+GROUPS_PER_COMMIT_MAX = 20  # some 20 ms; answers of far ends and posts that wait meanwhile come in between
 SLEEP_S_MAX = 60.0  # a wall clock that was set is noticed within a minute
 TIDY_EVERY_S = 60.0
 RETRY_AFTER_S = 1.0
