@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import subprocess
+import sys
+from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
-from anyascope.clock import SystemClock
+from anyascope.clock import ManualClock, SystemClock
 from anyascope.collect.collectors.hsm.pin import PinGate
-from anyascope.collect.collectors.hsm.watch import HsmWatch, hsm_provider
+from anyascope.collect.collectors.hsm.watch import CLIENTS_INTERVAL_S, hsm_watch
 from anyascope.collect.hsm_options import CanaryOptions, HsmOptions, Pkcs11Options
 from anyascope.collect.runner import Round
 from anyascope.model.secret import Secret
 from support.components import component
-from support.pkcs11_shim import shim
+from support.pkcs11_shim import Shim, shim
 from support.softhsm import SoftHsm, softhsm
 
 pytest.importorskip("pkcs11")
@@ -33,7 +37,7 @@ def token(tmp_path) -> SoftHsm:
 class Scene:
     """One HSM that is watched, on the real clock."""
 
-    def __init__(self, token: SoftHsm, *, gate: PinGate | None = None, pin: str = "", **changes) -> None:
+    def __init__(self, token: SoftHsm, *, gate: PinGate | None = None, pin: str = "", clock=None, **changes) -> None:
         source = Pkcs11Options(
             module=changes.pop("module", token.module),
             token=token.label,
@@ -50,9 +54,8 @@ class Scene:
             key_labels=changes.pop("key_labels", ("ec",)),
             canary=replace(CanaryOptions(interval_s=1e-6, sign="ec", encrypt="aes"), **changes),
         )
-        clock = SystemClock()
-        self.provider = hsm_provider(options, gate=gate or PinGate(), clock=clock)
-        self.watch = HsmWatch(options, provider=self.provider, clock=clock)
+        clock = clock or SystemClock()
+        self.watch = hsm_watch(options, gate=gate or PinGate(), clock=clock, procfs=Path("/proc"))
         self.round = Round([])
 
     async def __aenter__(self):
@@ -173,7 +176,7 @@ async def test_a_module_that_hangs_is_killed_and_starts_anew(token, tmp_path):
     front = shim(token, tmp_path)
     async with Scene(token, module=front.module, environment=front.environment, timeout_s=5.0) as scene:
         assert (await scene.look()).faults == ()
-        child = scene.provider.process.pid
+        child = scene.watch._provider.process.pid
         front.tell("hang")
         found = await scene.look()
         assert found.is_down
@@ -214,6 +217,52 @@ async def test_a_module_that_cannot_be_loaded_is_told(token, tmp_path, module, s
         assert found.faults[0].startswith("does not answer: ")
         assert said in found.faults[0]
         assert scene.value("anya_hsm_up") == 0
+
+
+LEAKING = """
+import sys, pkcs11
+token = pkcs11.lib(sys.argv[1]).get_token(token_label=sys.argv[2])
+kept = []
+for line in sys.stdin:
+    kept += [token.open() for _ in range(int(line))]
+    print(len(kept), flush=True)
+"""
+
+
+@contextlib.contextmanager
+def leaking(token: SoftHsm, front: Shim) -> Iterator[subprocess.Popen[str]]:
+    """A client that opens as many sessions as it is told a line, closes none, and says how many it has."""
+    command = [sys.executable, "-c", LEAKING, str(front.module), token.label]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, env={**token.environment, **front.environment}, **pipes) as client:
+        try:
+            yield client
+        finally:
+            client.kill()
+
+
+async def test_a_session_leak_is_forecast_and_its_client_named(token, tmp_path):
+    """A real client leaks 2 to 4 sessions a round, with a burst in between: when they run out is known within 20%.
+
+    SoftHSM knows no count over all applications: a module in front of it adds them up, as a device does. Time is manual.
+    """
+    front, clock = shim(token, tmp_path), ManualClock()
+    (front.folder / "sessions").mkdir()
+    front.tell("max", "2048")
+    with leaking(token, front) as client:
+        async with Scene(token, module=front.module, environment=front.environment, clock=clock) as scene:
+            opened = 0
+            for leaked in (2, 3, 4, 12, 3, 2, 4, 3, 3, 2, 4, 3):
+                client.stdin.write(f"{leaked}\n")
+                client.stdin.flush()
+                opened = int(client.stdout.readline())
+                found = await scene.look()
+                await clock.advance(CLIENTS_INTERVAL_S)
+            assert scene.value("anya_hsm_sessions", kind="all") == opened + 1  # and the collector's own
+            left_s = scene.value("anya_hsm_sessions_exhausted_in_seconds")
+            assert left_s == pytest.approx((2048 - opened) / 3 * CLIENTS_INTERVAL_S, rel=0.2)
+            assert scene.value("anya_hsm_session_leak_suspect", pid=str(client.pid)) == 1
+            assert f"(pid {client.pid})" in found.faults[0]
 
 
 def is_running(pid: int) -> bool:

@@ -150,7 +150,12 @@ class Collect:
         if options.itself.enabled:
             jobs.append(self._own_job())
         jobs += [
-            hsm_job(hsm, gate=self._pin_gates.setdefault(hsm.name, PinGate()), clock=self._clock)
+            hsm_job(
+                hsm,
+                gate=self._pin_gates.setdefault(hsm.name, PinGate()),
+                clock=self._clock,
+                procfs=options.process.procfs,
+            )
             for hsm in options.hsms
         ]
         return jobs

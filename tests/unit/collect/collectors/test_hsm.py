@@ -12,10 +12,12 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from anyascope.clock import ManualClock
+from anyascope.collect.collectors.hsm.clients import clients_of, suspects
 from anyascope.collect.collectors.hsm.families import inventory_families
 from anyascope.collect.collectors.hsm.nouns import HsmFailure, Inventory, Operation, PinState, Sight, TokenSight
 from anyascope.collect.collectors.hsm.pin import PinGate
 from anyascope.collect.collectors.hsm.pkcs11 import pin_state
+from anyascope.collect.collectors.hsm.sessions import SessionTrend
 from anyascope.collect.collectors.hsm.tally import OperationTally
 from anyascope.collect.collectors.hsm.token_info import UNAVAILABLE, known_counts
 from anyascope.collect.collectors.hsm.watch import HsmWatch
@@ -106,6 +108,52 @@ def test_certificates_on_the_token_tell_when_they_end() -> None:
     points = points_of(families)
     assert points["anya_hsm_certificate_expiry_timestamp_seconds", "CN=signer", "ff"] == ends.timestamp()
     assert faults == ("1 certificates cannot be read",)
+
+
+@pytest.mark.parametrize(
+    ("counts", "is_leak"),
+    [
+        (range(10, 30), True),
+        ([10, 12, 11, 14, 15, 60, 16, 18, 19, 21, 20, 23], True),
+        ([10, 40, 8, 30, 11, 35, 9, 38, 12, 33], False),
+        ([10] * 20, False),
+        (range(7), False),
+    ],
+    ids=["steady", "with a burst", "busy", "still", "too few"],
+)
+def test_a_leak_is_told_from_work(counts, is_leak) -> None:
+    """Sessions that only come are a leak, even with a burst among them; those that come and go are work."""
+    trend = SessionTrend()
+    for at, count in enumerate(counts):
+        trend.add(60.0 * at, count)
+    assert (trend.exhausted_in_s(2048) is not None) is is_leak
+
+
+def test_a_steady_leak_runs_out_when_arithmetic_says() -> None:
+    """One session a minute from 30 to 2048; beyond the limit it is now."""
+    trend = SessionTrend()
+    for at in range(21):
+        trend.add(60.0 * at, 10 + at)
+    assert trend.exhausted_in_s(2048) == pytest.approx(2018 * 60)
+    assert trend.exhausted_in_s(5) == 0
+
+
+def test_the_client_whose_files_grow_is_suspected(tmp_path) -> None:
+    """By the process table: who has mapped the module; of several those who opened more, else all of them."""
+    module = tmp_path / "m.so"
+    for pid, mapped, files in ((11, module, 3), (12, module, 9), (13, tmp_path / "other.so", 1), (14, module, 4)):
+        (tmp_path / f"{pid}/fd").mkdir(parents=True)
+        (tmp_path / f"{pid}/maps").write_text(f"7f0-7f1 r-xp 0 08:01 7    {mapped}\n")
+        (tmp_path / f"{pid}/comm").write_text("signer\n")
+        for file in range(files):
+            (tmp_path / f"{pid}/fd/{file}").touch()
+    found = clients_of(module, procfs=tmp_path, without=14)
+    assert [(client.pid, client.command, client.open_files) for client in found] == [
+        (11, "signer", 3),
+        (12, "signer", 9),
+    ]
+    assert [client.pid for client in suspects(found, {11: 3, 12: 4})] == [12]
+    assert [client.pid for client in suspects(found, {11: 3, 12: 9})] == [11, 12]
 
 
 @dataclass

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from cryptography import x509
 
+from anyascope.collect.collectors.hsm.clients import Client
 from anyascope.collect.collectors.hsm.nouns import Inventory, PinState, Sight, TokenSight
 from anyascope.collect.points import Family, gauge
 from anyascope.model.metrics import MetricType
 
 _SESSIONS = {"sessions": "all", "rw_sessions": "read_write"}
 _AREAS = ("public", "private")
+SUSPECTS_MAX = 10  # a pool of workers; each is a series with its pid
 MECHANISMS_NAMED_MAX = 500  # lost or gained; a module knows about 100
 
 
@@ -97,6 +100,25 @@ def mechanism_families(token: TokenSight, first: frozenset[str]) -> list[Family]
         named = Family(f"anya_hsm_mechanism_{change}", MetricType.GAUGE, f"A mechanism {change} since first seen.")
         for name in sorted(names)[:MECHANISMS_NAMED_MAX]:
             named.add(1.0, *own, ("mechanism", name))
+        families.append(named)
+    return families
+
+
+def client_families(clients: Sequence[Client], leak: Sequence[Client], exhausted_in_s: float | None) -> list[Family]:
+    """Who has the module loaded, who may leak sessions, and when there are none left."""
+    processes = Family("anya_hsm_client_processes", MetricType.GAUGE, "Processes that have the module loaded.")
+    files = Family("anya_hsm_client_open_files", MetricType.GAUGE, "Files and sockets that they hold open.")
+    for command, count in sorted(Counter(client.command for client in clients).items()):
+        processes.add(float(count), ("command", command))
+        held = sum(client.open_files for client in clients if client.command == command)
+        files.add(float(held), ("command", command))
+    families = [processes, files]
+    if exhausted_in_s is not None:
+        text = "Seconds until there is no session left, where sessions leak."
+        families.append(gauge("anya_hsm_sessions_exhausted_in_seconds", text, exhausted_in_s))
+        named = Family("anya_hsm_session_leak_suspect", MetricType.GAUGE, "A process that may leak sessions.")
+        for client in leak[:SUSPECTS_MAX]:
+            named.add(1.0, ("command", client.command), ("pid", str(client.pid)))
         families.append(named)
     return families
 
