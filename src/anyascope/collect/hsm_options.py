@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import Enum
 from pathlib import Path
 
+from anyascope.model.http import HttpOptions
 from anyascope.model.secret import Secret
 
 INTERVAL_S = 15.0  # as all collectors
@@ -28,6 +30,29 @@ class Pkcs11Options:
     token: str = ""
     pin: Secret | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
+
+
+class SignerKind(Enum):
+    """How a signer is spoken to."""
+
+    PKCS11 = "pkcs11"
+    VAULT = "vault"
+    WEB3SIGNER = "web3signer"
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteOptions:
+    """A signer behind HTTP.
+
+    Attributes:
+        address: scheme, host and port, without a slash at the end.
+        mount: where Vault has its Transit engine.
+    """
+
+    kind: SignerKind
+    address: str
+    mount: str = ""
+    http: HttpOptions = field(default_factory=HttpOptions)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +85,7 @@ class HsmOptions:
 
     name: str
     provider: str
-    source: Pkcs11Options
+    source: Pkcs11Options | RemoteOptions
     interval_s: float = INTERVAL_S
     timeout_s: float = TIMEOUT_S
     inventory_interval_s: float = INVENTORY_INTERVAL_S

@@ -21,7 +21,7 @@ from anyascope.collect.collectors.hsm.sessions import SessionTrend
 from anyascope.collect.collectors.hsm.tally import OperationTally
 from anyascope.collect.collectors.hsm.token_info import UNAVAILABLE, known_counts
 from anyascope.collect.collectors.hsm.watch import HsmWatch
-from anyascope.collect.hsm_options import CanaryOptions, HsmOptions, Pkcs11Options
+from anyascope.collect.hsm_options import CanaryOptions, HsmOptions, Pkcs11Options, RemoteOptions, SignerKind
 from anyascope.collect.hsm_settings import read_hsms
 from anyascope.collect.points import Family
 from anyascope.wire.settings import SettingsError, read_settings
@@ -249,9 +249,21 @@ async def test_settings_name_an_hsm_and_its_canary(tmp_path) -> None:
     assert "1234" not in repr(found)
 
 
+async def test_settings_name_a_remote_signer(tmp_path) -> None:
+    """Vault has a mount; the kind is the provider's name where no other is given."""
+    (found,) = settings(tmp_path, "{name: v, kind: vault, address: 'https://vault:8200/', canary: {sign: c}}")
+    assert found.source == RemoteOptions(SignerKind.VAULT, "https://vault:8200", "transit")
+    assert found.provider == "vault"
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
+        ("{name: a, kind: vault}", "address"),
+        ("{name: a, kind: vault, address: 'vault:8200'}", "http or https"),
+        ("{name: a, kind: vault, address: 'http://u:p@vault'}", "no password"),
+        ("{name: a, kind: vault, address: 'http://v', pin: '1'}", "pin"),
+        ("{name: a, kind: web3signer, address: 'http://w', canary: {hmac: k}}", "hmac"),
         ("{name: a}", "module"),
         ("{name: 'a b', module: m}", "letters"),
         ("{name: a, module: m, pins: 1}", "pins"),

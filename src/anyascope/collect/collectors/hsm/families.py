@@ -35,7 +35,7 @@ def sight_families(sight: Sight) -> list[Family]:
             ("firmware", token.firmware),
             ("hardware", token.hardware),
         )
-        for known in PinState:
+        for known in PinState if token.pin is not None else ():
             state.add(float(token.pin is known), *own, ("state", known.value))
     return [
         info,
@@ -83,7 +83,7 @@ def inventory_families(inventory: Inventory) -> tuple[list[Family], tuple[str, .
             unread += 1
     active = gauge(
         "anya_hsm_active_keys",
-        "Private and secret keys on the token.",
+        "Keys that can sign or decrypt, so all but public ones.",
         float(sum(count for (kind, _), count in inventory.keys.items() if kind != "public")),
     )
     return [keys, labels, expiry, active], ((f"{unread} certificates cannot be read",) if unread else ())
@@ -91,6 +91,8 @@ def inventory_families(inventory: Inventory) -> tuple[list[Family], tuple[str, .
 
 def mechanism_families(token: TokenSight, first: frozenset[str]) -> list[Family]:
     """How many mechanisms there are, and which were lost or gained against those first seen."""
+    if not token.mechanisms and not first:
+        return []
     own = _own(token)
     families = [gauge("anya_hsm_mechanisms", "Mechanisms of the token.", float(len(token.mechanisms)), *own)]
     for change, names in (("lost", first - token.mechanisms), ("gained", token.mechanisms - first)):

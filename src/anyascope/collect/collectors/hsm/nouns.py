@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Protocol
 
+from anyascope.collect.hsm_options import CanaryOptions
+
 
 class HsmFailure(Exception):  # noqa: N818  # a finding that is counted and told, not a fault of this program
     """Something that did not work.
@@ -40,6 +42,8 @@ class TokenSight:
     Attributes:
         counts: `sessions`, `sessions_max`, `rw_sessions`, `rw_sessions_max`, and bytes: `public_total`, `public_free`,
             `private_total`, `private_free`.
+        pin: None for what has no PIN.
+        mechanisms: empty where there is no such list.
     """
 
     slot: str
@@ -49,7 +53,7 @@ class TokenSight:
     model: str = ""
     firmware: str = ""
     hardware: str = ""
-    pin: PinState = PinState.OK
+    pin: PinState | None = PinState.OK
     mechanisms: frozenset[str] = frozenset()
     counts: Mapping[str, int] = field(default_factory=dict)
 
@@ -120,3 +124,9 @@ class HsmProvider(Protocol):
 
     async def close(self) -> None:
         """Let go of it."""
+
+
+def wanted(canary: CanaryOptions) -> tuple[tuple[str, str], ...]:
+    """The canary's operations, each with its key's label."""
+    named = (("sign", canary.sign), ("hmac", canary.hmac), ("encrypt", canary.encrypt))
+    return (*((kind, label) for kind, label in named if label), *((("random", ""),) if canary.has_random else ()))

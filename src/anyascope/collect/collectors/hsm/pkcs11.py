@@ -8,9 +8,17 @@ from typing import Any
 
 from anyascope.clock import NS_PER_S, Clock
 from anyascope.collect.collectors.hsm.module_process import PROGRAM, ModuleProcess
-from anyascope.collect.collectors.hsm.nouns import HsmFailure, Inventory, Operation, PinState, Sight, TokenSight
+from anyascope.collect.collectors.hsm.nouns import (
+    HsmFailure,
+    Inventory,
+    Operation,
+    PinState,
+    Sight,
+    TokenSight,
+    wanted,
+)
 from anyascope.collect.collectors.hsm.pin import PinGate
-from anyascope.collect.hsm_options import CanaryOptions, HsmOptions
+from anyascope.collect.hsm_options import HsmOptions, Pkcs11Options
 from anyascope.errors import InvalidInputError
 from anyascope.semconv.hsm import LOGIN_REFUSED
 
@@ -45,9 +53,11 @@ class Pkcs11Provider:
         program: what runs in the child; another one in tests.
     """
 
-    def __init__(self, options: HsmOptions, *, gate: PinGate, clock: Clock, program: str = PROGRAM) -> None:
+    def __init__(
+        self, options: HsmOptions, source: Pkcs11Options, *, gate: PinGate, clock: Clock, program: str = PROGRAM
+    ) -> None:
         self._options = options
-        self._source = options.source
+        self._source = source
         self._gate = gate
         self._clock = clock
         self.process = ModuleProcess(
@@ -118,7 +128,7 @@ class Pkcs11Provider:
                 pin = self._source.pin.reveal()
             except InvalidInputError as error:
                 raise HsmFailure("permission_denied", str(error)) from error
-            self._held = self._gate.holds(pin, token.pin)
+            self._held = self._gate.holds(pin, token.pin or PinState.OK)
         if self._held:
             return False
         started_ns = self._clock.monotonic_ns()
@@ -130,7 +140,7 @@ class Pkcs11Provider:
         if pin is not None:
             self._done.append(Operation(LOGIN, (self._clock.monotonic_ns() - started_ns) / NS_PER_S, failure))
             self._gate.answered(pin, failure.error_type if failure is not None else "")
-            self._held = self._gate.holds(pin, token.pin) if failure is not None else ""
+            self._held = self._gate.holds(pin, token.pin or PinState.OK) if failure is not None else ""
         if failure is not None and not self._held:
             raise failure
         return failure is None
@@ -146,12 +156,6 @@ class Pkcs11Provider:
             if failure.error_type not in HARMLESS:
                 await self.process.close()
             raise
-
-
-def wanted(canary: CanaryOptions) -> tuple[tuple[str, str], ...]:
-    """The canary's operations, each with its key's label."""
-    named = (("sign", canary.sign), ("hmac", canary.hmac), ("encrypt", canary.encrypt))
-    return (*((kind, label) for kind, label in named if label), *((("random", ""),) if canary.has_random else ()))
 
 
 def pin_state(flags: int) -> PinState:

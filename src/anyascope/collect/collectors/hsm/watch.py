@@ -25,12 +25,14 @@ from anyascope.collect.collectors.hsm.nouns import (
     PinState,
     Sight,
     TokenSight,
+    wanted,
 )
 from anyascope.collect.collectors.hsm.pin import PinGate
-from anyascope.collect.collectors.hsm.pkcs11 import Pkcs11Provider, wanted
+from anyascope.collect.collectors.hsm.pkcs11 import Pkcs11Provider
+from anyascope.collect.collectors.hsm.remote import VaultProvider, Web3SignerProvider
 from anyascope.collect.collectors.hsm.sessions import SessionTrend
 from anyascope.collect.collectors.hsm.tally import PREFIX, OperationTally
-from anyascope.collect.hsm_options import HsmOptions
+from anyascope.collect.hsm_options import HsmOptions, Pkcs11Options, RemoteOptions, SignerKind
 from anyascope.collect.points import Family, counter, gauge
 from anyascope.collect.runner import Job, Round
 from anyascope.model.labels import labels_of
@@ -44,7 +46,7 @@ log = structlog.get_logger("anyascope.collect.hsm")
 
 _LOG_IN_BY_HAND = "no PIN is sent so that none is locked: check `pin`, log in once by the vendor's tool, then reload with the right one"
 _UNLOCK = "the security officer has to unlock the PIN; nothing is tried meanwhile"
-_HUNG = "see whether the device and its network answer; the module's process was killed and starts anew"
+_HUNG = "see whether the device and its network answer; what hung was given up and starts anew"
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,13 +246,17 @@ class HsmWatch:
 
 def hsm_watch(options: HsmOptions, *, gate: PinGate, clock: Clock, procfs: Path) -> HsmWatch:
     """The watch over one HSM."""
-    provider = Pkcs11Provider(options, gate=gate, clock=clock)
+    source = options.source
+    if isinstance(source, RemoteOptions):
+        kind = VaultProvider if source.kind is SignerKind.VAULT else Web3SignerProvider
+        return HsmWatch(options, provider=kind(options, source, clock=clock), clock=clock)
+    provider = Pkcs11Provider(options, source, gate=gate, clock=clock)
 
     def find_clients() -> tuple[Client, ...]:
         # Elsewhere there is no such process table; then nobody is named.
         if not procfs.is_dir():
             return ()
-        return clients_of(options.source.module, procfs=procfs, without=provider.process.pid)
+        return clients_of(source.module, procfs=procfs, without=provider.process.pid)
 
     return HsmWatch(options, provider=provider, clock=clock, find_clients=find_clients)
 
@@ -274,7 +280,9 @@ def _round(families: list[Family], findings: list[_Finding], sight: Sight | None
             is_down=findings[0].is_down,
         )
     watched = sight.watched if sight is not None else None
-    return Round(families, f"{watched.label} ({watched.model}, firmware {watched.firmware})" if watched else "")
+    return Round(
+        families, f"{watched.label} ({watched.model} {watched.firmware})".replace(" )", ")") if watched else ""
+    )
 
 
 def _span(seconds: float) -> str:
@@ -283,7 +291,7 @@ def _span(seconds: float) -> str:
 
 
 def _absent(options: HsmOptions, sight: Sight) -> str:
-    name = options.source.token
+    name = options.source.token if isinstance(options.source, Pkcs11Options) else ""
     return f"token {name!r} is absent; {len(sight.tokens)} others are there" if name else "no token is there"
 
 
@@ -299,6 +307,8 @@ def _advice(failure: HsmFailure | None) -> str:
         return ""
     known = {
         TIMEOUT: _HUNG,
+        "connection_failed": "see whether the signer runs, and its address",
+        "permission_denied": "see what the token or user may do",
         "key_not_found": "the key is missing or not to be seen: see who deleted or renamed it, and `pin`",
         "not_supported": "install python-pkcs11: pip install 'anyascope[hsm]'",
         "token_not_found": "put the token back, or say which one with `token`",

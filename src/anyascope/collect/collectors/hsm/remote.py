@@ -1,0 +1,282 @@
+"""Signers behind HTTP, by the same door as an HSM: Vault's Transit engine, and Web3Signer with its eth1 keys.
+
+Sources: HashiCorp Vault, HTTP API of `transit` and `sys/health`; Consensys Web3Signer, its OpenAPI of `upcheck` and `eth1`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import os
+import re
+from collections.abc import Awaitable, Mapping
+from typing import Any, TypeVar
+from urllib.parse import quote
+
+from anyascope.clock import NS_PER_S, Clock
+from anyascope.collect.collectors.hsm.nouns import HsmFailure, Inventory, Operation, Sight, TokenSight, wanted
+from anyascope.collect.hsm_options import HsmOptions, RemoteOptions
+from anyascope.semconv.hsm import TIMEOUT
+from anyascope.wire.http_post import Answer, HttpPoster, PostError
+
+T = TypeVar("T")
+
+ANSWER_BYTES_MAX = 4 * 1024 * 1024  # 30,000 public keys
+DATA_BYTES = 32
+_ERROR_TYPES = {400: "invalid_argument", 401: "permission_denied", 403: "permission_denied", 404: "key_not_found"}
+# Vault says by the status of `sys/health` what it is; these answer to the keys that are asked for here.
+_SERVING = frozenset((200, 429, 473))  # active, standby (forwards), performance standby
+_SEALED, _UNINITIALIZED = 503, 501
+_SIGNATURE = re.compile(r"0x[0-9a-fA-F]{130}")  # r, s and v of secp256k1
+
+
+class SignerDoor:
+    """Asks one signer over HTTP, each time within the deadline.
+
+    Args:
+        options: how long an answer may take.
+        source: where it is and how to speak to it.
+    """
+
+    def __init__(self, options: HsmOptions, source: RemoteOptions, *, clock: Clock) -> None:
+        self._timeout_s = options.timeout_s
+        self._address = source.address
+        self._clock = clock
+        self._poster = HttpPoster(source.http, timeout_s=2 * options.timeout_s, clock=clock, connections_max=2)
+
+    async def ask(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Answer:
+        """The answer, whatever its status.
+
+        Raises:
+            HsmFailure: there was none in time.
+        """
+        sent = json.dumps(body).encode() if body is not None else b""
+        headers = {"Content-Type": "application/json"} if body is not None else {}
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                return await self._poster.post(
+                    f"{self._address}{path}", sent, headers=headers, method=method, answer_bytes_max=ANSWER_BYTES_MAX
+                )
+        except TimeoutError:
+            raise HsmFailure(TIMEOUT, f"no answer within {self._timeout_s:g} s") from None
+        except PostError as error:
+            raise HsmFailure("connection_failed", str(error)) from error
+
+    async def good(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Answer:
+        """An answer that is a success.
+
+        Raises:
+            HsmFailure: it is none; the code is `HTTP_` and the status.
+        """
+        return _checked(await self.ask(method, path, body))
+
+    async def timed(self, found: list[Operation], kind: str, work: Awaitable[T]) -> T | None:
+        """What the work gives, None where it failed; either way a timed operation is noted."""
+        started_ns = self._clock.monotonic_ns()
+        result: T | None = None
+        failure: HsmFailure | None = None
+        try:
+            result = await work
+        except HsmFailure as error:
+            failure = error
+        found.append(Operation(kind, (self._clock.monotonic_ns() - started_ns) / NS_PER_S, failure))
+        return result
+
+    async def close(self) -> None:
+        """Let go of connections."""
+        await self._poster.close()
+
+
+class VaultProvider:
+    """Keys in Vault's Transit engine."""
+
+    def __init__(self, options: HsmOptions, source: RemoteOptions, *, clock: Clock) -> None:
+        self._options = options
+        self._mount = source.mount
+        self._door = SignerDoor(options, source, clock=clock)
+
+    async def look(self) -> Sight:
+        """See `HsmProvider`."""
+        answer = await self._door.ask("GET", "/v1/sys/health")
+        if answer.status == _SEALED:
+            raise HsmFailure("operation_failed", "it is sealed", code="HTTP_503")
+        if answer.status == _UNINITIALIZED:
+            raise HsmFailure("operation_failed", "it is not initialized", code="HTTP_501")
+        if answer.status not in _SERVING:
+            raise refused(answer)
+        said = json_of(answer)
+        version = str(said.get("version", ""))
+        token = TokenSight(
+            "", self._mount, serial=str(said.get("cluster_id", "")), model="Vault Transit", firmware=version, pin=None
+        )
+        return Sight("vault", version, 1, (token,), token)
+
+    async def inventory(self) -> Inventory:
+        """See `HsmProvider`. Vault lists names; what kind each is would be a request each."""
+        answer = await self._door.ask("LIST", self._path("keys"))
+        # A mount without keys is not found.
+        names = [] if answer.status == 404 else _list_of(_data(_checked(answer)), "keys")
+        return listed(names, "transit", self._options.key_labels)
+
+    async def canary(self) -> tuple[Operation, ...]:
+        """See `HsmProvider`."""
+        found: list[Operation] = []
+        work = {"sign": self._sign, "hmac": self._hmac, "encrypt": self._encrypt, "random": self._random}
+        for kind, key in wanted(self._options.canary):
+            await work[kind](quote(key, safe=""), found)
+            if found[-1].failure is not None and found[-1].failure.error_type in (TIMEOUT, "connection_failed"):
+                break  # the others would be as late, one after the other
+        return tuple(found)
+
+    def drain(self) -> tuple[Operation, ...]:
+        """See `HsmProvider`."""
+        return ()
+
+    async def close(self) -> None:
+        """See `HsmProvider`."""
+        await self._door.close()
+
+    async def _sign(self, key: str, found: list[Operation]) -> None:
+        data = _fresh()
+        made = await self._door.timed(found, "sign", self._post(f"sign/{key}", "signature", input=data))
+        if made is not None:
+            await self._door.timed(found, "verify", self._verify(key, input=data, signature=made))
+
+    async def _hmac(self, key: str, found: list[Operation]) -> None:
+        data = _fresh()
+
+        async def make_and_check() -> None:
+            await self._verify(key, input=data, hmac=await self._post(f"hmac/{key}", "hmac", input=data))
+
+        await self._door.timed(found, "hmac", make_and_check())
+
+    async def _verify(self, key: str, **body: str) -> None:
+        if await self._post(f"verify/{key}", "valid", **body) is not True:
+            raise HsmFailure("signature_invalid", "it does not take what it made")
+
+    async def _encrypt(self, key: str, found: list[Operation]) -> None:
+        data = _fresh()
+        made = await self._door.timed(found, "encrypt", self._post(f"encrypt/{key}", "ciphertext", plaintext=data))
+        if made is None:
+            return
+
+        async def decrypt() -> None:
+            if await self._post(f"decrypt/{key}", "plaintext", ciphertext=made) != data:
+                raise HsmFailure("operation_failed", "what was decrypted is not what was encrypted")
+
+        await self._door.timed(found, "decrypt", decrypt())
+
+    async def _random(self, _key: str, found: list[Operation]) -> None:
+        async def draw_twice() -> None:
+            path = f"random/{DATA_BYTES}"
+            if await self._post(path, "random_bytes") == await self._post(path, "random_bytes"):
+                raise HsmFailure("operation_failed", "two draws of random bytes are the same")
+
+        await self._door.timed(found, "random", draw_twice())
+
+    async def _post(self, path: str, wanted_field: str, **body: str) -> Any:
+        """One field of the answer's data."""
+        data = _data(await self._door.good("POST", self._path(path), body))
+        if wanted_field not in data:
+            raise HsmFailure("operation_failed", f"the answer has no {wanted_field}")
+        return data[wanted_field]
+
+    def _path(self, path: str) -> str:
+        return f"/v1/{quote(self._mount)}/{path}"
+
+
+class Web3SignerProvider:
+    """The eth1 keys of a Web3Signer, or of what has its shape."""
+
+    def __init__(self, options: HsmOptions, source: RemoteOptions, *, clock: Clock) -> None:
+        self._options = options
+        self._door = SignerDoor(options, source, clock=clock)
+
+    async def look(self) -> Sight:
+        """See `HsmProvider`."""
+        await self._door.good("GET", "/upcheck")
+        token = TokenSight("", "eth1", model="Web3Signer", pin=None)
+        return Sight("web3signer", "", 1, (token,), token)
+
+    async def inventory(self) -> Inventory:
+        """See `HsmProvider`."""
+        answer = await self._door.good("GET", "/api/v1/eth1/publicKeys")
+        return listed(_list_of({"keys": parsed(answer)}, "keys"), "eth1", self._options.key_labels)
+
+    async def canary(self) -> tuple[Operation, ...]:
+        """See `HsmProvider`. A signature is held against its form: what it signs is a Keccak digest, made by the signer."""
+        found: list[Operation] = []
+        for kind, key in wanted(self._options.canary):
+            await self._door.timed(found, kind, self._sign(key))
+        return tuple(found)
+
+    def drain(self) -> tuple[Operation, ...]:
+        """See `HsmProvider`."""
+        return ()
+
+    async def close(self) -> None:
+        """See `HsmProvider`."""
+        await self._door.close()
+
+    async def _sign(self, key: str) -> None:
+        body = {"data": f"0x{os.urandom(DATA_BYTES).hex()}"}
+        answer = await self._door.good("POST", f"/api/v1/eth1/sign/{quote(key, safe='')}", body)
+        if not _SIGNATURE.fullmatch(answer.body.decode("ascii", "replace").strip().strip('"')):
+            raise HsmFailure("signature_invalid", "the answer is no signature of 65 bytes in hex")
+
+
+def listed(names: list[str], key_type: str, allowed: tuple[str, ...]) -> Inventory:
+    """Names of keys as an inventory: their count, and which of the allowed ones are there."""
+    known = set(names)
+    return Inventory(keys={("remote", key_type): len(names)}, labels={label: int(label in known) for label in allowed})
+
+
+def refused(answer: Answer) -> HsmFailure:
+    """An answer that is no success as a failure."""
+    error_type = _ERROR_TYPES.get(answer.status, "operation_failed")
+    return HsmFailure(error_type, answer.detail, code=f"HTTP_{answer.status}")
+
+
+def parsed(answer: Answer) -> Any:
+    """The JSON of an answer.
+
+    Raises:
+        HsmFailure: it is none.
+    """
+    try:
+        return json.loads(answer.body)
+    except ValueError as error:
+        raise HsmFailure("operation_failed", "the answer is no JSON, or too long") from error
+
+
+def json_of(answer: Answer) -> dict[str, Any]:
+    """The JSON object of an answer; raises as `parsed` does."""
+    found = parsed(answer)
+    if not isinstance(found, dict):
+        raise HsmFailure("operation_failed", "the answer is no JSON object")
+    return found
+
+
+def _checked(answer: Answer) -> Answer:
+    if not 200 <= answer.status < 300:
+        raise refused(answer)
+    return answer
+
+
+def _data(answer: Answer) -> dict[str, Any]:
+    data = json_of(answer).get("data")
+    if not isinstance(data, dict):
+        raise HsmFailure("operation_failed", "the answer has no data")
+    return data
+
+
+def _list_of(found: Mapping[str, Any], name: str) -> list[str]:
+    names = found.get(name)
+    if not isinstance(names, list):
+        raise HsmFailure("operation_failed", f"the answer has no list of {name}")
+    return [str(one) for one in names]
+
+
+def _fresh() -> str:
+    return base64.b64encode(os.urandom(DATA_BYTES)).decode()

@@ -1,0 +1,109 @@
+"""Doubles of Vault's Transit engine and of Web3Signer on loopback: their shape by their documents, not the real programs."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import hashlib
+import hmac
+import json
+import os
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+TOKEN = "signer-token-for-tests"
+KEY = b"key of the double"
+W3_KEY = "0x" + "ab" * 64
+
+
+@dataclass
+class Signers:
+    """What the double holds and how it misbehaves."""
+
+    url: str = ""
+    keys: list[str] = field(default_factory=lambda: ["canary", "withdrawals", "mac"])
+    is_sealed: bool = False
+    is_lying: bool = False  # gives signatures that it does not take
+    hang_s: float = 0.0
+    asked: list[str] = field(default_factory=list)
+
+    def answer(self, method: str, path: str, body: dict[str, str], token: str) -> tuple[int, object]:
+        self.asked.append(f"{method} {path}")
+        if path == "/v1/sys/health":
+            return (503 if self.is_sealed else 200), {"version": "1.18.0", "cluster_id": "c-1"}
+        if path.startswith("/v1/"):
+            if token != f"Bearer {TOKEN}":
+                return 403, {"errors": ["permission denied"]}
+            return self._transit(method, path.removeprefix("/v1/transit/"), body)
+        signature = "0x" + ("00" if self.is_lying else "ab" * 65)
+        web3 = {"/upcheck": "OK", "/api/v1/eth1/publicKeys": [W3_KEY], f"/api/v1/eth1/sign/{W3_KEY}": signature}
+        return (200, web3[path]) if path in web3 else (404, "")
+
+    def _transit(self, method: str, path: str, body: dict[str, str]) -> tuple[int, object]:
+        what, _, name = path.partition("/")
+        if method == "LIST":
+            return 200, {"data": {"keys": self.keys}}
+        if what != "random" and name not in self.keys:
+            return 404, {"errors": ["signing key not found"]}
+        return 200, {"data": getattr(self, f"_{what}")(body)}
+
+    def _mac(self, text: str) -> str:
+        return "vault:v1:" + hmac.new(KEY, text.encode(), hashlib.sha256).hexdigest()
+
+    def _sign(self, body):
+        return {"signature": "vault:v1:wrong" if self.is_lying else self._mac(body["input"])}
+
+    def _hmac(self, body):
+        return {"hmac": self._mac(body["input"])}
+
+    def _verify(self, body):
+        return {"valid": body.get("signature", body.get("hmac")) == self._mac(body["input"])}
+
+    def _encrypt(self, body):
+        return {"ciphertext": "vault:v1:" + body["plaintext"][::-1]}
+
+    def _decrypt(self, body):
+        return {"plaintext": body["ciphertext"].removeprefix("vault:v1:")[::-1]}
+
+    def _random(self, _body):
+        return {"random_bytes": base64.b64encode(os.urandom(32)).decode()}
+
+
+class _Handler(BaseHTTPRequestHandler):
+    signers: Signers
+
+    def _any(self) -> None:
+        body = self.rfile.read(int(self.headers.get("content-length", 0)))
+        time.sleep(self.signers.hang_s)
+        token = self.headers.get("authorization", "")
+        status, said = self.signers.answer(self.command, self.path, json.loads(body or b"{}"), token)
+        text = said if isinstance(said, str) else json.dumps(said)
+        with contextlib.suppress(OSError):
+            self.send_response(status)
+            self.send_header("content-length", str(len(text)))
+            self.end_headers()
+            self.wfile.write(text.encode())
+
+    do_GET = do_POST = do_LIST = _any  # noqa: N815  # names of `http.server`
+
+    def log_message(self, *_: object) -> None: ...
+
+
+@contextlib.contextmanager
+def signers() -> Iterator[Signers]:
+    """Both, on one port of loopback."""
+    double = Signers()
+    handler = type("Handler", (_Handler,), {"signers": double})
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
+    thread.start()
+    double.url = f"http://127.0.0.1:{server.server_port}"
+    try:
+        yield double
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
