@@ -161,7 +161,7 @@ class StandIn:
     """A provider that says what it is told to."""
 
     sight: Sight | HsmFailure
-    found: Inventory = field(default_factory=Inventory)
+    found: Inventory | HsmFailure = field(default_factory=Inventory)
     operations: tuple[Operation, ...] = (Operation("sign", 0.002),)
     calls: list[str] = field(default_factory=list)
 
@@ -173,6 +173,8 @@ class StandIn:
 
     async def inventory(self) -> Inventory:
         self.calls.append("inventory")
+        if isinstance(self.found, HsmFailure):
+            raise self.found
         return self.found
 
     async def canary(self) -> tuple[Operation, ...]:
@@ -237,6 +239,19 @@ async def test_an_hsm_that_does_not_answer_is_down_with_its_error() -> None:
     assert (found.is_down, found.faults) == (True, ("does not answer: CKR_DEVICE_REMOVED",))
     assert (points["anya_hsm_up",], points["anya_hsm_errors_total", "device_removed", "CKR_DEVICE_REMOVED"]) == (0, 1)
     assert not [name for name, *_ in points if name == "anya_hsm_canary_success"]
+
+
+async def test_a_list_of_keys_that_is_too_slow_is_not_asked_for_in_every_round() -> None:
+    """It would cost the module's process, and so the canary, each time; health says so until the next list."""
+    provider = StandIn(seen(), found=HsmFailure("timeout", "no answer within 5 s"))
+    watch, clock = watch_of(provider, inventory_interval_s=60.0)
+    for _ in range(4):
+        found = await watch.gather()
+        assert found.faults == ("keys cannot be listed: no answer within 5 s",)
+        await clock.advance(15)
+    assert provider.calls.count("inventory") == 1
+    provider.found = Inventory(labels={"k": 0}, certificates=(b"none",))
+    assert (await watch.gather()).faults == ("1 certificates cannot be read", "no key is called k")
 
 
 async def test_settings_name_an_hsm_and_its_canary(tmp_path) -> None:

@@ -25,6 +25,7 @@ from anyascope.semconv.hsm import pkcs11_error_type, plain_error_type, return_co
 CERTIFICATES_MAX = 200  # of a token; a card holds tens
 CERTIFICATE_BYTES_MAX = 16_384  # a chain's largest is 4 kB
 RANDOM_BYTES = 32
+UNKNOWN = "unknown"
 _PR_SET_PDEATHSIG = 1
 _MESSAGE_CHARS_MAX = 200
 
@@ -87,9 +88,9 @@ class Module:
             (classes.SECRET_KEY, "secret"),
         ):
             for key in self._session.get_objects({attribute.CLASS: kind}):
-                keys[name, _name_of(key.key_type)] += 1
-                if key.label in named:
-                    named[key.label] += 1
+                keys[name, self._said(key, "key_type")] += 1
+                if (label := self._said(key, "label")) in named:
+                    named[label] += 1
         certificates: list[str] = []
         for found in self._session.get_objects({attribute.CLASS: classes.CERTIFICATE}):
             value = bytes(found[attribute.VALUE])
@@ -125,6 +126,14 @@ class Module:
             "mechanisms": sorted(_name_of(one) for one in slot.get_mechanisms()),
             "counts": token_counts(self._path, slot.slot_id),
         }
+
+    def _said(self, key: Any, attribute: str) -> str:
+        """An attribute as a text; `unknown` where the module does not tell it, or tells what the standard does not know."""
+        try:
+            value = getattr(key, attribute)
+        except (self._pkcs11.PKCS11Error, ValueError):
+            return UNKNOWN
+        return value if isinstance(value, str) else _name_of(value)
 
     def _key(self, kind: str, label: str) -> Any:
         return self._session.get_key(object_class=self._pkcs11.ObjectClass[kind], label=label)

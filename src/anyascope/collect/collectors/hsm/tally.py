@@ -12,6 +12,8 @@ from anyascope.model.metrics import MetricType
 # The SDK's for applications, and up to the deadline.
 BUCKETS_S = (0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 2.5, 5.0, 10.0)
 DURATION = "anya_hsm_operation_duration_seconds"
+# At 0 from the start, as all operations: a rule's increase() sees the first event only of a series that was there before it.
+SEEDED = (("timeout", ""), ("io_failed", ""), ("key_not_found", ""), ("pin_incorrect", "CKR_PIN_INCORRECT"))
 PREFIX = "canary_"  # before the operation's name, so that nobody takes it for one of an application
 
 
@@ -20,11 +22,10 @@ class OperationTally:
 
     def __init__(self, kinds: Iterable[str]) -> None:
         self._operations: Counter[tuple[str, str]] = Counter()
-        self._errors: Counter[tuple[str, str]] = Counter()
+        self._errors: Counter[tuple[str, str]] = Counter(dict.fromkeys(SEEDED, 0))
         self._seconds: defaultdict[str, float] = defaultdict(float)
         self._buckets: dict[str, list[int]] = {}
         for kind in kinds:
-            # At 0 from the start: a rule's increase() sees the first event only of a series that was there before it.
             self._operations[f"{PREFIX}{kind}", "success"] = self._operations[f"{PREFIX}{kind}", "error"] = 0
 
     def add(self, operation: Operation) -> None:

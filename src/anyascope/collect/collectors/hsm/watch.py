@@ -20,7 +20,6 @@ from anyascope.collect.collectors.hsm.families import (
 from anyascope.collect.collectors.hsm.nouns import (
     HsmFailure,
     HsmProvider,
-    Inventory,
     Operation,
     PinState,
     Sight,
@@ -80,7 +79,8 @@ class HsmWatch:
         self._clock = clock
         self._tally = OperationTally(kind for kind, _ in wanted(options.canary))
         self._first: dict[str, frozenset[str]] = {}  # serial -> the mechanisms that were first seen
-        self._inventory: Inventory | None = None
+        self._inventory_families: list[Family] = []
+        self._inventory_findings: list[_Finding] = []
         self._inventory_due_ns = self._canary_due_ns = 0
         self._canary: dict[str, Operation] = {}  # newest by kind
         self._succeeded_s: dict[str, float] = {}
@@ -130,20 +130,27 @@ class HsmWatch:
     # --- inside -------------------------------------------------------------------------------------------------------
 
     async def _list_keys(self) -> list[_Finding]:
-        """The keys, where it is time; a missing one of `key_labels` is a finding until the next list."""
+        """The keys, where it is time; what is not right with them holds until the next list."""
         now_ns = self._clock.monotonic_ns()
-        if now_ns >= self._inventory_due_ns:
-            try:
-                self._inventory = await self._provider.inventory()
-            except HsmFailure as failure:
-                self._inventory = None
-                self._count_failure("inventory", failure)
-                return [_Finding(f"keys cannot be listed: {_said(failure)}", _advice(failure))]
-            self._inventory_due_ns = now_ns + round(self._options.inventory_interval_s * NS_PER_S)
-        if self._inventory is None:
-            return []
-        missing = [label for label, count in self._inventory.labels.items() if not count]
-        return [_Finding(f"no key is called {', '.join(missing)}", "see who deleted or renamed it")] if missing else []
+        if now_ns < self._inventory_due_ns:
+            return self._inventory_findings
+        interval_ns = round(self._options.inventory_interval_s * NS_PER_S)
+        try:
+            inventory = await self._provider.inventory()
+        except HsmFailure as failure:
+            self._inventory_families = []
+            self._count_failure("inventory", failure)
+            self._inventory_findings = [_Finding(f"keys cannot be listed: {_said(failure)}", _advice(failure))]
+            # A list that is too long for the deadline would cost the module's process in every round, and so the canary.
+            self._inventory_due_ns = now_ns + interval_ns if failure.error_type == TIMEOUT else 0
+            return self._inventory_findings
+        self._inventory_due_ns = now_ns + interval_ns
+        self._inventory_families, faults = inventory_families(inventory)
+        self._inventory_findings = [_Finding(fault, "see what was put onto the token") for fault in faults]
+        if missing := [label for label, count in inventory.labels.items() if not count]:
+            named = f"no key is called {', '.join(missing)}"
+            self._inventory_findings.append(_Finding(named, "see who deleted or renamed it"))
+        return self._inventory_findings
 
     async def _try_operations(self) -> None:
         now_ns = self._clock.monotonic_ns()
@@ -239,8 +246,7 @@ class HsmWatch:
         if sight is not None and sight.watched is not None:
             families += client_families(self._clients, self._leak, self._exhausted_in_s)
             families += mechanism_families(sight.watched, self._first[sight.watched.serial])
-            if self._inventory is not None:
-                families += inventory_families(self._inventory)[0]
+            families += self._inventory_families
         return families
 
 
