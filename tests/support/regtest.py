@@ -86,7 +86,7 @@ class RegtestNode:
 def regtest_nodes(directory: Path, count: int = 1, *arguments: str) -> Iterator[list[RegtestNode]]:
     """Running nodes, connected to the first; they are stopped at the end. Skips where `bitcoind` is not installed."""
     program = component("bitcoind")
-    base = _free_base(count)
+    base = free_base(count)
     with contextlib.ExitStack() as stack:
         nodes = []
         for number in range(count):
@@ -96,6 +96,13 @@ def regtest_nodes(directory: Path, count: int = 1, *arguments: str) -> Iterator[
                 stack.enter_context(_running(program, directory / f"node{number + 1}", first, [*peer, *arguments]))
             )
         yield nodes
+
+
+@contextlib.contextmanager
+def regtest_node(directory: Path, port: int, *arguments: str) -> Iterator[RegtestNode]:
+    """A running node at this port and the two above; entered again with the same folder, the same node starts again."""
+    with _running(component("bitcoind"), directory, port, list(arguments)) as node:
+        yield node
 
 
 @contextlib.contextmanager
@@ -144,7 +151,7 @@ def _await_answer(node: RegtestNode, process: subprocess.Popen[bytes]) -> None:
     raise AssertionError(f"the node did not start: {log.read_text()[-2000:] if log.exists() else process.returncode}")
 
 
-def _free_base(count: int) -> int:
+def free_base(count: int) -> int:
     """The first of three ports a node that are all free now; chosen by chance, so that parallel tests hardly meet."""
     chance = Random()
     for _ in range(BASES_TRIED_MAX):

@@ -8,11 +8,14 @@ import sys
 from collections.abc import Coroutine, Sequence
 from dataclasses import replace
 from typing import Any
+from urllib.parse import urlsplit
 
 import structlog
 from prometheus_client import CollectorRegistry
 
 from anyascope.clock import Clock
+from anyascope.collect.collectors.bitcoin.node import NodeWatch
+from anyascope.collect.collectors.bitcoin.verdict import NodeView
 from anyascope.collect.collectors.certificates import read_certificates
 from anyascope.collect.collectors.host.collector import HostCollector
 from anyascope.collect.collectors.host.files import HostFiles
@@ -21,7 +24,7 @@ from anyascope.collect.collectors.hsm.watch import hsm_job
 from anyascope.collect.collectors.itself import read_registry
 from anyascope.collect.collectors.journal import JournalCollector
 from anyascope.collect.collectors.process import OWN_NAME, ProcessReader, own_figures, process_families
-from anyascope.collect.options import CollectOptions
+from anyascope.collect.options import BitcoinNodeOptions, CollectOptions
 from anyascope.collect.runner import Job, Round, Runner
 from anyascope.collect.scheduler import FetcherMaker, Parts, ScrapeManager, make_http_fetcher
 from anyascope.collect.tally import CollectorTally, ScrapeTally
@@ -69,6 +72,7 @@ class Collect:
         self._runners: list[Runner] = []
         self._journal: JournalCollector | None = None
         self._pin_gates: dict[str, PinGate] = {}  # kept over reloads: a refused PIN is not tried again by one
+        self._nodes: list[NodeWatch] = []
         self._scrape_health = ComponentHealth("collect.scrape", "collector", HealthStatus.UNKNOWN)
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -119,8 +123,13 @@ class Collect:
     # --- inside -------------------------------------------------------------------------------------------------------
 
     def _start_collectors(self) -> None:
+        views: dict[str, NodeView] = {}
+        self._nodes = [
+            NodeWatch(node, views=views, intake=self._intake, clock=self._clock) for node in self._options.bitcoin
+        ]
         self._runners = [Runner(job, intake=self._intake, clock=self._clock, tally=self._tally) for job in self._jobs()]
         runs: list[Coroutine[Any, Any, None]] = [runner.run() for runner in self._runners]
+        runs += [node.feed.run() for node in self._nodes]
         if self._options.journal.enabled:
             self._journal = JournalCollector(
                 self._options.journal,
@@ -136,7 +145,7 @@ class Collect:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        self._tasks, self._runners, self._journal = [], [], None
+        self._tasks, self._runners, self._journal, self._nodes = [], [], None, []
 
     def _jobs(self) -> list[Job]:
         options = self._options
@@ -147,6 +156,7 @@ class Collect:
             jobs.append(self._process_job())
         if options.certificates.files or options.certificates.endpoints:
             jobs.append(self._certificate_job())
+        jobs += [_node_job(node, watch) for node, watch in zip(options.bitcoin, self._nodes, strict=True)]
         if options.itself.enabled:
             jobs.append(self._own_job())
         jobs += [
@@ -204,6 +214,19 @@ class Collect:
 
 
 SUCCESS = "node_scrape_collector_success"
+
+
+def _node_job(node: BitcoinNodeOptions, watch: NodeWatch) -> Job:
+    labels = labels_of([("job", "bitcoin"), ("instance", urlsplit(node.url).netloc), ("node", node.name)])
+    return Job(
+        f"bitcoin.{node.name}",
+        labels,
+        node.interval_s,
+        watch.gather,
+        has_up=False,
+        close=watch.close,
+        nudge=watch.nudge,
+    )
 
 
 def _labels(job: str, instance: str) -> Labels:

@@ -7,9 +7,12 @@ from pathlib import Path
 
 from anyascope.collect.hsm_options import HsmOptions
 from anyascope.collect.scrape_config import ScrapeConfig
+from anyascope.model.http import TlsOptions
+from anyascope.model.secret import Secret
 
 COLLECT_INTERVAL_S = 15.0  # as most Prometheus setups have it; a rule over 1 minute then sees four samples
 CERTIFICATE_INTERVAL_S = 300.0  # certificates change by hand or once in weeks; a handshake every 5 minutes is unnoticed
+BITCOIN_TIMEOUT_S = 10.0  # a node that writes its cache to disk answers within seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +80,31 @@ class CertificateOptions:
 
 
 @dataclass(frozen=True, slots=True)
+class BitcoinNodeOptions:
+    """One node of Bitcoin Core's family.
+
+    Attributes:
+        name: what its series carry as `node`.
+        url: of its RPC; no wallet in the path.
+        cookie_file: where the node writes its credentials at each start; None where `username` and `password` are given.
+        chain: the chain that it must be on (`main`, `test`, `testnet4`, `signet`, `regtest`); any where empty.
+        zmq: where its ZMQ messages are published; the node is asked where empty.
+        timeout_s: how long one call may take.
+    """
+
+    name: str
+    url: str
+    cookie_file: Path | None = None
+    username: str = ""
+    password: Secret | None = None
+    tls: TlsOptions = field(default_factory=TlsOptions)
+    chain: str = ""
+    zmq: str = ""
+    interval_s: float = COLLECT_INTERVAL_S
+    timeout_s: float = BITCOIN_TIMEOUT_S
+
+
+@dataclass(frozen=True, slots=True)
 class SelfOptions:
     """The server's own metrics, kept in itself."""
 
@@ -95,5 +123,6 @@ class CollectOptions:
     process: ProcessOptions = field(default_factory=ProcessOptions)
     journal: JournalOptions = field(default_factory=JournalOptions)
     certificates: CertificateOptions = field(default_factory=CertificateOptions)
+    bitcoin: tuple[BitcoinNodeOptions, ...] = ()
     itself: SelfOptions = field(default_factory=SelfOptions)
     hsms: tuple[HsmOptions, ...] = ()

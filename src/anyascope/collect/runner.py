@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 import structlog
 
-from anyascope.clock import NS_PER_S, Clock
+from anyascope.clock import NS_PER_S, Clock, wait_for
 from anyascope.collect.points import Family, PointBook, gauge
 from anyascope.collect.tally import CollectorTally
 from anyascope.errors import UnavailableError
@@ -46,6 +47,7 @@ class Job:
         gather: brings one round; what it raises is a failed collection.
         has_up: whether it tells `up`, as a scraped target would.
         close: lets go of what was gathered from, when it is gathered no more.
+        nudge: where it is set, the next collection is at once; the collector clears it.
     """
 
     name: str
@@ -54,6 +56,7 @@ class Job:
     gather: Callable[[], Awaitable[Round]]
     has_up: bool = True
     close: Callable[[], Awaitable[None]] | None = None
+    nudge: asyncio.Event | None = None
 
 
 class Runner:
@@ -90,7 +93,11 @@ class Runner:
                 log.exception("collection_failed", collector=self.job.name)
                 self._tally.collections.labels(collector=self.job.name, outcome="failed").inc()
                 self._tell(HealthStatus.UNHEALTHY, f"collection failed: {error}", "see the server's log")
-            await self._clock.sleep(min((due_ns - self._clock.now_ns()) / NS_PER_S, self.job.interval_s))
+            wait_s = min((due_ns - self._clock.now_ns()) / NS_PER_S, self.job.interval_s)
+            if self.job.nudge is None:
+                await self._clock.sleep(wait_s)
+            else:
+                await wait_for(self.job.nudge, clock=self._clock, timeout_s=wait_s)
 
     async def collect(self, *, until_ns: int) -> None:
         """Collect once and hand in; a full intake is asked again until `until_ns` (UTC)."""

@@ -73,6 +73,28 @@ async def test_tells_that_it_is_up() -> None:
     assert named(scene.intake.last(), "up") == [1.0]
 
 
+async def test_a_nudge_collects_at_once() -> None:
+    """A collector that hears of news does not wait for its interval, and keeps to it afterwards."""
+    clock, nudge, intake = ManualClock(), asyncio.Event(), RecordingIntake()
+
+    async def gather() -> Round:
+        nudge.clear()
+        return Round([gauge("x", "X.", 1.0)])
+
+    job = Job("node", labels_of({"job": "bitcoin"}), 15.0, gather, has_up=False, nudge=nudge)
+    runner = Runner(job, intake=intake, clock=clock, tally=CollectorTally(CollectorRegistry()))
+    task = asyncio.create_task(runner.run())
+    await clock.advance(3)
+    before = len(intake.batches)
+    nudge.set()
+    await clock.advance(1)
+    assert len(intake.batches) == before + 1
+    await clock.advance(30)
+    assert len(intake.batches) == before + 3
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
 async def test_a_failure_is_told_and_tried_again() -> None:
     """What breaks one round is told by the health; the next round comes."""
     scene = Scene()

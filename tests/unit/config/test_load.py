@@ -28,6 +28,7 @@ collectors:
   host: {interval: 5s}
   process: {names: [bitcoind]}
   certificates: {files: [tls.crt], endpoints: ["example.org:443"]}
+  bitcoin: {nodes: [{name: core-1, url: "http://127.0.0.1:8332", cookie_file: .cookie, chain: main}]}
 rules: {default_pack: false, resend_delay: 30s, for_outage_tolerance: 2h, for_grace_period: 5m}
 rule_files: [rules/*.yml]
 scrape_configs:
@@ -80,6 +81,7 @@ def test_a_whole_file_is_read(folder):
     assert settings.collect.host.interval_s == 5
     assert settings.collect.process.names == ("bitcoind",)
     assert settings.collect.certificates.files == (folder / "tls.crt",)
+    assert settings.collect.bitcoin[0].cookie_file == folder / ".cookie"
     assert settings.collect.scrape_configs[0].scrape_interval_s == 5
     assert settings.rules.files == (str(folder / "rules/*.yml"),)
     assert settings.rules.evaluation_interval_s == 10

@@ -20,6 +20,7 @@ from anyascope.sdk.operations.bitcoin import trace_bitcoin_operation
 from anyascope.sdk.operations.outcomes import is_cancelled
 from anyascope.sdk.operations.running import Operation
 from anyascope.sdk.operations.types import BitcoinError, BitcoinTransactionData
+from anyascope.semconv.bitcoin_rpc import error_label
 
 T = TypeVar("T")
 
@@ -91,7 +92,7 @@ def bitcoin_error(error: BaseException) -> BitcoinError:
         return BitcoinError(type(error).__name__)
     code = rpc_errors.error_code(error)
     kind = rpc_errors.bitcoin_error_kind(code)
-    return kind(type(error).__name__ if code is None else f"{rpc_errors.error_label(code)} ({code})")
+    return kind(type(error).__name__ if code is None else f"{error_label(code)} ({code})")
 
 
 def _is_client(client: object) -> bool:
@@ -209,7 +210,7 @@ def _describe_error(operation: Operation, method: str, parameters: Arguments, er
         operation.fail(error)
         return
     code = rpc_errors.error_code(error)
-    label = type(error).__name__ if code is None else rpc_errors.error_label(code)
+    label = type(error).__name__ if code is None else error_label(code)
     operation.set_attribute("error.type", label)
     if code is not None:
         operation.set_attribute("rpc.jsonrpc.error_code", code)

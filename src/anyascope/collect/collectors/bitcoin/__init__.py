@@ -1,0 +1,1 @@
+"""Nodes of Bitcoin Core's family, watched by RPC and ZMQ."""

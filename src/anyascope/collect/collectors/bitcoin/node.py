@@ -1,0 +1,340 @@
+"""Watches one node: looks at it again and again, and at once where it says that a block came or went."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import structlog
+
+from anyascope.clock import NS_PER_S, Clock
+from anyascope.collect.collectors.bitcoin import network_figures as network
+from anyascope.collect.collectors.bitcoin.branches import Branch, change_of, heights_to_ask
+from anyascope.collect.collectors.bitcoin.chain_figures import (
+    HASHRATES,
+    tell_chain,
+    tell_deployments,
+    tell_indexes,
+    tell_latest_block,
+    tell_tips,
+)
+from anyascope.collect.collectors.bitcoin.client import RpcClient
+from anyascope.collect.collectors.bitcoin.events import STREAM, records_of
+from anyascope.collect.collectors.bitcoin.feed import BlockFeed, addresses_of
+from anyascope.collect.collectors.bitcoin.pool_figures import FEE_TARGETS, tell_estimates, tell_mempool
+from anyascope.collect.collectors.bitcoin.sheet import Sheet, warnings_of
+from anyascope.collect.collectors.bitcoin.tally import NodeTally
+from anyascope.collect.collectors.bitcoin.verdict import (
+    NodeView,
+    Verdict,
+    judge,
+    judge_download,
+    judge_refusal,
+    judge_wrong_chain,
+    standing_of,
+)
+from anyascope.collect.options import BitcoinNodeOptions
+from anyascope.collect.runner import Round
+from anyascope.errors import UnavailableError
+from anyascope.model.logs import LogBatch, LogRecord
+from anyascope.ports import HealthStatus, Intake
+from anyascope.wire.bitcoin.rpc import INVALID_ANSWER, METHOD_NOT_FOUND, TIMEOUT, UNREACHABLE, Refusal
+
+log = structlog.get_logger("anyascope.collect")
+
+ROUND_GAP_S = 0.1  # between two looks that messages ask for: a burst of blocks is one look
+SELDOM_S = 60.0  # how often the calls that walk the block index or read a block are made while no block comes
+EVENTS_WAITING_MAX = 1_000  # while the intake is full; ten windows of blocks
+_BROKEN = frozenset((UNREACHABLE, TIMEOUT))
+
+
+class NodeWatch:
+    """One node, and what is known of it.
+
+    Args:
+        views: how all nodes were found last, by name; this node's entry is written here.
+        intake: takes the events; the figures go by the runner.
+    """
+
+    def __init__(
+        self,
+        options: BitcoinNodeOptions,
+        *,
+        views: dict[str, NodeView],
+        intake: Intake,
+        clock: Clock,
+        client: RpcClient | None = None,
+    ) -> None:
+        self._options = options
+        self._views = views
+        self._intake = intake
+        self._clock = clock
+        self._client = client or RpcClient(options, clock=clock)
+        self._tally = NodeTally()
+        self._chain = options.chain or "unknown"
+        self._genesis = ""
+        self._branch = Branch()
+        self._seldom: dict[str, Any] = {}
+        self._seldom_at = ("", 0)
+        self._uptime_s = 0
+        self._looked_ns = 0
+        self._lacks: set[str] = set()
+        self._faults: list[Refusal] = []
+        self._events: deque[LogRecord] = deque(maxlen=EVENTS_WAITING_MAX)
+        self._is_downloading = False
+        self.nudge = asyncio.Event()
+        self.feed = BlockFeed(options.name, self._on_block)
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._client.close()
+
+    async def gather(self) -> Round:
+        """Look at the node once."""
+        self.nudge.clear()
+        await self._clock.sleep(ROUND_GAP_S - (self._clock.monotonic_ns() - self._looked_ns) / NS_PER_S)
+        self._looked_ns = self._clock.monotonic_ns()
+        self._faults = []
+        info = await self._client.call("getblockchaininfo")
+        if not isinstance(info, (dict, Refusal)) or (isinstance(info, dict) and not info.get("chain")):
+            info = Refusal(INVALID_ANSWER, "getblockchaininfo says nothing of a chain")
+        if isinstance(info, Refusal):
+            self._tally.fault(info.code)
+            return self._closed(judge_refusal(info))
+        chain = str(info["chain"])
+        if self._options.chain not in ("", chain):
+            return self._closed(judge_wrong_chain(chain, self._options.chain), wrong_chain=chain)
+        return await self._look(chain, info)
+
+    # --- inside -------------------------------------------------------------------------------------------------------
+
+    def _on_block(self) -> None:
+        if not self._is_downloading:  # thousands of blocks a minute, none of them news
+            self.nudge.set()
+
+    def _closed(self, verdict: Verdict, *, wrong_chain: str = "") -> Round:
+        """A round without the node's figures."""
+        self._views[self._options.name] = NodeView(self._options.name)
+        sheet = Sheet(self._chain)
+        sheet.gauge("up", "Whether the node could be read, and is on the chain that the settings name.", 0)
+        if wrong_chain:
+            text = "1 where the node is on another chain than the settings name; `found` says which."
+            sheet.gauge("anya_bitcoin_wrong_chain", text, 1, ("found", wrong_chain))
+        self._tell_own(sheet)
+        return _round(sheet, verdict)
+
+    async def _look(self, chain: str, info: dict[str, Any]) -> Round:
+        await self._settle(chain)
+        self._is_downloading = bool(info.get("initialblockdownload"))
+        await self._follow(info)
+        await self._refresh_seldom()
+        sheet = Sheet(chain)
+        info.setdefault("time", _facts(self._seldom.get("getblockstats")).get("time"))  # nodes until 22 do not say it
+        tell_chain(sheet, info, now_s=self._clock.now_ns() / NS_PER_S)
+        network_info = await self._tell_often(sheet, info)
+        self._tell_seldom(sheet, info)
+        view = self._view(info, network_info)
+        self._views[self._options.name] = view
+        verdict = self._judge(sheet, view, info)
+        sheet.gauge("up", "Whether the node could be read, and is on the chain that the settings name.", 1)
+        if self._options.chain:
+            text = "1 where the node is on another chain than the settings name; `found` says which."
+            sheet.gauge("anya_bitcoin_wrong_chain", text, 0, ("found", chain))
+        self._tell_own(sheet)
+        await self._hand_in_events()
+        return _round(sheet, verdict)
+
+    async def _settle(self, chain: str) -> None:
+        """Notice another start of the node, or another chain behind the same address."""
+        uptime_s = await self._ask("uptime")
+        is_new = not isinstance(uptime_s, int) or uptime_s < self._uptime_s
+        self._uptime_s = uptime_s if isinstance(uptime_s, int) else 0
+        if chain != self._chain:
+            self._branch, self._seldom, self._seldom_at = Branch(), {}, ("", 0)
+        if is_new or chain != self._chain or not self._genesis:
+            self._lacks.clear()  # it may be another version
+            self._genesis = str(await self._ask("getblockhash", 0) or "")
+            self._chain = chain
+            await self._find_feed()
+        elif not self.feed.is_listening:
+            await self._find_feed()
+
+    async def _find_feed(self) -> None:
+        if self._options.zmq:
+            self.feed.listen_to([self._options.zmq])
+        else:
+            told = await self._ask("getzmqnotifications")
+            self.feed.listen_to(addresses_of(_dicts(told), self._options.url))
+
+    async def _follow(self, info: Mapping[str, Any]) -> None:
+        """Bring the branch up to the tip, and note what changed."""
+        tip, height = str(info.get("bestblockhash", "")), info.get("blocks")
+        if not isinstance(height, int) or tip == self._branch.tip:
+            return
+        heights = heights_to_ask(height)
+        hashes = await self._client.call_each("getblockhash", [(each,) for each in heights])
+        found = {at: each for at, each in zip(heights, hashes, strict=True) if isinstance(each, str)}
+        if len(found) < len(heights):
+            return  # the chain changed under our eyes, or the node went: the next look will see
+        now = Branch(found)
+        change = change_of(self._branch, now)
+        self._branch = now
+        now_ns = self._clock.now_ns()
+        self._tally.note(change, now_ns=now_ns)
+        if change.depth or not self._is_downloading:
+            self._events.extend(records_of(change, node=self._options.name, chain=self._chain, now_ns=now_ns))
+        if change.depth:
+            log.warning(
+                "bitcoin_reorg", node=self._options.name, depth_blocks=change.depth, fork_height=change.fork_height
+            )
+
+    async def _refresh_seldom(self) -> None:
+        """The calls that are not cheap, once a block, and once a minute without one."""
+        tip, at_ns = self._seldom_at
+        now_ns = self._clock.monotonic_ns()
+        if tip == self._branch.tip and now_ns - at_ns < SELDOM_S * NS_PER_S and self._seldom:
+            return
+        if self._is_downloading and self._seldom and now_ns - at_ns < SELDOM_S * NS_PER_S:
+            return
+        self._seldom_at = (self._branch.tip, now_ns)
+        asked: dict[str, Any] = {
+            "getchaintips": await self._ask("getchaintips"),
+            "getdeploymentinfo": await self._ask("getdeploymentinfo"),
+            "getchaintxstats": await self._ask("getchaintxstats"),
+            "getblockstats": await self._ask("getblockstats", self._branch.tip) if self._branch.height > 0 else None,
+        }
+        self._seldom = {method: told for method, told in asked.items() if told is not None}
+
+    def _tell_seldom(self, sheet: Sheet, info: Mapping[str, Any]) -> None:
+        seldom = self._seldom
+        if "getchaintips" in seldom:
+            tell_tips(sheet, _dicts(seldom["getchaintips"]))
+        deployments = _facts(seldom.get("getdeploymentinfo")).get("deployments") or info.get("softforks")
+        tell_deployments(sheet, _facts(deployments))
+        count = _facts(seldom.get("getchaintxstats")).get("txcount")
+        sheet.gauge("bitcoin_txcount", "Number of transactions since the genesis block.", count)
+        if "getblockstats" in seldom:
+            tell_latest_block(sheet, _facts(seldom["getblockstats"]))
+
+    async def _tell_often(self, sheet: Sheet, info: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The calls of every round; the answer of `getnetworkinfo`."""
+        found = _facts(await self._ask("getnetworkinfo"))
+        network.tell_network(sheet, found)
+        # Both answers carry the node's warnings, mostly the same ones.
+        warnings = {*warnings_of(info), *warnings_of(found)}
+        self._tally.warnings += bool(warnings)
+        sheet.gauge("anya_bitcoin_warnings", "Warnings that the node shows now.", len(warnings))
+        tell: Sequence[tuple[str, Callable[[Sheet, Any], None], Callable[[Any], Any]]] = (
+            ("getmempoolinfo", tell_mempool, _facts),
+            ("getpeerinfo", network.tell_peers, _dicts),
+            ("getnettotals", network.tell_traffic, _facts),
+            ("listbanned", network.tell_bans, _dicts),
+            ("getmemoryinfo", network.tell_memory, _facts),
+            ("getrpcinfo", network.tell_rpc_work, _facts),
+            ("getindexinfo", tell_indexes, _facts),
+        )
+        for method, into, shape in tell:
+            told = await self._ask(method)
+            if told is not None:
+                into(sheet, shape(told))
+        sheet.gauge("bitcoin_uptime", "Number of seconds the Bitcoin daemon has been running.", self._uptime_s or None)
+        rates = await self._ask_each("getnetworkhashps", tuple(HASHRATES))
+        for blocks, rate in rates.items():
+            sheet.gauge(*HASHRATES[blocks], rate)
+        tell_estimates(
+            sheet, {t: _facts(e) for t, e in (await self._ask_each("estimatesmartfee", FEE_TARGETS)).items()}
+        )
+        return found
+
+    def _view(self, info: Mapping[str, Any], network_info: Mapping[str, Any]) -> NodeView:
+        headers, peers = info.get("headers"), network_info.get("connections")
+        try:
+            work = int(str(info.get("chainwork", "0")), 16)
+        except ValueError:
+            work = 0
+        return NodeView(
+            self._options.name,
+            network=(self._chain, self._genesis),
+            branch=self._branch,
+            headers=headers if isinstance(headers, int) else -1,
+            work=work,
+            peers=peers if isinstance(peers, int) else None,
+            is_settled=bool(self._branch.hashes) and not self._is_downloading,
+        )
+
+    def _judge(self, sheet: Sheet, view: NodeView, info: Mapping[str, Any]) -> Verdict:
+        if self._is_downloading:
+            return judge_download(view, float(info.get("verificationprogress") or 0))
+        standing = standing_of(view, self._views.values())
+        if standing is not None:
+            text = "Blocks behind the highest other node of the same network."
+            sheet.gauge("anya_bitcoin_behind_blocks", text, standing.behind_blocks)
+            text = "Other nodes of the same network that are on another branch."
+            sheet.gauge("anya_bitcoin_nodes_on_another_branch", text, len(standing.others))
+        remarks = ["blocks by ZMQ" if self.feed.is_listening else "no ZMQ, blocks by polling"]
+        if info.get("pruned"):
+            remarks.append(f"pruned below {info.get('pruneheight', '?')}")
+        if self._lacks:
+            remarks.append(f"lacks {', '.join(sorted(self._lacks))}")
+        return judge(view, standing, remarks=remarks, faults=self._faults)
+
+    def _tell_own(self, sheet: Sheet) -> None:
+        self._tally.tell(sheet)
+        self._tally.tell_rpc(sheet, self._client)
+        self.feed.tell(sheet)
+
+    async def _ask(self, method: str, *params: Any) -> Any | None:
+        """What the node says; None where it refuses, lacks the method, or was found gone in this round."""
+        if method in self._lacks or any(fault.code in _BROKEN for fault in self._faults):
+            return None
+        told = await self._client.call(method, *params)
+        return None if isinstance(told, Refusal) and self._note(method, told) else told
+
+    async def _ask_each(self, method: str, values: Sequence[int]) -> dict[int, Any]:
+        """What the node says to each value, where it says something."""
+        if method in self._lacks or any(fault.code in _BROKEN for fault in self._faults):
+            return {}
+        told = await self._client.call_each(method, [(value,) for value in values])
+        answers = dict(zip(values, told, strict=True))
+        for answer in answers.values():
+            if isinstance(answer, Refusal):
+                self._note(method, answer)
+        return {value: answer for value, answer in answers.items() if not isinstance(answer, Refusal)}
+
+    def _note(self, method: str, refusal: Refusal) -> bool:
+        if refusal.code == METHOD_NOT_FOUND:
+            self._lacks.add(method)
+        else:
+            self._tally.fault(refusal.code)
+            self._faults.append(Refusal(refusal.code, f"{method}: {refusal.message}"))
+        return True
+
+    async def _hand_in_events(self) -> None:
+        """What the intake does not take now is handed in at the next look."""
+        if not self._events:
+            return
+        batch = LogBatch(STREAM)
+        for record in self._events:
+            batch.add(record)
+        try:
+            await self._intake.logs([batch], source=STREAM)
+        except UnavailableError:
+            return
+        self._events.clear()
+
+
+def _round(sheet: Sheet, verdict: Verdict) -> Round:
+    if verdict.status is HealthStatus.HEALTHY:
+        return Round(sheet.families(), verdict.message)
+    is_down = verdict.status is HealthStatus.UNHEALTHY
+    return Round(sheet.families(), faults=(verdict.message,), advice=verdict.advice, is_down=is_down)
+
+
+def _facts(told: object) -> Mapping[str, Any]:
+    return told if isinstance(told, dict) else {}
+
+
+def _dicts(told: object) -> list[Mapping[str, Any]]:
+    return [each for each in told if isinstance(each, dict)] if isinstance(told, list) else []

@@ -1,0 +1,45 @@
+"""What a node says of its mempool and of fees, as points."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from anyascope.collect.collectors.bitcoin.sheet import Facts, Sheet, sat_per_vb, sats
+
+FEE_TARGETS = (1, 2, 3, 5, 6, 12, 20, 144)  # blocks; 2, 3, 5 and 20 are the established exporter's
+
+
+def tell_mempool(sheet: Sheet, pool: Facts) -> None:
+    """From `getmempoolinfo`."""
+    size = pool.get("size")
+    sheet.gauge("bitcoin_mempool_size", "Number of unconfirmed transactions in mempool.", size)
+    sheet.gauge("anya_bitcoin_mempool_size", "Transactions in the node's memory pool.", size)
+    sheet.gauge("bitcoin_mempool_bytes", "Size of mempool in bytes.", pool.get("bytes"))
+    sheet.gauge("bitcoin_mempool_usage", "Total memory usage for the mempool.", pool.get("usage"))
+    sheet.gauge(
+        "bitcoin_mempool_minfee",
+        "Minimum fee rate in BTC/kB for tx to be accepted in mempool.",
+        pool.get("mempoolminfee"),
+    )
+    unbroadcast = pool.get("unbroadcastcount")
+    sheet.gauge("bitcoin_mempool_unbroadcast", "Number of transactions waiting for acknowledgment.", unbroadcast)
+    sheet.gauge("anya_bitcoin_mempool_max_bytes", "What the mempool may take of memory.", pool.get("maxmempool"))
+    sheet.gauge("anya_bitcoin_mempool_loaded", "Whether the mempool was read from disk.", pool.get("loaded"))
+    sheet.gauge("anya_bitcoin_mempool_full_rbf", "Whether any transaction may be replaced.", pool.get("fullrbf"))
+    sheet.gauge(
+        "anya_bitcoin_mempool_fees_sats", "Fees of all transactions in the mempool.", sats(pool.get("total_fee"))
+    )
+    for kind, field in (("mempool", "mempoolminfee"), ("relay", "minrelaytxfee"), ("increment", "incrementalrelayfee")):
+        rate = sat_per_vb(pool.get(field))
+        text = "The least fee rate to enter the mempool, to be relayed, and to replace another."
+        sheet.gauge("anya_bitcoin_fee_min_sat_per_vb", text, rate, ("kind", kind))
+
+
+def tell_estimates(sheet: Sheet, estimates: Mapping[int, Facts]) -> None:
+    """From `estimatesmartfee` by target; a node that saw too few transactions has no estimate, and no point."""
+    for target, estimate in estimates.items():
+        rate = estimate.get("feerate")
+        text = f"Estimated smart fee per kilobyte for confirmation in {target} blocks."
+        sheet.gauge(f"bitcoin_est_smart_fee_{target}", text, rate)
+        text = "Estimated fee rate to be confirmed within so many blocks."
+        sheet.gauge("anya_bitcoin_fee_estimate_sat_per_vb", text, sat_per_vb(rate), ("target_blocks", str(target)))

@@ -1,0 +1,64 @@
+"""Gathers one node's points; every series carries the node's chain."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from anyascope.collect.points import Family
+from anyascope.model.metrics import MetricType
+
+Facts = Mapping[str, Any]
+"""What a call answered, as the node wrote it."""
+
+SATS = 100_000_000  # in a bitcoin
+VBYTES = 1_000  # fee rates are told by the kilobyte
+
+
+class Sheet:
+    """Families by name. A value that the node did not tell, or that is no number, makes no point."""
+
+    def __init__(self, chain: str) -> None:
+        self._chain = ("chain", chain)
+        self._families: dict[str, Family] = {}
+
+    def gauge(self, name: str, text: str, value: object, *labels: tuple[str, str]) -> None:
+        """One point of a gauge."""
+        self._add(Family(name, MetricType.GAUGE, text), value, labels)
+
+    def counter(self, name: str, text: str, value: object, *labels: tuple[str, str]) -> None:
+        """One point of a counter."""
+        self._add(Family(name, MetricType.COUNTER, text), value, labels)
+
+    def bucket(self, family: str, text: str, part: str, value: object, *labels: tuple[str, str]) -> None:
+        """One point of a histogram: `part` is `_bucket`, `_sum` or `_count`."""
+        self._add(Family(family + part, MetricType.HISTOGRAM, text, family=family), value, labels)
+
+    def families(self) -> list[Family]:
+        """Everything so far."""
+        return list(self._families.values())
+
+    def _add(self, family: Family, value: object, labels: tuple[tuple[str, str], ...]) -> None:
+        if isinstance(value, (int, float)):
+            self._families.setdefault(family.name, family).add(float(value), self._chain, *labels)
+
+
+def scaled(value: object, factor: float) -> float | None:
+    """The value times a factor; None where it is no number."""
+    return value * factor if isinstance(value, (int, float)) else None
+
+
+def sats(value: object) -> int | None:
+    """An amount that the node wrote in bitcoins, in whole sats."""
+    return round(value * SATS) if isinstance(value, (int, float)) else None
+
+
+def sat_per_vb(value: object) -> float | None:
+    """A fee rate that the node wrote in bitcoins a kilobyte; to the hundredth of a thousandth, which is what it can say."""
+    return round(value * SATS / VBYTES, 5) if isinstance(value, (int, float)) else None
+
+
+def warnings_of(facts: Facts) -> list[str]:
+    """The warnings of an answer: a list, or one text until version 27."""
+    told = facts.get("warnings", [])
+    return [str(each) for each in told] if isinstance(told, list) else [str(told)] if told else []

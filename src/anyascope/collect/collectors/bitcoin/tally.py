@@ -1,0 +1,66 @@
+"""What was counted of a node since watching it began, as points."""
+
+from __future__ import annotations
+
+from itertools import accumulate
+
+from anyascope.clock import NS_PER_S
+from anyascope.collect.collectors.bitcoin.branches import Change
+from anyascope.collect.collectors.bitcoin.client import BUCKETS_S, RpcClient
+from anyascope.collect.collectors.bitcoin.sheet import Sheet
+
+
+class NodeTally:
+    """Counters of one node."""
+
+    def __init__(self) -> None:
+        self.warnings = 0
+        self._connected = 0
+        self._disconnected = 0
+        self._reorgs = 0
+        self._last: Change | None = None
+        self._last_s = 0.0
+        self._faults: dict[str, int] = {}
+
+    def note(self, change: Change, *, now_ns: int) -> None:
+        """Blocks came or went."""
+        self._connected += len(change.come)
+        self._disconnected += change.depth
+        if change.depth:
+            self._reorgs += 1
+            self._last, self._last_s = change, now_ns / NS_PER_S
+
+    def fault(self, code: str) -> None:
+        """A call of a round was refused."""
+        self._faults[code] = self._faults.get(code, 0) + 1
+
+    def tell(self, sheet: Sheet) -> None:
+        """Everything but the calls."""
+        text = "Rounds in which the node showed a network or blockchain warning."
+        sheet.counter("bitcoin_warnings_total", text, self.warnings)
+        for code, count in self._faults.items():
+            text = "Number of errors encountered by the exporter."
+            sheet.counter("bitcoin_exporter_errors_total", text, count, ("type", code))
+        sheet.counter("anya_bitcoin_blocks_connected_total", "Blocks that joined the best chain.", self._connected)
+        sheet.counter("anya_bitcoin_blocks_disconnected_total", "Blocks that left the best chain.", self._disconnected)
+        sheet.counter("anya_bitcoin_reorgs_total", "Times that blocks left the best chain.", self._reorgs)
+        if self._last is not None:
+            sheet.gauge("anya_bitcoin_reorg_depth_blocks", "Blocks that the last reorg threw out.", self._last.depth)
+            text = "The last common block of the last reorg."
+            sheet.gauge("anya_bitcoin_reorg_fork_height", text, self._last.fork_height)
+            sheet.gauge("anya_bitcoin_reorg_timestamp_seconds", "When the last reorg was seen.", self._last_s)
+
+    def tell_rpc(self, sheet: Sheet, client: RpcClient) -> None:
+        """The calls by method: how they ended, how long they took."""
+        for (method, code), count in client.outcomes.items():
+            text = "RPC calls by method and outcome."
+            sheet.counter("anya_bitcoin_rpc_calls_total", text, count, ("method", method), ("code", code))
+        name, text = "anya_bitcoin_rpc_duration_seconds", "How long RPC calls took; those of one batch share its time."
+        for method, latency in client.latencies.items():
+            label = ("method", method)
+            bounds = (*(f"{bound:g}" for bound in BUCKETS_S), "+Inf")
+            counts = list(accumulate(latency.counts))
+            for bound, count in zip(bounds, counts, strict=True):
+                sheet.bucket(name, text, "_bucket", count, label, ("le", bound))
+            sheet.bucket(name, text, "_sum", latency.sum_s, label)
+            sheet.bucket(name, text, "_count", counts[-1], label)

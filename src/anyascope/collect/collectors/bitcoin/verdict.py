@@ -1,0 +1,141 @@
+"""How a node is, in words: alone, and against the other nodes that are watched; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from anyascope.collect.collectors.bitcoin.branches import Branch, is_same_branch
+from anyascope.ports import HealthStatus
+from anyascope.wire.bitcoin.rpc import (
+    BUSY,
+    FORBIDDEN,
+    INVALID_ANSWER,
+    NO_CREDENTIALS,
+    TIMEOUT,
+    UNAUTHORIZED,
+    UNREACHABLE,
+    WARMUP,
+    Refusal,
+)
+
+BEHIND_BLOCKS_MIN = 2  # one block is on its way to somebody every ten minutes; two are a node that does not keep up
+
+_ADVICE: Mapping[str, str] = {
+    UNREACHABLE: "start the node, and check url, rpcbind and rpcport",
+    TIMEOUT: "see what the node is busy with: its processor, its disk, the end of its debug.log",
+    NO_CREDENTIALS: "start the node, and let the server's user read the file (rpccookieperms=group)",
+    UNAUTHORIZED: "give the cookie_file of this very node, or the username and password of its rpcauth",
+    FORBIDDEN: "add this address to the node's rpcallowip",
+    BUSY: "raise the node's rpcworkqueue or rpcthreads, and see which client asks so much",
+    INVALID_ANSWER: "check that url leads to a node's RPC, and what stands between",
+    WARMUP: "wait: the node is starting",
+}
+_PASSING = frozenset((WARMUP, BUSY))
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """How a node is, and what to do about it."""
+
+    status: HealthStatus
+    message: str
+    advice: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class NodeView:
+    """A node as the last look found it, for comparing.
+
+    Attributes:
+        network: chain and genesis block: only nodes of one network can agree or not.
+        work: the chain's work; of two branches the one with more counts.
+        is_settled: reachable, on the right chain, not in its initial download.
+    """
+
+    name: str
+    network: tuple[str, str] = ("", "")
+    branch: Branch = field(default_factory=Branch)
+    headers: int = -1
+    work: int = 0
+    peers: int | None = None
+    is_settled: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A node against its fellows: how far behind the highest, and which of them are on another branch."""
+
+    behind_blocks: int = 0
+    ahead: str = ""
+    others: tuple[NodeView, ...] = ()
+
+
+def standing_of(node: NodeView, views: Iterable[NodeView]) -> Standing | None:
+    """Against all settled nodes of its network; None where there is no other."""
+    fellows = [v for v in views if v.name != node.name and v.network == node.network and v.is_settled]
+    if not fellows:
+        return None
+    highest = max(fellows, key=lambda fellow: fellow.branch.height)
+    behind = max(0, highest.branch.height - node.branch.height)
+    strangers = tuple(fellow for fellow in fellows if is_same_branch(node.branch, fellow.branch) is False)
+    return Standing(behind, highest.name if behind else "", strangers)
+
+
+def judge_refusal(refusal: Refusal) -> Verdict:
+    """A node that does not say how its chain is."""
+    status = HealthStatus.DEGRADED if refusal.code in _PASSING else HealthStatus.UNHEALTHY
+    advice = _ADVICE.get(refusal.code, "see the node's debug.log")
+    return Verdict(status, f"{refusal.code}: {refusal.message}", advice)
+
+
+def judge_wrong_chain(found: str, wanted: str) -> Verdict:
+    """A node of another chain than the settings say."""
+    return Verdict(
+        HealthStatus.UNHEALTHY,
+        f"is on chain {found}, expected {wanted}; nothing of it is kept",
+        "correct url or chain of this node in the settings, or the chain in the node's bitcoin.conf",
+    )
+
+
+def judge_download(node: NodeView, progress: float) -> Verdict:
+    """A node in its initial download."""
+    message = f"in initial download: block {node.branch.height} of {node.headers}, {progress:.1%} verified"
+    return Verdict(HealthStatus.DEGRADED, message, "wait; do not let payments depend on this node yet")
+
+
+def judge(
+    node: NodeView, standing: Standing | None, *, remarks: Sequence[str] = (), faults: Sequence[Refusal] = ()
+) -> Verdict:
+    """A node that answers, on the right chain.
+
+    Args:
+        remarks: said where all is well.
+        faults: calls that were refused; what is wrong with the chain is said before them.
+    """
+    if standing is not None and standing.others:
+        return _judge_branch(node, standing.others)
+    if standing is not None and standing.behind_blocks >= BEHIND_BLOCKS_MIN:
+        message = f"{standing.behind_blocks} blocks behind {standing.ahead}: at {node.branch.height}"
+        return Verdict(HealthStatus.DEGRADED, message, "see the node's peers, its disk and the end of its debug.log")
+    if node.headers - node.branch.height >= BEHIND_BLOCKS_MIN:
+        message = (
+            f"{node.headers - node.branch.height} blocks behind the headers that it knows: at {node.branch.height}"
+        )
+        return Verdict(HealthStatus.DEGRADED, message, "see whether its peers send blocks, and its disk")
+    if node.peers == 0 and node.network[0] != "regtest":
+        return Verdict(HealthStatus.UNHEALTHY, f"no peers: cut off at block {node.branch.height}", "see the network")
+    if faults:
+        return replace(judge_refusal(faults[0]), status=HealthStatus.DEGRADED)
+    return Verdict(HealthStatus.HEALTHY, "; ".join((f"{node.network[0]}, block {node.branch.height}", *remarks)))
+
+
+def _judge_branch(node: NodeView, others: Sequence[NodeView]) -> Verdict:
+    """The branch with less work will lose: what is confirmed only there is not confirmed."""
+    strongest = max(others, key=lambda other: other.work)
+    names = ", ".join(f"{other.name} (block {other.branch.height})" for other in others)
+    message = f"on another branch than {names}: at block {node.branch.height} {node.branch.tip}"
+    if strongest.work > node.work:
+        advice = "trust no confirmation of this node; see its peers, getchaintips and invalidated blocks"
+        return Verdict(HealthStatus.UNHEALTHY, f"{message}, with less work", advice)
+    return Verdict(HealthStatus.DEGRADED, message, "wait with payments until both agree; see getchaintips of both")

@@ -1,0 +1,1 @@
+"""What a Bitcoin node speaks: JSON-RPC and ZMQ messages, to nouns and back; pure."""

@@ -1,0 +1,56 @@
+"""A node's ZMQ messages.
+
+Source: Bitcoin Core `doc/zmq.md`: three frames, topic, body and a little-endian sequence number of 32 bits that counts the
+messages of this topic since the node started.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+HASH_BYTES = 32
+HASHBLOCK = "hashblock"
+SEQUENCE = "sequence"
+CONNECTED, DISCONNECTED = "C", "D"
+_SEQUENCES = 1 << 32
+
+
+@dataclass(frozen=True, slots=True)
+class BlockNotice:
+    """A block became part of the best chain, or ceased to be. `is_block` is false of a transaction's notice."""
+
+    topic: str
+    number: int
+    hash: str = ""
+    is_connected: bool = True
+    is_block: bool = True
+
+
+def decode_notice(frames: Sequence[bytes]) -> BlockNotice | None:
+    """The notice in these frames; None where they are none that is known.
+
+    A `sequence` message about a transaction has only its topic and number: it counts, and says nothing of blocks.
+    """
+    if len(frames) != 3 or len(frames[2]) != 4:
+        return None
+    topic, body, number = frames[0].decode("ascii", "replace"), frames[1], int.from_bytes(frames[2], "little")
+    if topic == HASHBLOCK and len(body) == HASH_BYTES:
+        return BlockNotice(topic, number, body.hex())
+    if topic == SEQUENCE and len(body) > HASH_BYTES:
+        label = chr(body[HASH_BYTES])
+        if label in (CONNECTED, DISCONNECTED):
+            return BlockNotice(topic, number, body[:HASH_BYTES].hex(), is_connected=label == CONNECTED)
+        return BlockNotice(topic, number, is_block=False)
+    return None
+
+
+def lost_between(last: int | None, number: int) -> int:
+    """How many messages of a topic were lost between two that came.
+
+    The first of all, and one whose number fell (the node started again and counts from 0), lose nothing that can be known.
+    """
+    if last is None:
+        return 0
+    step = (number - last) % _SEQUENCES
+    return step - 1 if 0 < step < _SEQUENCES // 2 else 0

@@ -1,0 +1,199 @@
+"""Two real nodes on regtest, watched: every fault becomes its figure, its event and its word of health."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from anyascope.clock import SystemClock
+from anyascope.collect.collect import Collect
+from anyascope.collect.options import (
+    BitcoinNodeOptions,
+    CollectOptions,
+    HostOptions,
+    JournalOptions,
+    ProcessOptions,
+    SelfOptions,
+)
+from anyascope.ids import CountedIds
+from anyascope.model.labels import metric_of
+from anyascope.ports import HealthStatus
+from anyascope.store.documents import MemoryDocuments
+from anyascope.store.memory.metrics import MemoryMetrics
+from support.collecting import RecordingIntake, until, values_of
+from support.components import shared_path
+from support.dashboards import expressions
+from support.promql import answers, engine_over
+from support.regtest import RegtestNode, free_base, regtest_node, regtest_nodes
+
+ADDRESS = "bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080"  # of BIP 173; nobody here spends
+SELDOM_S = 3600.0  # no polling within a test: what is seen was announced
+
+
+class Watch:
+    """The room with nothing but nodes."""
+
+    def __init__(self, *nodes: BitcoinNodeOptions) -> None:
+        self.intake = RecordingIntake()
+        clock = SystemClock()
+        self.collect = Collect(
+            self.intake,
+            options=CollectOptions(
+                host=HostOptions(enabled=False),
+                process=ProcessOptions(enabled=False),
+                journal=JournalOptions(enabled=False),
+                itself=SelfOptions(enabled=False),
+                bitcoin=nodes,
+            ),
+            documents=MemoryDocuments(clock=clock),
+            clock=clock,
+            ids=CountedIds(),
+            registry=CollectorRegistry(),
+        )
+
+    def figures(self, node: str) -> dict[str, float]:
+        """Metric, and labels that are not the target's, to value, of the node's last round."""
+        batch = next((b for source, b in reversed(self.intake.batches) if source == f"bitcoin.{node}"), None)
+        if batch is None:
+            return {}
+        found = {}
+        for labels, value in values_of(batch).items():
+            assert dict(labels)["chain"]
+            assert dict(labels)["node"] == node
+            rest = [each for key, each in labels if key not in ("__name__", "job", "instance", "node", "chain")]
+            found[" ".join([metric_of(labels), *rest])] = value
+        return found
+
+    def health(self, node: str):
+        return next(each for each in self.collect.health() if each.component == f"collect.bitcoin.{node}")
+
+    def events(self, name: str):
+        return [record for record in self.intake.log_records if record.event_name == name]
+
+
+@asynccontextmanager
+async def watching(*nodes: BitcoinNodeOptions):
+    watch = Watch(*nodes)
+    await watch.collect.start()
+    try:
+        yield watch
+    finally:
+        await watch.collect.stop()
+
+
+def options(name: str, node: RegtestNode, **more) -> BitcoinNodeOptions:
+    known = {"cookie_file": node.cookie_file, "chain": "regtest", "interval_s": SELDOM_S}
+    return BitcoinNodeOptions(name=name, url=node.url, **{**known, **more})
+
+
+OTHER_BRANCH = "raw(52)"  # blocks that pay to another script have other hashes
+
+
+async def mine(node: RegtestNode, blocks: int) -> list[str]:
+    return await asyncio.to_thread(node.mine, blocks, to=ADDRESS)
+
+
+async def test_one_node_is_read_whole(tmp_path):
+    """A node's figures are those that it tells, its blocks are announced, and the exporter's dashboard shows them."""
+    with regtest_nodes(tmp_path) as [node]:
+        await mine(node, 3)
+        banned = node.call("setban", "203.0.113.7", "add")
+        assert banned is None
+        async with watching(options("one", node)) as watch:
+            await until(lambda: watch.figures("one").get("bitcoin_blocks") == 3)
+            info, figures = node.call("getblockchaininfo"), watch.figures("one")
+            assert figures["up"] == 1
+            assert figures["bitcoin_difficulty"] == info["difficulty"]
+            assert figures["anya_bitcoin_headers"] == figures["anya_bitcoin_block_height"] == 3
+            assert figures["anya_bitcoin_initial_download"] == 0
+            assert figures["bitcoin_latest_block_height"] == 3
+            assert figures["bitcoin_server_version"] == node.call("getnetworkinfo")["version"]
+            assert figures["anya_bitcoin_rpc_calls_total ok getblockstats"] == 1
+            assert figures["anya_bitcoin_index_synced txindex"] in (0, 1)
+            assert watch.health("one").status is HealthStatus.HEALTHY
+            assert "ZMQ" in watch.health("one").message
+
+            await asyncio.sleep(0.3)  # a subscription is there some milliseconds after its connection
+            [block] = await mine(node, 1)
+            await until(lambda: watch.figures("one")["bitcoin_blocks"] == 4, deadline_s=2)
+            assert [e.attributes["bitcoin.block.hash"] for e in watch.events("bitcoin.block.connected")] == [block]
+            assert watch.figures("one")["anya_bitcoin_zmq_lost_total hashblock"] == 0
+
+            store = MemoryMetrics()
+            for _, batch in watch.intake.batches:
+                await store.write_metrics(batch)
+            now_s = watch.intake.batches[-1][1].samples.times_ms.max() / 1000
+            silent = {
+                each
+                for each in expressions(shared_path("conformance/grafana"), "bitcoin-grafana")
+                if not await answers(engine_over(store), each, now_s)
+            }
+    # Four blocks have no transactions that an estimate could come from.
+    assert silent == {f"avg(bitcoin_est_smart_fee_{target})" for target in (2, 3, 5, 20)}
+
+
+async def test_a_wrong_cookie_and_a_wrong_chain_are_named(tmp_path):
+    """Neither a node that refuses us nor one of another chain tells figures of a chain; each says why and what to do."""
+    with regtest_nodes(tmp_path) as [node]:
+        cookie = tmp_path / "cookie"
+        cookie.write_text("__cookie__:0000")
+        refused = options("refused", node, cookie_file=cookie, interval_s=0.2)
+        async with watching(refused, options("main", node, chain="main")) as watch:
+            await until(lambda: watch.figures("refused") and watch.figures("main"))
+            assert watch.figures("refused")["up"] == watch.figures("main")["up"] == 0
+            assert "bitcoin_blocks" not in watch.figures("refused") | watch.figures("main")
+            assert watch.figures("refused")["anya_bitcoin_rpc_calls_total unauthorized getblockchaininfo"] >= 1
+            assert watch.figures("main")["anya_bitcoin_wrong_chain regtest"] == 1
+            assert watch.health("refused").status is watch.health("main").status is HealthStatus.UNHEALTHY
+            assert "is on chain regtest, expected main" in watch.health("main").message
+            assert "cookie_file" in watch.health("refused").advice
+
+            cookie.write_bytes(node.cookie_file.read_bytes())  # the node wrote a new one
+            await until(lambda: watch.figures("refused")["up"] == 1)
+
+
+@pytest.mark.long
+async def test_two_nodes_part_and_meet(tmp_path):
+    """Sync, a stop and a start, a disagreement and a two-block reorg each show within the time of a message."""
+    base = free_base(2)
+    with (
+        regtest_node(tmp_path / "a", base) as first,
+        regtest_node(tmp_path / "b", base + 3, f"-addnode=127.0.0.1:{base}") as second,
+    ):
+        await mine(first, 10)
+        await until(lambda: second.call("getblockcount") == 10, deadline_s=60)
+        a, b = options("a", first), options("b", second, interval_s=1.0)
+        async with watching(a, b) as watch:
+            await until(lambda: watch.figures("a").get("bitcoin_blocks") == watch.figures("b").get("bitcoin_blocks"))
+            assert watch.figures("b").get("anya_bitcoin_nodes_on_another_branch", 0) == 0
+
+            await asyncio.to_thread(second.call, "setnetworkactive", False)
+            old = await mine(second, 2)
+            await asyncio.to_thread(first.call, "generatetodescriptor", 1, OTHER_BRANCH)
+            await until(lambda: watch.figures("b").get("anya_bitcoin_nodes_on_another_branch") == 1)
+            await until(lambda: watch.health("b").status is HealthStatus.DEGRADED)
+            assert "another branch than a" in watch.health("b").message
+
+            await asyncio.to_thread(first.call, "generatetodescriptor", 2, OTHER_BRANCH)
+            await until(lambda: watch.health("b").status is HealthStatus.UNHEALTHY)
+            await asyncio.to_thread(second.call, "setnetworkactive", True)
+            await asyncio.to_thread(second.call, "addnode", f"127.0.0.1:{base}", "onetry")
+            await until(lambda: watch.figures("b").get("anya_bitcoin_reorgs_total") == 1, deadline_s=60)
+            await until(lambda: watch.health("b").status is HealthStatus.HEALTHY)
+            assert watch.figures("b")["anya_bitcoin_reorg_depth_blocks"] == 2
+            assert watch.figures("b")["anya_bitcoin_reorg_fork_height"] == 10
+            [reorg] = watch.events("bitcoin.reorg")
+            assert reorg.attributes["bitcoin.node"] == "b"
+            assert reorg.attributes["bitcoin.reorg.gone"] == old
+
+            await asyncio.to_thread(second.call, "stop")
+            await until(lambda: watch.figures("b")["up"] == 0, deadline_s=30)
+            await until(lambda: not second.cookie_file.exists(), deadline_s=30)
+            assert "bitcoin_blocks" not in watch.figures("b")
+            with regtest_node(tmp_path / "b", base + 3, f"-addnode=127.0.0.1:{base}") as again:
+                await until(lambda: watch.figures("b")["up"] == 1, deadline_s=30)
+                await until(lambda: watch.health("b").status is HealthStatus.HEALTHY, deadline_s=30)
+                assert again.call("getblockcount") == watch.figures("b")["bitcoin_blocks"] == 13

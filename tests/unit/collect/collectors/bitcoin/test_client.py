@@ -1,0 +1,102 @@
+"""Unit tests of calling a node."""
+
+from __future__ import annotations
+
+import json
+
+import httpx
+import pytest
+
+from anyascope.clock import ManualClock
+from anyascope.collect.collectors.bitcoin.client import RpcClient
+from anyascope.collect.options import BitcoinNodeOptions
+from anyascope.model.secret import Secret
+
+URL = "http://127.0.0.1:8332"
+
+
+def result(request: httpx.Request) -> httpx.Response:
+    calls = json.loads(request.content)
+    if isinstance(calls, list):
+        return httpx.Response(200, json=[{"id": call["id"], "result": call["params"][0]} for call in calls])
+    return httpx.Response(200, json={"id": calls["id"], "result": calls["method"]})
+
+
+def client(handler, **options) -> RpcClient:
+    known = options or {"username": "u", "password": Secret("p")}
+    return RpcClient(BitcoinNodeOptions("n", URL, **known), clock=ManualClock(), transport=httpx.MockTransport(handler))
+
+
+async def test_calls_are_counted_and_timed_by_method():
+    """A batch is one request and as many calls."""
+    rpc = client(result)
+    assert await rpc.call("uptime") == "uptime"
+    assert await rpc.call_each("getblockhash", [(1,), (2,)]) == [1, 2]
+    assert rpc.outcomes == {("uptime", "ok"): 1, ("getblockhash", "ok"): 2}
+    assert sum(rpc.latencies["getblockhash"].counts) == 2
+    await rpc.close()
+
+
+async def test_a_refused_cookie_is_read_again_once(tmp_path):
+    """A node that started again wrote another cookie; one that stays wrong is asked no third time."""
+    cookie, seen = tmp_path / ".cookie", []
+    cookie.write_text("__cookie__:old")
+
+    def handler(request):
+        seen.append(request.headers["authorization"])
+        if len(seen) == 1:
+            cookie.write_text("__cookie__:new")
+            return httpx.Response(401)
+        return result(request)
+
+    rpc = client(handler, cookie_file=cookie)
+    assert await rpc.call("uptime") == "uptime"
+    assert len(set(seen)) == 2
+
+    rpc = client(lambda request: seen.append("again") or httpx.Response(401), cookie_file=cookie)
+    assert (await rpc.call("uptime")).code == "unauthorized"
+    assert seen.count("again") == 1
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (httpx.ConnectError("refused"), "unreachable"),
+        (httpx.ReadTimeout("slow"), "timeout"),
+        (httpx.RemoteProtocolError("peer closed connection"), "invalid_answer"),
+    ],
+)
+async def test_what_the_network_does_is_an_outcome(error, code):
+    """No connection, no answer in time, an answer that breaks off: none is raised."""
+
+    def handler(request):
+        raise error
+
+    rpc = client(handler)
+    refusal = await rpc.call("uptime")
+    assert refusal.code == code
+    assert rpc.outcomes == {("uptime", code): 1}
+
+
+async def test_a_kept_connection_that_ended_is_opened_again():
+    """A node that started again ended our connection: the call is made once more."""
+    seen = []
+
+    def handler(request):
+        seen.append(request)
+        if len(seen) == 1:
+            raise httpx.RemoteProtocolError("Server disconnected without sending a response.")
+        return result(request)
+
+    assert await client(handler).call("uptime") == "uptime"
+
+
+@pytest.mark.parametrize("text", [None, "no colon"])
+async def test_an_unusable_cookie_names_its_file(tmp_path, text):
+    """A missing or broken cookie file is an outcome, too."""
+    cookie = tmp_path / ".cookie"
+    if text:
+        cookie.write_text(text)
+    refusal = await client(result, cookie_file=cookie).call("uptime")
+    assert refusal.code == "no_credentials"
+    assert str(cookie) in refusal.message

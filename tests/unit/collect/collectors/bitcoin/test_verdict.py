@@ -1,0 +1,103 @@
+"""Unit tests of what is said of a node's health."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from anyascope.collect.collectors.bitcoin.branches import Branch
+from anyascope.collect.collectors.bitcoin.verdict import (
+    NodeView,
+    judge,
+    judge_download,
+    judge_refusal,
+    judge_wrong_chain,
+    standing_of,
+)
+from anyascope.ports import HealthStatus
+from anyascope.wire.bitcoin.rpc import Refusal
+
+MAIN = ("main", "genesis")
+
+
+def node(name: str, blocks: str, *, work: int = 0, peers: int = 8) -> NodeView:
+    branch = Branch(dict(enumerate(blocks)))
+    return NodeView(name, MAIN, branch, headers=branch.height, work=work, peers=peers, is_settled=True)
+
+
+def verdict(one: NodeView, *others: NodeView, **more):
+    return judge(one, standing_of(one, [one, *others]), **more)
+
+
+@pytest.mark.parametrize(
+    ("code", "status"),
+    [
+        ("unreachable", HealthStatus.UNHEALTHY),
+        ("unauthorized", HealthStatus.UNHEALTHY),
+        ("in_warmup", HealthStatus.DEGRADED),
+        ("busy", HealthStatus.DEGRADED),
+        ("rpc_error", HealthStatus.UNHEALTHY),
+    ],
+)
+def test_a_node_that_does_not_answer_says_why(code, status):
+    """What passes by itself is degraded, everything else unhealthy, with advice."""
+    found = judge_refusal(Refusal(code, "why"))
+    assert found.status is status
+    assert "why" in found.message
+    assert found.advice
+
+
+def test_nodes_that_agree_are_well():
+    """One block behind is on its way."""
+    found = verdict(node("a", "gab"), node("b", "gabc"), remarks=["no ZMQ"])
+    assert (found.status, found.message) == (HealthStatus.HEALTHY, "main, block 2; no ZMQ")
+
+
+def test_a_node_behind_names_the_one_ahead():
+    """Two blocks behind the highest other node, or behind its own headers, is degraded."""
+    found = verdict(node("a", "ga"), node("b", "gab"), node("c", "gabc"))
+    assert found.status is HealthStatus.DEGRADED
+    assert found.message == "2 blocks behind c: at 1"
+    found = verdict(replace(node("a", "ga"), headers=9))
+    assert (found.status, found.message) == (
+        HealthStatus.DEGRADED,
+        "8 blocks behind the headers that it knows: at 1",
+    )
+
+
+def test_the_branch_with_less_work_is_unhealthy():
+    """Both say that they disagree; the one that will lose is the worse."""
+    strong, weak = node("a", "gabc", work=9), node("b", "gax", work=7)
+    assert verdict(strong, weak).status is HealthStatus.DEGRADED
+    found = verdict(weak, strong)
+    assert found.status is HealthStatus.UNHEALTHY
+    assert "another branch than a (block 3)" in found.message
+
+
+def test_nodes_of_other_networks_and_unsettled_ones_are_not_compared():
+    """Litecoin calls its chain `main`, too; a node in its download is behind by nature."""
+    other = replace(node("b", "xyzxyz"), network=("main", "another genesis"))
+    loading = replace(node("c", "gabcde"), is_settled=False)
+    assert standing_of(node("a", "ga"), [other, loading]) is None
+
+
+def test_a_node_without_peers_is_cut_off():
+    """But on regtest, where nodes are alone."""
+    assert verdict(node("a", "ga", peers=0)).status is HealthStatus.UNHEALTHY
+    alone = replace(node("a", "ga", peers=0), network=("regtest", "g"))
+    assert verdict(alone).status is HealthStatus.HEALTHY
+
+
+def test_a_call_that_fails_degrades_a_node_that_is_well():
+    """A partial answer is told, after what is wrong with the chain."""
+    faults = [Refusal("unreachable", "getpeerinfo: gone")]
+    assert verdict(node("a", "ga"), faults=faults).status is HealthStatus.DEGRADED
+    assert "behind c" in verdict(node("a", "ga"), node("c", "gabc"), faults=faults).message
+
+
+def test_a_wrong_chain_and_a_download_are_said_in_words():
+    """What was found, what was wanted; how far it is."""
+    assert judge_wrong_chain("test", "main").message == "is on chain test, expected main; nothing of it is kept"
+    found = judge_download(replace(node("a", "ga"), headers=100), 0.123)
+    assert found.message == "in initial download: block 1 of 100, 12.3% verified"
