@@ -70,6 +70,9 @@ class Watch:
     def health(self, node: str):
         return next(each for each in self.collect.health() if each.component == f"collect.bitcoin.{node}")
 
+    def lines(self):
+        return [record for record in self.intake.log_records if record.resource.service == "bitcoind"]
+
     def events(self, name: str):
         return [record for record in self.intake.log_records if record.event_name == name]
 
@@ -102,7 +105,8 @@ async def test_one_node_is_read_whole(tmp_path):
         await mine(node, 3)
         banned = node.call("setban", "203.0.113.7", "add")
         assert banned is None
-        async with watching(options("one", node)) as watch:
+        debug_log = node.data / "regtest" / "debug.log"
+        async with watching(options("one", node, debug_log=debug_log)) as watch:
             await until(lambda: watch.figures("one").get("bitcoin_blocks") == 3)
             info, figures = node.call("getblockchaininfo"), watch.figures("one")
             assert figures["up"] == 1
@@ -121,6 +125,8 @@ async def test_one_node_is_read_whole(tmp_path):
             await until(lambda: watch.figures("one")["bitcoin_blocks"] == 4, deadline_s=2)
             assert [e.attributes["bitcoin.block.hash"] for e in watch.events("bitcoin.block.connected")] == [block]
             assert watch.figures("one")["anya_bitcoin_zmq_lost_total hashblock"] == 0
+
+            await until(lambda: any(f"new best={block}" in record.body for record in watch.lines()))
 
             store = MemoryMetrics()
             for _, batch in watch.intake.batches:

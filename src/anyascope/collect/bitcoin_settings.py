@@ -26,6 +26,7 @@ def read_bitcoin_nodes(section: Section) -> tuple[BitcoinNodeOptions, ...]:
 
 def _read_node(section: Section) -> BitcoinNodeOptions:
     cookie, username = section.text("cookie_file", ""), section.text("username", "")
+    debug_log = section.text("debug_log", "")
     password = read_secret(section, "password")
     if cookie and (username or password):
         section.wrong("at most one of cookie_file and username with password may be configured", name="cookie_file")
@@ -39,6 +40,7 @@ def _read_node(section: Section) -> BitcoinNodeOptions:
         password=password,
         tls=read_tls(section.section("tls")),
         chain=section.parsed("chain", _chain, ""),
+        debug_log=section.beside(debug_log) if debug_log else None,
         zmq=section.parsed("zmq", _zmq_address, ""),
         interval_s=section.duration_s("interval", COLLECT_INTERVAL_S),
         timeout_s=section.duration_s("timeout", BITCOIN_TIMEOUT_S),

@@ -14,6 +14,7 @@ import structlog
 from prometheus_client import CollectorRegistry
 
 from anyascope.clock import Clock
+from anyascope.collect.collectors.bitcoin.debug_log import DebugLog
 from anyascope.collect.collectors.bitcoin.node import NodeWatch
 from anyascope.collect.collectors.bitcoin.verdict import NodeView
 from anyascope.collect.collectors.certificates import read_certificates
@@ -73,6 +74,7 @@ class Collect:
         self._journal: JournalCollector | None = None
         self._pin_gates: dict[str, PinGate] = {}  # kept over reloads: a refused PIN is not tried again by one
         self._nodes: list[NodeWatch] = []
+        self._debug_logs: list[DebugLog] = []
         self._scrape_health = ComponentHealth("collect.scrape", "collector", HealthStatus.UNKNOWN)
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -111,6 +113,7 @@ class Collect:
     def health(self) -> Sequence[ComponentHealth]:
         """How each collector is, and the scraping as a whole."""
         found = [runner.health() for runner in self._runners]
+        found += [debug_log.health() for debug_log in self._debug_logs]
         if self._journal is not None:
             found.append(self._journal.health())
         if self._options.scrape_configs:
@@ -130,6 +133,19 @@ class Collect:
         self._runners = [Runner(job, intake=self._intake, clock=self._clock, tally=self._tally) for job in self._jobs()]
         runs: list[Coroutine[Any, Any, None]] = [runner.run() for runner in self._runners]
         runs += [node.feed.run() for node in self._nodes]
+        self._debug_logs = [
+            DebugLog(
+                node.name,
+                node.debug_log,
+                intake=self._intake,
+                documents=self._documents,
+                clock=self._clock,
+                tally=self._tally,
+            )
+            for node in self._options.bitcoin
+            if node.debug_log is not None
+        ]
+        runs += [debug_log.run() for debug_log in self._debug_logs]
         if self._options.journal.enabled:
             self._journal = JournalCollector(
                 self._options.journal,
@@ -145,7 +161,8 @@ class Collect:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        self._tasks, self._runners, self._journal, self._nodes = [], [], None, []
+        self._tasks, self._runners, self._journal = [], [], None
+        self._nodes, self._debug_logs = [], []
 
     def _jobs(self) -> list[Job]:
         options = self._options

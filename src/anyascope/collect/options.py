@@ -89,6 +89,7 @@ class BitcoinNodeOptions:
         cookie_file: where the node writes its credentials at each start; None where `username` and `password` are given.
         chain: the chain that it must be on (`main`, `test`, `testnet4`, `signet`, `regtest`); any where empty.
         zmq: where its ZMQ messages are published; the node is asked where empty.
+        debug_log: the node's log file, which becomes logs; not read where None.
         timeout_s: how long one call may take.
     """
 
@@ -100,6 +101,7 @@ class BitcoinNodeOptions:
     tls: TlsOptions = field(default_factory=TlsOptions)
     chain: str = ""
     zmq: str = ""
+    debug_log: Path | None = None
     interval_s: float = COLLECT_INTERVAL_S
     timeout_s: float = BITCOIN_TIMEOUT_S
 

@@ -30,6 +30,7 @@ nodes:
   password_file: node.password
   tls: {ca_file: ca.pem}
   zmq: tcp://node.example:28332
+  debug_log: /var/log/core-2.log
   interval: 30s
   timeout: 5s
 """
@@ -43,6 +44,7 @@ nodes:
         30,
         5,
     )
+    assert second.debug_log == Path("/var/log/core-2.log")
     assert second.tls.ca_file == Path("/etc/ca.pem")
 
 

@@ -11,9 +11,11 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from anyascope.clock import SystemClock
+from anyascope.collect import tail as tails
 from anyascope.collect.collectors import journal
-from anyascope.collect.collectors.journal import DOCUMENT_KIND, FileTail, JournalCollector
+from anyascope.collect.collectors.journal import DOCUMENT_KIND, JournalCollector
 from anyascope.collect.options import JournalOptions
+from anyascope.collect.tail import FileTail
 from anyascope.collect.tally import CollectorTally
 from anyascope.ports import HealthStatus
 from anyascope.store.documents import MemoryDocuments
@@ -233,7 +235,7 @@ def test_goes_on_at_a_position(tmp_path) -> None:
 
 def test_a_first_start_reads_the_newest_part(tmp_path, monkeypatch) -> None:
     """Of a large file the first start reads the end, from the beginning of a line."""
-    monkeypatch.setattr(journal, "FIRST_BYTES", 10)
+    monkeypatch.setattr(tails, "FIRST_BYTES", 10)
     path = tmp_path / "log"
     path.write_bytes(b"aaaa\nbbbb\ncccc\ndddd\n")
     tail = FileTail(path, {})

@@ -1,0 +1,127 @@
+"""A node's debug.log becomes logs, from where it was left."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import structlog
+
+from anyascope.clock import Clock
+from anyascope.collect.tail import LINE_BYTES_MAX, FileTail
+from anyascope.collect.tally import CollectorTally
+from anyascope.errors import AnyascopeError
+from anyascope.model.attributes import AttributeValue, Resource
+from anyascope.model.documents import Json, Put
+from anyascope.model.logs import LogBatch, LogRecord
+from anyascope.ports import ComponentHealth, HealthStatus, Intake
+from anyascope.store.api.documents import DocumentStore
+from anyascope.wire.bitcoin.debug_log import decode_line
+
+log = structlog.get_logger("anyascope.collect")
+
+DOCUMENT_KIND = "collect.position"
+STREAM = "bitcoin"
+POLL_S = 1.0  # how late a line is seen
+RETRY_S = 5.0  # after the file could not be read, or what was read not be stored
+TEXT_CHARS_MAX = 64 * 1024  # longer ones are dumps
+
+
+class DebugLog:
+    """Follows one node's log file and hands it in, in order, none twice but after a crash.
+
+    The position is kept in a document after each batch that was stored. While the intake is full nothing is read.
+    """
+
+    def __init__(
+        self,
+        node: str,
+        path: Path,
+        *,
+        intake: Intake,
+        documents: DocumentStore,
+        clock: Clock,
+        tally: CollectorTally,
+    ) -> None:
+        self._node = node
+        self._path = path
+        self._intake = intake
+        self._documents = documents
+        self._clock = clock
+        self._tally = tally
+        self._key = f"bitcoin:{node}:{path}"
+        self._health = self._word(HealthStatus.UNKNOWN, "not read yet")
+
+    def health(self) -> ComponentHealth:
+        """How it is."""
+        return self._health
+
+    async def run(self) -> None:
+        """Follow until cancelled."""
+        while True:
+            try:
+                await self._follow()
+            except (AnyascopeError, OSError) as error:
+                reason = error.strerror if isinstance(error, OSError) else str(error)
+                log.warning("bitcoin_log_interrupted", node=self._node, error=reason)
+                advice = "check debug_log, and let the server's user read the file; it is tried again"
+                self._tell(HealthStatus.DEGRADED, f"{self._path}: {reason}", advice)
+            await self._clock.sleep(RETRY_S)
+
+    async def _follow(self) -> None:
+        known = await self._documents.get(DOCUMENT_KIND, self._key)
+        with self._path.open("rb"):
+            pass  # a tail waits silently for a file that is not there
+        tail = FileTail(self._path, known.body if known is not None else {})
+        try:
+            self._tell(HealthStatus.HEALTHY, str(self._path))
+            while True:
+                lines = tail.read()
+                if lines:
+                    await self._hand_in(lines)
+                else:
+                    await self._clock.sleep(POLL_S)
+        finally:
+            tail.close()
+
+    async def _hand_in(self, lines: Sequence[tuple[bytes, dict[str, Json]]]) -> None:
+        batch = LogBatch(STREAM)
+        now_ns, last_ns = self._clock.now_ns(), self._clock.now_ns()
+        for line, _ in lines:
+            if len(line) > LINE_BYTES_MAX:
+                self._tally.log_records_dropped.labels(stream=STREAM, reason="too_long").inc()
+                continue
+            record = record_of(line.decode("utf-8", "replace"), node=self._node, now_ns=now_ns, last_ns=last_ns)
+            last_ns = record.time_ns
+            batch.add(record)
+        await self._intake.logs([batch], source=STREAM)
+        self._tally.log_records.labels(stream=STREAM).inc(len(batch))
+        await self._documents.commit([Put(DOCUMENT_KIND, self._key, lines[-1][1])])
+
+    def _tell(self, status: HealthStatus, message: str, advice: str = "") -> None:
+        if (status, message) != (self._health.status, self._health.message):
+            self._health = self._word(status, message, advice)
+
+    def _word(self, status: HealthStatus, message: str, advice: str = "") -> ComponentHealth:
+        name = f"collect.bitcoin.{self._node}.debug_log"
+        return ComponentHealth(name, "collector", status, message, advice, self._clock.now_ns())
+
+
+def record_of(line: str, *, node: str, now_ns: int, last_ns: int) -> LogRecord:
+    """The record of one line; one without a time, as the rest of another, has the time of the line before."""
+    told = decode_line(line)
+    attributes: dict[str, AttributeValue] = {"bitcoin.node": node}
+    if told.category:
+        attributes["bitcoin.log.category"] = told.category
+    if told.origin:
+        attributes["bitcoin.log.origin"] = told.origin
+    return LogRecord(
+        time_ns=last_ns if told.time_ns is None else told.time_ns,
+        observed_ns=now_ns,
+        body=told.text[:TEXT_CHARS_MAX],
+        severity_number=int(told.severity),
+        severity_text=told.level,
+        attributes=attributes,
+        resource=Resource({"service.name": "bitcoind"}),
+        stream=STREAM,
+    )

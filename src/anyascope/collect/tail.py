@@ -1,0 +1,96 @@
+"""Follows a log file that somebody else writes."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import BinaryIO
+
+from anyascope.model.documents import Json
+
+FIRST_BYTES = 256 * 1024  # how much of the past a first start reads: some 1,000 lines
+LINE_BYTES_MAX = 1024 * 1024  # longer lines are given in parts, for the caller to skip
+
+
+class FileTail:
+    """Reads the lines that are added to a file, over rotations and truncations.
+
+    Args:
+        path: the file.
+        position: `inode` and `offset` where to go on; from near the end where it is empty or of another file.
+    """
+
+    def __init__(self, path: Path, position: Mapping[str, Json]) -> None:
+        self._path = path
+        self._file: BinaryIO | None = None
+        self._inode = 0
+        self._offset = 0
+        self._rest = b""
+        self._open(position)
+
+    def read(self) -> list[tuple[bytes, dict[str, Json]]]:
+        """The next lines without their line feeds, each with the position behind it; empty where there are none now."""
+        if self._file is None:
+            self._open({"inode": 0, "offset": 0})
+        chunk = self._file.read(CHUNK_BYTES) if self._file is not None else b""
+        if not chunk:
+            self._turn()
+            return []
+        *lines, self._rest = (self._rest + chunk).split(b"\n")
+        found: list[tuple[bytes, dict[str, Json]]] = []
+        for line in lines:
+            self._offset += len(line) + 1
+            found.append((line, {"inode": self._inode, "offset": self._offset}))
+        if len(self._rest) > LINE_BYTES_MAX:
+            # Not a log any more: go on behind it, its length is told by the caller's count of long lines.
+            self._offset += len(self._rest)
+            found.append((self._rest, {"inode": self._inode, "offset": self._offset}))
+            self._rest = b""
+        return [pair for pair in found if pair[0]]
+
+    def close(self) -> None:
+        """Let go of the file."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+    def _turn(self) -> None:
+        """At the end of the file: see whether another one has its name, or it was cut."""
+        try:
+            found = self._path.stat()
+        except FileNotFoundError:
+            return  # between two steps of a rotation
+        if found.st_ino != self._inode:
+            self.close()
+            self._open({"inode": found.st_ino, "offset": 0})
+        elif found.st_size < self._offset:
+            self.close()
+            self._open({"inode": self._inode, "offset": 0})
+
+    def _open(self, position: Mapping[str, Json]) -> None:
+        try:
+            file = self._path.open("rb")
+        except FileNotFoundError:
+            return
+        found = os.fstat(file.fileno())
+        inode, offset = position.get("inode"), position.get("offset")
+        if not position:
+            offset = _line_start(file, max(found.st_size - FIRST_BYTES, 0))
+        elif inode != found.st_ino or not isinstance(offset, int) or offset > found.st_size:
+            offset = 0  # rotated or cut while we were away: all of the new one is unread
+        assert isinstance(offset, int)
+        file.seek(offset)
+        self._file, self._inode, self._offset, self._rest = file, found.st_ino, offset, b""
+
+
+CHUNK_BYTES = 256 * 1024  # read at once; one poll of a busy file takes a millisecond
+
+
+def _line_start(file: BinaryIO, offset: int) -> int:
+    """The first beginning of a line at or behind `offset`."""
+    if offset == 0:
+        return 0
+    file.seek(offset)
+    file.readline(LINE_BYTES_MAX)
+    return file.tell()
