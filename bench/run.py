@@ -25,6 +25,7 @@ BENCHES = (
     "hostile",
     "rule_cost",
     "alert_latency",
+    "hsm_latency",
     "page_latency",
     "storm",
     "kill_storm",

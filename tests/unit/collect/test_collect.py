@@ -8,6 +8,7 @@ from prometheus_client import CollectorRegistry
 
 from anyascope.clock import SystemClock
 from anyascope.collect.collect import Collect
+from anyascope.collect.hsm_options import HsmOptions, RemoteOptions, SignerKind
 from anyascope.collect.options import (
     CertificateOptions,
     CollectOptions,
@@ -132,3 +133,12 @@ async def test_watches_certificates_when_told_to(tmp_path) -> None:
     async with Scene(options) as scene:
         await until(lambda: scene.health()["collect.certificates"] is HealthStatus.DEGRADED)
         assert named(scene.intake.last(), "probe_success") == [0.0]
+
+
+async def test_watches_hsms_when_told_to() -> None:
+    """Each is a collector and a component of its own; one that nobody answers for is unhealthy, and says what to do."""
+    far = RemoteOptions(SignerKind.VAULT, "http://127.0.0.1:1", "transit")
+    async with Scene(replace(NOTHING, hsms=(HsmOptions("far", "vault", far),))) as scene:
+        await until(lambda: scene.health()["collect.hsm.far"] is HealthStatus.UNHEALTHY)
+        assert scene.collect.health()[0].advice == "see whether the signer runs, and its address"
+        assert named(scene.intake.last(), "anya_hsm_up") == [0.0]

@@ -29,6 +29,7 @@ collectors:
   process: {names: [bitcoind]}
   certificates: {files: [tls.crt], endpoints: ["example.org:443"]}
   bitcoin: {nodes: [{name: core-1, url: "http://127.0.0.1:8332", cookie_file: .cookie, chain: main}]}
+  hsm: [{name: core, module: hsm.so}, {name: far, kind: vault, address: "https://vault:8200"}]
 rules: {default_pack: false, resend_delay: 30s, for_outage_tolerance: 2h, for_grace_period: 5m}
 rule_files: [rules/*.yml]
 scrape_configs:
@@ -82,6 +83,7 @@ def test_a_whole_file_is_read(folder):
     assert settings.collect.process.names == ("bitcoind",)
     assert settings.collect.certificates.files == (folder / "tls.crt",)
     assert settings.collect.bitcoin[0].cookie_file == folder / ".cookie"
+    assert [hsm.name for hsm in settings.collect.hsms] == ["core", "far"]
     assert settings.collect.scrape_configs[0].scrape_interval_s == 5
     assert settings.rules.files == (str(folder / "rules/*.yml"),)
     assert settings.rules.evaluation_interval_s == 10

@@ -17,6 +17,7 @@ from anyascope.semconv.hsm import TIMEOUT
 
 PROGRAM = "anyascope.collect.collectors.hsm.child"
 ANSWER_BYTES_MAX = 16 * 1024 * 1024  # 200 certificates of 16 kB in hex are 6.5 MB
+LOAD_TIMEOUT_S = 10.0  # libraries of network devices and clusters connect to all of them first
 KILL_WAIT_S = 1.0  # a process in the kernel's uninterruptible sleep outlives its SIGKILL; nobody waits for it
 
 
@@ -26,7 +27,7 @@ class ModuleProcess:
     Args:
         module: the library's path.
         environment: variables beside the server's own.
-        timeout_s: how long a call may take, loading the library included.
+        timeout_s: how long a call may take; starting and loading the library may take `LOAD_TIMEOUT_S`, if that is longer.
         program: what runs in the child; another one in tests.
     """
 
@@ -38,8 +39,6 @@ class ModuleProcess:
         self._timeout_s = timeout_s
         self._program = program
         self._child: asyncio.subprocess.Process | None = None
-        self.killed = 0
-        self.ended = 0
 
     @property
     def pid(self) -> int:
@@ -52,23 +51,26 @@ class ModuleProcess:
         Raises:
             HsmFailure: the module answered with an error, was late (its process is killed then), or died.
         """
+        if self._child is None:
+            loaded = await self._within(max(self._timeout_s, LOAD_TIMEOUT_S), "load", str(self._module))
+            if "error_type" in loaded:
+                await self.close()
+            _judged(loaded)
+        return _judged(await self._within(self._timeout_s, call, *arguments))
+
+    async def _within(self, timeout_s: float, call: str, *arguments: Any) -> dict[str, Any]:
         try:
-            async with asyncio.timeout(self._timeout_s):
+            async with asyncio.timeout(timeout_s):
                 if self._child is None:
                     self._child = await self._start()
-                    _judged(await self._exchange("load", str(self._module)))
-                answer = await self._exchange(call, *arguments)
+                return await self._exchange(call, *arguments)
         except TimeoutError:
-            self.killed += 1
             await self.close()
-            raise HsmFailure(
-                TIMEOUT, f"{call}: no answer within {self._timeout_s:g} s, its process was killed"
-            ) from None
+            raise HsmFailure(TIMEOUT, f"{call}: no answer within {timeout_s:g} s, its process was killed") from None
         except BaseException:
             # An answer that is still to come would be taken for the next question's.
             await self.close()
             raise
-        return _judged(answer)
 
     async def close(self) -> None:
         """Kill the child, if there is one."""
@@ -105,7 +107,6 @@ class ModuleProcess:
             line = await child.stdout.readline()
             answer: dict[str, Any] = json.loads(line)
         except (OSError, ValueError) as error:
-            self.ended += 1
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(KILL_WAIT_S):
                     await child.wait()

@@ -1,0 +1,118 @@
+"""Faults of a real SoftHSM, and how long each takes to reach Slack: from the moment that it happens to the message's arrival."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import httpx
+
+from support.pkcs11_shim import Shim, shim
+from support.server import QUIET_CONFIG, ServerProcess, eventually, running_server
+from support.sinks import Sink, http_sink
+from support.softhsm import SoftHsm, softhsm
+
+ROUNDS_MAX = 3  # of one fault a server: an alert that fires four times in 15 minutes is flapping, and told once
+FAULTS = {"HsmPinLocked": "PIN locked", "HsmDown": "token removed", "HsmDoesNotSign": "signing hangs (deadline 0.5 s)"}
+Fault = tuple[Callable[[], object], Callable[[], object]]  # how it is made, and how it is mended
+RULES = """
+groups:
+- name: hsm
+  interval: 1m
+  rules:
+  - {alert: HsmPinLocked, expr: 'anya_hsm_pin_state{state="locked"} == 1', labels: {severity: critical}}
+  - {alert: HsmDown, expr: anya_hsm_up == 0, labels: {severity: critical}}
+  - {alert: HsmDoesNotSign, expr: 'anya_hsm_canary_success{operation_type="canary_sign"} == 0', labels: {severity: critical}}
+"""
+
+
+def play(directory: Path, *, rounds: int) -> list[tuple[str, float]]:
+    """(what happened, seconds until Slack had it) of each fault, `rounds` times; every fault is mended and its end awaited.
+
+    Args:
+        rounds: at most `ROUNDS_MAX`.
+    """
+    assert rounds <= ROUNDS_MAX
+    token = softhsm(directory)
+    front = shim(token, directory)
+    (directory / "rules.yml").write_text(RULES)
+    with (
+        http_sink(directory / "slack.jsonl") as slack,
+        running_server(directory, config=_config(token, front, slack)) as server,
+    ):
+        eventually(lambda: _status(server) == "healthy", within_s=60, what="a healthy HSM")
+        return [
+            (FAULTS[alert], _one(server, slack, alert, fault))
+            for _ in range(rounds)
+            for alert, fault in _faults(token, front, directory).items()
+        ]
+
+
+def _one(server: ServerProcess, slack: Sink, alert: str, fault: Fault) -> float:
+    breaks, mends = fault
+    before = len(_told(slack, alert))
+    started = time.time()
+    breaks()
+    message = eventually(lambda: _told(slack, alert)[before:], within_s=60, what=alert)[0]
+    mends()
+    eventually(lambda: len(_told(slack, alert)) >= before + 2, within_s=60, what=f"the end of {alert}")
+    eventually(lambda: _status(server) == "healthy", within_s=60, what="a healthy HSM")
+    return float(message["at"]) - started
+
+
+def _faults(token: SoftHsm, front: Shim, directory: Path) -> dict[str, Fault]:
+    tokens, away = directory / "tokens", directory / "away"
+
+    def remove() -> None:
+        shutil.move(tokens, away)
+        tokens.mkdir()
+
+    def put_back() -> None:
+        tokens.rmdir()
+        shutil.move(away, tokens)
+
+    locked, hang = front.folder / "locked", front.folder / "hang"
+    return {
+        "HsmPinLocked": (locked.touch, locked.unlink),
+        "HsmDown": (remove, put_back),
+        "HsmDoesNotSign": (hang.touch, hang.unlink),
+    }
+
+
+def _config(token: SoftHsm, front: Shim, slack: Sink) -> str:
+    environment = {"SOFTHSM2_CONF": str(token.config), **front.environment}
+    hsm = {
+        "name": "core",
+        "provider": "softhsm",
+        "module": str(front.module),
+        "token": token.label,
+        "pin": token.pin,
+        "environment": environment,
+        "interval": "500ms",
+        "timeout": "500ms",
+        "canary": {"sign": "ec"},
+    }
+    return (
+        QUIET_CONFIG
+        + f"""
+rule_files: [rules.yml]
+rules: {{default_pack: false}}
+collectors: {{hsm: [{json.dumps(hsm)}]}}
+route: {{receiver: slack, group_by: ['...'], group_wait: 0s, group_interval: 1s}}
+receivers:
+- name: slack
+  slack_configs: [{{api_url: "http://127.0.0.1:{slack.port}/slack", channel: "#hsm", send_resolved: true}}]
+"""
+    )
+
+
+def _status(server: ServerProcess) -> str:
+    components = httpx.get(f"{server.url}/api/anyascope/v1/health").json()["components"]
+    return next((one["status"] for one in components if one["component"] == "collect.hsm.core"), "")
+
+
+def _told(slack: Sink, alert: str) -> list[dict[str, object]]:
+    return [record for record in slack.records() if alert in json.dumps(record)]
