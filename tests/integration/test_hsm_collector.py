@@ -200,6 +200,36 @@ async def test_a_module_that_hangs_is_killed_and_starts_anew(token, tmp_path):
         assert (await scene.look()).faults == ()
 
 
+async def test_a_module_that_crashes_costs_its_round(token, tmp_path):
+    """The process ends by a signal, which is told; the next round has another one."""
+    front = shim(token, tmp_path)
+    async with Scene(token, module=front.module, environment=front.environment) as scene:
+        front.tell("crash")
+        found = await scene.look()
+        assert found.faults == ("sign fails: canary: the module's process ended (signal 6)",)
+        assert scene.value("anya_hsm_errors_total", error_type="io_failed") == 1
+        (front.folder / "crash").unlink()
+        assert (await scene.look()).faults == ()
+
+
+@pytest.mark.parametrize(
+    ("kind", "how"),
+    [
+        ("sign", ("--keypairgen", "--key-type", "rsa:2048")),
+        ("sign", ("--keypairgen", "--key-type", "EC:edwards25519")),
+        ("hmac", ("--keygen", "--key-type", "GENERIC:32")),
+    ],
+    ids=["RSA", "Ed25519", "HMAC"],
+)
+async def test_the_canary_takes_other_kinds_of_keys(token, kind, how):
+    """RSA and Ed25519 sign and are verified; a generic secret makes HMACs."""
+    tool(token, *how, "--label", "other", "--id", "0a", "--usage-sign")
+    async with Scene(token, **{"sign": "", "encrypt": "", "has_random": False, kind: "other"}) as scene:
+        found = await scene.look()
+        assert found.faults == ()
+        assert scene.value("anya_hsm_canary_success", operation_type=f"canary_{kind}") == 1
+
+
 async def test_a_token_that_is_taken_away_and_put_back(token, tmp_path):
     """Its absence is told with what to do, and it is used again when it is back."""
     async with Scene(token) as scene:

@@ -1,5 +1,6 @@
 /* A PKCS#11 module in front of a real one, for what SoftHSM cannot do. All by files in the folder $SHIM:
  *   hang      signing sleeps while it exists
+ *   crash     signing ends the process while it exists
  *   locked    the user's PIN is locked while it exists
  *   logins    one byte for every login that was tried
  *   sessions/ a file a process with its number of open sessions, as a device counts them for all applications
@@ -83,6 +84,7 @@ static RV login(unsigned long session, unsigned long user, unsigned char *pin, u
 }
 
 static RV sign(unsigned long session, unsigned char *data, unsigned long size, unsigned char *out, unsigned long *length) {
+    if (access(path("crash"), F_OK) == 0) abort();
     while (access(path("hang"), F_OK) == 0) usleep(50000);
     return ((RV(*)(unsigned long, unsigned char *, unsigned long, unsigned char *, unsigned long *))real[SIGN])(session, data, size, out, length);
 }

@@ -14,6 +14,7 @@ from cryptography.x509.oid import NameOID
 from anyascope.clock import ManualClock
 from anyascope.collect.collectors.hsm.clients import clients_of, suspects
 from anyascope.collect.collectors.hsm.families import inventory_families
+from anyascope.collect.collectors.hsm.module_process import PROGRAM
 from anyascope.collect.collectors.hsm.nouns import HsmFailure, Inventory, Operation, PinState, Sight, TokenSight
 from anyascope.collect.collectors.hsm.pin import PinGate
 from anyascope.collect.collectors.hsm.pkcs11 import pin_state
@@ -145,9 +146,10 @@ def test_the_client_whose_files_grow_is_suspected(tmp_path) -> None:
         (tmp_path / f"{pid}/fd").mkdir(parents=True)
         (tmp_path / f"{pid}/maps").write_text(f"7f0-7f1 r-xp 0 08:01 7    {mapped}\n")
         (tmp_path / f"{pid}/comm").write_text("signer\n")
+        (tmp_path / f"{pid}/cmdline").write_text("\0".join(["python", "-m", PROGRAM if pid == 14 else "signer"]))
         for file in range(files):
             (tmp_path / f"{pid}/fd/{file}").touch()
-    found = clients_of(module, procfs=tmp_path, without=14)
+    found = clients_of(module, procfs=tmp_path)
     assert [(client.pid, client.command, client.open_files) for client in found] == [
         (11, "signer", 3),
         (12, "signer", 9),

@@ -11,6 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from anyascope.collect.collectors.hsm.module_process import PROGRAM
+
 MAPS_BYTES_MAX = 4 * 1024 * 1024  # 40,000 mappings; a large server has 5,000
 
 
@@ -27,19 +29,19 @@ class Client:
     open_files: int
 
 
-def clients_of(module: Path, *, procfs: Path, without: int = 0) -> tuple[Client, ...]:
-    """All processes that have mapped the module, by pid; `without` is our own child."""
+def clients_of(module: Path, *, procfs: Path) -> tuple[Client, ...]:
+    """All processes that have mapped the module, by pid, without our own children: several HSMs may share a module."""
     real = os.fsencode(os.path.realpath(module))
     found = []
     for entry in procfs.iterdir():
-        if not entry.name.isdigit() or int(entry.name) == without:
+        if not entry.name.isdigit():
             continue
         try:
             with (entry / "maps").open("rb") as file:
                 is_mapped = any(
                     line.endswith(real + b"\n") for line in file.read(MAPS_BYTES_MAX).splitlines(keepends=True)
                 )
-            if is_mapped:
+            if is_mapped and PROGRAM.encode() not in (entry / "cmdline").read_bytes().split(b"\0"):
                 command = (entry / "comm").read_text(errors="replace").strip()
                 found.append(Client(int(entry.name), command, sum(1 for _ in (entry / "fd").iterdir())))
         except OSError:

@@ -262,7 +262,7 @@ def hsm_watch(options: HsmOptions, *, gate: PinGate, clock: Clock, procfs: Path)
         # Elsewhere there is no such process table; then nobody is named.
         if not procfs.is_dir():
             return ()
-        return clients_of(source.module, procfs=procfs, without=provider.process.pid)
+        return clients_of(source.module, procfs=procfs)
 
     return HsmWatch(options, provider=provider, clock=clock, find_clients=find_clients)
 
