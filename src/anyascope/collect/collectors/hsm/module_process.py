@@ -28,16 +28,12 @@ class ModuleProcess:
         module: the library's path.
         environment: variables beside the server's own.
         timeout_s: how long a call may take; starting and loading the library may take `LOAD_TIMEOUT_S`, if that is longer.
-        program: what runs in the child; another one in tests.
     """
 
-    def __init__(
-        self, module: Path, environment: Mapping[str, str], *, timeout_s: float, program: str = PROGRAM
-    ) -> None:
+    def __init__(self, module: Path, environment: Mapping[str, str], *, timeout_s: float) -> None:
         self._module = module
         self._environment = dict(environment)
         self._timeout_s = timeout_s
-        self._program = program
         self._child: asyncio.subprocess.Process | None = None
 
     @property
@@ -87,7 +83,7 @@ class ModuleProcess:
         root = str(Path(anyascope.__file__).parents[1])
         path = os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH", ""))))
         return await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", self._program),
+            *(sys.executable, "-m", PROGRAM),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.DEVNULL,

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from anyascope.clock import NS_PER_S, Clock
-from anyascope.collect.collectors.hsm.module_process import PROGRAM, ModuleProcess
+from anyascope.collect.collectors.hsm.module_process import ModuleProcess
 from anyascope.collect.collectors.hsm.nouns import (
     HsmFailure,
     Inventory,
@@ -50,19 +50,14 @@ class Pkcs11Provider:
 
     Args:
         gate: decides whether the PIN may be sent; it is kept over reloads.
-        program: what runs in the child; another one in tests.
     """
 
-    def __init__(
-        self, options: HsmOptions, source: Pkcs11Options, *, gate: PinGate, clock: Clock, program: str = PROGRAM
-    ) -> None:
+    def __init__(self, options: HsmOptions, source: Pkcs11Options, *, gate: PinGate, clock: Clock) -> None:
         self._options = options
         self._source = source
         self._gate = gate
         self._clock = clock
-        self.process = ModuleProcess(
-            self._source.module, self._source.environment, timeout_s=options.timeout_s, program=program
-        )
+        self.process = ModuleProcess(source.module, source.environment, timeout_s=options.timeout_s)
         self._done: list[Operation] = []
         self._held = ""
         self._is_open = False
