@@ -125,6 +125,7 @@ async def test_one_node_is_read_whole(tmp_path):
             await until(lambda: watch.figures("one")["bitcoin_blocks"] == 4, deadline_s=2)
             assert [e.attributes["bitcoin.block.hash"] for e in watch.events("bitcoin.block.connected")] == [block]
             assert watch.figures("one")["anya_bitcoin_zmq_lost_total hashblock"] == 0
+            assert watch.collect._nodes[0].feed.has_announced(block)
 
             await until(lambda: any(f"new best={block}" in record.body for record in watch.lines()))
 

@@ -128,7 +128,8 @@ class Collect:
     def _start_collectors(self) -> None:
         views: dict[str, NodeView] = {}
         self._nodes = [
-            NodeWatch(node, views=views, intake=self._intake, clock=self._clock) for node in self._options.bitcoin
+            NodeWatch(node, views=views, intake=self._intake, documents=self._documents, clock=self._clock)
+            for node in self._options.bitcoin
         ]
         self._runners = [Runner(job, intake=self._intake, clock=self._clock, tally=self._tally) for job in self._jobs()]
         runs: list[Coroutine[Any, Any, None]] = [runner.run() for runner in self._runners]

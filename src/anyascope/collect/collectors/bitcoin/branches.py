@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from anyascope.model.documents import Json
+
 WINDOW_BLOCKS = 100  # what is remembered below the tip: as deep as a coinbase is locked; no reorg was half as deep
 
 
@@ -76,3 +78,16 @@ def is_same_branch(one: Branch, other: Branch) -> bool | None:
     height = min(one.height, other.height)
     first, second = one.hashes.get(height), other.hashes.get(height)
     return None if first is None or second is None else first == second
+
+
+def branch_to_json(branch: Branch) -> dict[str, Json]:
+    """As it is kept over restarts of the server."""
+    return {"first": min(branch.hashes, default=0), "hashes": [branch.hashes[at] for at in sorted(branch.hashes)]}
+
+
+def branch_from_json(body: Mapping[str, Json]) -> Branch:
+    """What was kept; a body in another form is an empty branch."""
+    first, hashes = body.get("first"), body.get("hashes")
+    if not isinstance(first, int) or not isinstance(hashes, list):
+        return Branch()
+    return Branch({first + number: str(known) for number, known in enumerate(hashes)})

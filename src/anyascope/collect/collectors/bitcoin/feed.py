@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
@@ -16,6 +17,7 @@ from anyascope.wire.bitcoin.zmq import HASHBLOCK, SEQUENCE, decode_notice, lost_
 log = structlog.get_logger("anyascope.collect")
 
 TOPICS = (HASHBLOCK, SEQUENCE)
+ANNOUNCED_MAX = 400  # two messages a block, and twice the blocks that one look can bring
 _ANYWHERE = frozenset(("0.0.0.0", "::", "*"))  # noqa: S104  # what a node listens on, never what is bound here
 
 
@@ -35,6 +37,7 @@ class BlockFeed:
         self._last: dict[str, int] = {}
         self._counts = dict.fromkeys(TOPICS, 0)
         self._lost = dict.fromkeys(TOPICS, 0)
+        self._announced: deque[str] = deque(maxlen=ANNOUNCED_MAX)
 
     def listen_to(self, addresses: Iterable[str]) -> None:
         """Listen there, and nowhere else."""
@@ -54,6 +57,10 @@ class BlockFeed:
     def is_listening(self) -> bool:
         """Whether there is an address to listen to."""
         return bool(self._addresses)
+
+    def has_announced(self, block: str) -> bool:
+        """Whether a message said that this block came, of late."""
+        return block in self._announced
 
     async def run(self) -> None:
         """Hear until cancelled."""
@@ -77,6 +84,8 @@ class BlockFeed:
         self._lost[notice.topic] += lost
         if lost:
             log.warning("bitcoin_zmq_lost", node=self._node, topic=notice.topic, messages=lost)
+        if notice.is_block and notice.is_connected:
+            self._announced.append(notice.hash)
         if lost or notice.is_block:
             self._on_block()
 

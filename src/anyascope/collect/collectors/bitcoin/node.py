@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -11,7 +12,13 @@ import structlog
 
 from anyascope.clock import NS_PER_S, Clock
 from anyascope.collect.collectors.bitcoin import network_figures as network
-from anyascope.collect.collectors.bitcoin.branches import Branch, change_of, heights_to_ask
+from anyascope.collect.collectors.bitcoin.branches import (
+    Branch,
+    branch_from_json,
+    branch_to_json,
+    change_of,
+    heights_to_ask,
+)
 from anyascope.collect.collectors.bitcoin.chain_figures import (
     HASHRATES,
     tell_chain,
@@ -27,6 +34,7 @@ from anyascope.collect.collectors.bitcoin.pool_figures import FEE_TARGETS, tell_
 from anyascope.collect.collectors.bitcoin.sheet import Sheet, warnings_of
 from anyascope.collect.collectors.bitcoin.tally import NodeTally
 from anyascope.collect.collectors.bitcoin.verdict import (
+    UNANNOUNCED,
     NodeView,
     Verdict,
     judge,
@@ -38,8 +46,10 @@ from anyascope.collect.collectors.bitcoin.verdict import (
 from anyascope.collect.options import BitcoinNodeOptions
 from anyascope.collect.runner import Round
 from anyascope.errors import UnavailableError
+from anyascope.model.documents import Json, Put
 from anyascope.model.logs import LogBatch, LogRecord
 from anyascope.ports import HealthStatus, Intake
+from anyascope.store.api.documents import DocumentStore
 from anyascope.wire.bitcoin.rpc import INVALID_ANSWER, METHOD_NOT_FOUND, TIMEOUT, UNREACHABLE, Refusal
 
 log = structlog.get_logger("anyascope.collect")
@@ -47,6 +57,9 @@ log = structlog.get_logger("anyascope.collect")
 ROUND_GAP_S = 0.1  # between two looks that messages ask for: a burst of blocks is one look
 SELDOM_S = 60.0  # how often the calls that walk the block index or read a block are made while no block comes
 EVENTS_WAITING_MAX = 1_000  # while the intake is full; ten windows of blocks
+ANNOUNCED_WITHIN_S = 1.0  # messages leave the node before its RPC shows the block, and travel as fast
+DOCUMENT_KIND = "collect.bitcoin.branch"
+_UNSEEN = NodeView("")
 _BROKEN = frozenset((UNREACHABLE, TIMEOUT))
 
 
@@ -56,6 +69,7 @@ class NodeWatch:
     Args:
         views: how all nodes were found last, by name; this node's entry is written here.
         intake: takes the events; the figures go by the runner.
+        documents: keeps the newest blocks, so that a reorg while nobody looked is seen afterwards.
     """
 
     def __init__(
@@ -64,12 +78,14 @@ class NodeWatch:
         *,
         views: dict[str, NodeView],
         intake: Intake,
+        documents: DocumentStore,
         clock: Clock,
         client: RpcClient | None = None,
     ) -> None:
         self._options = options
         self._views = views
         self._intake = intake
+        self._documents = documents
         self._clock = clock
         self._client = client or RpcClient(options, clock=clock)
         self._tally = NodeTally()
@@ -84,6 +100,8 @@ class NodeWatch:
         self._faults: list[Refusal] = []
         self._events: deque[LogRecord] = deque(maxlen=EVENTS_WAITING_MAX)
         self._is_downloading = False
+        self._unheard: tuple[str, int] | None = None  # a tip whose announcement is waited for, and since when
+        self._silent_tip = ""
         self.nudge = asyncio.Event()
         self.feed = BlockFeed(options.name, self._on_block)
 
@@ -128,6 +146,7 @@ class NodeWatch:
     async def _look(self, chain: str, info: dict[str, Any]) -> Round:
         await self._settle(chain)
         self._is_downloading = bool(info.get("initialblockdownload"))
+        self._judge_feed()
         await self._follow(info)
         await self._refresh_seldom()
         sheet = Sheet(chain)
@@ -157,9 +176,35 @@ class NodeWatch:
             self._lacks.clear()  # it may be another version
             self._genesis = str(await self._ask("getblockhash", 0) or "")
             self._chain = chain
+            await self._remember()
             await self._find_feed()
         elif not self.feed.is_listening:
             await self._find_feed()
+
+    async def _remember(self) -> None:
+        """Take up the branch of an earlier run, where this is the same network."""
+        if self._branch.hashes or not self._genesis:
+            return
+        known = await self._documents.get(DOCUMENT_KIND, self._options.name)
+        if known is not None and known.body.get("genesis") == self._genesis:
+            self._branch = branch_from_json(known.body)
+
+    async def _keep(self) -> None:
+        if self._is_downloading:
+            return
+        body: dict[str, Json] = {"genesis": self._genesis, **branch_to_json(self._branch)}
+        # A store that is full must not blind us: what is not kept now is kept with the next block.
+        with contextlib.suppress(UnavailableError):
+            await self._documents.commit([Put(DOCUMENT_KIND, self._options.name, body)])
+
+    def _judge_feed(self) -> None:
+        """Whether the last tip that polling found was announced, too; the message may come a moment later."""
+        now_ns = self._clock.monotonic_ns()
+        if self._unheard is None or now_ns - self._unheard[1] < ANNOUNCED_WITHIN_S * NS_PER_S:
+            return
+        tip, self._unheard = self._unheard[0], None
+        self._silent_tip = "" if self.feed.has_announced(tip) else tip
+        self._tally.unannounced += bool(self._silent_tip)
 
     async def _find_feed(self) -> None:
         if self._options.zmq:
@@ -181,6 +226,9 @@ class NodeWatch:
         now = Branch(found)
         change = change_of(self._branch, now)
         self._branch = now
+        await self._keep()
+        if change.come and self.feed.is_listening and self._views.get(self._options.name, _UNSEEN).is_settled:
+            self._unheard = (now.tip, self._clock.monotonic_ns())
         now_ns = self._clock.now_ns()
         self._tally.note(change, now_ns=now_ns)
         if change.depth or not self._is_downloading:
@@ -273,6 +321,8 @@ class NodeWatch:
             sheet.gauge("anya_bitcoin_behind_blocks", text, standing.behind_blocks)
             text = "Other nodes of the same network that are on another branch."
             sheet.gauge("anya_bitcoin_nodes_on_another_branch", text, len(standing.others))
+        if self._silent_tip and self.feed.is_listening:
+            self._faults.append(Refusal(UNANNOUNCED, f"block {self._silent_tip} came without a ZMQ message"))
         remarks = ["blocks by ZMQ" if self.feed.is_listening else "no ZMQ, blocks by polling"]
         if info.get("pruned"):
             remarks.append(f"pruned below {info.get('pruneheight', '?')}")

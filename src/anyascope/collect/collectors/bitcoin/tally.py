@@ -15,6 +15,7 @@ class NodeTally:
 
     def __init__(self) -> None:
         self.warnings = 0
+        self.unannounced = 0
         self._connected = 0
         self._disconnected = 0
         self._reorgs = 0
@@ -44,6 +45,8 @@ class NodeTally:
         sheet.counter("anya_bitcoin_blocks_connected_total", "Blocks that joined the best chain.", self._connected)
         sheet.counter("anya_bitcoin_blocks_disconnected_total", "Blocks that left the best chain.", self._disconnected)
         sheet.counter("anya_bitcoin_reorgs_total", "Times that blocks left the best chain.", self._reorgs)
+        text = "Tips that polling found while no ZMQ message said so."
+        sheet.counter("anya_bitcoin_tips_unannounced_total", text, self.unannounced)
         if self._last is not None:
             sheet.gauge("anya_bitcoin_reorg_depth_blocks", "Blocks that the last reorg threw out.", self._last.depth)
             text = "The last common block of the last reorg."

@@ -30,7 +30,9 @@ _ADVICE: Mapping[str, str] = {
     BUSY: "raise the node's rpcworkqueue or rpcthreads, and see which client asks so much",
     INVALID_ANSWER: "check that url leads to a node's RPC, and what stands between",
     WARMUP: "wait: the node is starting",
+    "zmq_silent": "check that the node's zmqpubhashblock can be reached from here, or set zmq; blocks are seen by polling",
 }
+UNANNOUNCED = "zmq_silent"
 _PASSING = frozenset((WARMUP, BUSY))
 
 

@@ -1,0 +1,190 @@
+"""Unit tests of watching a node that is played."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from anyascope.clock import ManualClock
+from anyascope.collect.collectors.bitcoin.client import Latency
+from anyascope.collect.collectors.bitcoin.node import NodeWatch
+from anyascope.collect.options import BitcoinNodeOptions
+from anyascope.store.documents import MemoryDocuments
+from anyascope.wire.bitcoin.rpc import Refusal
+from support.collecting import RecordingIntake
+
+MISSING = Refusal("method_not_found", "Method not found")
+
+
+class PlayedNode:
+    """Answers from a chain of letters, one a block, and from what it is told to say."""
+
+    def __init__(self, chain: str) -> None:
+        self.chain = chain
+        self.says: dict[str, object] = {}
+        self.outcomes: dict[tuple[str, str], int] = {}
+        self.latencies: dict[str, Latency] = {}
+        self.asked: list[str] = []
+
+    async def call(self, method, *params):
+        self.asked.append(method)
+        if method in self.says:
+            return self.says[method]
+        height = len(self.chain) - 1
+        if method == "getblockchaininfo":
+            tip = self.chain[-1]
+            return {"chain": "main", "blocks": height, "headers": height, "bestblockhash": tip, "chainwork": "0a"}
+        if method == "getblockhash":
+            return self.chain[params[0]]
+        return {"uptime": 9, "getnetworkinfo": {"connections": 8}}.get(method, MISSING)
+
+    async def call_each(self, method, params):
+        return [await self.call(method, *each) for each in params]
+
+    async def close(self):
+        pass
+
+
+class Scene:
+    """A watch on a manual clock; a new watch is a restart of the server."""
+
+    def __init__(self, chain: str = "gab") -> None:
+        self.clock = ManualClock()
+        self.intake = RecordingIntake()
+        self.documents = MemoryDocuments(clock=self.clock)
+        self.node = PlayedNode(chain)
+        self.restart()
+
+    def restart(self) -> None:
+        self.watch = NodeWatch(
+            BitcoinNodeOptions("n", "http://127.0.0.1:8332", zmq="tcp://127.0.0.1:1"),
+            views={},
+            intake=self.intake,
+            documents=self.documents,
+            clock=self.clock,
+            client=self.node,
+        )
+
+    async def look(self, seconds: float = 15.0):
+        looking = asyncio.create_task(self.watch.gather())
+        await self.clock.advance(seconds)
+        return await looking
+
+    def events(self) -> list[str]:
+        return [f"{record.event_name.split('.')[-1]} {record.correlation_id}" for record in self.intake.log_records]
+
+
+def figure(found, name: str) -> float:
+    [family] = [family for family in found.families if family.name == name]
+    return family.points[0][1]
+
+
+async def test_a_reorg_becomes_figures_and_events():
+    """Two blocks go, three come: counted, and told block by block."""
+    scene = Scene()
+    await scene.look()
+    scene.node.chain = "gxyz"
+    found = await scene.look()
+    assert figure(found, "anya_bitcoin_reorg_depth_blocks") == 2
+    assert scene.events() == [
+        "reorg a",
+        "disconnected b",
+        "disconnected a",
+        "connected x",
+        "connected y",
+        "connected z",
+    ]
+
+
+async def test_a_reorg_while_the_server_is_stopped_is_seen_afterwards():
+    """The newest blocks are kept; another network's are not taken up."""
+    scene = Scene()
+    await scene.look()
+    scene.restart()
+    scene.node.chain = "gaxy"
+    assert figure(await scene.look(), "anya_bitcoin_reorg_depth_blocks") == 1
+    scene.restart()
+    scene.node.chain = "hij"
+    assert figure(await scene.look(), "anya_bitcoin_reorgs_total") == 0
+
+
+async def test_events_wait_for_a_full_intake():
+    """What is not taken at one look is handed in at the next."""
+    scene = Scene()
+    await scene.look()
+    scene.node.chain, scene.intake.refusals = "gabc", 1
+    await scene.look()
+    assert scene.events() == []
+    await scene.look()
+    assert scene.events() == ["connected c"]
+
+
+async def test_a_chain_that_changes_under_our_eyes_is_looked_at_again():
+    """A height that is gone between two calls makes no reorg."""
+    scene = Scene()
+    await scene.look()
+    scene.node.chain = "gaxy"
+    scene.node.says["getblockhash"] = Refusal("invalid_parameter", "Block height out of range")
+    assert figure(await scene.look(), "anya_bitcoin_reorgs_total") == 0
+    scene.node.says.clear()
+    assert figure(await scene.look(), "anya_bitcoin_reorgs_total") == 1
+
+
+async def test_methods_that_a_node_lacks_are_asked_once_and_named():
+    """Until it starts again, when it may be another version."""
+    scene = Scene()
+    found = await scene.look()
+    assert "lacks" in found.detail
+    assert "getpeerinfo" in found.detail
+    await scene.look()
+    assert scene.node.asked.count("getpeerinfo") == 1
+    scene.node.says["uptime"] = 1
+    await scene.look()
+    assert scene.node.asked.count("getpeerinfo") == 2
+
+
+async def test_a_node_that_goes_in_the_middle_of_a_look_is_asked_no_further():
+    """One time-out is waited for, not twelve; what was told is kept."""
+    scene = Scene()
+    scene.node.says["getnetworkinfo"] = Refusal("timeout", "no answer within 10 s")
+    found = await scene.look()
+    assert "getmempoolinfo" not in scene.node.asked
+    assert found.faults == ("timeout: getnetworkinfo: no answer within 10 s",)
+    assert not found.is_down
+    assert figure(found, "bitcoin_blocks") == 2
+
+
+@pytest.mark.parametrize("answer", [None, [], "text", {}, {"chain": ""}])
+async def test_what_is_no_node_is_named(answer):
+    """An address that answers JSON, but not as a node does."""
+    scene = Scene()
+    scene.node.says["getblockchaininfo"] = answer
+    found = await scene.look()
+    assert found.is_down
+    assert found.faults[0].startswith("invalid_answer")
+    assert figure(found, "up") == 0
+
+
+async def test_odd_answers_spoil_nothing():
+    """Parts of other shapes make no points, and no error."""
+    scene = Scene()
+    for method in ("getnetworkinfo", "getpeerinfo", "getmempoolinfo", "getchaintips"):
+        scene.node.says[method] = ["odd", 5, None]
+    assert figure(await scene.look(), "bitcoin_blocks") == 2
+
+
+async def test_a_silent_feed_is_noticed():
+    """A block that polling finds and no message announced degrades the node until one is announced again."""
+    scene = Scene()
+    scene.watch.feed._addresses = frozenset(("tcp://127.0.0.1:1",))
+    await scene.look()
+    scene.node.chain = "gabc"
+    assert (await scene.look()).faults == ()
+    found = await scene.look()
+    assert found.faults == ("zmq_silent: block c came without a ZMQ message",)
+    assert figure(found, "anya_bitcoin_tips_unannounced_total") == 1
+    scene.node.chain = "gabcd"
+    await scene.look()
+    scene.watch.feed._announced.append("d")
+    assert (await scene.look()).faults == ()
