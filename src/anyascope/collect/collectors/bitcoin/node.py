@@ -31,6 +31,14 @@ from anyascope.collect.collectors.bitcoin.client import RpcClient
 from anyascope.collect.collectors.bitcoin.events import STREAM, records_of
 from anyascope.collect.collectors.bitcoin.feed import BlockFeed, addresses_of
 from anyascope.collect.collectors.bitcoin.pool_figures import FEE_TARGETS, tell_estimates, tell_mempool
+from anyascope.collect.collectors.bitcoin.pool_histogram import (
+    ENTRIES_MAX,
+    RATES_SAT_PER_VB,
+    Groups,
+    groups_from_entries,
+    groups_from_info,
+    tell_groups,
+)
 from anyascope.collect.collectors.bitcoin.sheet import Sheet, warnings_of
 from anyascope.collect.collectors.bitcoin.tally import NodeTally
 from anyascope.collect.collectors.bitcoin.verdict import (
@@ -59,6 +67,7 @@ SELDOM_S = 60.0  # how often the calls that walk the block index or read a block
 EVENTS_WAITING_MAX = 1_000  # while the intake is full; ten windows of blocks
 ANNOUNCED_WITHIN_S = 1.0  # messages leave the node before its RPC shows the block, and travel as fast
 DOCUMENT_KIND = "collect.bitcoin.branch"
+GROUPING = "fee rates in getmempoolinfo"  # an argument of Knots' that Core does not take
 _UNSEEN = NodeView("")
 _BROKEN = frozenset((UNREACHABLE, TIMEOUT))
 
@@ -94,6 +103,7 @@ class NodeWatch:
         self._branch = Branch()
         self._seldom: dict[str, Any] = {}
         self._seldom_at = ("", 0)
+        self._pool_groups: Groups | None = None
         self._uptime_s = 0
         self._looked_ns = 0
         self._lacks: set[str] = set()
@@ -253,7 +263,25 @@ class NodeWatch:
             "getchaintxstats": await self._ask("getchaintxstats"),
             "getblockstats": await self._ask("getblockstats", self._branch.tip) if self._branch.height > 0 else None,
         }
+        self._pool_groups = None if self._is_downloading else await self._group_pool()
         self._seldom = {method: told for method, told in asked.items() if told is not None}
+
+    async def _group_pool(self) -> Groups | None:
+        """The mempool by fee rate: grouped by the node where it can (Knots), else read where it is small; None otherwise."""
+        if GROUPING not in self._lacks and not self._is_gone():
+            told = await self._client.call("getmempoolinfo", list(RATES_SAT_PER_VB))
+            groups = groups_from_info(_facts(told))
+            if groups is not None:
+                return groups
+            if isinstance(told, Refusal) and told.code in _BROKEN:
+                self._note("getmempoolinfo", told)
+                return None
+            self._lacks.add(GROUPING)
+        size = _facts(await self._ask("getmempoolinfo")).get("size")
+        if not isinstance(size, int) or size > ENTRIES_MAX:
+            return None
+        entries = await self._ask("getrawmempool", True)
+        return None if entries is None else groups_from_entries(_facts(entries))
 
     def _tell_seldom(self, sheet: Sheet, info: Mapping[str, Any]) -> None:
         seldom = self._seldom
@@ -263,6 +291,8 @@ class NodeWatch:
         tell_deployments(sheet, _facts(deployments))
         count = _facts(seldom.get("getchaintxstats")).get("txcount")
         sheet.gauge("bitcoin_txcount", "Number of transactions since the genesis block.", count)
+        if self._pool_groups is not None:
+            tell_groups(sheet, self._pool_groups)
         if "getblockstats" in seldom:
             tell_latest_block(sheet, _facts(seldom["getblockstats"]))
 
@@ -337,14 +367,14 @@ class NodeWatch:
 
     async def _ask(self, method: str, *params: Any) -> Any | None:
         """What the node says; None where it refuses, lacks the method, or was found gone in this round."""
-        if method in self._lacks or any(fault.code in _BROKEN for fault in self._faults):
+        if method in self._lacks or self._is_gone():
             return None
         told = await self._client.call(method, *params)
         return None if isinstance(told, Refusal) and self._note(method, told) else told
 
     async def _ask_each(self, method: str, values: Sequence[int]) -> dict[int, Any]:
         """What the node says to each value, where it says something."""
-        if method in self._lacks or any(fault.code in _BROKEN for fault in self._faults):
+        if method in self._lacks or self._is_gone():
             return {}
         told = await self._client.call_each(method, [(value,) for value in values])
         answers = dict(zip(values, told, strict=True))
@@ -352,6 +382,10 @@ class NodeWatch:
             if isinstance(answer, Refusal):
                 self._note(method, answer)
         return {value: answer for value, answer in answers.items() if not isinstance(answer, Refusal)}
+
+    def _is_gone(self) -> bool:
+        """Whether the node was found gone in this round."""
+        return any(fault.code in _BROKEN for fault in self._faults)
 
     def _note(self, method: str, refusal: Refusal) -> bool:
         if refusal.code == METHOD_NOT_FOUND:

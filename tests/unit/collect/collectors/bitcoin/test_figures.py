@@ -13,6 +13,7 @@ from anyascope.collect.collectors.bitcoin.chain_figures import (
 from anyascope.collect.collectors.bitcoin.feed import BlockFeed, addresses_of
 from anyascope.collect.collectors.bitcoin.network_figures import group_of, program_of, tell_bans, tell_peers
 from anyascope.collect.collectors.bitcoin.pool_figures import tell_estimates, tell_mempool
+from anyascope.collect.collectors.bitcoin.pool_histogram import groups_from_entries, groups_from_info, tell_groups
 from anyascope.collect.collectors.bitcoin.sheet import Sheet, sat_per_vb, sats, warnings_of
 from support.components import shared_path
 
@@ -146,3 +147,21 @@ def test_lost_messages_ask_for_a_look():
     assert len(asked) == 1
     feed.hear([b"hashblock", bytes(32), (0).to_bytes(4, "little")])
     assert len(asked) == 2
+
+
+def test_a_mempool_is_grouped_by_fee_rate():
+    """By the node or by us, with the same bounds; the bound itself belongs to its group, and empty groups are 0."""
+    entries = {
+        "a": {"vsize": 100, "fees": {"base": 0.000001}},  # 1 sat/vB
+        "b": {"vsize": 200, "fees": {"base": 0.00000398}},  # 1.99
+        "c": {"vsize": 100, "fee": 0.01},  # 10,000, as nodes until 0.16 write it
+        "d": {"vsize": 0, "fees": {"base": 1}},
+    }
+    groups = groups_from_entries(entries)
+    assert {bound: group for bound, group in groups.items() if group[0]} == {1: (2, 300), 500: (1, 100)}
+    found = told(tell_groups, groups)
+    assert found["anya_bitcoin_mempool_rate_vbytes 1"] == 300
+    assert found["anya_bitcoin_mempool_rate_transactions 0"] == 0
+    knots = {"fee_histogram": {"1": {"sizes": 300, "count": 2, "fees": 4, "from_feerate": 1}, "total_fees": 4}}
+    assert groups_from_info(knots) == {1: (2, 300)}
+    assert groups_from_info({"size": 5}) is None

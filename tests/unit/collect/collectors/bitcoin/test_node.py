@@ -149,7 +149,7 @@ async def test_a_node_that_goes_in_the_middle_of_a_look_is_asked_no_further():
     scene = Scene()
     scene.node.says["getnetworkinfo"] = Refusal("timeout", "no answer within 10 s")
     found = await scene.look()
-    assert "getmempoolinfo" not in scene.node.asked
+    assert "getpeerinfo" not in scene.node.asked
     assert found.faults == ("timeout: getnetworkinfo: no answer within 10 s",)
     assert not found.is_down
     assert figure(found, "bitcoin_blocks") == 2
@@ -188,3 +188,17 @@ async def test_a_silent_feed_is_noticed():
     await scene.look()
     scene.watch.feed._announced.append("d")
     assert (await scene.look()).faults == ()
+
+
+async def test_only_a_small_mempool_is_read_whole():
+    """A node that does not group its mempool is asked for its entries, unless there are too many."""
+    entry = {"vsize": 100, "fees": {"base": 0.00001}}
+    scene = Scene()
+    scene.node.says |= {"getmempoolinfo": {"size": 1}, "getrawmempool": {"a": entry}}
+    found = await scene.look()
+    assert any(family.name == "anya_bitcoin_mempool_rate_vbytes" for family in found.families)
+    scene.restart()
+    scene.node.says["getmempoolinfo"] = {"size": 5_001}
+    found = await scene.look()
+    assert scene.node.asked.count("getrawmempool") == 1
+    assert not any(family.name == "anya_bitcoin_mempool_rate_vbytes" for family in found.families)
