@@ -30,7 +30,7 @@ from support.promql import answers, engine_over
 from support.regtest import RegtestNode, free_base, regtest_node, regtest_nodes
 
 ADDRESS = "bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080"  # of BIP 173; nobody here spends
-SELDOM_S = 3600.0  # no polling within a test: what is seen was announced
+SELDOM_S = 3600.0  # no polling within a test: what is seen at this interval was announced
 
 
 class Watch:
@@ -177,7 +177,7 @@ async def test_a_wrong_cookie_and_a_wrong_chain_are_named(tmp_path):
 
 @pytest.mark.long
 async def test_two_nodes_part_and_meet(tmp_path):
-    """Sync, a stop and a start, a disagreement and a two-block reorg each show within the time of a message."""
+    """A disagreement, a two-block reorg, a stop and a start each become figures, events and a word of health."""
     base = free_base(2)
     with (
         regtest_node(tmp_path / "a", base) as first,
