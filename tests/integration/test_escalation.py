@@ -42,10 +42,12 @@ def test_the_next_level_is_called_after_kill_9_and_a_link_acknowledges_once(tmp_
             server.start()
             assert httpx.post(f"{server.url}/api/v2/alerts", json=[ALERT]).status_code == 200
             (sent,) = eventually(mail.records, what="the mail")
+            eventually(lambda: is_on_record(server, "team"), what="the mail's receipt")
             server.kill()
             server.start()
             (called,) = eventually(http.records, what="the second level")
             assert json.loads(called["body"])["notification_reason"] == "escalation level reached"
+            eventually(lambda: is_on_record(server, "night"), what="the call's receipt")
             link = acknowledge_link(sent)
             page = httpx.get(server.url + link)
             assert (page.status_code, page.text.count("<button>")) == (200, 1)
@@ -62,6 +64,12 @@ def test_the_next_level_is_called_after_kill_9_and_a_link_acknowledges_once(tmp_
         finally:
             if server.is_running:
                 server.kill()
+
+
+def is_on_record(server: ServerProcess, receiver: str) -> bool:
+    """Whether the journal has the receipt; a kill before that sends again, as it must."""
+    answer = httpx.get(f"{server.url}/api/anyascope/v1/notifications", params={"receiver": receiver}).json()
+    return [entry["status"] for entry in answer["notifications"]] == ["sent"]
 
 
 def acknowledge_link(record: dict) -> str:

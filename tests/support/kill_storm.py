@@ -22,7 +22,7 @@ GROUPS_A_ROUTE = 4
 BATCH = 20
 LIFE_S = (0.05, 1.5)  # from the first batch to the kill
 FAILING = 0.2
-SETTLE_S = 60.0
+SETTLE_S = 180.0  # a channel that failed again and again is tried once a minute
 
 
 class Storm:

@@ -23,6 +23,7 @@ from anyascope.model.notifications import (
 from anyascope.notify.breaker import Breaker
 from anyascope.notify.channel import Channel, Outcome
 from anyascope.notify.dead import DeadLetters
+from anyascope.notify.door import Door
 from anyascope.notify.lane import Item, item_of, new_entry, with_attempt
 from anyascope.notify.leftovers import Leftovers
 from anyascope.notify.pace import Pace
@@ -81,6 +82,7 @@ class Courier:
         receipts: Receipts | None = None,
     ) -> None:
         self._receipts = receipts or Receipts(None)
+        self._door = Door(clock)
         self._options = options
         self._clock = clock
         self._random = random
@@ -318,7 +320,7 @@ class Courier:
             if notification is None:
                 return Outcome(AttemptOutcome.FAILED, "it is no longer in the outbox")
             notification = with_remark(notification, FROM_MEMORY if self._records.behind_since_ns else "")
-            async with asyncio.timeout(self._options.attempt_timeout_s):
+            async with self._door.passage(route.key), asyncio.timeout(self._options.attempt_timeout_s):
                 return await route.channel.send(notification, done=frozenset(item.entry.parts_done))
         except TimeoutError:
             return Outcome(AttemptOutcome.RETRY, f"no answer within {self._options.attempt_timeout_s:g} s")
