@@ -27,7 +27,7 @@ CERTIFICATE_BYTES_MAX = 16_384  # a chain's largest is 4 kB
 RANDOM_BYTES = 32
 UNKNOWN = "unknown"
 _PR_SET_PDEATHSIG = 1
-_MESSAGE_CHARS_MAX = 200
+_MESSAGE_CHARS_MAX = 1_000  # a loader names a long path twice before it says what is wrong
 
 Answer = dict[str, Any]
 
