@@ -95,7 +95,10 @@ def served(request, tmp_path_factory) -> Iterator[House]:
     options = {"registry": registry, "tracer_provider": provider, "metrics_path": "/telemetry"}
     watched = instrument(instrument(app, **options), **options)
     try:
-        with request.param.serve(watched) as url, httpx.Client(trust_env=False, timeout=WITHIN_S) as client:
+        # A server closes the connection behind a handler that broke: the next request would meet that on its way.
+        each_anew = httpx.Limits(max_keepalive_connections=0)
+        client = httpx.Client(trust_env=False, timeout=WITHIN_S, limits=each_anew)
+        with request.param.serve(watched) as url, client:
             yield House(request.param, watched, url, registry, exporter, client, {})
     finally:
         AnyaMetrics.swap_global(former)
