@@ -299,9 +299,11 @@ class Courier:
         if item.is_doubtful:
             item.is_doubtful = False
             self._tally.doubtful.labels(item.entry.channel).inc()
-        started_ns, began_ns = self._clock.now_ns(), self._clock.monotonic_ns()
-        outcome = ARRIVED if item.is_taken else await self._send(route, item)
-        took_ms = (self._clock.monotonic_ns() - began_ns) // NS_PER_MS
+        async with self._door.passage(route.key):
+            # Waiting at the door is no part of the attempt: its duration is what the far end took.
+            started_ns, began_ns = self._clock.now_ns(), self._clock.monotonic_ns()
+            outcome = ARRIVED if item.is_taken else await self._send(route, item)
+            took_ms = (self._clock.monotonic_ns() - began_ns) // NS_PER_MS
         attempt = Attempt(started_ns, outcome.kind, outcome.detail, duration_ms=took_ms)
         self._tally.attempted(item.entry.channel, outcome.kind, seconds=took_ms / 1000)
         try:
@@ -320,7 +322,7 @@ class Courier:
             if notification is None:
                 return Outcome(AttemptOutcome.FAILED, "it is no longer in the outbox")
             notification = with_remark(notification, FROM_MEMORY if self._records.behind_since_ns else "")
-            async with self._door.passage(route.key), asyncio.timeout(self._options.attempt_timeout_s):
+            async with asyncio.timeout(self._options.attempt_timeout_s):
                 return await route.channel.send(notification, done=frozenset(item.entry.parts_done))
         except TimeoutError:
             return Outcome(AttemptOutcome.RETRY, f"no answer within {self._options.attempt_timeout_s:g} s")
