@@ -27,7 +27,7 @@ from support.collecting import RecordingIntake, until, values_of
 from support.components import shared_path
 from support.dashboards import expressions
 from support.promql import answers, engine_over
-from support.regtest import RegtestNode, free_base, regtest_node, regtest_nodes
+from support.regtest import RegtestNode, free_base, litecoin_node, regtest_node, regtest_nodes
 
 ADDRESS = "bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080"  # of BIP 173; nobody here spends
 SELDOM_S = 3600.0  # no polling within a test: what is seen at this interval was announced
@@ -173,6 +173,30 @@ async def test_a_wrong_cookie_and_a_wrong_chain_are_named(tmp_path):
 
             cookie.write_bytes(node.cookie_file.read_bytes())  # the node wrote a new one
             await until(lambda: watch.figures("refused")["up"] == 1)
+
+
+async def test_litecoins_daemon_is_watched_with_what_it_has(tmp_path):
+    """An old dialect, here built without ZMQ: what it lacks is said, and blocks, the tip's time and forks come by other calls."""
+    with litecoin_node(tmp_path) as node:
+        await asyncio.to_thread(node.call, "generatetodescriptor", 3, OTHER_BRANCH)
+        async with watching(options("ltc", node, interval_s=0.5)) as watch:
+            await until(lambda: watch.figures("ltc").get("bitcoin_blocks") == 3)
+            info, figures = node.call("getblockchaininfo"), watch.figures("ltc")
+            assert figures["up"] == 1
+            assert figures["anya_bitcoin_node_info /LitecoinCore:0.21.4/"] == 1
+            header = node.call("getblockheader", info["bestblockhash"])
+            assert figures["anya_bitcoin_tip_timestamp_seconds"] == header["time"]
+            assert figures["anya_bitcoin_deployment_active taproot"] == 1
+            assert figures["anya_bitcoin_deployment_active mweb"] == 0
+            assert figures["anya_bitcoin_mempool_rate_transactions 1"] == 0  # read one by one: it does not group
+            assert figures["anya_bitcoin_rpc_calls_total ok getrawmempool"] == 1
+            assert watch.health("ltc").status is HealthStatus.HEALTHY
+            assert watch.health("ltc").message.endswith(
+                "no ZMQ, blocks by polling; lacks fee rates in getmempoolinfo, getdeploymentinfo, getzmqnotifications"
+            )
+
+            [block] = await asyncio.to_thread(node.call, "generatetodescriptor", 1, OTHER_BRANCH)
+            await until(lambda: watch.blocks() == [block])
 
 
 @pytest.mark.long

@@ -22,6 +22,7 @@ START_WITHIN_S = 60.0
 CALL_WITHIN_S = 60.0
 MATURE_BLOCKS = 101  # Bitcoin: what a miner earns can be spent after a hundred more blocks
 BASES_TRIED_MAX = 200
+_NEWER = ("-fixedseeds=0", "-natpmp=0")  # what Core 0.21 refuses to start with
 
 
 class RpcError(Exception):
@@ -92,16 +93,22 @@ def regtest_nodes(directory: Path, count: int = 1, *arguments: str) -> Iterator[
         for number in range(count):
             first = base + 3 * number
             peer = [f"-addnode=127.0.0.1:{base}"] if number else []
-            nodes.append(
-                stack.enter_context(_running(program, directory / f"node{number + 1}", first, [*peer, *arguments]))
-            )
+            data = directory / f"node{number + 1}"
+            nodes.append(stack.enter_context(_running(program, data, first, [*_NEWER, *peer, *arguments])))
         yield nodes
 
 
 @contextlib.contextmanager
 def regtest_node(directory: Path, port: int, *arguments: str) -> Iterator[RegtestNode]:
     """A running node at this port and the two above; entered again with the same folder, the same node starts again."""
-    with _running(component("bitcoind"), directory, port, list(arguments)) as node:
+    with _running(component("bitcoind"), directory, port, [*_NEWER, *arguments]) as node:
+        yield node
+
+
+@contextlib.contextmanager
+def litecoin_node(directory: Path, *arguments: str) -> Iterator[RegtestNode]:
+    """A running node of Litecoin Core 0.21, which speaks an old dialect. Skips where `litecoind` is not installed."""
+    with _running(component("litecoind"), directory, free_base(1), list(arguments)) as node:
         yield node
 
 
@@ -114,7 +121,7 @@ def _running(program: Path, data: Path, port: int, more: list[str]) -> Iterator[
         [
             *(str(program), "-regtest", f"-datadir={data}", "-printtoconsole=0", "-server=1", "-listen=1", "-rest=1"),
             *(f"-bind=127.0.0.1:{port}", f"-rpcport={port + 1}", "-rpcbind=127.0.0.1", "-rpcallowip=127.0.0.1"),
-            *("-dnsseed=0", "-fixedseeds=0", "-listenonion=0", "-discover=0", "-natpmp=0", "-txindex=1"),
+            *("-dnsseed=0", "-listenonion=0", "-discover=0", "-txindex=1"),
             *("-fallbackfee=0.0001", "-dbcache=16", "-maxmempool=16"),
             *(f"-zmqpub{topic}={zmq}" for topic in topics),
             *more,
