@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
-from anyascope.collect.options import BITCOIN_TIMEOUT_S, COLLECT_INTERVAL_S, BitcoinNodeOptions
+from anyascope.collect.options import (
+    BITCOIN_TIMEOUT_S,
+    COLLECT_INTERVAL_S,
+    UNNAMED_WALLET_LABEL,
+    BitcoinNodeOptions,
+    wallet_name_fault,
+)
 from anyascope.wire.http_settings import read_secret, read_tls
 from anyascope.wire.settings import Section
 
@@ -42,6 +48,7 @@ def _read_node(section: Section) -> BitcoinNodeOptions:
         chain=section.parsed("chain", _chain, ""),
         debug_log=section.beside(debug_log) if debug_log else None,
         zmq=section.parsed("zmq", _zmq_address, ""),
+        wallets=_read_wallets(section),
         interval_s=section.duration_s("interval", COLLECT_INTERVAL_S),
         timeout_s=section.duration_s("timeout", BITCOIN_TIMEOUT_S),
     )
@@ -52,6 +59,18 @@ def _read_node(section: Section) -> BitcoinNodeOptions:
             section.wrong("must be more than 0", name=name)
     section.done()
     return node
+
+
+def _read_wallets(section: Section) -> tuple[str, ...] | None:
+    if not section.has("wallets"):
+        return None
+    names = section.texts("wallets")
+    if len({name or UNNAMED_WALLET_LABEL for name in names}) < len(names):
+        section.wrong(f'names must differ; "" is told as {UNNAMED_WALLET_LABEL!r}', name="wallets")
+    for name in names:
+        if fault := wallet_name_fault(name):
+            section.wrong(fault, name="wallets")
+    return names
 
 
 def _node_url(text: str) -> str:

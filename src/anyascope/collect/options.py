@@ -13,6 +13,8 @@ from anyascope.model.secret import Secret
 COLLECT_INTERVAL_S = 15.0  # as most Prometheus setups have it; a rule over 1 minute then sees four samples
 CERTIFICATE_INTERVAL_S = 300.0  # certificates change by hand or once in weeks; a handshake every 5 minutes is unnoticed
 BITCOIN_TIMEOUT_S = 10.0  # a node that writes its cache to disk answers within seconds
+UNNAMED_WALLET_LABEL = "default"  # what the series of the wallet without a name carry as `wallet`
+WALLET_NAME_CHARS_MAX = 128  # of a label's value; a path to a wallet is rarely longer
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +92,7 @@ class BitcoinNodeOptions:
         chain: the chain that it must be on (`main`, `test`, `testnet4`, `signet`, `regtest`); any where empty.
         zmq: where its ZMQ messages are published; the node is asked where empty.
         debug_log: the node's log file, which becomes logs; not read where None.
+        wallets: names of the wallets to watch (`""` is the one without a name); every loaded one where None.
         timeout_s: how long one call may take.
     """
 
@@ -102,8 +105,16 @@ class BitcoinNodeOptions:
     chain: str = ""
     zmq: str = ""
     debug_log: Path | None = None
+    wallets: tuple[str, ...] | None = None
     interval_s: float = COLLECT_INTERVAL_S
     timeout_s: float = BITCOIN_TIMEOUT_S
+
+
+def wallet_name_fault(name: str) -> str:
+    """Why a wallet's name cannot be a label's value; empty where it can."""
+    if len(name) > WALLET_NAME_CHARS_MAX:
+        return f"a name of more than {WALLET_NAME_CHARS_MAX} characters is no label"
+    return "" if name.isprintable() else "a name with control characters is no label"
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,6 +49,22 @@ nodes:
 
 
 @pytest.mark.parametrize(
+    ("entry", "wallets"),
+    [
+        ("", None),
+        (", wallets: ~", None),
+        (", wallets: []", ()),
+        (", wallets: hot", ("hot",)),
+        (", wallets: [hot, '']", ("hot", "")),
+    ],
+)
+def test_wallets_are_all_or_those_that_are_named(entry, wallets):
+    """Absent means every loaded one; an empty list means none."""
+    [node] = read(f"nodes:\n- {{name: n, url: 'http://h:1', cookie_file: c{entry}}}\n")
+    assert node.wallets == wallets
+
+
+@pytest.mark.parametrize(
     ("entry", "told"),
     [
         ("{url: 'http://h:1', cookie_file: c}", "name"),
@@ -63,6 +79,9 @@ nodes:
         ("{name: n, url: 'http://h:1', cookie_file: c, chain: mainnet}", "must be one of main, test"),
         ("{name: n, url: 'http://h:1', cookie_file: c, zmq: 'h:28332'}", "must be tcp://host:port"),
         ("{name: n, url: 'http://h:1', cookie_file: c, interval: 0s}", "must be more than 0"),
+        ("{name: n, url: 'http://h:1', cookie_file: c, wallets: [hot, hot]}", "names must differ"),
+        ("{name: n, url: 'http://h:1', cookie_file: c, wallets: ['', default]}", "names must differ"),
+        ('{name: n, url: "http://h:1", cookie_file: c, wallets: ["a\\nb"]}', "control characters"),
         ("{name: n, url: 'http://h:1', cookie_file: c, colour: red}", "colour"),
     ],
 )

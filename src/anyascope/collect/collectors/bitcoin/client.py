@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 
@@ -45,26 +46,64 @@ class Latency:
         self.sum_s += seconds * calls
 
 
+@dataclass(slots=True)
+class RpcCounts:
+    """The calls of one node, however many clients make them: by method and outcome, and how long they took."""
+
+    outcomes: dict[tuple[str, str], int] = field(default_factory=dict)
+    latencies: dict[str, Latency] = field(default_factory=dict)
+
+    def note(self, method: str, answers: Sequence[Any | Refusal], seconds: float) -> None:
+        """Note the answers of one request, which took this long."""
+        self.latencies.setdefault(method, Latency()).observe(seconds / len(answers), len(answers))
+        for answer in answers:
+            key = (method, answer.code if isinstance(answer, Refusal) else OK)
+            self.outcomes[key] = self.outcomes.get(key, 0) + 1
+
+
+@dataclass(slots=True)
+class _Session:
+    """Connections and credentials, shared by the clients of a node and of its wallets."""
+
+    http: httpx.AsyncClient | None = None
+    auth: tuple[str, str] | None = None
+
+
 class RpcClient:
     """One node's RPC, over connections that are kept.
 
     The cookie is read when it is needed first, and again when the node refuses it: a node writes a new one at each start.
 
     Args:
+        counts: where the calls are counted; of its own where None.
         transport: how requests travel; another one in tests.
     """
 
     def __init__(
-        self, options: BitcoinNodeOptions, *, clock: Clock, transport: httpx.AsyncBaseTransport | None = None
+        self,
+        options: BitcoinNodeOptions,
+        *,
+        clock: Clock,
+        counts: RpcCounts | None = None,
+        transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self._options = options
+        self._url = options.url
         self._clock = clock
         self._transport = transport
         self._tls = TlsContexts(options.tls)
-        self._http: httpx.AsyncClient | None = None
-        self._auth: tuple[str, str] | None = None
-        self.outcomes: dict[tuple[str, str], int] = {}
-        self.latencies: dict[str, Latency] = {}
+        self._session = _Session()
+        self.counts = counts or RpcCounts()
+
+    def for_wallet(self, name: str) -> RpcClient:
+        """The same node's RPC for one of its wallets; `""` is the wallet without a name.
+
+        It shares connections, credentials and counts with this client, and is closed with it.
+        """
+        client = RpcClient(self._options, clock=self._clock, counts=self.counts, transport=self._transport)
+        client._url = f"{self._options.url}/wallet/{quote(name, safe='')}"
+        client._tls, client._session = self._tls, self._session
+        return client
 
     async def call(self, method: str, *params: Any) -> Any | Refusal:
         """What one call brought."""
@@ -76,29 +115,24 @@ class RpcClient:
 
     async def close(self) -> None:
         """Close the connections."""
-        if self._http is not None:
-            await self._http.aclose()
-            self._http = None
+        http, self._session.http = self._session.http, None
+        if http is not None:
+            await http.aclose()
 
     async def _ask(self, calls: Sequence[Call]) -> list[Any | Refusal]:
-        method = calls[0].method
         started_ns = self._clock.monotonic_ns()
         answers = await self._try(calls)
-        latency = self.latencies.setdefault(method, Latency())
-        latency.observe((self._clock.monotonic_ns() - started_ns) / NS_PER_S / len(calls), len(calls))
-        for answer in answers:
-            key = (method, answer.code if isinstance(answer, Refusal) else OK)
-            self.outcomes[key] = self.outcomes.get(key, 0) + 1
+        self.counts.note(calls[0].method, answers, (self._clock.monotonic_ns() - started_ns) / NS_PER_S)
         return answers
 
     async def _try(self, calls: Sequence[Call]) -> list[Any | Refusal]:
         """Ask, and once more where the node started again meanwhile: other credentials, or a kept connection that ended."""
         try:
-            before = self._auth = self._auth or await self._credentials()
+            before = self._session.auth = self._session.auth or await self._credentials()
             answers = await self._send(calls)
             if isinstance(answers[0], Refusal) and answers[0].code == UNAUTHORIZED:
-                self._auth = await self._credentials()
-                if self._auth != before:
+                self._session.auth = await self._credentials()
+                if self._session.auth != before:
                     return await self._send(calls)
         except httpx.RemoteProtocolError:
             return await self._last_try(calls)
@@ -115,22 +149,22 @@ class RpcClient:
             return [_refusal(error, self._options.timeout_s)] * len(calls)
 
     async def _send(self, calls: Sequence[Call]) -> list[Any | Refusal]:
-        if self._http is None:
+        if self._session.http is None:
             # A kept connection outlives a round; no proxy of the environment, which is for the outside.
-            self._http = httpx.AsyncClient(
+            self._session.http = httpx.AsyncClient(
                 verify=await self._tls.context() if self._options.url.startswith("https") else True,
                 timeout=self._options.timeout_s,
                 trust_env=False,
                 transport=self._transport,
             )
         name = self._options.tls.server_name
-        request = self._http.build_request(
-            "POST", self._options.url, content=encode_calls(calls), extensions={"sni_hostname": name} if name else {}
+        request = self._session.http.build_request(
+            "POST", self._url, content=encode_calls(calls), extensions={"sni_hostname": name} if name else {}
         )
         request.headers["content-type"] = "application/json"
         body = bytearray()
         async with asyncio.timeout(self._options.timeout_s):
-            answer = await self._http.send(request, auth=self._auth, stream=True)
+            answer = await self._session.http.send(request, auth=self._session.auth, stream=True)
             try:
                 async for part in answer.aiter_bytes():
                     body += part

@@ -27,7 +27,7 @@ from anyascope.collect.collectors.bitcoin.chain_figures import (
     tell_latest_block,
     tell_tips,
 )
-from anyascope.collect.collectors.bitcoin.client import RpcClient
+from anyascope.collect.collectors.bitcoin.client import RpcClient, RpcCounts
 from anyascope.collect.collectors.bitcoin.events import STREAM, records_of
 from anyascope.collect.collectors.bitcoin.feed import BlockFeed, addresses_of
 from anyascope.collect.collectors.bitcoin.pool_figures import FEE_TARGETS, tell_estimates, tell_mempool
@@ -114,6 +114,11 @@ class NodeWatch:
         self._silent_tip = ""
         self.nudge = asyncio.Event()
         self.feed = BlockFeed(options.name, self._on_block)
+
+    @property
+    def rpc_counts(self) -> RpcCounts:
+        """Where all clients of this node count their calls; told with this node's figures."""
+        return self._client.counts
 
     async def close(self) -> None:
         """Close the connections."""
@@ -362,7 +367,7 @@ class NodeWatch:
 
     def _tell_own(self, sheet: Sheet) -> None:
         self._tally.tell(sheet)
-        self._tally.tell_rpc(sheet, self._client)
+        self._tally.tell_rpc(sheet, self._client.counts)
         self.feed.tell(sheet)
 
     async def _ask(self, method: str, *params: Any) -> Any | None:

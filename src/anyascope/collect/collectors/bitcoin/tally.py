@@ -6,7 +6,7 @@ from itertools import accumulate
 
 from anyascope.clock import NS_PER_S
 from anyascope.collect.collectors.bitcoin.branches import Change
-from anyascope.collect.collectors.bitcoin.client import BUCKETS_S, RpcClient
+from anyascope.collect.collectors.bitcoin.client import BUCKETS_S, RpcCounts
 from anyascope.collect.collectors.bitcoin.sheet import Sheet
 
 
@@ -53,17 +53,17 @@ class NodeTally:
             sheet.gauge("anya_bitcoin_reorg_fork_height", text, self._last.fork_height)
             sheet.gauge("anya_bitcoin_reorg_timestamp_seconds", "When the last reorg was seen.", self._last_s)
 
-    def tell_rpc(self, sheet: Sheet, client: RpcClient) -> None:
+    def tell_rpc(self, sheet: Sheet, counts: RpcCounts) -> None:
         """The calls by method: how they ended, how long they took."""
-        for (method, code), count in client.outcomes.items():
+        for (method, code), count in counts.outcomes.items():
             text = "RPC calls by method and outcome."
             sheet.counter("anya_bitcoin_rpc_calls_total", text, count, ("method", method), ("code", code))
         name, text = "anya_bitcoin_rpc_duration_seconds", "How long RPC calls took; those of one batch share its time."
-        for method, latency in client.latencies.items():
+        for method, latency in counts.latencies.items():
             label = ("method", method)
             bounds = (*(f"{bound:g}" for bound in BUCKETS_S), "+Inf")
-            counts = list(accumulate(latency.counts))
-            for bound, count in zip(bounds, counts, strict=True):
+            added_up = list(accumulate(latency.counts))
+            for bound, count in zip(bounds, added_up, strict=True):
                 sheet.bucket(name, text, "_bucket", count, label, ("le", bound))
             sheet.bucket(name, text, "_sum", latency.sum_s, label)
-            sheet.bucket(name, text, "_count", counts[-1], label)
+            sheet.bucket(name, text, "_count", added_up[-1], label)

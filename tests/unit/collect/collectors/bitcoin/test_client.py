@@ -32,8 +32,20 @@ async def test_calls_are_counted_and_timed_by_method():
     rpc = client(result)
     assert await rpc.call("uptime") == "uptime"
     assert await rpc.call_each("getblockhash", [(1,), (2,)]) == [1, 2]
-    assert rpc.outcomes == {("uptime", "ok"): 1, ("getblockhash", "ok"): 2}
-    assert sum(rpc.latencies["getblockhash"].counts) == 2
+    assert rpc.counts.outcomes == {("uptime", "ok"): 1, ("getblockhash", "ok"): 2}
+    assert sum(rpc.counts.latencies["getblockhash"].counts) == 2
+    await rpc.close()
+
+
+async def test_a_wallet_is_asked_at_its_own_path():
+    """Its name is quoted; connections and counts are the node's."""
+    seen = []
+    rpc = client(lambda request: seen.append(str(request.url)) or result(request))
+    await rpc.call("uptime")
+    for name in ("hot", "cold/1 é", ""):
+        assert await rpc.for_wallet(name).call("getwalletinfo") == "getwalletinfo"
+    assert seen == [URL, f"{URL}/wallet/hot", f"{URL}/wallet/cold%2F1%20%C3%A9", f"{URL}/wallet/"]
+    assert rpc.counts.outcomes == {("uptime", "ok"): 1, ("getwalletinfo", "ok"): 3}
     await rpc.close()
 
 
@@ -75,7 +87,7 @@ async def test_what_the_network_does_is_an_outcome(error, code):
     rpc = client(handler)
     refusal = await rpc.call("uptime")
     assert refusal.code == code
-    assert rpc.outcomes == {("uptime", code): 1}
+    assert rpc.counts.outcomes == {("uptime", code): 1}
 
 
 async def test_a_kept_connection_that_ended_is_opened_again():

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from anyascope.clock import ManualClock
-from anyascope.collect.collectors.bitcoin.client import Latency
+from anyascope.collect.collectors.bitcoin.client import RpcCounts
 from anyascope.collect.collectors.bitcoin.node import NodeWatch
 from anyascope.collect.options import BitcoinNodeOptions
 from anyascope.store.documents import MemoryDocuments
@@ -23,8 +23,7 @@ class PlayedNode:
     def __init__(self, chain: str) -> None:
         self.chain = chain
         self.says: dict[str, object] = {}
-        self.outcomes: dict[tuple[str, str], int] = {}
-        self.latencies: dict[str, Latency] = {}
+        self.counts = RpcCounts()
         self.asked: list[str] = []
 
     async def call(self, method, *params):
