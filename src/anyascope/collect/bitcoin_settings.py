@@ -51,11 +51,13 @@ def _read_node(section: Section) -> BitcoinNodeOptions:
         wallets=_read_wallets(section),
         interval_s=section.duration_s("interval", COLLECT_INTERVAL_S),
         timeout_s=section.duration_s("timeout", BITCOIN_TIMEOUT_S),
+        block_spacing_s=section.duration_s("block_spacing", None),
     )
     if section.has("name") and not node.name:
         section.wrong("must not be empty", name="name")
-    for name, seconds in (("interval", node.interval_s), ("timeout", node.timeout_s)):
-        if seconds <= 0:
+    durations = (("interval", node.interval_s), ("timeout", node.timeout_s), ("block_spacing", node.block_spacing_s))
+    for name, seconds in durations:
+        if seconds is not None and seconds <= 0:
             section.wrong("must be more than 0", name=name)
     section.done()
     return node

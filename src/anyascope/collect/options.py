@@ -94,6 +94,7 @@ class BitcoinNodeOptions:
         debug_log: the node's log file, which becomes logs; not read where None.
         wallets: names of the wallets to watch (`""` is the one without a name); every loaded one where None.
         timeout_s: how long one call may take.
+        block_spacing_s: from block to block, as the network aims at; None where its genesis block says it.
     """
 
     name: str
@@ -108,6 +109,7 @@ class BitcoinNodeOptions:
     wallets: tuple[str, ...] | None = None
     interval_s: float = COLLECT_INTERVAL_S
     timeout_s: float = BITCOIN_TIMEOUT_S
+    block_spacing_s: float | None = None
 
 
 def wallet_name_fault(name: str) -> str:

@@ -33,6 +33,7 @@ nodes:
   debug_log: /var/log/core-2.log
   interval: 30s
   timeout: 5s
+  block_spacing: 150s
 """
     )
     assert first == BitcoinNodeOptions(
@@ -44,6 +45,7 @@ nodes:
         30,
         5,
     )
+    assert (first.block_spacing_s, second.block_spacing_s) == (None, 150)
     assert second.debug_log == Path("/var/log/core-2.log")
     assert second.tls.ca_file == Path("/etc/ca.pem")
 
@@ -82,6 +84,7 @@ def test_wallets_are_all_or_those_that_are_named(entry, wallets):
         ("{name: n, url: 'http://h:1', cookie_file: c, wallets: [hot, hot]}", "names must differ"),
         ("{name: n, url: 'http://h:1', cookie_file: c, wallets: ['', default]}", "names must differ"),
         ('{name: n, url: "http://h:1", cookie_file: c, wallets: ["a\\nb"]}', "control characters"),
+        ("{name: n, url: 'http://h:1', cookie_file: c, block_spacing: 0s}", "must be more than 0"),
         ("{name: n, url: 'http://h:1', cookie_file: c, colour: red}", "colour"),
     ],
 )

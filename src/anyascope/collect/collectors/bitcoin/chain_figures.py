@@ -18,7 +18,7 @@ HASHRATES = {
 _DEPLOYMENT_STATES = ("defined", "started", "locked_in", "active", "failed")
 
 
-def tell_chain(sheet: Sheet, info: Facts, *, now_s: float) -> None:
+def tell_chain(sheet: Sheet, info: Facts) -> None:
     """From `getblockchaininfo`."""
     blocks = info.get("blocks")
     sheet.gauge("bitcoin_blocks", "Block height.", blocks)
@@ -36,9 +36,6 @@ def tell_chain(sheet: Sheet, info: Facts, *, now_s: float) -> None:
     )
     sheet.gauge("anya_bitcoin_tip_timestamp_seconds", "Time in the header of the best block.", info.get("time"))
     sheet.gauge("anya_bitcoin_median_time_seconds", "Median time of the last 11 blocks.", info.get("mediantime"))
-    time_s = info.get("time")
-    if isinstance(time_s, int):
-        sheet.gauge("anya_bitcoin_tip_age_seconds", "Time since that of the best block's header.", now_s - time_s)
     sheet.gauge("anya_bitcoin_pruned", "Whether the node deletes old blocks.", info.get("pruned"))
     sheet.gauge("anya_bitcoin_prune_height", "The lowest block that a pruned node has.", info.get("pruneheight"))
 

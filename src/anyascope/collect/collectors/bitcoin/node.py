@@ -30,6 +30,7 @@ from anyascope.collect.collectors.bitcoin.chain_figures import (
 from anyascope.collect.collectors.bitcoin.client import RpcClient, RpcCounts
 from anyascope.collect.collectors.bitcoin.events import STREAM, records_of
 from anyascope.collect.collectors.bitcoin.feed import BlockFeed, addresses_of
+from anyascope.collect.collectors.bitcoin.pace import Pace, spacing_of, tell_pace, window_to_ask
 from anyascope.collect.collectors.bitcoin.pool_figures import FEE_TARGETS, tell_estimates, tell_mempool
 from anyascope.collect.collectors.bitcoin.pool_histogram import (
     ENTRIES_MAX,
@@ -101,10 +102,11 @@ class NodeWatch:
         self._chain = options.chain or "unknown"
         self._genesis = ""
         self._branch = Branch()
+        self._pace = Pace()
         self._seldom: dict[str, Any] = {}
         self._seldom_at = ("", 0)
         self._pool_groups: Groups | None = None
-        self._uptime_s = 0
+        self._uptime_s: int | None = None
         self._looked_ns = 0
         self._lacks: set[str] = set()
         self._faults: list[Refusal] = []
@@ -166,7 +168,8 @@ class NodeWatch:
         await self._refresh_seldom()
         sheet = Sheet(chain)
         info.setdefault("time", _facts(self._seldom.get("getblockstats")).get("time"))  # nodes until 22 do not say it
-        tell_chain(sheet, info, now_s=self._clock.now_ns() / NS_PER_S)
+        tell_chain(sheet, info)
+        self._tell_pace(sheet, info)
         network_info = await self._tell_often(sheet, info)
         self._tell_seldom(sheet, info)
         view = self._view(info, network_info)
@@ -183,10 +186,13 @@ class NodeWatch:
     async def _settle(self, chain: str) -> None:
         """Notice another start of the node, or another chain behind the same address."""
         uptime_s = await self._ask("uptime")
-        is_new = not isinstance(uptime_s, int) or uptime_s < self._uptime_s
-        self._uptime_s = uptime_s if isinstance(uptime_s, int) else 0
+        is_new = not isinstance(uptime_s, int) or uptime_s < (self._uptime_s or 0)
+        self._uptime_s = uptime_s if isinstance(uptime_s, int) else None
+        if is_new:
+            self._pace.restarted()
         if chain != self._chain:
             self._branch, self._seldom, self._seldom_at = Branch(), {}, ("", 0)
+            self._pace = Pace()
         if is_new or chain != self._chain or not self._genesis:
             self._lacks.clear()  # it may be another version
             self._genesis = str(await self._ask("getblockhash", 0) or "")
@@ -203,11 +209,12 @@ class NodeWatch:
         known = await self._documents.get(DOCUMENT_KIND, self._options.name)
         if known is not None and known.body.get("genesis") == self._genesis:
             self._branch = branch_from_json(known.body)
+            self._pace.take_up(known.body)
 
     async def _keep(self) -> None:
         if self._is_downloading:
             return
-        body: dict[str, Json] = {"genesis": self._genesis, **branch_to_json(self._branch)}
+        body: dict[str, Json] = {"genesis": self._genesis, **branch_to_json(self._branch), **self._pace.to_json()}
         # A store that is full must not blind us: what is not kept now is kept with the next block.
         with contextlib.suppress(UnavailableError):
             await self._documents.commit([Put(DOCUMENT_KIND, self._options.name, body)])
@@ -231,7 +238,10 @@ class NodeWatch:
     async def _follow(self, info: Mapping[str, Any]) -> None:
         """Bring the branch up to the tip, and note what changed."""
         tip, height = str(info.get("bestblockhash", "")), info.get("blocks")
-        if not isinstance(height, int) or tip == self._branch.tip:
+        if not isinstance(height, int):
+            return
+        self._pace.looked(tip, height, now_ns=self._clock.now_ns())
+        if tip == self._branch.tip:
             return
         heights = heights_to_ask(height)
         hashes = await self._client.call_each("getblockhash", [(each,) for each in heights])
@@ -265,7 +275,7 @@ class NodeWatch:
         asked: dict[str, Any] = {
             "getchaintips": await self._ask("getchaintips"),
             "getdeploymentinfo": await self._ask("getdeploymentinfo"),
-            "getchaintxstats": await self._ask("getchaintxstats"),
+            "getchaintxstats": await self._ask("getchaintxstats", window_to_ask(self._branch.height)),
             "getblockstats": await self._ask("getblockstats", self._branch.tip) if self._branch.height > 0 else None,
         }
         self._pool_groups = None if self._is_downloading else await self._group_pool()
@@ -322,7 +332,7 @@ class NodeWatch:
             told = await self._ask(method)
             if told is not None:
                 into(sheet, shape(told))
-        sheet.gauge("bitcoin_uptime", "Number of seconds the Bitcoin daemon has been running.", self._uptime_s or None)
+        sheet.gauge("bitcoin_uptime", "Number of seconds the Bitcoin daemon has been running.", self._uptime_s)
         rates = await self._ask_each("getnetworkhashps", tuple(HASHRATES))
         for blocks, rate in rates.items():
             sheet.gauge(*HASHRATES[blocks], rate)
@@ -330,6 +340,22 @@ class NodeWatch:
             sheet, {t: _facts(e) for t, e in (await self._ask_each("estimatesmartfee", FEE_TARGETS)).items()}
         )
         return found
+
+    def _tell_pace(self, sheet: Sheet, info: Mapping[str, Any]) -> None:
+        time_s, headers, now_ns = info.get("time"), info.get("headers"), self._clock.now_ns()
+        stats = _facts(self._seldom.get("getchaintxstats"))
+        settled = self._pace.is_settled(
+            behind_headers=headers - self._branch.height if isinstance(headers, int) else 0,
+            uptime_s=self._uptime_s,
+            is_downloading=self._is_downloading,
+        )
+        tell_pace(
+            sheet,
+            age_s=self._pace.age_s(time_s if isinstance(time_s, int) else None, now_ns=now_ns),
+            spacing_s=spacing_of(self._genesis, stats, configured_s=self._options.block_spacing_s),
+            is_settled=settled,
+            is_downloading=self._is_downloading,
+        )
 
     def _view(self, info: Mapping[str, Any], network_info: Mapping[str, Any]) -> NodeView:
         headers, peers = info.get("headers"), network_info.get("connections")
@@ -345,6 +371,7 @@ class NodeWatch:
             work=work,
             peers=peers if isinstance(peers, int) else None,
             is_settled=bool(self._branch.hashes) and not self._is_downloading,
+            came_ns=self._pace.came_ns(),
         )
 
     def _judge(self, sheet: Sheet, view: NodeView, info: Mapping[str, Any]) -> Verdict:
@@ -354,6 +381,9 @@ class NodeWatch:
         if standing is not None:
             text = "Blocks behind the highest other node of the same network."
             sheet.gauge("anya_bitcoin_behind_blocks", text, standing.behind_blocks)
+            lag_s = 0.0 if standing.ahead_ns is None else (self._clock.now_ns() - standing.ahead_ns) / NS_PER_S
+            text = "Time since another node of the same network had a higher tip first; 0 when not behind."
+            sheet.gauge("anya_bitcoin_tip_lag_seconds", text, max(0.0, lag_s))
             text = "Other nodes of the same network that are on another branch."
             sheet.gauge("anya_bitcoin_nodes_on_another_branch", text, len(standing.others))
         if self._silent_tip and self.feed.is_listening:

@@ -53,6 +53,7 @@ class NodeView:
         network: chain and genesis block: only nodes of one network can agree or not.
         work: the chain's work; of two branches the one with more counts.
         is_settled: reachable, on the right chain, not in its initial download.
+        came_ns: when each of its newest heights was first seen; UTC.
     """
 
     name: str
@@ -62,15 +63,21 @@ class NodeView:
     work: int = 0
     peers: int | None = None
     is_settled: bool = False
+    came_ns: Mapping[int, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """A node against its fellows: how far behind the highest, and which of them are on another branch."""
+    """A node against its fellows: how far behind the highest, and which of them are on another branch.
+
+    Attributes:
+        ahead_ns: when one of them first had a higher tip than the node has now, as far as it was watched; UTC.
+    """
 
     behind_blocks: int = 0
     ahead: str = ""
     others: tuple[NodeView, ...] = ()
+    ahead_ns: int | None = None
 
 
 def standing_of(node: NodeView, views: Iterable[NodeView]) -> Standing | None:
@@ -81,7 +88,8 @@ def standing_of(node: NodeView, views: Iterable[NodeView]) -> Standing | None:
     highest = max(fellows, key=lambda fellow: fellow.branch.height)
     behind = max(0, highest.branch.height - node.branch.height)
     strangers = tuple(fellow for fellow in fellows if is_same_branch(node.branch, fellow.branch) is False)
-    return Standing(behind, highest.name if behind else "", strangers)
+    ahead_ns = min((ns for each in fellows for at, ns in each.came_ns.items() if at > node.branch.height), default=None)
+    return Standing(behind, highest.name if behind else "", strangers, ahead_ns)
 
 
 def judge_refusal(refusal: Refusal) -> Verdict:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
 from anyascope.clock import ManualClock
 from anyascope.collect.collectors.bitcoin.client import RpcCounts
 from anyascope.collect.collectors.bitcoin.node import NodeWatch
+from anyascope.collect.collectors.bitcoin.verdict import NodeView
 from anyascope.collect.options import BitcoinNodeOptions
 from anyascope.store.documents import MemoryDocuments
 from anyascope.wire.bitcoin.rpc import Refusal
@@ -48,17 +50,20 @@ class PlayedNode:
 class Scene:
     """A watch on a manual clock; a new watch is a restart of the server."""
 
-    def __init__(self, chain: str = "gab") -> None:
+    def __init__(self, chain: str = "gab", *, block_spacing_s: float | None = None) -> None:
+        self.block_spacing_s = block_spacing_s
+        self.views: dict[str, NodeView] = {}
         self.clock = ManualClock()
         self.intake = RecordingIntake()
         self.documents = MemoryDocuments(clock=self.clock)
         self.node = PlayedNode(chain)
         self.restart()
 
-    def restart(self) -> None:
+    def restart(self, *, name: str = "n") -> None:
+        options = BitcoinNodeOptions(name, "http://127.0.0.1:8332", zmq="tcp://127.0.0.1:1")
         self.watch = NodeWatch(
-            BitcoinNodeOptions("n", "http://127.0.0.1:8332", zmq="tcp://127.0.0.1:1"),
-            views={},
+            replace(options, block_spacing_s=self.block_spacing_s),
+            views=self.views,
             intake=self.intake,
             documents=self.documents,
             clock=self.clock,
@@ -201,3 +206,54 @@ async def test_only_a_small_mempool_is_read_whole():
     found = await scene.look()
     assert scene.node.asked.count("getrawmempool") == 1
     assert not any(family.name == "anya_bitcoin_mempool_rate_vbytes" for family in found.families)
+
+
+async def test_a_node_tells_its_pace():
+    """How old its tip is and how likely that is, whether it is settled; in initial download no probability."""
+    scene = Scene(block_spacing_s=600)
+    scene.node.says["uptime"] = 599
+    found = await scene.look()
+    assert figure(found, "anya_bitcoin_settled") == 0
+    assert figure(found, "anya_bitcoin_block_spacing_seconds") == 600
+    scene.node.chain, scene.node.says["uptime"] = "gabc", 614
+    found = await scene.look()
+    assert figure(found, "anya_bitcoin_settled") == 1
+    assert figure(found, "anya_bitcoin_tip_age_seconds") == pytest.approx(0, abs=15)
+    await scene.clock.advance(3_585)
+    found = await scene.look()
+    assert figure(found, "anya_bitcoin_tip_gap_probability") == pytest.approx(0.0025, abs=0.0002)
+    scene.node.says["getblockchaininfo"] = {"chain": "main", "blocks": 3, "headers": 9, "initialblockdownload": True}
+    found = await scene.look()
+    assert figure(found, "anya_bitcoin_settled") == 0
+    assert "anya_bitcoin_tip_gap_probability" not in {family.name for family in found.families}
+
+
+async def test_a_tip_keeps_its_age_over_a_restart_of_the_server():
+    """Seen to come an hour ago, whatever its header says."""
+    scene = Scene(block_spacing_s=600)
+    await scene.look()
+    scene.node.chain = "gabc"
+    await scene.look()
+    await scene.clock.advance(3_585)
+    scene.restart()
+    assert figure(await scene.look(), "anya_bitcoin_tip_age_seconds") == pytest.approx(3_600, abs=15)
+
+
+async def test_one_node_cut_off_tells_how_long():
+    """Since another node of its network had the first block that it lacks."""
+    scene = Scene(block_spacing_s=600)
+    other = Scene()
+    other.clock, other.views = scene.clock, scene.views
+    other.restart(name="other")
+    await scene.look()
+    await other.look()
+    assert figure(await scene.look(), "anya_bitcoin_tip_lag_seconds") == 0
+    other.node.chain = "gabc"
+    await other.look()
+    other.node.chain = "gabcd"
+    await scene.clock.advance(300)
+    await other.look()
+    await scene.clock.advance(300)
+    found = await scene.look()
+    assert figure(found, "anya_bitcoin_behind_blocks") == 2
+    assert figure(found, "anya_bitcoin_tip_lag_seconds") == pytest.approx(615, abs=20)
