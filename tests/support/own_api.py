@@ -25,6 +25,7 @@ from anyascope.clock import Clock, ManualClock
 from anyascope.errors import NotFoundError
 from anyascope.health.components import HealthReport
 from anyascope.ids import CountedIds
+from anyascope.model.bitcoin import WatchedNode
 from anyascope.model.escalation import EscalationPolicy
 from anyascope.model.logs import LogBatch, LogRecord
 from anyascope.model.notifications import (
@@ -174,6 +175,7 @@ class House:
     room: SeriesRoom = field(default_factory=lambda: SeriesRoom(20, 10, {"host": 1, "scrape": 9}))
     sdk: SdkSettings = field(default_factory=SdkSettings)
     routing: RoutingParts = field(default_factory=RoutingParts)
+    nodes: list[WatchedNode] = field(default_factory=list)
     asked: list[Asked] = field(default_factory=list)
     reloads: list[Exception | None] = field(default_factory=list)
 
@@ -197,6 +199,9 @@ class House:
 
     def series_room(self) -> SeriesRoom:
         return self.room
+
+    def bitcoin_nodes(self) -> Sequence[WatchedNode]:
+        return self.nodes
 
     async def reload(self) -> None:
         self.reloads.append(None)
@@ -235,6 +240,7 @@ class House:
             silences=self.silences,
             cleaner=Redactor(registry=CollectorRegistry()),
             trials=self.post,
+            nodes=self,
         )
         routes = [
             *operations_routes(registry=self.registry, ready=lambda: self.not_ready, reload=self.reload),

@@ -308,7 +308,56 @@ SILENCE_PREVIEW: Final = {
     "warnings": SILENCE["warnings"],
 }
 
+_BLOCK: Final = "000000000000000000011f4c8d9d2a5fd3f7e3f0ae77b0d3a0d2ac7a0c6a61e1"
+BITCOIN_NODES: Final = {
+    "nodes": [
+        {
+            "name": "core-1",
+            "chain": "main",
+            "status": "healthy",
+            "message": "main, block 925000; blocks by ZMQ",
+            "advice": "",
+            "since": _TIME,
+            "looked_at": _TIME,
+            "is_up": True,
+            "program": "/Satoshi:30.0.0/",
+            "version": 300000,
+            "height": 925_000,
+            "headers": 925_000,
+            "tip_hash": _BLOCK,
+            "tip_time": "2026-11-23T22:46:00.000000000Z",
+            "tip_age_s": 300.0,
+            "gap_probability": 0.606,
+            "block_spacing_s": 600.0,
+            "tip_lag_s": 0.0,
+            "is_settled": True,
+            "is_downloading": False,
+            "progress": 0.99999,
+            "peers_in": 31,
+            "peers_out": 10,
+            "mempool": {
+                "transactions": 41_200,
+                "bytes": 21_000_000,
+                "usage_bytes": 104_000_000,
+                "max_bytes": 300_000_000,
+                "min_fee_sat_per_vb": 1.0,
+            },
+            "fee_estimates": [
+                {"target_blocks": 1, "sat_per_vb": 12.5},
+                {"target_blocks": 6, "sat_per_vb": 4.0},
+            ],
+            "behind_blocks": 0,
+            "others_on_another_branch": [],
+            "reorgs": 0,
+            "reorg": None,
+            "zmq": {"addresses": 1, "messages": 812, "lost": 0, "silent_tip": ""},
+            "blocks": [{"height": 925_000, "hash": _BLOCK, "seen_at": _TIME}],
+        }
+    ]
+}
+
 BY_OPERATION: Final[dict[str, Any]] = {
+    "listBitcoinNodes": BITCOIN_NODES,
     "getSdkSettings": SDK_SETTINGS,
     "getStatus": STATUS,
     "getHealth": HEALTH,

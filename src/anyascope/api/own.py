@@ -9,10 +9,11 @@ from fastapi import FastAPI
 
 from anyascope import __version__
 from anyascope.api.alerts import RulesSource, alerts_router
+from anyascope.api.bitcoin import NodesSource, bitcoin_router, nodes_view
 from anyascope.api.cardinality import SeriesRoomSource, cardinality_router
 from anyascope.api.deliveries import Deliveries, deliveries_router
 from anyascope.api.examples import BY_OPERATION
-from anyascope.api.live import live_router
+from anyascope.api.live import live_router, live_topics
 from anyascope.api.logs import logs_router
 from anyascope.api.problems import install_problems
 from anyascope.api.queries import RunningQueries, queries_router
@@ -60,6 +61,7 @@ def own_api(  # noqa: PLR0913  # what the API asks, each by keyword
     silences: SilenceBook,
     cleaner: TextCleaner,
     trials: ReceiverTrials,
+    nodes: NodesSource,
 ) -> FastAPI:
     """The application to mount at `BASE_PATH`; its description is at `openapi.json` below."""
     app = _OwnApi(
@@ -77,6 +79,10 @@ def own_api(  # noqa: PLR0913  # what the API asks, each by keyword
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     install_problems(app)
+    topics = {
+        **live_topics(desk, rules, responder, board),
+        "bitcoin_nodes": lambda: nodes_view(nodes.bitcoin_nodes()),
+    }
     for router in (
         status_router(status, board),
         cardinality_router(metrics, room, clock=clock),
@@ -85,7 +91,8 @@ def own_api(  # noqa: PLR0913  # what the API asks, each by keyword
         traces_router(spans, clock=clock),
         alerts_router(desk, rules, responder),
         responses_router(responder, rules),
-        live_router(desk, rules, responder, board, clock=clock, streams=streams),
+        live_router(topics, arrivals, clock=clock, streams=streams),
+        bitcoin_router(nodes),
         sdk_router(sdk),
         routing_router(routing),
         deliveries_router(deliveries),

@@ -132,6 +132,7 @@ def _routes(
             routing=lambda: _routing(parts.reloads.settings),
             silences=rooms.alerting.silences,
             cleaner=rooms.redactor,
+            nodes=rooms.collect,
         ),
         sampling=sampling_routes(lambda: parts.reloads.settings.sdk),
         callbacks=build_callbacks(

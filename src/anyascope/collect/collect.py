@@ -30,6 +30,7 @@ from anyascope.collect.runner import Job, Round, Runner
 from anyascope.collect.scheduler import FetcherMaker, Parts, ScrapeManager, make_http_fetcher
 from anyascope.collect.tally import CollectorTally, ScrapeTally
 from anyascope.ids import Ids
+from anyascope.model.bitcoin import WatchedNode
 from anyascope.model.labels import Labels, labels_of
 from anyascope.model.status import DroppedTargetView, TargetHealth, TargetView
 from anyascope.ports import ComponentHealth, HealthStatus, Intake
@@ -122,6 +123,11 @@ class Collect:
                 self._scrape_health = replace(told, since_ns=self._clock.now_ns())
             found.append(replace(told, since_ns=self._scrape_health.since_ns))
         return found
+
+    def bitcoin_nodes(self) -> Sequence[WatchedNode]:
+        """All watched nodes in the order of the settings, each as its last look found it."""
+        health = {runner.job.name: runner.health() for runner in self._runners}
+        return [_watched(node, health[_node_job_name(node.sight.name)]) for node in self._nodes]
 
     # --- inside -------------------------------------------------------------------------------------------------------
 
@@ -237,7 +243,7 @@ SUCCESS = "node_scrape_collector_success"
 def _node_job(node: BitcoinNodeOptions, watch: NodeWatch) -> Job:
     labels = labels_of([("job", "bitcoin"), ("instance", urlsplit(node.url).netloc), ("node", node.name)])
     return Job(
-        f"bitcoin.{node.name}",
+        _node_job_name(node.name),
         labels,
         node.interval_s,
         watch.gather,
@@ -245,6 +251,14 @@ def _node_job(node: BitcoinNodeOptions, watch: NodeWatch) -> Job:
         close=watch.close,
         nudge=watch.nudge,
     )
+
+
+def _node_job_name(node: str) -> str:
+    return f"bitcoin.{node}"
+
+
+def _watched(node: NodeWatch, health: ComponentHealth) -> WatchedNode:
+    return WatchedNode(node.sight, health.status.value, health.message, health.advice, health.since_ns)
 
 
 def _labels(job: str, instance: str) -> Labels:

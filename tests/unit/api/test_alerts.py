@@ -6,7 +6,7 @@ import asyncio
 import json
 
 from anyascope.alerting.fingerprint import fingerprint_of
-from anyascope.api.live import live_router
+from anyascope.api.live import live_router, live_topics
 from anyascope.client.client import read_events
 from anyascope.clock import ManualClock
 from anyascope.health.components import HealthReport
@@ -194,9 +194,8 @@ async def test_the_journal_tells_who_was_told_and_every_attempt():
 async def test_live_tells_each_thing_at_the_start_and_when_it_changes():
     """Health and alerts once, then only what is another than before."""
     house = House(clock=ManualClock())
-    router = live_router(
-        house.desk, house, house.answers, house, clock=house.clock, streams=house.streams, look_every_s=0.01
-    )
+    topics = live_topics(house.desk, house, house.answers, house)
+    router = live_router(topics, house.arrivals, clock=house.clock, streams=house.streams, look_every_s=0.01)
     response = await router.routes[0].endpoint()
     chunks = response._chunks
 

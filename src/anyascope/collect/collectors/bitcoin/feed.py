@@ -12,6 +12,7 @@ import zmq
 import zmq.asyncio
 
 from anyascope.collect.collectors.bitcoin.sheet import Facts, Sheet
+from anyascope.model.bitcoin import NodeZmq
 from anyascope.wire.bitcoin.zmq import HASHBLOCK, SEQUENCE, decode_notice, lost_between
 
 log = structlog.get_logger("anyascope.collect")
@@ -88,6 +89,10 @@ class BlockFeed:
             self._announced.append(notice.hash)
         if lost or notice.is_block:
             self._on_block()
+
+    def state(self, silent_tip: str) -> NodeZmq:
+        """How hearing goes; `silent_tip` is a block that came without a message."""
+        return NodeZmq(len(self._addresses), sum(self._counts.values()), sum(self._lost.values()), silent_tip)
 
     def tell(self, sheet: Sheet) -> None:
         """What was heard so far, as points."""

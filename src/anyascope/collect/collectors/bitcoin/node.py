@@ -41,6 +41,7 @@ from anyascope.collect.collectors.bitcoin.pool_histogram import (
     tell_groups,
 )
 from anyascope.collect.collectors.bitcoin.sheet import Sheet, warnings_of
+from anyascope.collect.collectors.bitcoin.sight import NewestBlocks, figures_of, subversion_of
 from anyascope.collect.collectors.bitcoin.tally import NodeTally
 from anyascope.collect.collectors.bitcoin.verdict import (
     UNANNOUNCED,
@@ -55,6 +56,7 @@ from anyascope.collect.collectors.bitcoin.verdict import (
 from anyascope.collect.options import BitcoinNodeOptions
 from anyascope.collect.runner import Round
 from anyascope.errors import UnavailableError
+from anyascope.model.bitcoin import NodeSight
 from anyascope.model.documents import Json, Put
 from anyascope.model.logs import LogBatch, LogRecord
 from anyascope.ports import HealthStatus, Intake
@@ -103,6 +105,7 @@ class NodeWatch:
         self._genesis = ""
         self._branch = Branch()
         self._pace = Pace()
+        self._newest = NewestBlocks()
         self._seldom: dict[str, Any] = {}
         self._seldom_at = ("", 0)
         self._pool_groups: Groups | None = None
@@ -114,6 +117,7 @@ class NodeWatch:
         self._is_downloading = False
         self._unheard: tuple[str, int] | None = None  # a tip whose announcement is waited for, and since when
         self._silent_tip = ""
+        self.sight = NodeSight(options.name, options.chain)
         self.nudge = asyncio.Event()
         self.feed = BlockFeed(options.name, self._on_block)
 
@@ -158,6 +162,7 @@ class NodeWatch:
             text = "1 where the node is on another chain than the settings name; `found` says which."
             sheet.gauge("anya_bitcoin_wrong_chain", text, 1, ("found", wrong_chain))
         self._tell_own(sheet)
+        self.sight = self._seen(sheet, is_up=False)
         return _round(sheet, verdict)
 
     async def _look(self, chain: str, info: dict[str, Any]) -> Round:
@@ -180,6 +185,8 @@ class NodeWatch:
             text = "1 where the node is on another chain than the settings name; `found` says which."
             sheet.gauge("anya_bitcoin_wrong_chain", text, 0, ("found", chain))
         self._tell_own(sheet)
+        # Before the events: whoever hears of a block by its event finds it here.
+        self.sight = self._seen(sheet, is_up=True)
         await self._hand_in_events()
         return _round(sheet, verdict)
 
@@ -256,6 +263,7 @@ class NodeWatch:
             self._unheard = (now.tip, self._clock.monotonic_ns())
         now_ns = self._clock.now_ns()
         self._tally.note(change, now_ns=now_ns)
+        self._newest.note(change, now, now_ns=now_ns)
         if change.depth or not self._is_downloading:
             self._events.extend(records_of(change, node=self._options.name, chain=self._chain, now_ns=now_ns))
         if change.depth:
@@ -394,6 +402,22 @@ class NodeWatch:
         if self._lacks:
             remarks.append(f"lacks {', '.join(sorted(self._lacks))}")
         return judge(view, standing, remarks=remarks, faults=self._faults)
+
+    def _seen(self, sheet: Sheet, *, is_up: bool) -> NodeSight:
+        view = self._views[self._options.name]
+        standing = standing_of(view, self._views.values()) if view.is_settled else None
+        return NodeSight(
+            self._options.name,
+            chain="" if self._chain == "unknown" else self._chain,
+            looked_ns=self._clock.now_ns(),
+            is_up=is_up,
+            program=subversion_of(sheet),
+            figures=figures_of(sheet),
+            blocks=self._newest.of(self._branch),
+            others=tuple(other.name for other in standing.others) if standing is not None else (),
+            reorg=self._tally.last_reorg,
+            zmq=self.feed.state(self._silent_tip),
+        )
 
     def _tell_own(self, sheet: Sheet) -> None:
         self._tally.tell(sheet)

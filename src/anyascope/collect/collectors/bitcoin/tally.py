@@ -8,6 +8,7 @@ from anyascope.clock import NS_PER_S
 from anyascope.collect.collectors.bitcoin.branches import Change
 from anyascope.collect.collectors.bitcoin.client import BUCKETS_S, RpcCounts
 from anyascope.collect.collectors.bitcoin.sheet import Sheet
+from anyascope.model.bitcoin import SeenReorg
 
 
 class NodeTally:
@@ -30,6 +31,13 @@ class NodeTally:
         if change.depth:
             self._reorgs += 1
             self._last, self._last_s = change, now_ns / NS_PER_S
+
+    @property
+    def last_reorg(self) -> SeenReorg | None:
+        """The last reorg; None where there was none."""
+        if self._last is None:
+            return None
+        return SeenReorg(self._last.depth, self._last.fork_height, round(self._last_s * NS_PER_S))
 
     def fault(self, code: str) -> None:
         """A call of a round was refused."""

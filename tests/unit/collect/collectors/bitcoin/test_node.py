@@ -257,3 +257,50 @@ async def test_one_node_cut_off_tells_how_long():
     found = await scene.look()
     assert figure(found, "anya_bitcoin_behind_blocks") == 2
     assert figure(found, "anya_bitcoin_tip_lag_seconds") == pytest.approx(615, abs=20)
+
+
+async def test_the_sight_has_the_newest_blocks_with_when_they_came():
+    """What was there before the first look has no time; a block of a reorg has its own; a node that went keeps its blocks."""
+    scene = Scene()
+    assert (scene.watch.sight.is_up, scene.watch.sight.blocks) == (False, ())
+    await scene.look()
+    first = scene.watch.sight
+    assert [(block.height, block.hash, block.seen_ns) for block in first.blocks] == [
+        (2, "b", 0),
+        (1, "a", 0),
+        (0, "g", 0),
+    ]
+    scene.node.chain = "gaxy"
+    await scene.look()
+    sight = scene.watch.sight
+    came_ns = sight.blocks[0].seen_ns
+    assert came_ns > first.looked_ns
+    assert [(block.hash, block.seen_ns) for block in sight.blocks] == [
+        ("y", came_ns),
+        ("x", came_ns),
+        ("a", 0),
+        ("g", 0),
+    ]
+    assert (sight.reorg.depth_blocks, sight.reorg.fork_height) == (1, 1)
+    assert (sight.is_up, sight.chain, sight.figure("bitcoin_peers")) == (True, "main", 8)
+    scene.node.says["getblockchaininfo"] = Refusal("unreachable", "gone")
+    await scene.look()
+    sight = scene.watch.sight
+    assert (sight.is_up, sight.figure("bitcoin_peers"), sight.blocks[0].hash) == (False, None, "y")
+
+
+async def test_a_block_is_in_sight_before_its_event_is_handed_in():
+    """Whoever hears of a block by its event, and looks then, sees it."""
+    scene = Scene()
+    await scene.look()
+    seen = []
+    take = scene.intake.logs
+
+    async def logs(batches, *, source):
+        seen.append(scene.watch.sight.blocks[0].hash)
+        return await take(batches, source=source)
+
+    scene.intake.logs = logs
+    scene.node.chain = "gabc"
+    await scene.look()
+    assert seen == ["c"]
