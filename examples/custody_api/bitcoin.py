@@ -12,7 +12,7 @@ from typing import Any
 
 import httpx
 from node import Draft, NodeError, Receipt, Standing, Tip
-from transactions import checked, digests_of, fee_rate, own_address, with_signatures
+from transactions import checked, digests_of, fee_rate, own_address, txid_of, with_signatures
 
 from anyascope.sdk.integrations.bitcoin_rpc import instrument_bitcoin_rpc
 
@@ -146,13 +146,16 @@ class BitcoinNode:
             raise NodeError("finalizepsbt: the node does not accept the signatures")
         return str(done["hex"])
 
+    def txid(self, transaction: str) -> str:
+        return txid_of(transaction)
+
     async def broadcast(self, transaction: str) -> str:
         try:
             return str(await self._node.call("sendrawtransaction", transaction))
         except NodeError as error:
             if error.code != ALREADY_IN_CHAIN:  # it was sent before a crash, and has been mined since
                 raise
-            return str((await self._node.call("decoderawtransaction", transaction))["txid"])
+            return self.txid(transaction)
 
     async def standing(self, wallet_id: str, txid: str) -> Standing:
         try:

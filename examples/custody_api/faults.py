@@ -81,6 +81,9 @@ class FaultyNode:
     async def complete(self, wallet_id: str, draft: Draft, signatures: Sequence[bytes]) -> str:
         return await self._node.complete(wallet_id, draft, signatures)
 
+    def txid(self, transaction: str) -> str:
+        return self._node.txid(transaction)
+
     async def broadcast(self, transaction: str) -> str:
         await self._pass()
         return await self._node.broadcast(transaction)

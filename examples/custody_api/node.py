@@ -79,6 +79,9 @@ class Node(Protocol):
     async def complete(self, wallet_id: str, draft: Draft, signatures: Sequence[bytes]) -> str:
         """The signed transaction as hex; signatures are 64 bytes each (r, s), in the order of the digests."""
 
+    def txid(self, transaction: str) -> str:
+        """The id of a signed transaction (hex): known before anybody has seen it."""
+
     async def broadcast(self, transaction: str) -> str:
         """Send it to the network, again if need be; its id."""
 

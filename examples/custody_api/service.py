@@ -213,6 +213,8 @@ class Custody:
                 raise OperationFailed(str(error)) from error
 
     async def _broadcast(self, withdrawal: Withdrawal, operation: CustodyOperation) -> Withdrawal:
+        # Before anybody can see it: who watches the chain then knows whose transaction it is.
+        operation.set_transaction(self.node.txid(withdrawal.signed))
         data = BitcoinTransactionData(amount_sats=withdrawal.amount_sat)
         async with trace_bitcoin_operation("send", withdrawal.wallet_id, data) as sending:
             try:
@@ -220,6 +222,5 @@ class Custody:
             except NodeError as error:
                 raise TransactionFailed(str(error)) from error
             sending.set_result(txid)
-        operation.set_transaction(txid)
         log.info("withdrawal_broadcast", withdrawal_id=withdrawal.id, txid=txid)
         return self.book.change(withdrawal.id, state=State.BROADCAST, txid=txid, context=operation.context)

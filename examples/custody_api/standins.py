@@ -74,10 +74,12 @@ class StandInNode:
         del wallet_id
         return (draft.body + ":" + signatures[0].hex()).encode().hex()
 
+    def txid(self, transaction: str) -> str:
+        return hashlib.sha256(hashlib.sha256(bytes.fromhex(transaction)).digest()).hexdigest()
+
     async def broadcast(self, transaction: str) -> str:
-        raw = bytes.fromhex(transaction)
-        wallet_id, _, amount_sat, *_ = raw.decode().split(":")
-        txid = hashlib.sha256(hashlib.sha256(raw).digest()).hexdigest()
+        wallet_id, _, amount_sat, *_ = bytes.fromhex(transaction).decode().split(":")
+        txid = self.txid(transaction)
         with closing(self._open()) as store:
             row = (txid, wallet_id, int(amount_sat) + FEE_SAT, time.time())
             store.execute("insert or ignore into spends values (?, ?, ?, ?)", row)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from embit import ec, script
 from embit.networks import NETWORKS
 from embit.psbt import PSBT
+from embit.transaction import Transaction
 
 SIGHASH_ALL = 1
 FEE_RATE_SAT_PER_VB_MAX = 1_000.0  # a node that asks for more is broken or hostile: a withdrawal is not a miner's gift
@@ -67,6 +68,11 @@ def with_signatures(psbt: PSBT, public_key: bytes, signatures: Sequence[bytes]) 
     for one, signature in zip(psbt.inputs, signatures, strict=True):
         one.partial_sigs[key] = der(signature) + bytes([SIGHASH_ALL])
     return str(psbt.to_string())
+
+
+def txid_of(transaction: str) -> str:
+    """The id of a signed transaction (hex); with segwit nobody can change it any more, whatever becomes of the signatures."""
+    return str(Transaction.from_string(transaction).txid().hex())
 
 
 def der(signature: bytes) -> bytes:

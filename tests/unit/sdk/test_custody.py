@@ -286,6 +286,23 @@ def test_lost_confirmations_reopen_what_was_done(recorder: Recorder, confirmatio
     assert watcher.outcome == "success"
 
 
+def test_the_transaction_is_on_record_at_once_and_once(recorder: Recorder) -> None:
+    """Its id is in the audit when `set_transaction` returns, with the operation that it belongs to; again adds nothing."""
+    operation = custody_operation("sweep", wallet_id="hot", amount_sats=5_000)
+    operation.set_transaction(TXID)
+    operation.set_transaction(TXID)
+    resume_custody_operation(operation.context).set_transaction({"txid": TXID})
+    with operation.step("policy"):
+        pass
+
+    told = recorder.line("audit.sweep.transaction.event")
+    wanted = {"custody.operation": "sweep", "wallet_id": "hot", "transaction_id": TXID}
+    assert {name: told.fields.get(name) for name in wanted} == wanted
+    assert told.ids["correlation_id"] == operation.correlation_id
+    step = recorder.line("audit.sweep.policy.event").fields
+    assert (step["custody.operation"], step["custody.stage"]) == ("sweep", "policy")
+
+
 def test_an_operation_is_kept_although_others_are_sampled_away() -> None:
     """By our sampler and by any that follows its parent; what follows in other processes is kept too."""
     for sampler in (ServiceSampler(0.0), ParentBased(ALWAYS_OFF)):

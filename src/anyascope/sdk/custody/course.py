@@ -34,6 +34,8 @@ OUTCOMES = (SUCCESS, ERROR, "refused", "cancelled", "expired")
 waited for in vain."""
 
 MS_PER_S = 1_000
+OPERATION_FIELD = "custody.operation"  # of an audit event: the kind of the operation that it is part of
+STAGE_FIELD = "custody.stage"  # of a step's audit event
 
 log = logging.getLogger("anyascope.operations")
 
@@ -87,6 +89,15 @@ class Course:
     def after_fork(self) -> None:
         """A lock that another thread of the parent may have held."""
         self._lock = threading.RLock()
+
+    def note_transaction(self, txid: str) -> None:
+        """Which transaction it is; on record at once, so that whoever sees it on the chain knows whose it is."""
+        with self._lock:
+            is_news = txid != self._state.txid
+            self.change(txid=txid)
+        if is_news:
+            with self.here():
+                self.audit(f"{self.kind}.transaction", "event", outcome=None)
 
     def note_confirmations(self, number: int, height: int | None, block_hash: str) -> tuple[State, State]:
         """The state before and after; the same one where nothing is new."""
@@ -151,8 +162,9 @@ class Course:
     def audit(
         self, action: str, phase: str, *, outcome: str | None, actor: str | None = None, **fields: object
     ) -> None:
-        """Put on record what was done about it."""
+        """Put on record what was done about it, so that a reader needs no other record to know what it belongs to."""
         state = self._state
+        known = {"wallet_id": state.wallet_id, "transaction_id": state.txid}
         audit_event(
             action,
             phase=phase,
@@ -160,7 +172,7 @@ class Course:
             actor=actor,
             resource=state.reference or state.wallet_id or None,
             outcome=outcome,
-            **fields,
+            **{OPERATION_FIELD: state.kind, **{name: value for name, value in known.items() if value}, **fields},
         )
 
     def stage_ended(self, stage: str) -> float:

@@ -116,12 +116,17 @@ class CustodyOperation:
 
     @guarded(None)
     def set_transaction(self, transaction: object) -> None:
-        """Note the transaction's id, in any form in which an operation may give it; later spans and the context carry it."""
+        """Note the transaction's id, in any form in which an operation may give it; later spans and the context carry it.
+
+        A new one is put on record at once, as the audit event `<kind>.transaction`. Say it before the broadcast where the
+        id is known by then (it is, of a signed transaction): the server's reconciliation then knows whose it is when a
+        node first sees it.
+        """
         txid = transaction_id_in(transaction)
         if txid is None:
             report_misuse(f"a transaction has an id, got {quoted(transaction)}")
             return
-        self._course.change(txid=txid)
+        self._course.note_transaction(txid)
 
     @guarded(None)
     def finish(

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from anyascope.sdk.correlation import sound_id
-from anyascope.sdk.custody.course import Course, log
+from anyascope.sdk.custody.course import STAGE_FIELD, Course, log
 from anyascope.sdk.custody.state import word_of
 from anyascope.sdk.guard import guarded
 from anyascope.sdk.logs import emit
@@ -49,7 +49,7 @@ class CustodyStep(Operation):
             "event",
             outcome=ERROR if self._failed else SUCCESS,
             actor=declared.actor,
-            **({"error": self._message} if self._message else {}),
+            **{STAGE_FIELD: declared.stage, **({"error": self._message} if self._message else {})},
         )
 
     def _measure(self) -> None:

@@ -150,6 +150,7 @@ class _BatchLogs(LogRecordProcessor):
             delay_ms=delay_ms,
             batch_max=batch_max,
             slice_max=_slice_max(exporter),
+            is_prompt=True,  # whoever reconciles or watches over the trail must not wait for a batch
         )
         watch(self._logs)
         watch(self._audit)

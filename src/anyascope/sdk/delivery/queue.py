@@ -22,6 +22,7 @@ REST_S = (
 HURRY_SLICES = (
     4  # slices at once while half a batch or more waits: each has its price, and a host that is so busy pays it in full
 )
+PROMPT_LINGER_S = 0.01  # so that the events of one step travel in one body
 FLUSH_WITHIN_S = 5.0  # of a flush that names no bound
 
 
@@ -38,6 +39,7 @@ class BatchQueue(Generic[T]):
         queue_max: items that wait at most, at least 1.
         delay_ms: how long an item waits for others.
         batch_max: items that are waited for, and handed on at once, at least 1.
+        is_prompt: hand on at once instead: an item waits for others `PROMPT_LINGER_S` only.
         slice_max: fewer items handed on at once, with a rest after each, where the exporter can take them so; the host's
             threads get the interpreter in between. While half a batch waits it is `HURRY_SLICES` as many, and while the queue is
             half full there is no rest.
@@ -55,6 +57,7 @@ class BatchQueue(Generic[T]):
         delay_ms: int,
         batch_max: int,
         slice_max: int | None = None,
+        is_prompt: bool = False,
     ) -> None:
         self.signal = signal
         self._export = export
@@ -63,6 +66,8 @@ class BatchQueue(Generic[T]):
         self._delay_s = max(delay_ms, 1) / 1000
         self._batch_max = min(max(batch_max, 1), self._queue_max)
         self._slice_max = min(max(slice_max or self._batch_max, 1), self._batch_max)
+        self._ring_at = 1 if is_prompt else self._batch_max
+        self._linger_s = PROMPT_LINGER_S if is_prompt else 0.0
         self._is_closed = False
         self._thread = LazyThread(f"{signal}-queue", self._run)
         self.after_fork()
@@ -91,7 +96,7 @@ class BatchQueue(Generic[T]):
             self._make_room(items)
         items.append(item)
         self._thread.ensure()
-        if len(items) >= self._batch_max:
+        if len(items) >= self._ring_at:
             self._bell.ring()
 
     def flush(self, within_s: float = FLUSH_WITHIN_S) -> bool:
@@ -131,7 +136,8 @@ class BatchQueue(Generic[T]):
 
     def _run(self) -> None:
         while not self._is_closed:
-            self._bell.wait(self._delay_s)
+            if self._bell.wait(self._delay_s) and self._linger_s and not self._flushes:
+                time.sleep(self._linger_s)
             flushes = [self._flushes.popleft() for _ in range(len(self._flushes))]
             with self._draining:
                 self._drain()

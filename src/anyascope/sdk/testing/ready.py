@@ -18,16 +18,6 @@ def _begins(prefix: str) -> Any:
     return begins
 
 
-def _is_step_of(kind: str) -> Any:
-    """An audit action of one stage; confirmations that were lost are none."""
-
-    def is_step(found: object) -> bool:
-        return str(found).startswith(f"{kind}.") and not str(found).endswith(".confirmations_lost")
-
-    is_step.__name__ = f"{kind}.…"
-    return is_step
-
-
 BITCOIN_OPERATION = TelemetryContract(
     "bitcoin_operation",
     (
@@ -118,7 +108,7 @@ def custody_contract(kind: str) -> TelemetryContract:
                 (
                     span(None, custody__stage=..., operation=kind, **id_of_span),
                     log(None, event=_begins("custody_step_"), operation=kind, **id_of_log),
-                    audit(None, action=_is_step_of(kind), phase="event", **id_of_audit),
+                    audit(None, custody__stage=..., custody__operation=kind, phase="event", **id_of_audit),
                 ),
             ),
             TelemetryContract(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from opentelemetry._logs import LogRecord, SeverityNumber
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
@@ -201,6 +203,18 @@ def test_a_flood_of_lines_pushes_out_no_audit_event(end, logging_to):
     assert "line the event" in lines_in(end)
     assert delivery_stats().signals["audit"].exported == 1
     assert "/v1/audit" in end.paths
+
+
+def test_an_audit_event_waits_for_no_batch(end, logging_to):
+    """It is sent although lines may wait for an hour."""
+    logs, audit = (open_door(signal, Target(f"{end.url}/v1/{signal}")) for signal in ("logs", "audit"))
+    provider = logging_to(door_log_exporter(logs, audit), delay_ms=3_600_000)
+    record(provider, "ordinary")
+    record(provider, "moved", "anyascope.audit")
+    deadline_s = time.monotonic() + 20
+    while not lines_in(end) and time.monotonic() < deadline_s:
+        time.sleep(0.01)
+    assert lines_in(end) == ["line moved"]
 
 
 @pytest.mark.parametrize("wrap", [lambda exporter: exporter, redacting])

@@ -200,6 +200,7 @@ def operate(*kinds):
                 for stage in ("policy", "signing"):
                     with withdrawal.step(stage):
                         pass
+                withdrawal.set_transaction("ef" * 32)
                 withdrawal.confirmed(1, block_height=5, block_hash="ab" * 32)
                 withdrawal.finish()
     return telemetry
