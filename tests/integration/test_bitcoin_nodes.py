@@ -218,6 +218,7 @@ async def test_two_nodes_part_and_meet(tmp_path):
             old = await mine(second, 2)
             await asyncio.to_thread(first.call, "generatetodescriptor", 1, OTHER_BRANCH)
             await until(lambda: watch.figures("b").get("anya_bitcoin_nodes_on_another_branch") == 1)
+            await until(lambda: watch.figures("b").get("anya_bitcoin_branch_blocks") == 2)
             await until(lambda: watch.health("b").status is HealthStatus.DEGRADED)
             assert "another branch than a" in watch.health("b").message
 

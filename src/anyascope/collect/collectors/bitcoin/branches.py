@@ -80,6 +80,19 @@ def is_same_branch(one: Branch, other: Branch) -> bool | None:
     return None if first is None or second is None else first == second
 
 
+def parted_blocks(one: Branch, other: Branch) -> int:
+    """How many blocks the longer of two branches has above their last common one; at least, where that is out of sight.
+
+    Returns:
+        0 where one is part of the other, or nothing can be told.
+    """
+    if is_same_branch(one, other) is not False:
+        return 0
+    seen = one.hashes.keys() & other.hashes.keys()
+    common = max((height for height in seen if one.hashes[height] == other.hashes[height]), default=min(seen) - 1)
+    return max(one.height, other.height) - common
+
+
 def branch_to_json(branch: Branch) -> dict[str, Json]:
     """As it is kept over restarts of the server."""
     return {"first": min(branch.hashes, default=0), "hashes": [branch.hashes[at] for at in sorted(branch.hashes)]}

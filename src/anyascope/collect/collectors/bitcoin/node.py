@@ -394,6 +394,8 @@ class NodeWatch:
             sheet.gauge("anya_bitcoin_tip_lag_seconds", text, max(0.0, lag_s))
             text = "Other nodes of the same network that are on another branch."
             sheet.gauge("anya_bitcoin_nodes_on_another_branch", text, len(standing.others))
+            text = "Blocks above the last one that all nodes of the network share, on the longer branch; 0 when they agree."
+            sheet.gauge("anya_bitcoin_branch_blocks", text, standing.parted_blocks)
         if self._silent_tip and self.feed.is_listening:
             self._faults.append(Refusal(UNANNOUNCED, f"block {self._silent_tip} came without a ZMQ message"))
         remarks = ["blocks by ZMQ" if self.feed.is_listening else "no ZMQ, blocks by polling"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from anyascope.collect.collectors.bitcoin.branches import Branch, is_same_branch
+from anyascope.collect.collectors.bitcoin.branches import Branch, is_same_branch, parted_blocks
 from anyascope.ports import HealthStatus
 from anyascope.wire.bitcoin.rpc import (
     BUSY,
@@ -72,12 +72,14 @@ class Standing:
 
     Attributes:
         ahead_ns: when one of them first had a higher tip than the node has now, as far as it was watched; UTC.
+        parted_blocks: of the longer branch, above the last common block with the one that parted deepest; 0 where all agree.
     """
 
     behind_blocks: int = 0
     ahead: str = ""
     others: tuple[NodeView, ...] = ()
     ahead_ns: int | None = None
+    parted_blocks: int = 0
 
 
 def standing_of(node: NodeView, views: Iterable[NodeView]) -> Standing | None:
@@ -89,7 +91,8 @@ def standing_of(node: NodeView, views: Iterable[NodeView]) -> Standing | None:
     behind = max(0, highest.branch.height - node.branch.height)
     strangers = tuple(fellow for fellow in fellows if is_same_branch(node.branch, fellow.branch) is False)
     ahead_ns = min((ns for each in fellows for at, ns in each.came_ns.items() if at > node.branch.height), default=None)
-    return Standing(behind, highest.name if behind else "", strangers, ahead_ns)
+    parted = max((parted_blocks(node.branch, other.branch) for other in strangers), default=0)
+    return Standing(behind, highest.name if behind else "", strangers, ahead_ns, parted)
 
 
 def judge_refusal(refusal: Refusal) -> Verdict:

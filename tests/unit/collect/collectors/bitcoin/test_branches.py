@@ -9,6 +9,7 @@ from anyascope.collect.collectors.bitcoin.branches import (
     change_of,
     heights_to_ask,
     is_same_branch,
+    parted_blocks,
 )
 
 
@@ -61,3 +62,14 @@ def test_branches_are_compared_where_both_are_known():
     assert is_same_branch(branch("gax"), branch("gabc")) is False
     assert is_same_branch(branch("ga"), branch("xyz", first=50)) is None
     assert is_same_branch(Branch(), branch("ga")) is None
+
+
+def test_how_far_two_branches_have_parted():
+    """The longer one counts, above the last common block; one that is merely longer has not parted."""
+    assert parted_blocks(branch("gabc"), branch("gab")) == 0
+    assert parted_blocks(branch("gabc"), branch("gax")) == 2
+    assert parted_blocks(branch("gax"), branch("gabc")) == 2
+    assert parted_blocks(branch("gab"), branch("gax")) == 1
+    assert parted_blocks(branch("gab"), branch("uvwxyz", first=9)) == 0
+    deep, other = branch("a" * WINDOW_BLOCKS, first=50), branch("b" * WINDOW_BLOCKS, first=50)
+    assert parted_blocks(deep, other) == WINDOW_BLOCKS

@@ -54,6 +54,14 @@ def test_nodes_that_agree_are_well():
     assert (found.status, found.message) == (HealthStatus.HEALTHY, "main, block 2; no ZMQ")
 
 
+def test_the_deepest_parting_counts():
+    """Of several nodes on other branches, the one that parted deepest says how far."""
+    first, tie, deep = node("a", "gabc"), node("b", "gabx"), node("c", "gxyzuv")
+    assert standing_of(first, [first, tie]).parted_blocks == 1
+    assert standing_of(first, [first, tie, deep]).parted_blocks == 5
+    assert standing_of(first, [first, node("d", "gabcd")]).parted_blocks == 0
+
+
 def test_a_node_behind_names_the_one_ahead():
     """Two blocks behind the highest other node, or behind its own headers, is degraded."""
     found = verdict(node("a", "ga"), node("b", "gab"), node("c", "gabc"))
