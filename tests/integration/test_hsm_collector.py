@@ -14,11 +14,14 @@ from pathlib import Path
 import pytest
 
 from anyascope.clock import ManualClock, SystemClock
+from anyascope.collect.collectors.hsm.leaks import CLIENTS_INTERVAL_S
 from anyascope.collect.collectors.hsm.pin import PinGate
-from anyascope.collect.collectors.hsm.watch import CLIENTS_INTERVAL_S, hsm_watch
+from anyascope.collect.collectors.hsm.watch import hsm_watch
 from anyascope.collect.hsm_options import CanaryOptions, HsmOptions, Pkcs11Options
 from anyascope.collect.runner import Round
 from anyascope.model.secret import Secret
+from anyascope.store.documents import MemoryDocuments
+from support.collecting import RecordingIntake
 from support.components import component
 from support.pkcs11_shim import Shim, shim
 from support.softhsm import SoftHsm, softhsm
@@ -37,7 +40,9 @@ def token(tmp_path) -> SoftHsm:
 class Scene:
     """One HSM that is watched, on the real clock."""
 
-    def __init__(self, token: SoftHsm, *, gate: PinGate | None = None, pin: str = "", clock=None, **changes) -> None:
+    def __init__(
+        self, token: SoftHsm, *, gate: PinGate | None = None, pin: str = "", clock=None, documents=None, **changes
+    ) -> None:
         source = Pkcs11Options(
             module=changes.pop("module", token.module),
             token=token.label,
@@ -50,12 +55,21 @@ class Scene:
             source,
             timeout_s=changes.pop("timeout_s", CALL_WITHIN_S),
             interval_s=1e-6,
+            late_after_s=changes.pop("late_after_s", CALL_WITHIN_S),
             inventory_interval_s=1e-6,
             key_labels=changes.pop("key_labels", ("ec",)),
             canary=replace(CanaryOptions(interval_s=1e-6, sign="ec", encrypt="aes"), **changes),
         )
         clock = clock or SystemClock()
-        self.watch = hsm_watch(options, gate=gate or PinGate(), clock=clock, procfs=Path("/proc"))
+        self.intake = RecordingIntake()
+        self.watch = hsm_watch(
+            options,
+            gate=gate or PinGate(),
+            intake=self.intake,
+            documents=documents or MemoryDocuments(clock=clock),
+            clock=clock,
+            procfs=Path("/proc"),
+        )
         self.round = Round([])
 
     async def __aenter__(self):
@@ -67,6 +81,16 @@ class Scene:
     async def look(self) -> Round:
         self.round = await self.watch.gather()
         return self.round
+
+    def events(self) -> list[str]:
+        """What was told so far: the events' names, and their subjects where they have one."""
+        subjects = ("hsm.operation_type", "hsm.key.label", "hsm.key.class")
+        return [
+            " ".join(
+                [record.event_name, *(str(record.attributes[one]) for one in subjects if one in record.attributes)]
+            )
+            for record in self.intake.log_records
+        ]
 
     def value(self, name: str, **labels: str) -> float | None:
         """The only point with these labels among its own; None where there is none."""
@@ -174,7 +198,14 @@ async def test_a_deleted_key_is_missed_by_canary_and_count(token):
         found = await scene.look()
         assert found.faults[0].startswith("sign fails: No key matching")
         assert found.faults[1] == "no key is called ec"
-        assert scene.value("anya_hsm_keys", **{"class": "private"}) is None
+        assert scene.value("anya_hsm_keys", **{"class": "private"}) == 0
+        assert scene.value("anya_hsm_keys_change", **{"class": "private"}) == -1
+        assert scene.events() == [
+            "hsm.canary_failed sign",
+            "hsm.key_missing ec",
+            "hsm.keys_changed private",
+            "hsm.keys_changed public",
+        ]
         assert scene.value("anya_hsm_key_present", label="ec") == 0
         assert scene.value("anya_hsm_canary_success", operation_type="canary_sign") == 0
         assert scene.value("anya_hsm_errors_total", error_type="key_not_found") == 1

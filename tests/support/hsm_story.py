@@ -7,16 +7,18 @@ import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
+from random import Random
 
 import httpx
 
+from anyascope.collect.hsm_options import INTERVAL_S
 from support.pkcs11_shim import Shim, shim
 from support.server import QUIET_CONFIG, ServerProcess, eventually, running_server
 from support.sinks import Sink, http_sink
 from support.softhsm import SoftHsm, softhsm
 
 ROUNDS_MAX = 3  # of one fault a server: an alert that fires four times in 15 minutes is flapping, and told once
-FAULTS = {"HsmPinLocked": "PIN locked", "HsmDown": "token removed", "HsmDoesNotSign": "signing hangs (deadline 0.5 s)"}
+FAULTS = {"HsmPinLocked": "PIN locked", "HsmDown": "token removed", "HsmLate": "signing hangs"}
 Fault = tuple[Callable[[], object], Callable[[], object]]  # how it is made, and how it is mended
 RULES = """
 groups:
@@ -25,15 +27,16 @@ groups:
   rules:
   - {alert: HsmPinLocked, expr: 'anya_hsm_pin_state{state="locked"} == 1', labels: {severity: critical}}
   - {alert: HsmDown, expr: anya_hsm_up == 0, labels: {severity: critical}}
-  - {alert: HsmDoesNotSign, expr: 'anya_hsm_canary_success{operation_type="canary_sign"} == 0', labels: {severity: critical}}
+  - {alert: HsmLate, expr: anya_hsm_call_late_seconds > 0, labels: {severity: critical}}
 """
 
 
-def play(directory: Path, *, rounds: int) -> list[tuple[str, float]]:
+def play(directory: Path, *, rounds: int, chance: Random) -> list[tuple[str, float]]:
     """(what happened, seconds until Slack had it) of each fault, `rounds` times; every fault is mended and its end awaited.
 
     Args:
         rounds: at most `ROUNDS_MAX`.
+        chance: when within the interval of looks a fault happens.
     """
     assert rounds <= ROUNDS_MAX
     token = softhsm(directory)
@@ -45,14 +48,15 @@ def play(directory: Path, *, rounds: int) -> list[tuple[str, float]]:
     ):
         eventually(lambda: _status(server) == "healthy", within_s=60, what="a healthy HSM")
         return [
-            (FAULTS[alert], _one(server, slack, alert, fault))
+            (FAULTS[alert], _one(server, slack, alert, fault=fault, chance=chance))
             for _ in range(rounds)
             for alert, fault in _faults(token, front, directory).items()
         ]
 
 
-def _one(server: ServerProcess, slack: Sink, alert: str, fault: Fault) -> float:
+def _one(server: ServerProcess, slack: Sink, alert: str, *, fault: Fault, chance: Random) -> float:
     breaks, mends = fault
+    time.sleep(chance.uniform(0.0, INTERVAL_S))  # faults do not wait for a look
     before = len(_told(slack, alert))
     started = time.time()
     breaks()
@@ -78,7 +82,7 @@ def _faults(token: SoftHsm, front: Shim, directory: Path) -> dict[str, Fault]:
     return {
         "HsmPinLocked": (locked.touch, locked.unlink),
         "HsmDown": (remove, put_back),
-        "HsmDoesNotSign": (hang.touch, hang.unlink),
+        "HsmLate": (hang.touch, hang.unlink),
     }
 
 
@@ -91,8 +95,6 @@ def _config(token: SoftHsm, front: Shim, slack: Sink) -> str:
         "token": token.label,
         "pin": token.pin,
         "environment": environment,
-        "interval": "500ms",
-        "timeout": "500ms",
         "canary": {"sign": "ec"},
     }
     return (

@@ -21,7 +21,7 @@ from anyascope.collect.collectors.certificates import read_certificates
 from anyascope.collect.collectors.host.collector import HostCollector
 from anyascope.collect.collectors.host.files import HostFiles
 from anyascope.collect.collectors.hsm.pin import PinGate
-from anyascope.collect.collectors.hsm.watch import hsm_job
+from anyascope.collect.collectors.hsm.watch import HsmWatch, hsm_job, hsm_watch
 from anyascope.collect.collectors.itself import read_registry
 from anyascope.collect.collectors.journal import JournalCollector
 from anyascope.collect.collectors.process import OWN_NAME, ProcessReader, own_figures, process_families
@@ -75,6 +75,7 @@ class Collect:
         self._journal: JournalCollector | None = None
         self._pin_gates: dict[str, PinGate] = {}  # kept over reloads: a refused PIN is not tried again by one
         self._nodes: list[NodeWatch] = []
+        self._hsms: list[HsmWatch] = []
         self._debug_logs: list[DebugLog] = []
         self._scrape_health = ComponentHealth("collect.scrape", "collector", HealthStatus.UNKNOWN)
         self._tasks: list[asyncio.Task[None]] = []
@@ -137,6 +138,17 @@ class Collect:
             NodeWatch(node, views=views, intake=self._intake, documents=self._documents, clock=self._clock)
             for node in self._options.bitcoin
         ]
+        self._hsms = [
+            hsm_watch(
+                hsm,
+                gate=self._pin_gates.setdefault(hsm.name, PinGate()),
+                intake=self._intake,
+                documents=self._documents,
+                clock=self._clock,
+                procfs=self._options.process.procfs,
+            )
+            for hsm in self._options.hsms
+        ]
         self._runners = [Runner(job, intake=self._intake, clock=self._clock, tally=self._tally) for job in self._jobs()]
         runs: list[Coroutine[Any, Any, None]] = [runner.run() for runner in self._runners]
         runs += [node.feed.run() for node in self._nodes]
@@ -169,7 +181,7 @@ class Collect:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._tasks, self._runners, self._journal = [], [], None
-        self._nodes, self._debug_logs = [], []
+        self._nodes, self._hsms, self._debug_logs = [], [], []
 
     def _jobs(self) -> list[Job]:
         options = self._options
@@ -183,15 +195,7 @@ class Collect:
         jobs += [_node_job(node, watch) for node, watch in zip(options.bitcoin, self._nodes, strict=True)]
         if options.itself.enabled:
             jobs.append(self._own_job())
-        jobs += [
-            hsm_job(
-                hsm,
-                gate=self._pin_gates.setdefault(hsm.name, PinGate()),
-                clock=self._clock,
-                procfs=options.process.procfs,
-            )
-            for hsm in options.hsms
-        ]
+        jobs += [hsm_job(hsm, watch) for hsm, watch in zip(options.hsms, self._hsms, strict=True)]
         return jobs
 
     def _host_job(self) -> Job:

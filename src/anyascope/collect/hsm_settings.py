@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from anyascope.collect.hsm_options import (
     INTERVAL_S,
     INVENTORY_INTERVAL_S,
+    LATE_AFTER_S,
     TIMEOUT_S,
     CanaryOptions,
     HsmOptions,
@@ -46,6 +47,7 @@ def _read_hsm(section: Section) -> HsmOptions:
         provider=section.text("provider", kind.value),
         source=_read_pkcs11(section) if kind is SignerKind.PKCS11 else _read_remote(section, kind),
         interval_s=interval_s,
+        late_after_s=_positive(section, "late_after", LATE_AFTER_S),
         timeout_s=_positive(section, "timeout", TIMEOUT_S),
         inventory_interval_s=_positive(section, "inventory_interval", INVENTORY_INTERVAL_S),
         key_labels=section.texts("key_labels"),

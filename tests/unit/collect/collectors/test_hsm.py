@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime as dt
 from dataclasses import dataclass, field, replace
 
@@ -15,7 +16,15 @@ from anyascope.clock import ManualClock
 from anyascope.collect.collectors.hsm.clients import clients_of, suspects
 from anyascope.collect.collectors.hsm.families import inventory_families
 from anyascope.collect.collectors.hsm.module_process import PROGRAM
-from anyascope.collect.collectors.hsm.nouns import HsmFailure, Inventory, Operation, PinState, Sight, TokenSight
+from anyascope.collect.collectors.hsm.nouns import (
+    HsmFailure,
+    Inventory,
+    Operation,
+    Pending,
+    PinState,
+    Sight,
+    TokenSight,
+)
 from anyascope.collect.collectors.hsm.pin import PinGate
 from anyascope.collect.collectors.hsm.pkcs11 import pin_state
 from anyascope.collect.collectors.hsm.sessions import SessionTrend
@@ -25,7 +34,9 @@ from anyascope.collect.collectors.hsm.watch import HsmWatch
 from anyascope.collect.hsm_options import CanaryOptions, HsmOptions, Pkcs11Options, RemoteOptions, SignerKind
 from anyascope.collect.hsm_settings import read_hsms
 from anyascope.collect.points import Family
+from anyascope.store.documents import MemoryDocuments
 from anyascope.wire.settings import SettingsError, read_settings
+from support.collecting import RecordingIntake
 
 TOKEN = TokenSight("1", "core", serial="ab", mechanisms=frozenset({"ECDSA", "AES_CBC"}))
 
@@ -166,6 +177,8 @@ class StandIn:
     found: Inventory | HsmFailure = field(default_factory=Inventory)
     operations: tuple[Operation, ...] = (Operation("sign", 0.002),)
     calls: list[str] = field(default_factory=list)
+    waiting: Pending | None = None
+    holds: asyncio.Event | None = None
 
     async def look(self) -> Sight:
         self.calls.append("look")
@@ -179,8 +192,13 @@ class StandIn:
             raise self.found
         return self.found
 
+    def pending(self) -> Pending | None:
+        return self.waiting
+
     async def canary(self) -> tuple[Operation, ...]:
         self.calls.append("canary")
+        if self.holds is not None:
+            await self.holds.wait()
         return self.operations
 
     def drain(self) -> tuple[Operation, ...]:
@@ -190,10 +208,24 @@ class StandIn:
         self.calls.append("close")
 
 
-def watch_of(provider: StandIn, **changes) -> tuple[HsmWatch, ManualClock]:
+class Watched(HsmWatch):
+    """A watch with its intake and documents at hand."""
+
+    def __init__(self, provider: StandIn, *, clock: ManualClock, documents=None, **changes) -> None:
+        options = HsmOptions("core", "x", Pkcs11Options("m.so"), canary=CanaryOptions(sign="c"))
+        self.intake = RecordingIntake()
+        self.documents = documents or MemoryDocuments(clock=clock)
+        super().__init__(
+            replace(options, **changes), provider=provider, intake=self.intake, documents=self.documents, clock=clock
+        )
+
+    def events(self) -> list[str]:
+        return [record.event_name for record in self.intake.log_records]
+
+
+def watch_of(provider: StandIn, **changes) -> tuple[Watched, ManualClock]:
     clock = ManualClock()
-    options = HsmOptions("core", "x", Pkcs11Options("m.so"), canary=CanaryOptions(sign="c"))
-    return HsmWatch(replace(options, **changes), provider=provider, clock=clock), clock
+    return Watched(provider, clock=clock, **changes), clock
 
 
 def seen(token: TokenSight = TOKEN, **changes) -> Sight:
@@ -215,17 +247,101 @@ async def test_keys_and_canary_have_their_own_rhythm() -> None:
     }
 
 
-async def test_mechanisms_are_compared_with_those_seen_first() -> None:
-    """A firmware that lost one and has another says so, and the HSM is degraded by the loss."""
-    provider = StandIn(seen())
-    watch, _ = watch_of(provider)
+async def test_a_token_is_compared_with_what_was_accepted_over_restarts() -> None:
+    """Mechanisms, firmware and keys that are others degrade it, after a restart of the server too; until somebody accepts."""
+    provider = StandIn(seen(), found=Inventory(keys={("private", "EC"): 2}))
+    watch, clock = watch_of(provider)
     assert (await watch.gather()).faults == ()
-    provider.sight = seen(replace(TOKEN, mechanisms=frozenset({"AES_CBC", "AES_GCM"})))
-    found = await watch.gather()
+    changed = replace(TOKEN, mechanisms=frozenset({"AES_CBC", "AES_GCM"}), firmware="2.0")
+    later = StandIn(seen(changed), found=Inventory(keys={("private", "EC"): 1}))
+    again = Watched(later, clock=clock, documents=watch.documents)
+    found = await again.gather()
     points = points_of(found.families)
     assert points["anya_hsm_mechanism_lost", "core", "ab", "ECDSA"] == 1
     assert points["anya_hsm_mechanism_gained", "core", "ab", "AES_GCM"] == 1
-    assert (found.is_down, found.faults) == (False, ("1 mechanisms are gone, such as ECDSA",))
+    assert points["anya_hsm_firmware_changed", "core", "ab"] == 1
+    assert points["anya_hsm_keys_change", "private", "EC"] == -1
+    assert (found.is_down, found.faults) == (
+        False,
+        (
+            "1 mechanisms are gone, such as ECDSA",
+            "1 mechanisms are new, such as AES_GCM",
+            "its firmware is 2.0, was unknown",
+            "1 keys of private EC fewer than accepted",
+        ),
+    )
+    assert again.events() == [
+        "hsm.mechanism_lost",
+        "hsm.mechanism_gained",
+        "hsm.firmware_changed",
+        "hsm.keys_changed",
+    ]
+
+
+async def test_a_call_without_an_answer_is_told_before_its_deadline() -> None:
+    """The last round is told again with how long it is waited for; when the answer comes it is news at once."""
+    provider = StandIn(seen())
+    watch, clock = watch_of(provider, late_after_s=0.5)
+    assert points_of((await watch.gather()).families)["anya_hsm_call_late_seconds", "canary_sign"] == 0
+    answers = asyncio.Event()
+    provider.holds = answers
+    await clock.advance(1)
+    provider.waiting = Pending("canary_sign", clock.monotonic_ns())
+    late = asyncio.create_task(watch.gather())
+    await clock.advance(0.49)
+    assert not late.done()
+    await clock.advance(0.01)
+    found = await late
+    points = points_of(found.families)
+    assert points["anya_hsm_call_late_seconds", "canary_sign"] == 0.5
+    assert points["anya_hsm_up",] == 1
+    assert (found.is_down, found.faults) == (False, ("canary_sign has had no answer for 0.5 s",))
+    provider.waiting = None
+    answers.set()
+    await asyncio.wait_for(watch.nudge.wait(), 5)
+    assert (await watch.gather()).faults == ()
+    assert watch.events() == ["hsm.call_late", "hsm.call_answered"]
+
+
+async def test_what_fails_is_tried_less_and_less_often() -> None:
+    """Each try may start a process; the last round holds meanwhile, and the first success ends it."""
+    provider = StandIn(HsmFailure("connection_failed", "no way"))
+    watch, clock = watch_of(provider, interval_s=1.0)
+    for _ in range(31):
+        assert (await watch.gather()).is_down
+        await clock.advance(1)
+    assert provider.calls == ["look"] * 6  # after 1, 2, 4, 8 and 15 s
+    provider.sight = seen()
+    await clock.advance(15)
+    assert (await watch.gather()).faults == ()
+    await clock.advance(1)
+    await watch.gather()
+    assert provider.calls.count("look") == 8
+    assert watch.events() == ["hsm.down", "hsm.up"]
+
+
+async def test_an_hsm_that_is_down_has_no_other_trouble_ended() -> None:
+    """A key that is missing is not found by losing the whole HSM."""
+    provider = StandIn(seen(), found=Inventory(labels={"k": 0}))
+    watch, clock = watch_of(provider)
+    await watch.gather()
+    provider.sight = HsmFailure("device_removed")
+    await clock.advance(1)
+    await watch.gather()
+    provider.sight = seen()
+    provider.found = Inventory(labels={"k": 1})
+    await clock.advance(600)
+    await watch.gather()
+    assert watch.events() == ["hsm.key_missing", "hsm.down", "hsm.up", "hsm.key_found"]
+    missing = watch.intake.log_records[0]
+    assert (missing.stream, missing.body) == ("hsm", "HSM core: no key is called k")
+    assert missing.attributes == {
+        "hsm.name": "core",
+        "hsm.provider": "x",
+        "hsm.token": "core",
+        "hsm.serial": "ab",
+        "hsm.key.label": "k",
+    }
 
 
 async def test_an_hsm_that_does_not_answer_is_down_with_its_error() -> None:
@@ -285,7 +401,7 @@ async def test_settings_name_a_remote_signer(tmp_path) -> None:
         ("{name: 'a b', module: m}", "letters"),
         ("{name: a, module: m, pins: 1}", "pins"),
         ("{name: a, module: m, timeout: 0s}", "more than 0"),
-        ("{name: a, module: m, canary: {interval: 1s}}", "not be less"),
+        ("{name: a, module: m, canary: {interval: 500ms}}", "not be less"),
         ("{name: a, module: m, pin: '1', pin_file: p}", "at most one"),
         ("{name: a, module: m}, {name: a, module: m}", "more than once"),
     ],

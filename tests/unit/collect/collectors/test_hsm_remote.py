@@ -13,6 +13,8 @@ from anyascope.collect.hsm_options import CanaryOptions, HsmOptions, RemoteOptio
 from anyascope.collect.runner import Round
 from anyascope.model.http import Authorization, HttpOptions
 from anyascope.model.secret import Secret
+from anyascope.store.documents import MemoryDocuments
+from support.collecting import RecordingIntake
 from support.signers import TOKEN, W3_KEY, signers
 
 
@@ -29,7 +31,15 @@ def watch_of(double, kind: SignerKind, *, token: str = TOKEN, timeout_s: float =
     if kind is SignerKind.WEB3SIGNER:
         canary = CanaryOptions(sign=W3_KEY, has_random=False)
     options = HsmOptions("far", kind.value, source, timeout_s=timeout_s, key_labels=("withdrawals",), canary=canary)
-    return hsm_watch(options, gate=PinGate(), clock=SystemClock(), procfs=Path("/proc"))
+    clock = SystemClock()
+    return hsm_watch(
+        options,
+        gate=PinGate(),
+        intake=RecordingIntake(),
+        documents=MemoryDocuments(clock=clock),
+        clock=clock,
+        procfs=Path("/proc"),
+    )
 
 
 async def round_of(watch: HsmWatch) -> tuple[Round, dict[tuple[str, ...], float]]:

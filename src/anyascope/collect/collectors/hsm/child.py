@@ -54,13 +54,12 @@ class Module:
 
     def look(self, token: str) -> Answer:
         """Slots, tokens and which one is watched."""
-        tokens = []
-        for slot in self._lib.get_slots(token_present=True):
-            # A token that is being pulled out must not hide the others; it counts as absent.
-            with contextlib.suppress(self._pkcs11.PKCS11Error):
-                tokens.append(self._token(slot))
-        present = [found for found in tokens if found["is_initialized"]]
-        watched = [found for found in present if found["label"] == token] if token else present
+        watched, present = self._find(token)
+        if not watched:
+            # Modules see new tokens only when they start. Sessions end with it; one on a token that is gone is of no use.
+            self._session = None
+            self._lib.reinitialize()
+            watched, present = self._find(token)
         return {
             "library": self._lib.manufacturer_id,
             "library_version": _version(self._lib.library_version),
@@ -110,6 +109,16 @@ class Module:
         return {"steps": steps}
 
     # --- inside -------------------------------------------------------------------------------------------------------
+
+    def _find(self, label: str) -> tuple[list[Answer], list[Answer]]:
+        """The tokens with this label, and all that are there; an empty label is that of each."""
+        tokens = []
+        for slot in self._lib.get_slots(token_present=True):
+            # A token that is being pulled out must not hide the others; it counts as absent.
+            with contextlib.suppress(self._pkcs11.PKCS11Error):
+                tokens.append(self._token(slot))
+        present = [found for found in tokens if found["is_initialized"]]
+        return [found for found in present if label in ("", found["label"])], present
 
     def _token(self, slot: Any) -> Answer:
         token = slot.get_token()

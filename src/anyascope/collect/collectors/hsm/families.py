@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from cryptography import x509
 
@@ -64,11 +64,17 @@ def _count_families(tokens: Sequence[TokenSight]) -> list[Family]:
     return [sessions, limits, free, total]
 
 
-def inventory_families(inventory: Inventory) -> tuple[list[Family], tuple[str, ...]]:
-    """Keys and certificates, and what could not be read, one sentence each."""
+def inventory_families(
+    inventory: Inventory, accepted: Collection[tuple[str, str]] = ()
+) -> tuple[list[Family], tuple[str, ...]]:
+    """Keys and certificates, and what could not be read, one sentence each.
+
+    Args:
+        accepted: classes and types of keys that are told with 0 where there are none.
+    """
     keys = Family("anya_hsm_keys", MetricType.GAUGE, "Keys on the token.")
-    for (kind, name), count in sorted(inventory.keys.items()):
-        keys.add(float(count), ("class", kind), ("key_type", name))
+    for kind, name in sorted({*inventory.keys, *accepted}):
+        keys.add(float(inventory.keys.get((kind, name), 0)), ("class", kind), ("key_type", name))
     labels = Family("anya_hsm_key_present", MetricType.GAUGE, "Keys that carry a label of `key_labels`.")
     for label, count in sorted(inventory.labels.items()):
         labels.add(float(count), ("label", label))
@@ -90,16 +96,20 @@ def inventory_families(inventory: Inventory) -> tuple[list[Family], tuple[str, .
 
 
 def mechanism_families(token: TokenSight, first: frozenset[str]) -> list[Family]:
-    """How many mechanisms there are, and which were lost or gained against those first seen."""
+    """How many mechanisms there are, and which were lost or gained against those accepted."""
     if not token.mechanisms and not first:
         return []
     own = _own(token)
     families = [gauge("anya_hsm_mechanisms", "Mechanisms of the token.", float(len(token.mechanisms)), *own)]
     for change, names in (("lost", first - token.mechanisms), ("gained", token.mechanisms - first)):
         families.append(
-            gauge(f"anya_hsm_mechanisms_{change}", f"Mechanisms {change} since first seen.", float(len(names)), *own)
+            gauge(
+                f"anya_hsm_mechanisms_{change}", f"Mechanisms {change} against those accepted.", float(len(names)), *own
+            )
         )
-        named = Family(f"anya_hsm_mechanism_{change}", MetricType.GAUGE, f"A mechanism {change} since first seen.")
+        named = Family(
+            f"anya_hsm_mechanism_{change}", MetricType.GAUGE, f"A mechanism {change} against those accepted."
+        )
         for name in sorted(names)[:MECHANISMS_NAMED_MAX]:
             named.add(1.0, *own, ("mechanism", name))
         families.append(named)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import anyascope
+from anyascope.clock import Clock
 from anyascope.collect.collectors.hsm.nouns import HsmFailure
 from anyascope.semconv.hsm import TIMEOUT
 
@@ -28,13 +29,18 @@ class ModuleProcess:
         module: the library's path.
         environment: variables beside the server's own.
         timeout_s: how long a call may take; starting and loading the library may take `LOAD_TIMEOUT_S`, if that is longer.
+
+    Attributes:
+        asked_ns: since when an answer is waited for, by the monotonic clock; None where none is, or the library loads.
     """
 
-    def __init__(self, module: Path, environment: Mapping[str, str], *, timeout_s: float) -> None:
+    def __init__(self, module: Path, environment: Mapping[str, str], *, timeout_s: float, clock: Clock) -> None:
         self._module = module
         self._environment = dict(environment)
         self._timeout_s = timeout_s
+        self._clock = clock
         self._child: asyncio.subprocess.Process | None = None
+        self.asked_ns: int | None = None
 
     @property
     def pid(self) -> int:
@@ -52,7 +58,11 @@ class ModuleProcess:
             if "error_type" in loaded:
                 await self.close()
             _judged(loaded)
-        return _judged(await self._within(self._timeout_s, call, *arguments))
+        self.asked_ns = self._clock.monotonic_ns()
+        try:
+            return _judged(await self._within(self._timeout_s, call, *arguments))
+        finally:
+            self.asked_ns = None
 
     async def _within(self, timeout_s: float, call: str, *arguments: Any) -> dict[str, Any]:
         try:

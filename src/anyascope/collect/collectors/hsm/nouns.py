@@ -2,12 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Protocol
 
 from anyascope.collect.hsm_options import CanaryOptions
+from anyascope.semconv.hsm import LOGIN_REFUSED
+
+# Findings after which the module's process is as good as before. After all others it starts anew, as many modules
+# have to be initialised again once their device was away.
+HARMLESS = LOGIN_REFUSED | {
+    "key_not_found",
+    "key_type_inconsistent",
+    "key_function_not_permitted",
+    "mechanism_invalid",
+    "mechanism_param_invalid",
+    "signature_invalid",
+    "operation_failed",
+    "permission_denied",
+    "invalid_argument",
+    "not_supported",
+    "multiple_objects_returned",
+}
 
 
 class HsmFailure(Exception):  # noqa: N818  # a finding that is counted and told, not a fault of this program
@@ -99,6 +116,19 @@ class Operation:
     failure: HsmFailure | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """A call that is under way.
+
+    Attributes:
+        call: `look`, `login`, or a canary operation such as `canary_sign`.
+        since_ns: monotonic nanoseconds.
+    """
+
+    call: str
+    since_ns: int
+
+
 class HsmProvider(Protocol):
     """Whatever keeps keys and signs."""
 
@@ -119,6 +149,9 @@ class HsmProvider(Protocol):
     async def canary(self) -> tuple[Operation, ...]:
         """Make the operations that were asked for; a failed one is told in its place."""
 
+    def pending(self) -> Pending | None:
+        """The call that is waited for; None where none is, and for those that may take long: starting, listing keys."""
+
     def drain(self) -> tuple[Operation, ...]:
         """What was done besides since the last call, such as logins."""
 
@@ -130,3 +163,8 @@ def wanted(canary: CanaryOptions) -> tuple[tuple[str, str], ...]:
     """The canary's operations, each with its key's label."""
     named = (("sign", canary.sign), ("hmac", canary.hmac), ("encrypt", canary.encrypt))
     return (*((kind, label) for kind, label in named if label), *((("random", ""),) if canary.has_random else ()))
+
+
+def is_lost(operations: Iterable[Operation]) -> bool:
+    """Whether one of them failed so that nothing more can be asked for in this round."""
+    return any(one.failure is not None and one.failure.error_type not in HARMLESS for one in operations)

@@ -9,33 +9,23 @@ from typing import Any
 from anyascope.clock import NS_PER_S, Clock
 from anyascope.collect.collectors.hsm.module_process import ModuleProcess
 from anyascope.collect.collectors.hsm.nouns import (
+    HARMLESS,
     HsmFailure,
     Inventory,
     Operation,
+    Pending,
     PinState,
     Sight,
     TokenSight,
+    is_lost,
     wanted,
 )
 from anyascope.collect.collectors.hsm.pin import PinGate
+from anyascope.collect.collectors.hsm.tally import PREFIX
 from anyascope.collect.hsm_options import HsmOptions, Pkcs11Options
 from anyascope.errors import InvalidInputError
-from anyascope.semconv.hsm import LOGIN_REFUSED
 
 LOGIN = "login"
-# Findings after which the module's process is as good as before. After all others it starts anew, as many modules
-# have to be initialised again once their device was away.
-HARMLESS = LOGIN_REFUSED | {
-    "key_not_found",
-    "key_type_inconsistent",
-    "key_function_not_permitted",
-    "mechanism_invalid",
-    "mechanism_param_invalid",
-    "signature_invalid",
-    "operation_failed",
-    "not_supported",
-    "multiple_objects_returned",
-}
 _PIN_FLAGS = (  # the graver first
     (0x0004_0000, PinState.LOCKED),
     (0x0002_0000, PinState.FINAL_TRY),
@@ -57,30 +47,31 @@ class Pkcs11Provider:
         self._source = source
         self._gate = gate
         self._clock = clock
-        self.process = ModuleProcess(source.module, source.environment, timeout_s=options.timeout_s)
+        self.process = ModuleProcess(source.module, source.environment, timeout_s=options.timeout_s, clock=clock)
+        self._doing = ""  # what the process was asked for, where an answer should come at once
         self._done: list[Operation] = []
         self._held = ""
         self._is_open = False
 
     async def look(self) -> Sight:
         """See `HsmProvider`."""
-        answer = await self._ask("look", self._source.token)
+        answer = await self._look()
         sight = sight_of(answer)
         self._is_open = bool(answer["is_open"])
         if answer["is_ambiguous"]:
             raise HsmFailure("token_not_found", f"{len(sight.tokens)} tokens are there: say which one with `token`")
         if sight.watched is None:
-            await self.process.close()  # modules see new tokens only when they start
             return sight
         if not self._is_open:
             self._is_open = await self._open(sight.watched)
             if self._is_open:
-                sight = sight_of(await self._ask("look", self._source.token))  # a login clears the count of wrong PINs
+                sight = sight_of(await self._look())  # a login clears the count of wrong PINs
         return replace(sight, login_held=self._held)
 
     async def inventory(self) -> Inventory:
         """See `HsmProvider`."""
         self._need_session()
+        self._doing = ""  # thousands of keys take seconds
         answer = await self._ask("inventory", list(self._options.key_labels))
         return Inventory(
             keys={(kind, name): count for kind, name, count in answer["keys"]},
@@ -93,6 +84,7 @@ class Pkcs11Provider:
         found: list[Operation] = []
         for kind, label in wanted(self._options.canary):
             started_ns = self._clock.monotonic_ns()
+            self._doing = f"{PREFIX}{kind}"
             try:
                 self._need_session()
                 answer = await self.process.ask("canary", kind, label)
@@ -101,9 +93,14 @@ class Pkcs11Provider:
                 found.append(Operation(kind, seconds, failure))
                 break
             found += [_operation(step) for step in answer["steps"]]
-        if any(one.failure is not None and one.failure.error_type not in HARMLESS for one in found):
+        if is_lost(found):
             await self.process.close()
         return tuple(found)
+
+    def pending(self) -> Pending | None:
+        """See `HsmProvider`."""
+        since_ns = self.process.asked_ns
+        return Pending(self._doing, since_ns) if self._doing and since_ns is not None else None
 
     def drain(self) -> tuple[Operation, ...]:
         """See `HsmProvider`."""
@@ -128,6 +125,7 @@ class Pkcs11Provider:
             return False
         started_ns = self._clock.monotonic_ns()
         failure: HsmFailure | None = None
+        self._doing = LOGIN
         try:
             await self._ask("open", int(token.slot), pin)
         except HsmFailure as error:
@@ -139,6 +137,10 @@ class Pkcs11Provider:
         if failure is not None and not self._held:
             raise failure
         return failure is None
+
+    async def _look(self) -> dict[str, Any]:
+        self._doing = "look"
+        return await self._ask("look", self._source.token)
 
     def _need_session(self) -> None:
         if not self._is_open:

@@ -15,7 +15,16 @@ from typing import Any, TypeVar
 from urllib.parse import quote
 
 from anyascope.clock import NS_PER_S, Clock
-from anyascope.collect.collectors.hsm.nouns import HsmFailure, Inventory, Operation, Sight, TokenSight, wanted
+from anyascope.collect.collectors.hsm.nouns import (
+    HsmFailure,
+    Inventory,
+    Operation,
+    Pending,
+    Sight,
+    TokenSight,
+    wanted,
+)
+from anyascope.collect.collectors.hsm.tally import PREFIX
 from anyascope.collect.hsm_options import HsmOptions, RemoteOptions
 from anyascope.semconv.hsm import TIMEOUT
 from anyascope.wire.http_post import Answer, HttpPoster, PostError
@@ -43,6 +52,7 @@ class SignerDoor:
         self._timeout_s = options.timeout_s
         self._address = source.address
         self._clock = clock
+        self._pending: Pending | None = None
         self._poster = HttpPoster(source.http, timeout_s=2 * options.timeout_s, clock=clock, connections_max=2)
 
     async def ask(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Answer:
@@ -69,19 +79,34 @@ class SignerDoor:
         Raises:
             HsmFailure: it is none; the code is `HTTP_` and the status.
         """
-        return _checked(await self.ask(method, path, body))
+        return checked(await self.ask(method, path, body))
 
     async def timed(self, found: list[Operation], kind: str, work: Awaitable[T]) -> T | None:
         """What the work gives, None where it failed; either way a timed operation is noted."""
         started_ns = self._clock.monotonic_ns()
+        self._pending = Pending(f"{PREFIX}{kind}", started_ns)
         result: T | None = None
         failure: HsmFailure | None = None
         try:
             result = await work
         except HsmFailure as error:
             failure = error
+        finally:
+            self._pending = None
         found.append(Operation(kind, (self._clock.monotonic_ns() - started_ns) / NS_PER_S, failure))
         return result
+
+    async def seen(self, method: str, path: str) -> Answer:
+        """The answer to a question that is answered at once, whatever its status; raises as `ask` does."""
+        self._pending = Pending("look", self._clock.monotonic_ns())
+        try:
+            return await self.ask(method, path)
+        finally:
+            self._pending = None
+
+    def pending(self) -> Pending | None:
+        """What is waited for."""
+        return self._pending
 
     async def close(self) -> None:
         """Let go of connections."""
@@ -98,7 +123,7 @@ class VaultProvider:
 
     async def look(self) -> Sight:
         """See `HsmProvider`."""
-        answer = await self._door.ask("GET", "/v1/sys/health")
+        answer = await self._door.seen("GET", "/v1/sys/health")
         if answer.status == _SEALED:
             raise HsmFailure("operation_failed", "it is sealed", code="HTTP_503")
         if answer.status == _UNINITIALIZED:
@@ -116,7 +141,7 @@ class VaultProvider:
         """See `HsmProvider`. Vault lists names; what kind each is would be a request each."""
         answer = await self._door.ask("LIST", self._path("keys"))
         # A mount without keys is not found.
-        names = [] if answer.status == 404 else _list_of(_data(_checked(answer)), "keys")
+        names = [] if answer.status == 404 else _list_of(_data(checked(answer)), "keys")
         return listed(names, "transit", self._options.key_labels)
 
     async def canary(self) -> tuple[Operation, ...]:
@@ -128,6 +153,10 @@ class VaultProvider:
             if found[-1].failure is not None and found[-1].failure.error_type in (TIMEOUT, "connection_failed"):
                 break  # the others would be as late, one after the other
         return tuple(found)
+
+    def pending(self) -> Pending | None:
+        """See `HsmProvider`."""
+        return self._door.pending()
 
     def drain(self) -> tuple[Operation, ...]:
         """See `HsmProvider`."""
@@ -195,7 +224,7 @@ class Web3SignerProvider:
 
     async def look(self) -> Sight:
         """See `HsmProvider`."""
-        await self._door.good("GET", "/upcheck")
+        checked(await self._door.seen("GET", "/upcheck"))
         token = TokenSight("", "eth1", model="Web3Signer", pin=None)
         return Sight("web3signer", "", 1, (token,), token)
 
@@ -210,6 +239,10 @@ class Web3SignerProvider:
         for kind, key in wanted(self._options.canary):
             await self._door.timed(found, kind, self._sign(key))
         return tuple(found)
+
+    def pending(self) -> Pending | None:
+        """See `HsmProvider`."""
+        return self._door.pending()
 
     def drain(self) -> tuple[Operation, ...]:
         """See `HsmProvider`."""
@@ -258,7 +291,12 @@ def json_of(answer: Answer) -> dict[str, Any]:
     return found
 
 
-def _checked(answer: Answer) -> Answer:
+def checked(answer: Answer) -> Answer:
+    """An answer that is a success.
+
+    Raises:
+        HsmFailure: it is none; the code is `HTTP_` and the status.
+    """
     if not 200 <= answer.status < 300:
         raise refused(answer)
     return answer

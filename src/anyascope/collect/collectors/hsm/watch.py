@@ -4,57 +4,78 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 
 import structlog
 
-from anyascope.clock import NS_PER_S, Clock
-from anyascope.collect.collectors.hsm.clients import Client, clients_of, suspects
-from anyascope.collect.collectors.hsm.families import (
-    client_families,
-    inventory_families,
-    mechanism_families,
-    sight_families,
+from anyascope.clock import NS_PER_S, Clock, wait_for
+from anyascope.collect.collectors.hsm.baseline import Baseline, Baselines, baseline_families, judge_changes
+from anyascope.collect.collectors.hsm.clients import Client, clients_of
+from anyascope.collect.collectors.hsm.events import HsmEvents
+from anyascope.collect.collectors.hsm.families import inventory_families, mechanism_families, sight_families
+from anyascope.collect.collectors.hsm.findings import (
+    Finding,
+    advice_on,
+    judge_absence,
+    judge_canary,
+    judge_labels,
+    judge_late,
+    judge_pin,
+    judge_silence,
+    round_of,
+    said,
 )
+from anyascope.collect.collectors.hsm.leaks import LeakWatch
 from anyascope.collect.collectors.hsm.nouns import (
     HsmFailure,
     HsmProvider,
+    Inventory,
     Operation,
-    PinState,
+    Pending,
     Sight,
-    TokenSight,
+    is_lost,
     wanted,
 )
 from anyascope.collect.collectors.hsm.pin import PinGate
 from anyascope.collect.collectors.hsm.pkcs11 import Pkcs11Provider
 from anyascope.collect.collectors.hsm.remote import VaultProvider, Web3SignerProvider
-from anyascope.collect.collectors.hsm.sessions import SessionTrend
 from anyascope.collect.collectors.hsm.tally import PREFIX, OperationTally
-from anyascope.collect.hsm_options import HsmOptions, Pkcs11Options, RemoteOptions, SignerKind
+from anyascope.collect.hsm_options import HsmOptions, RemoteOptions, SignerKind
 from anyascope.collect.points import Family, counter, gauge
 from anyascope.collect.runner import Job, Round
 from anyascope.model.labels import labels_of
 from anyascope.model.metrics import MetricType
+from anyascope.ports import Intake
 from anyascope.semconv.hsm import TIMEOUT
+from anyascope.store.api.documents import DocumentStore
 
-CLIENTS_INTERVAL_S = 60.0  # reading every process's mappings takes 30 ms of a core on a machine with 300
-CLIENTS_NAMED_MAX = 3  # in a message
+# Between two tries of what fails, doubling from the interval: most start a process, which takes 0.3 s of a core.
+RETRY_S_MAX = 15.0
+LATE = "anya_hsm_call_late_seconds"
 
 log = structlog.get_logger("anyascope.collect.hsm")
 
-_LOG_IN_BY_HAND = "no PIN is sent so that none is locked: check `pin`, log in once by the vendor's tool, then reload with the right one"
-_UNLOCK = "the security officer has to unlock the PIN; nothing is tried meanwhile"
-_HUNG = "see whether the device and its network answer; what hung was given up and starts anew"
 
+class _Pace:
+    """When something is due again: after its interval, and after longer and longer where it fails."""
 
-@dataclass(frozen=True, slots=True)
-class _Finding:
-    """Something that is not right, graver ones first."""
+    def __init__(self, interval_s: float, *, round_s: float, clock: Clock) -> None:
+        self._interval_s = interval_s
+        self._round_s = round_s
+        self._clock = clock
+        self._retry_s = 0.0
+        self._due_ns = 0
 
-    message: str
-    advice: str
-    is_down: bool = False
+    @property
+    def is_due(self) -> bool:
+        return self._clock.monotonic_ns() >= self._due_ns
+
+    def went(self, *, well: bool) -> None:
+        self._retry_s = 0.0 if well else min(max(2 * self._retry_s, self._round_s), RETRY_S_MAX)
+        # A little early counts as due: rounds come at multiples of their interval, never quite on time.
+        wait_s = max(self._interval_s, self._retry_s) - self._round_s / 2
+        self._due_ns = self._clock.monotonic_ns() + round(wait_s * NS_PER_S)
 
 
 class HsmWatch:
@@ -63,6 +84,8 @@ class HsmWatch:
     Args:
         options: what to ask and try, and how often.
         provider: the HSM.
+        intake: takes the events; the figures go by the runner.
+        documents: keeps what each token was when it was accepted.
         find_clients: reads the process table for those who use the HSM; runs in a thread.
     """
 
@@ -71,110 +94,187 @@ class HsmWatch:
         options: HsmOptions,
         *,
         provider: HsmProvider,
+        intake: Intake,
+        documents: DocumentStore,
         clock: Clock,
         find_clients: Callable[[], tuple[Client, ...]] = tuple,
     ) -> None:
         self._options = options
         self._provider = provider
         self._clock = clock
+        self._events = HsmEvents(options, intake=intake, clock=clock)
+        self._baselines = Baselines(options.name, documents=documents, clock=clock)
+        self._baseline: Baseline | None = None  # of the watched token
+        self._leaks = LeakWatch(find_clients, clock=clock)
         self._tally = OperationTally(kind for kind, _ in wanted(options.canary))
-        self._first: dict[str, frozenset[str]] = {}  # serial -> the mechanisms that were first seen
-        self._inventory_families: list[Family] = []
-        self._inventory_findings: list[_Finding] = []
-        self._inventory_due_ns = self._canary_due_ns = 0
+        self._calls = ("look", *(f"{PREFIX}{kind}" for kind, _ in wanted(options.canary)))
+        self._inventory: Inventory | None = None
+        self._inventory_findings: list[Finding] = []
+        self._inventory_due_ns = 0
         self._canary: dict[str, Operation] = {}  # newest by kind
         self._succeeded_s: dict[str, float] = {}
         self._hung = 0
-        self._find_clients = find_clients
-        self._trend = SessionTrend()
-        self._files_before: dict[int, int] = {}  # pid of a client -> open files when it was first seen
-        self._clients: tuple[Client, ...] = ()
-        self._clients_due_ns = 0
-        self._leak: tuple[Client, ...] = ()
-        self._exhausted_in_s: float | None = None
+        self._noted: dict[str, str] = {}  # call -> the failure that was logged last
+        self._look_pace = _Pace(0.0, round_s=options.interval_s, clock=clock)
+        self._canary_pace = _Pace(options.canary.interval_s, round_s=options.interval_s, clock=clock)
+        self._running: asyncio.Task[tuple[Round, list[Finding], Sight | None]] | None = None
+        self._ended = asyncio.Event()
+        self._is_late = False
+        self._last: Round | None = None
+        self._findings: list[Finding] = []
+        self.nudge = asyncio.Event()
 
     async def gather(self) -> Round:
-        """One round. What fails is part of it."""
-        findings: list[_Finding] = []
-        try:
-            sight = await self._provider.look()
-        except HsmFailure as failure:
-            self._count_failure("look", failure)
-            sight = None
-            findings.append(_Finding(f"does not answer: {_said(failure)}", _advice(failure), is_down=True))
-        if sight is not None and sight.watched is not None:
-            is_up = True
-            findings += self._judge_sight(sight)
-            findings += await self._judge_sessions(sight.watched)
-            if not sight.login_held:
-                findings += await self._list_keys()
-            await self._try_operations()
-        else:
-            is_up, self._canary = False, {}
-        if sight is not None and sight.watched is None:
-            findings.append(
-                _Finding(_absent(self._options, sight), "put the token back, or mend `token`", is_down=True)
-            )
-        for done in self._provider.drain():
-            self._tally.add(done)
-        findings += self._judge_canary()
-        families = [gauge("anya_hsm_up", "Whether the HSM answers and its token is present.", float(is_up))]
-        if sight is not None:
-            families += sight_families(sight)
-        return _round([*families, *self._families(sight)], findings, sight)
+        """One round; what fails is part of it.
+
+        Where a call has had no answer for `late_after_s`, the last round with that said: the call is waited for by the next.
+        """
+        self.nudge.clear()
+        if self._running is None:
+            if self._last is not None and not self._look_pace.is_due:
+                return self._last
+            self._ended.clear()
+            self._running = asyncio.create_task(self._look())
+            self._running.add_done_callback(self._on_end)
+        late = await self._wait()
+        if late is not None:
+            return await self._tell_late(late)
+        running, self._running, self._is_late = self._running, None, False
+        self._last, self._findings, sight = running.result()
+        self._events.note(self._findings, sight.watched if sight is not None else None)
+        await self._events.hand_in()
+        return self._last
 
     async def close(self) -> None:
         """Let go of the HSM."""
+        if self._running is not None:
+            self._running.cancel()
+            await asyncio.gather(self._running, return_exceptions=True)
+            self._running = None
         await self._provider.close()
 
-    # --- inside -------------------------------------------------------------------------------------------------------
+    # --- inside: what is late -----------------------------------------------------------------------------------------
 
-    async def _list_keys(self) -> list[_Finding]:
+    def _on_end(self, _task: object) -> None:
+        self._ended.set()
+        if self._is_late:
+            self.nudge.set()  # the answer is news
+
+    async def _wait(self) -> Pending | None:
+        """The call that is late; None once the look has ended. The first look of all is waited for."""
+        while True:
+            pending = self._provider.pending() if self._last is not None else None
+            now_ns = self._clock.monotonic_ns()
+            waited_s = (now_ns - pending.since_ns) / NS_PER_S if pending is not None else 0.0
+            left_s = self._options.late_after_s - waited_s
+            if pending is not None and left_s <= 0 and not self._ended.is_set():
+                return pending
+            if await wait_for(self._ended, clock=self._clock, timeout_s=left_s):
+                return None
+
+    async def _tell_late(self, late: Pending) -> Round:
+        assert self._last is not None
+        self._is_late = True
+        seconds = (self._clock.monotonic_ns() - late.since_ns) / NS_PER_S
+        finding = judge_late(late.call, seconds)
+        # No token: of all other troubles nothing is known now.
+        self._events.note([*self._findings, finding], None)
+        await self._events.hand_in()
+        families = [family for family in self._last.families if family.name != LATE]
+        return replace(
+            self._last,
+            families=[*families, self._late_family(late.call, seconds)],
+            faults=(*self._last.faults, finding.message),
+            advice=self._last.advice if self._last.faults else finding.advice,
+        )
+
+    def _late_family(self, late: str = "", seconds: float = 0.0) -> Family:
+        family = Family(LATE, MetricType.GAUGE, "How long a late call has been waited for; 0 where it is not late.")
+        for call in dict.fromkeys((*self._calls, *([late] if late else []))):
+            family.add(seconds if call == late else 0.0, ("call", call))
+        return family
+
+    # --- inside: one look ---------------------------------------------------------------------------------------------
+
+    async def _look(self) -> tuple[Round, list[Finding], Sight | None]:
+        findings: list[Finding] = []
+        sight: Sight | None = None
+        try:
+            sight = await self._provider.look()
+            self._noted.pop("look", None)
+        except HsmFailure as failure:
+            self._count_failure("look", failure)
+            findings.append(judge_silence(failure))
+        self._look_pace.went(well=sight is not None)
+        is_up = sight is not None and sight.watched is not None
+        if sight is not None and sight.watched is not None:
+            findings += judge_pin(sight)
+            await self._try_operations()
+            findings += judge_canary(self._canary)
+            if not sight.login_held and not is_lost(self._canary.values()):
+                await self._list_keys()
+            findings += self._inventory_findings
+            self._baseline = await self._baselines.settle(
+                sight.watched, self._inventory.keys if self._inventory is not None else None
+            )
+            findings += judge_changes(sight.watched, self._inventory, self._baseline)
+            findings += await self._leaks.judge(sight.watched)
+        else:
+            self._canary = {}
+            if sight is not None:
+                findings.append(judge_absence(self._options, sight))
+        for done in self._provider.drain():
+            self._tally.add(done)
+        families = [gauge("anya_hsm_up", "Whether the HSM answers and its token is present.", float(is_up))]
+        if sight is not None:
+            families += sight_families(sight)
+        return round_of([*families, *self._families(sight)], findings, sight), findings, sight
+
+    async def _list_keys(self) -> None:
         """The keys, where it is time; what is not right with them holds until the next list."""
         now_ns = self._clock.monotonic_ns()
         if now_ns < self._inventory_due_ns:
-            return self._inventory_findings
+            return
         interval_ns = round(self._options.inventory_interval_s * NS_PER_S)
         try:
-            inventory = await self._provider.inventory()
+            self._inventory = await self._provider.inventory()
         except HsmFailure as failure:
-            self._inventory_families = []
+            self._inventory = None
             self._count_failure("inventory", failure)
-            self._inventory_findings = [_Finding(f"keys cannot be listed: {_said(failure)}", _advice(failure))]
+            self._inventory_findings = [Finding(f"keys cannot be listed: {said(failure)}", advice_on(failure))]
             # A list that is too long for the deadline would cost the module's process in every round, and so the canary.
             self._inventory_due_ns = now_ns + interval_ns if failure.error_type == TIMEOUT else 0
-            return self._inventory_findings
+            return
+        self._noted.pop("inventory", None)
         self._inventory_due_ns = now_ns + interval_ns
-        self._inventory_families, faults = inventory_families(inventory)
-        self._inventory_findings = [_Finding(fault, "see what was put onto the token") for fault in faults]
-        if missing := [label for label, count in inventory.labels.items() if not count]:
-            named = f"no key is called {', '.join(missing)}"
-            self._inventory_findings.append(_Finding(named, "see who deleted or renamed it"))
-        return self._inventory_findings
+        _, faults = inventory_families(self._inventory)
+        self._inventory_findings = [Finding(fault, "see what was put onto the token") for fault in faults]
+        self._inventory_findings += judge_labels(self._inventory.labels)
 
     async def _try_operations(self) -> None:
-        now_ns = self._clock.monotonic_ns()
-        if now_ns < self._canary_due_ns:
+        if not self._canary_pace.is_due:
             return
-        # A little early counts as due: rounds come at multiples of their interval, never quite on time.
-        self._canary_due_ns = now_ns + round(
-            (self._options.canary.interval_s - self._options.interval_s / 2) * NS_PER_S
-        )
         self._canary = {}
         for operation in await self._provider.canary():
             self._tally.add(operation)
             self._canary[operation.kind] = operation
             if operation.failure is None:
                 self._succeeded_s[operation.kind] = self._clock.now_ns() / NS_PER_S
+                self._noted.pop(operation.kind, None)
             else:
                 self._note(operation.kind, operation.failure)
+        self._canary_pace.went(well=all(one.failure is None for one in self._canary.values()))
 
     def _count_failure(self, call: str, failure: HsmFailure) -> None:
         self._tally.fail(failure.error_type, failure.code)
         self._note(call, failure)
 
     def _note(self, call: str, failure: HsmFailure) -> None:
+        """Count what hung, and log a failure where it is another than the last of this call."""
         self._hung += failure.error_type == TIMEOUT
+        if self._noted.get(call) == str(failure):
+            return
+        self._noted[call] = str(failure)
         log.warning(
             "hsm_call_failed",
             hsm=self._options.name,
@@ -183,54 +283,6 @@ class HsmWatch:
             return_code=failure.code,
             error=str(failure),
         )
-
-    def _judge_sight(self, sight: Sight) -> list[_Finding]:
-        token = sight.watched
-        assert token is not None
-        found: list[_Finding] = []
-        if token.pin is PinState.LOCKED:
-            found.append(_Finding("the PIN is locked", _UNLOCK, is_down=True))
-        elif sight.login_held:
-            found.append(_Finding(f"login is held back: {sight.login_held}", _LOG_IN_BY_HAND, is_down=True))
-        elif token.pin in (PinState.LOW, PinState.FINAL_TRY):
-            found.append(_Finding(f"wrong PINs were entered ({token.pin.value})", "find out who enters wrong PINs"))
-        first = self._first.setdefault(token.serial, token.mechanisms)
-        if lost := sorted(first - token.mechanisms):
-            found.append(_Finding(f"{len(lost)} mechanisms are gone, such as {lost[0]}", "compare firmware and policy"))
-        return found
-
-    async def _judge_sessions(self, token: TokenSight) -> list[_Finding]:
-        """Whether they leak, and who may do it."""
-        now_ns = self._clock.monotonic_ns()
-        if now_ns >= self._clients_due_ns:
-            self._clients = await asyncio.to_thread(self._find_clients)
-            self._clients_due_ns = now_ns + round(CLIENTS_INTERVAL_S * NS_PER_S)
-            alive = {client.pid: client.open_files for client in self._clients}
-            self._files_before = {pid: self._files_before.get(pid, count) for pid, count in alive.items()}
-        self._leak, self._exhausted_in_s = (), None
-        if "sessions" not in token.counts:
-            return []
-        self._trend.add(now_ns / NS_PER_S, token.counts["sessions"])
-        limit = token.counts.get("sessions_max")
-        left_s = self._trend.exhausted_in_s(limit) if limit is not None else None
-        self._exhausted_in_s = left_s
-        if left_s is None:
-            return []
-        self._leak = suspects(self._clients, self._files_before)
-        named = (
-            " or ".join(f"{one.command} (pid {one.pid})" for one in self._leak[:CLIENTS_NAMED_MAX]) or "not seen here"
-        )
-        grown = f"{token.counts['sessions']} sessions are open and become more: {limit} are reached in {_span(left_s)}"
-        return [
-            _Finding(f"{grown}; client: {named}", "restart the client that does not close its sessions, then mend it")
-        ]
-
-    def _judge_canary(self) -> list[_Finding]:
-        return [
-            _Finding(f"{kind} fails: {_said(one.failure)}", _advice(one.failure), is_down=True)
-            for kind, one in self._canary.items()
-            if one.failure is not None
-        ]
 
     def _families(self, sight: Sight | None) -> list[Family]:
         success = Family("anya_hsm_canary_success", MetricType.GAUGE, "Whether the newest canary operation worked.")
@@ -242,81 +294,48 @@ class HsmWatch:
         for kind, at_s in self._succeeded_s.items():
             last.add(at_s, ("operation_type", f"{PREFIX}{kind}"))
         hung = counter("anya_hsm_calls_hung_total", "Calls that did not answer in time.", float(self._hung))
-        families = [success, last, hung, *self._tally.families()]
-        if sight is not None and sight.watched is not None:
-            families += client_families(self._clients, self._leak, self._exhausted_in_s)
-            families += mechanism_families(sight.watched, self._first[sight.watched.serial])
-            families += self._inventory_families
+        families = [success, last, hung, self._late_family(), *self._tally.families()]
+        if sight is not None and sight.watched is not None and self._baseline is not None:
+            families += self._leaks.families()
+            families += mechanism_families(sight.watched, self._baseline.mechanisms)
+            families += baseline_families(sight.watched, self._inventory, self._baseline)
+            if self._inventory is not None:
+                families += inventory_families(self._inventory, tuple(self._baseline.keys or ()))[0]
         return families
 
 
-def hsm_watch(options: HsmOptions, *, gate: PinGate, clock: Clock, procfs: Path) -> HsmWatch:
+def hsm_watch(
+    options: HsmOptions, *, gate: PinGate, intake: Intake, documents: DocumentStore, clock: Clock, procfs: Path
+) -> HsmWatch:
     """The watch over one HSM."""
     source = options.source
+    provider: HsmProvider
+    find_clients: Callable[[], tuple[Client, ...]] = tuple
     if isinstance(source, RemoteOptions):
         kind = VaultProvider if source.kind is SignerKind.VAULT else Web3SignerProvider
-        return HsmWatch(options, provider=kind(options, source, clock=clock), clock=clock)
-    provider = Pkcs11Provider(options, source, gate=gate, clock=clock)
+        provider = kind(options, source, clock=clock)
+    else:
+        module = source.module
+        provider = Pkcs11Provider(options, source, gate=gate, clock=clock)
 
-    def find_clients() -> tuple[Client, ...]:
-        # Elsewhere there is no such process table; then nobody is named.
-        if not procfs.is_dir():
-            return ()
-        return clients_of(source.module, procfs=procfs)
+        def find_clients() -> tuple[Client, ...]:
+            # Elsewhere there is no such process table; then nobody is named.
+            return clients_of(module, procfs=procfs) if procfs.is_dir() else ()
 
-    return HsmWatch(options, provider=provider, clock=clock, find_clients=find_clients)
+    return HsmWatch(
+        options, provider=provider, intake=intake, documents=documents, clock=clock, find_clients=find_clients
+    )
 
 
-def hsm_job(options: HsmOptions, *, gate: PinGate, clock: Clock, procfs: Path) -> Job:
+def hsm_job(options: HsmOptions, watch: HsmWatch) -> Job:
     """How one HSM is collected."""
-    watch = hsm_watch(options, gate=gate, clock=clock, procfs=procfs)
     labels = {"job": "hsm", "instance": options.name, "hsm": options.name, "provider": options.provider}
     return Job(
-        f"hsm.{options.name}", labels_of(labels), options.interval_s, watch.gather, has_up=False, close=watch.close
+        f"hsm.{options.name}",
+        labels_of(labels),
+        options.interval_s,
+        watch.gather,
+        has_up=False,
+        close=watch.close,
+        nudge=watch.nudge,
     )
-
-
-def _round(families: list[Family], findings: list[_Finding], sight: Sight | None) -> Round:
-    findings = sorted(findings, key=lambda finding: not finding.is_down)
-    if findings:
-        return Round(
-            families,
-            faults=tuple(finding.message for finding in findings),
-            advice=findings[0].advice,
-            is_down=findings[0].is_down,
-        )
-    watched = sight.watched if sight is not None else None
-    return Round(
-        families, f"{watched.label} ({watched.model} {watched.firmware})".replace(" )", ")") if watched else ""
-    )
-
-
-def _span(seconds: float) -> str:
-    """A span for people: minutes below two hours, else hours."""
-    return f"{seconds / 60:.0f} min" if seconds < 2 * 3600 else f"{seconds / 3600:.1f} h"
-
-
-def _absent(options: HsmOptions, sight: Sight) -> str:
-    name = options.source.token if isinstance(options.source, Pkcs11Options) else ""
-    return f"token {name!r} is absent; {len(sight.tokens)} others are there" if name else "no token is there"
-
-
-def _said(failure: HsmFailure | None) -> str:
-    if failure is None:
-        return ""
-    code = f" ({failure.code})" if failure.code and failure.code not in str(failure) else ""
-    return f"{failure}{code}" if str(failure) else failure.error_type
-
-
-def _advice(failure: HsmFailure | None) -> str:
-    if failure is None:
-        return ""
-    known = {
-        TIMEOUT: _HUNG,
-        "connection_failed": "see whether the signer runs, and its address",
-        "permission_denied": "see what the token or user may do",
-        "key_not_found": "the key is missing or not to be seen: see who deleted or renamed it, and `pin`",
-        "not_supported": "install python-pkcs11: pip install 'anyascope[hsm]'",
-        "token_not_found": "put the token back, or say which one with `token`",
-    }
-    return known.get(failure.error_type, f"see {failure.code or failure.error_type} in the guide on HSMs")

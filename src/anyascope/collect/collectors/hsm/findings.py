@@ -1,0 +1,137 @@
+"""What is not right with an HSM, in words: for its health, and as the events that begin and end with it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from anyascope.collect.collectors.hsm.nouns import HsmFailure, Operation, PinState, Sight
+from anyascope.collect.hsm_options import HsmOptions, Pkcs11Options
+from anyascope.collect.points import Family
+from anyascope.collect.runner import Round
+from anyascope.model.attributes import AttributeValue
+from anyascope.semconv.hsm import TIMEOUT
+
+LOG_IN_BY_HAND = "no PIN is sent so that none is locked: check `pin`, log in once by the vendor's tool, then reload with the right one"
+UNLOCK = "the security officer has to unlock the PIN; nothing is tried meanwhile"
+HUNG = "see whether the device and its network answer; what hung was given up and starts anew"
+ADVICE: Mapping[str, str] = {
+    TIMEOUT: HUNG,
+    "connection_failed": "see whether the signer runs, and its address",
+    "permission_denied": "see what the token or user may do",
+    "key_not_found": "the key is missing or not to be seen: see who deleted or renamed it, and `pin`",
+    "not_supported": "install python-pkcs11: pip install 'anyascope[hsm]'",
+    "token_not_found": "put the token back, or say which one with `token`",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """Something that begins and ends, each told by one event.
+
+    Attributes:
+        event: the name of the event that it begins with, such as `hsm.key_missing`.
+        subject: which one of several, such as a key's label; empty where there can be one only.
+    """
+
+    event: str
+    subject: str = ""
+    attributes: Mapping[str, AttributeValue] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something that is not right."""
+
+    message: str
+    advice: str
+    is_down: bool = False
+    troubles: tuple[Trouble, ...] = ()
+
+
+def judge_silence(failure: HsmFailure) -> Finding:
+    """An HSM that does not answer."""
+    trouble = Trouble("hsm.down", attributes=told_of(failure))
+    return Finding(f"does not answer: {said(failure)}", advice_on(failure), is_down=True, troubles=(trouble,))
+
+
+def judge_absence(options: HsmOptions, sight: Sight) -> Finding:
+    """An HSM without the token that is watched."""
+    name = options.source.token if isinstance(options.source, Pkcs11Options) else ""
+    message = f"token {name!r} is absent; {len(sight.tokens)} others are there" if name else "no token is there"
+    trouble = Trouble("hsm.down", attributes={"error.type": "token_not_present"})
+    return Finding(message, "put the token back, or mend `token`", is_down=True, troubles=(trouble,))
+
+
+def judge_pin(sight: Sight) -> list[Finding]:
+    """How the PIN of the watched token is, and whether it may be sent."""
+    assert sight.watched is not None
+    pin = sight.watched.pin
+    if pin is PinState.LOCKED:
+        return [Finding("the PIN is locked", UNLOCK, is_down=True, troubles=(Trouble("hsm.pin_locked"),))]
+    if sight.login_held:
+        trouble = Trouble("hsm.login_held", attributes={"error.type": sight.login_held})
+        message = f"login is held back: {sight.login_held}"
+        return [Finding(message, LOG_IN_BY_HAND, is_down=True, troubles=(trouble,))]
+    if pin in (PinState.LOW, PinState.FINAL_TRY):
+        trouble = Trouble("hsm.pin_low", attributes={"hsm.pin.state": pin.value})
+        return [
+            Finding(f"wrong PINs were entered ({pin.value})", "find out who enters wrong PINs", troubles=(trouble,))
+        ]
+    return []
+
+
+def judge_labels(labels: Mapping[str, int]) -> list[Finding]:
+    """Allowed labels that no key carries."""
+    missing = [label for label, count in labels.items() if not count]
+    if not missing:
+        return []
+    troubles = tuple(Trouble("hsm.key_missing", label, {"hsm.key.label": label}) for label in missing)
+    return [Finding(f"no key is called {', '.join(missing)}", "see who deleted or renamed it", troubles=troubles)]
+
+
+def judge_canary(newest: Mapping[str, Operation]) -> list[Finding]:
+    """Operations that did not work when they were tried last."""
+    found = []
+    for kind, one in newest.items():
+        if one.failure is not None:
+            attributes: dict[str, AttributeValue] = {"hsm.operation_type": kind, **told_of(one.failure)}
+            trouble = Trouble("hsm.canary_failed", kind, attributes)
+            message = f"{kind} fails: {said(one.failure)}"
+            found.append(Finding(message, advice_on(one.failure), is_down=True, troubles=(trouble,)))
+    return found
+
+
+def judge_late(call: str, seconds: float) -> Finding:
+    """A call that has been waited for too long, and may still be answered."""
+    trouble = Trouble("hsm.call_late", attributes={"hsm.operation_type": call})
+    return Finding(f"{call} has had no answer for {seconds:.1f} s", HUNG, troubles=(trouble,))
+
+
+def round_of(families: list[Family], findings: Sequence[Finding], sight: Sight | None) -> Round:
+    """A round, with what is graver said first."""
+    ranked = sorted(findings, key=lambda finding: not finding.is_down)
+    if ranked:
+        faults = tuple(finding.message for finding in ranked)
+        return Round(families, faults=faults, advice=ranked[0].advice, is_down=ranked[0].is_down)
+    watched = sight.watched if sight is not None else None
+    return Round(
+        families, f"{watched.label} ({watched.model} {watched.firmware})".replace(" )", ")") if watched else ""
+    )
+
+
+def said(failure: HsmFailure) -> str:
+    """A failure in words, with its return code."""
+    code = f" ({failure.code})" if failure.code and failure.code not in str(failure) else ""
+    return f"{failure}{code}" if str(failure) else failure.error_type
+
+
+def told_of(failure: HsmFailure) -> dict[str, AttributeValue]:
+    """A failure as attributes of an event."""
+    told: dict[str, AttributeValue] = {"error.type": failure.error_type}
+    return {**told, "hsm.return_code": failure.code} if failure.code else told
+
+
+def advice_on(failure: HsmFailure) -> str:
+    """What to do about it."""
+    return ADVICE.get(failure.error_type, f"see {failure.code or failure.error_type} in the guide on HSMs")
