@@ -13,6 +13,7 @@ from anyascope.model.labels import labels_of
 from anyascope.model.metrics import STALE_NAN, MetricBatch, SampleBatch
 from anyascope.promql.engine import Engine
 from anyascope.rules.options import RulesOptions
+from anyascope.rules.runner import slot_after
 from anyascope.store.memory.metrics import MemoryMetrics
 from support.rules_house import Pipe, RulesHouse
 
@@ -108,3 +109,72 @@ async def test_sooner_and_nothing_else(samples, holds, offset_s):
             and near(found.end_s, true.end_s, early_s=DENSE_S, late_s=slow_s)
             for true in by_second
         ), (found, by_second)
+
+
+BLOCKS = st.lists(st.integers(0, 3), min_size=SLOTS, max_size=SLOTS)
+SAMPLE_AT_S = 3.0  # of each interval, after its blocks
+
+
+async def in_blocks(hold, samples, blocks, *, pipe):
+    """(interval in which it fires, in which it ends) of every firing of `for: N blocks`.
+
+    Each interval begins behind its evaluation by time, has some blocks, then a sample, and ends with the next evaluation.
+    """
+    clock, store = ManualClock(), MemoryMetrics()
+    engine = Engine(store, clock=clock, registry=CollectorRegistry())
+    house = RulesHouse(
+        engine=engine, pipe=pipe(store), clock=clock, options=RulesOptions(debounce_s=DEBOUNCE_S, resend_s=1e9)
+    )
+    rule = f"{{alert: A, expr: x > 0, for: {hold} blocks}}"
+    await house.start(f"groups: [{{name: g, interval: {INTERVAL_S}s, rules: [{rule}]}}]")
+    slot_ns = slot_after(clock.now_ns(), "r.yml;g", INTERVAL_S * NS_PER_S)
+    await clock.advance((slot_ns - clock.now_ns()) / NS_PER_S)
+    began_ns, height = clock.now_ns(), 100
+    for sample, count in zip(samples, blocks, strict=True):
+        await clock.advance(0.1)
+        for new in range(height, height + count + 1):  # the height of before is told once more
+            await house.send({"__name__": "bitcoin_blocks", "chain": "main"}, new)
+            await clock.advance(DEBOUNCE_S)
+        height += count
+        await clock.advance(SAMPLE_AT_S - 0.1 - (count + 1) * DEBOUNCE_S)
+        await house.send({"__name__": "x"}, sample)
+        await clock.advance(INTERVAL_S - SAMPLE_AT_S)
+    ends = {alert.starts_ns: alert.ends_ns for alert in house.sink.take()}
+    end_ns = clock.now_ns()
+    await house.rules.stop()
+    engine.close()
+
+    def interval_of(time_ns):
+        return (time_ns - began_ns - 1) // (INTERVAL_S * NS_PER_S)
+
+    return [(interval_of(start), interval_of(end) if end <= end_ns else None) for start, end in sorted(ends.items())]
+
+
+def by_definition(hold, samples, blocks):
+    """The same: so many blocks since the height at which the condition was first found."""
+    found, height, since, begun = [], 100, None, None
+    for interval, (sample, count) in enumerate(zip(samples, blocks, strict=True)):
+        height += count
+        if since is not None and begun is None and height - since >= hold:
+            begun = interval
+        if not sample and begun is not None:
+            found.append((begun, interval))
+        if not sample:
+            since = begun = None
+        elif since is None:
+            since = height
+    return [*found, (begun, None)] if begun is not None else found
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.lists(st.sampled_from([1, 1, 1, 0]), min_size=SLOTS, max_size=SLOTS), BLOCKS, st.integers(1, 4))
+async def test_blocks_are_counted_alike(samples, blocks, hold):
+    """Of `for: N blocks` both conclude the same: firing with the Nth block, and not before.
+
+    But for a condition that ceases between the Nth block and the next evaluation by time: that has seen neither.
+    """
+    expected = by_definition(hold, samples, blocks)
+    event(f"firings: {min(len(expected), 3)}")
+    assert await in_blocks(hold, samples, blocks, pipe=Pipe) == expected
+    seen = [(start, end) for start, end in expected if start != end]
+    assert await in_blocks(hold, samples, blocks, pipe=Deaf) == seen

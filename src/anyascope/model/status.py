@@ -89,6 +89,7 @@ class AlertView:
         active_ns: UTC nanoseconds since when the expression holds.
         value: of the expression at the last evaluation.
         keep_firing_since_ns: since when it only fires because of `keep_firing_for`; 0 where that is not so.
+        active_height: how high the chain was when the expression began to hold; None where the rule counts no blocks.
     """
 
     labels: Labels
@@ -97,6 +98,7 @@ class AlertView:
     active_ns: int
     value: float
     keep_firing_since_ns: int = 0
+    active_height: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +113,7 @@ class RuleView:
         evaluation_time_s: how long the last evaluation took.
         last_evaluation_ns: UTC nanoseconds when it began; 0 before the first.
         hold_s, keep_firing_s: `for` and `keep_firing_for`.
+        hold_blocks, keep_firing_blocks: the same where they count blocks, as they were written; empty where they are times.
     """
 
     kind: RuleKind
@@ -124,6 +127,8 @@ class RuleView:
     state: AlertState = AlertState.INACTIVE
     hold_s: float = 0.0
     keep_firing_s: float = 0.0
+    hold_blocks: str = ""
+    keep_firing_blocks: str = ""
     annotations: Mapping[str, str] = field(default_factory=dict)
     alerts: tuple[AlertView, ...] = ()
 

@@ -8,6 +8,7 @@ from enum import Enum
 from typing import TypeAlias
 
 from anyascope.model.labels import Labels
+from anyascope.rules.blocks import BlockSpan
 from anyascope.wire.gotemplate import Template
 
 INTERVAL_DEFAULT_S = 60.0  # Prometheus' default `evaluation_interval`
@@ -53,6 +54,8 @@ class AlertingRule:
         recover_expr: PromQL; a firing alert ends once this has an element with its labels. Empty: once `expr` has none.
         data_expr: PromQL; an element says that there are data. Empty where neither recovery nor missing data matter.
         no_data: what is concluded without.
+        hold_blocks, keep_firing_blocks: `for` and `keep_firing_for` in blocks; None where they are times. Both name the
+            same chain, or none.
     """
 
     name: str
@@ -67,6 +70,13 @@ class AlertingRule:
     recover_expr: str = ""
     data_expr: str = ""
     no_data: NoData = NoData.OK
+    hold_blocks: BlockSpan | None = None
+    keep_firing_blocks: BlockSpan | None = None
+
+    @property
+    def block_span(self) -> BlockSpan | None:
+        """What the rule waits for in blocks, if it does."""
+        return self.hold_blocks or self.keep_firing_blocks
 
 
 Rule: TypeAlias = RecordingRule | AlertingRule

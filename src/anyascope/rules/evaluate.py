@@ -13,10 +13,11 @@ from anyascope.model.alerts import AlertState
 from anyascope.model.labels import METRIC_NAME, Labels, labels_of, without_name
 from anyascope.model.metrics import MetricBatch, SampleBatch
 from anyascope.promql.result import QueryResult, ResultKind
+from anyascope.rules.blocks import Reading
 from anyascope.rules.definition import AlertingRule, RecordingRule
 from anyascope.rules.expand import Expander, TemplateValue, fixed_texts
 from anyascope.rules.histogramtext import TemplateHistogram
-from anyascope.rules.state import ActiveAlert, Finding, judge
+from anyascope.rules.state import ActiveAlert, BlockHolds, Finding, judge
 from anyascope.rules.triggers import ALERTS, ALERTS_FOR_STATE
 from anyascope.semconv.alerts import LABEL_ALERTNAME
 from anyascope.wire.gotemplate.prometheus import TemplateSample
@@ -169,14 +170,19 @@ def decide(
     found: Mapping[Labels, Finding],
     *,
     held: frozenset[Labels] = frozenset(),
+    clock: Reading | None = None,
     moment: Moment,
     limit: int,
 ) -> dict[Labels, ActiveAlert]:
     """The rule's alerts after this evaluation.
 
+    Args:
+        clock: of a rule that counts blocks.
+
     Raises:
         LimitExceededError: more than `limit` are pending or firing.
     """
+    clock = clock or Reading()
     judged = judge(
         active,
         found,
@@ -185,6 +191,11 @@ def decide(
         slot_ns=moment.slot_ns,
         hold_ns=round(rule.hold_s * NS_PER_S),
         keep_firing_ns=round(rule.keep_firing_s * NS_PER_S),
+        blocks=BlockHolds(
+            rule.hold_blocks.blocks if rule.hold_blocks else 0,
+            rule.keep_firing_blocks.blocks if rule.keep_firing_blocks else 0,
+            clock.heights,
+        ),
     )
     count = sum(alert.state is not AlertState.INACTIVE for alert in judged.values())
     if limit and count > limit:

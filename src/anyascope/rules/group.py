@@ -16,8 +16,9 @@ from anyascope.model.labels import Labels, labels_of
 from anyascope.model.metrics import STALE_NAN
 from anyascope.model.status import AlertView, RuleGroupView, RuleHealth, RuleKind, RuleView
 from anyascope.promql.asking import asked_by
+from anyascope.rules.blocks import HEIGHTS_EXPR, BlockClock, Reading, heights_of, read_clock, unknown_height
 from anyascope.rules.definition import AlertingRule, RecordingRule, Rule, RuleGroup
-from anyascope.rules.evaluate import Moment, Sample, alert_samples, batch_of, decide, find, record
+from anyascope.rules.evaluate import Moment, Sample, alert_samples, batch_of, decide, find, query_vector, record
 from anyascope.rules.nodata import Memory, look_at_data
 from anyascope.rules.options import House
 from anyascope.rules.persist import STATE_KIND, Active, GroupState, rule_keys, state_key, to_document
@@ -72,6 +73,7 @@ class GroupEvaluation:
             _rule_state(rule, read, known, key) for rule, read, key in zip(group.rules, reads, self._keys, strict=True)
         ]
         self._believed_from_ns = known.believed_from_ns
+        self._clock = BlockClock(dict(known.heights))
         self._saved_ns = 0
         self._saved: object = self._signature()
         self.duration_s = 0.0
@@ -123,7 +125,7 @@ class GroupEvaluation:
         began_ns = self._house.clock.monotonic_ns()
         try:
             with asked_by({"ruleGroup": {"file": self.group.file, "name": self.group.name}}):
-                samples = await self._samples_of(state, moment)
+                samples, fault = await self._samples_of(state, moment)
         except AnyascopeError as error:
             self._note_failure(state, str(error))
             return []
@@ -133,16 +135,20 @@ class GroupEvaluation:
         finally:
             state.judged_ns = moment.now_ns
             state.duration_s = (self._house.clock.monotonic_ns() - began_ns) / NS_PER_S
-        state.health, state.error = RuleHealth.OK, ""
+        if fault:
+            self._note_failure(state, fault)
+        else:
+            state.health, state.error = RuleHealth.OK, ""
         series = frozenset(labels for labels, _, _ in samples)
         ended = state.series - series
         state.series = series
         return samples + [(labels, moment.time_ms, STALE_NAN) for labels in sorted(ended)]
 
-    async def _samples_of(self, state: RuleState, moment: Moment) -> list[Sample]:
+    async def _samples_of(self, state: RuleState, moment: Moment) -> tuple[list[Sample], str]:
+        """What is to be stored, and what is wrong with a part of the alerts while the others were judged."""
         rule, limit = state.rule, self.group.limit
         if isinstance(rule, RecordingRule):
-            return await record(rule, self._house.engine, moment, limit=limit)
+            return await record(rule, self._house.engine, moment, limit=limit), ""
         engine = self._house.engine
         missing, held = await look_at_data(
             rule,
@@ -153,13 +159,26 @@ class GroupEvaluation:
             is_absence_believed=moment.now_ns >= self._believed_from_ns,
         )
         found = await find(rule, engine, moment, missing=missing)
+        alive = {labels for labels, alert in state.active.items() if alert.state is not AlertState.INACTIVE}
+        clock = await self._read_clock(rule, alive | found.keys(), moment)
         try:
-            state.active = decide(rule, state.active, found, held=held, moment=moment, limit=limit)
+            state.active = decide(rule, state.active, found, held=held, clock=clock, moment=moment, limit=limit)
         except LimitExceededError:
             state.active = {}
             raise
         await self._send(state, rule, moment.now_ns)
-        return alert_samples(state.active.values(), moment)
+        return alert_samples(state.active.values(), moment), clock.fault
+
+    async def _read_clock(self, rule: AlertingRule, alerts: Collection[Labels], moment: Moment) -> Reading:
+        """How high the chains of these alerts are; nothing for a rule that does not count blocks."""
+        span = rule.block_span
+        if span is None:
+            return Reading()
+        self._clock.note(heights_of(await query_vector(self._house.engine, HEIGHTS_EXPR, moment.time_ms)))
+        is_demanded = self._house.options.is_clock_demanded and moment.now_ns >= self._believed_from_ns
+        if not alerts and not self._clock.heights and is_demanded:
+            return Reading(fault=unknown_height(span))
+        return read_clock(span, alerts, self._clock.heights)
 
     def _note_failure(self, state: RuleState, message: str) -> None:
         if state.error != message:
@@ -239,6 +258,7 @@ class GroupEvaluation:
             {key: state.memory for key, state in zip(self._keys, self.rules, strict=True)},
             {key: state.series for key, state in zip(self._keys, self.rules, strict=True)},
             self._believed_from_ns,
+            dict(self._clock.heights),
         )
 
     def _signature(self) -> object:
@@ -252,6 +272,8 @@ class GroupEvaluation:
                 alert.active_slot_ns,
                 alert.keep_firing_since_ns,
                 alert.keep_firing_slot_ns,
+                alert.active_height,
+                alert.keep_firing_height,
             )
             for index, state in enumerate(self.rules)
             for alert in state.active.values()
@@ -368,6 +390,8 @@ def _rule_view(state: RuleState) -> RuleView:
         ),
         hold_s=rule.hold_s,
         keep_firing_s=rule.keep_firing_s,
+        hold_blocks=str(rule.hold_blocks or ""),
+        keep_firing_blocks=str(rule.keep_firing_blocks or ""),
         annotations=rule.annotation_texts,
         alerts=shown,
     )
@@ -381,4 +405,5 @@ def _alert_view(alert: ActiveAlert) -> AlertView:
         active_ns=alert.active_ns,
         value=alert.value,
         keep_firing_since_ns=alert.keep_firing_since_ns,
+        active_height=alert.active_height,
     )

@@ -17,6 +17,7 @@ from anyascope.errors import AnyascopeError, InvalidInputError
 from anyascope.model.labels import METRIC_NAME, Labels
 from anyascope.promql.parse import parse
 from anyascope.promql.signatures import Feature
+from anyascope.rules.blocks import BlockSpan, parse_span
 from anyascope.rules.conditions import data_expr_of, recover_expr_of
 from anyascope.rules.definition import AlertingRule, NoData, RecordingRule, Rule, RuleGroup
 from anyascope.rules.expand import parse_rule_template
@@ -218,8 +219,8 @@ class _Loader:
     def _recording(self, rule: _RuleSection, name: str, *, expr: str, labels: Labels) -> RecordingRule:
         section = rule.section
         given = {
-            "for": section.duration_s("for", 0.0),
-            "keep_firing_for": section.duration_s("keep_firing_for", 0.0),
+            "for": any(self._hold(rule, "for")),
+            "keep_firing_for": any(self._hold(rule, "keep_firing_for")),
             "annotations": section.text_map("annotations"),
             **{field: section.text(field, "") for field in _OWN_FIELDS if field in section.names()},
         }
@@ -239,11 +240,14 @@ class _Loader:
             if not self._is_label_name(annotation):
                 rule.inner("annotations").wrong(f"invalid annotation name: {annotation}", name=annotation)
         recover_expr, data_expr, no_data = self._own_fields(rule, expr)
+        (hold_s, hold_blocks), (keep_s, keep_blocks) = self._hold(rule, "for"), self._hold(rule, "keep_firing_for")
+        if hold_blocks and keep_blocks and hold_blocks.chain != keep_blocks.chain:
+            rule.wrong("for and keep_firing_for must count blocks of the same chain", name="keep_firing_for")
         return AlertingRule(
             name=name,
             expr=expr,
-            hold_s=section.duration_s("for", 0.0),
-            keep_firing_s=section.duration_s("keep_firing_for", 0.0),
+            hold_s=hold_s,
+            keep_firing_s=keep_s,
             labels=self._templates(rule, name, "label", labels),
             annotations=self._templates(rule, name, "annotation", annotations),
             label_texts=tuple(sorted(labels.items())),
@@ -252,7 +256,21 @@ class _Loader:
             recover_expr=recover_expr,
             data_expr=data_expr,
             no_data=no_data,
+            hold_blocks=hold_blocks,
+            keep_firing_blocks=keep_blocks,
         )
+
+    def _hold(self, rule: _RuleSection, name: str) -> tuple[float, BlockSpan | None]:
+        """`for` or `keep_firing_for`: seconds, or blocks where our own notation is read."""
+        if not self._options.are_own_fields_refused:
+            try:
+                span = parse_span(rule.section.text(name, ""))
+            except InvalidInputError as error:
+                rule.wrong(str(error), name=name)
+                return 0.0, None
+            if span is not None:
+                return 0.0, span
+        return rule.section.duration_s(name, 0.0), None
 
     def _own_fields(self, rule: _RuleSection, expr: str) -> tuple[str, str, NoData]:
         """The condition of recovery, the data behind the alert's condition, and what is concluded without data."""

@@ -20,7 +20,7 @@ from anyascope.model.status import RuleGroupView, RuleHealth
 from anyascope.ports import AlertSink, Arrivals, ComponentHealth, HealthStatus, Intake
 from anyascope.rules.definition import RuleGroup
 from anyascope.rules.evaluate import Evaluator
-from anyascope.rules.forstate import Written, needs_series, read_series, restored_group
+from anyascope.rules.forstate import Written, needs_series, read_series, restored_group, with_heights
 from anyascope.rules.group import GroupEvaluation
 from anyascope.rules.metrics import RuleMetrics
 from anyascope.rules.options import House, RulesOptions
@@ -190,7 +190,8 @@ class Rules:
         if not needs_series(unknown, house.options):
             return {}
         try:
-            return await read_series(house.engine, now_ns=house.clock.now_ns(), options=house.options)
+            series = await read_series(house.engine, now_ns=house.clock.now_ns(), options=house.options)
+            return await with_heights(series, unknown, house.engine)
         except AnyascopeError as error:
             log.warning("for_not_restored", error=str(error))
             return {}
@@ -208,7 +209,7 @@ class Rules:
         alerts = {key: self._aged(kept.alerts[key], kept.judged_ns) for key in keys if key in kept.alerts}
         if count := sum(len(active) for active in alerts.values()):
             log.info("alerts_restored", group=group.key, alerts=count)
-        return GroupState(kept.judged_ns, alerts, believed_from_ns=believed_ns)
+        return GroupState(kept.judged_ns, alerts, believed_from_ns=believed_ns, heights=kept.heights)
 
     def _aged(self, active: Active, down_ns: int) -> Active:
         options, now_ns = self._house.options, self._house.clock.now_ns()

@@ -36,6 +36,7 @@ class RulesOptions:
         outage_tolerance_s: a pending alert is forgotten after a longer absence of the server.
         for_grace_s: an alert restored from its series alone fires no sooner after the start; a shorter `for` begins anew.
         restore_grace_s: so long after the start, a restored alert is not ended by the absence of its series.
+        is_clock_demanded: whether a rule that counts blocks fails where no height is known, also while it has no alerts.
     """
 
     interval_s: float = INTERVAL_DEFAULT_S
@@ -47,6 +48,7 @@ class RulesOptions:
     outage_tolerance_s: float = OUTAGE_TOLERANCE_S
     for_grace_s: float = FOR_GRACE_S
     restore_grace_s: float = RESTORE_GRACE_S
+    is_clock_demanded: bool = True
 
 
 class StateKeeper(Protocol):

@@ -28,6 +28,7 @@ class GroupState:
         memories: of rules that alert on missing data; kept over a reload, not over a restart.
         series: what each rule last wrote; likewise.
         believed_from_ns: before that, missing data mean nothing: series may not have been sent again since the start.
+        heights: of the chains, where rules count blocks.
     """
 
     judged_ns: int = 0
@@ -35,6 +36,7 @@ class GroupState:
     memories: Mapping[str, Memory] = field(default_factory=dict)
     series: Mapping[str, frozenset[Labels]] = field(default_factory=dict)
     believed_from_ns: int = 0
+    heights: Mapping[str, int] = field(default_factory=dict)
 
 
 def state_key(group_key: str) -> str:
@@ -59,7 +61,10 @@ def to_document(group_key: str, state: GroupState) -> Put:
     rules: dict[str, Json] = {
         key: [_to_json(alert) for alert in active.values()] for key, active in state.alerts.items() if active
     }
-    return Put(STATE_KIND, state_key(group_key), {"group": group_key, "judged_ns": state.judged_ns, "rules": rules})
+    body: dict[str, Json] = {"group": group_key, "judged_ns": state.judged_ns, "rules": rules}
+    if state.heights:
+        body["heights"] = dict(state.heights)
+    return Put(STATE_KIND, state_key(group_key), body)
 
 
 def from_document(body: Mapping[str, Json]) -> GroupState:
@@ -70,7 +75,13 @@ def from_document(body: Mapping[str, Json]) -> GroupState:
     for key, listed in rules.items() if isinstance(rules, dict) else ():
         read = [_from_json(item) for item in listed if isinstance(item, dict)] if isinstance(listed, list) else []
         alerts[key] = {alert.labels: alert for alert in read if alert is not None}
-    return GroupState(judged_ns if isinstance(judged_ns, int) else 0, alerts)
+    heights = body.get("heights")
+    known = heights if isinstance(heights, dict) else {}
+    return GroupState(
+        judged_ns if isinstance(judged_ns, int) else 0,
+        alerts,
+        heights={chain: height for chain, height in known.items() if isinstance(height, int)},
+    )
 
 
 def _to_json(alert: ActiveAlert) -> Json:
@@ -87,6 +98,8 @@ def _to_json(alert: ActiveAlert) -> Json:
         "active_slot_ns": alert.active_slot_ns,
         "keep_firing_slot_ns": alert.keep_firing_slot_ns,
         "sent_ns": alert.sent_ns,
+        "active_height": alert.active_height,
+        "keep_firing_height": alert.keep_firing_height,
     }
 
 
@@ -105,6 +118,8 @@ def _from_json(item: Mapping[str, Json]) -> ActiveAlert | None:
             active_slot_ns=_whole(item, "active_slot_ns") or None,
             keep_firing_slot_ns=_whole(item, "keep_firing_slot_ns") or None,
             sent_ns=_whole(item, "sent_ns"),
+            active_height=_height(item, "active_height"),
+            keep_firing_height=_height(item, "keep_firing_height"),
         )
     except ValueError:
         return None
@@ -117,3 +132,8 @@ def _texts(value: Json) -> dict[str, str]:
 def _whole(item: Mapping[str, Json], name: str) -> int:
     value = item.get(name, 0)
     return value if isinstance(value, int) else 0
+
+
+def _height(item: Mapping[str, Json], name: str) -> int | None:
+    value = item.get(name)
+    return value if isinstance(value, int) else None

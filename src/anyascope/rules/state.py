@@ -5,13 +5,15 @@ an evaluation by interval asks how long the slots have seen the condition, as if
 long it has held. So whatever a slot between two samples finds is what Prometheus finds there, and a sample that arrives
 can only be sooner with what the slot after it would find.
 
+In blocks there is one clock, the chain's: a block has come, whoever looks and when.
+
 Source: Prometheus' documentation of `for`, `keep_firing_for`, ALERTS and ALERTS_FOR_STATE; behaviour as of 3.5.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from anyascope.clock import NS_PER_S
 from anyascope.model.alerts import AlertState
@@ -46,6 +48,7 @@ class ActiveAlert:
         grace_until_ns: of a restored alert: until then its absence from the answer means nothing, because those who
             send the series may not have sent yet.
         source: the labels of the expression's element, without its name and without those of the rule.
+        active_height, keep_firing_height: how high the chain was when each of the two began; None where time counts.
     """
 
     labels: Labels
@@ -61,6 +64,37 @@ class ActiveAlert:
     sent_ns: int = 0
     grace_until_ns: int = 0
     source: Labels = ()
+    active_height: int | None = None
+    keep_firing_height: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BlockHolds:
+    """`for` and `keep_firing_for` of a rule that counts blocks.
+
+    Attributes:
+        hold, keep_firing: in blocks; 0 where it is a time.
+        heights: how high the chain of each alert is now.
+    """
+
+    hold: int = 0
+    keep_firing: int = 0
+    heights: Mapping[Labels, int] = field(default_factory=dict)
+
+    def begun(self, labels: Labels, known: int | None) -> int | None:
+        """The height at which something began: the known one, or now; never above now, where another chain has begun."""
+        now = self.heights.get(labels)
+        if now is None or known is None:
+            return now if known is None else known
+        return min(known, now)
+
+    def passed(self, labels: Labels, since: int | None) -> int:
+        """How many blocks came since this height."""
+        now = self.heights.get(labels)
+        return 0 if now is None or since is None else now - since
+
+
+NO_BLOCKS = BlockHolds()
 
 
 def judge(
@@ -72,6 +106,7 @@ def judge(
     slot_ns: int | None = None,
     hold_ns: int,
     keep_firing_ns: int,
+    blocks: BlockHolds = NO_BLOCKS,
 ) -> dict[Labels, ActiveAlert]:
     """The alerts after one evaluation: those that live on, new ones, and those resolved less than 15 minutes ago.
 
@@ -83,8 +118,9 @@ def judge(
         slot_ns: when it was due by the interval; None for one that an arrival caused.
         hold_ns: `for`.
         keep_firing_ns: `keep_firing_for`.
+        blocks: the two in blocks, instead of times.
     """
-    at = _Evaluation(now_ns, slot_ns, hold_ns, keep_firing_ns)
+    at = _Evaluation(now_ns, slot_ns, hold_ns, keep_firing_ns, blocks)
     judged: dict[Labels, ActiveAlert] = {}
     for labels, alert in active.items():
         if labels in held and labels not in found:
@@ -94,7 +130,7 @@ def judge(
             if absent is not None:
                 judged[labels] = _fire_when_held(absent, at)
     for labels, finding in found.items():
-        present = _present(active.get(labels), labels, finding, now_ns=now_ns)
+        present = _present(active.get(labels), labels, finding, at)
         judged[labels] = _fire_when_held(present, at)
     return judged
 
@@ -107,6 +143,7 @@ class _Evaluation:
     slot_ns: int | None
     hold_ns: int
     keep_firing_ns: int
+    blocks: BlockHolds
 
     def first_slot(self, known_ns: int | None) -> int | None:
         """The first slot that has seen something, if one has yet."""
@@ -116,11 +153,29 @@ class _Evaluation:
         """How long something has held, by the clock of this evaluation."""
         return self.now_ns - since_ns if self.slot_ns is None or slot_ns is None else self.slot_ns - slot_ns
 
+    def has_held(self, alert: ActiveAlert, slot_ns: int | None) -> bool:
+        """Whether the condition has held as long as `for` says."""
+        if self.blocks.hold:
+            return self.blocks.passed(alert.labels, alert.active_height) >= self.blocks.hold
+        return self.lasted_ns(alert.active_ns, slot_ns) >= self.hold_ns
 
-def _present(known: ActiveAlert | None, labels: Labels, finding: Finding, *, now_ns: int) -> ActiveAlert:
+    def is_kept(self, alert: ActiveAlert) -> bool:
+        """Whether it still fires by `keep_firing_for`; its since-when stands in it."""
+        if self.blocks.keep_firing:
+            return self.blocks.passed(alert.labels, alert.keep_firing_height) < self.blocks.keep_firing
+        return self.lasted_ns(alert.keep_firing_since_ns, alert.keep_firing_slot_ns) < self.keep_firing_ns
+
+
+def _present(known: ActiveAlert | None, labels: Labels, finding: Finding, at: _Evaluation) -> ActiveAlert:
     if known is None or known.state is AlertState.INACTIVE:
         return ActiveAlert(
-            labels, finding.annotations, finding.value, AlertState.PENDING, now_ns, source=finding.source
+            labels,
+            finding.annotations,
+            finding.value,
+            AlertState.PENDING,
+            at.now_ns,
+            source=finding.source,
+            active_height=at.blocks.begun(labels, None),
         )
     return replace(
         known,
@@ -129,6 +184,8 @@ def _present(known: ActiveAlert | None, labels: Labels, finding: Finding, *, now
         source=finding.source,
         keep_firing_since_ns=0,
         keep_firing_slot_ns=None,
+        keep_firing_height=None,
+        active_height=at.blocks.begun(labels, known.active_height),
         grace_until_ns=0,
     )
 
@@ -141,10 +198,15 @@ def _absent(alert: ActiveAlert, at: _Evaluation) -> ActiveAlert | None:
         return alert
     if alert.state is AlertState.PENDING:
         return None
-    if at.keep_firing_ns > 0:
-        since_ns, slot_ns = alert.keep_firing_since_ns or now_ns, at.first_slot(alert.keep_firing_slot_ns)
-        if at.lasted_ns(since_ns, slot_ns) < at.keep_firing_ns:
-            return replace(alert, keep_firing_since_ns=since_ns, keep_firing_slot_ns=slot_ns)
+    if at.keep_firing_ns > 0 or at.blocks.keep_firing:
+        kept = replace(
+            alert,
+            keep_firing_since_ns=alert.keep_firing_since_ns or now_ns,
+            keep_firing_slot_ns=at.first_slot(alert.keep_firing_slot_ns),
+            keep_firing_height=at.blocks.begun(alert.labels, alert.keep_firing_height),
+        )
+        if at.is_kept(kept):
+            return kept
     return replace(alert, state=AlertState.INACTIVE, resolved_ns=now_ns)
 
 
@@ -152,7 +214,7 @@ def _fire_when_held(alert: ActiveAlert, at: _Evaluation) -> ActiveAlert:
     if alert.state is not AlertState.PENDING:
         return alert
     slot_ns = at.first_slot(alert.active_slot_ns)
-    if at.lasted_ns(alert.active_ns, slot_ns) >= at.hold_ns and at.now_ns >= alert.grace_until_ns:
+    if at.has_held(alert, slot_ns) and at.now_ns >= alert.grace_until_ns:
         return replace(alert, state=AlertState.FIRING, fired_ns=at.now_ns, active_slot_ns=slot_ns)
     return alert if slot_ns == alert.active_slot_ns else replace(alert, active_slot_ns=slot_ns)
 

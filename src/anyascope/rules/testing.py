@@ -174,7 +174,8 @@ class RuleCase:
             nowhere,
             nowhere,
             clock,
-            RulesOptions(external_url=test.external_url, external_labels=test.external_labels),
+            # A file's tests need no heights but where its rules have alerts.
+            RulesOptions(external_url=test.external_url, external_labels=test.external_labels, is_clock_demanded=False),
             RuleMetrics(registry),
         )
         self._groups = [

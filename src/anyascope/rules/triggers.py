@@ -8,7 +8,7 @@ than needed.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,7 @@ from anyascope.model.labels import METRIC_NAME, SERIES_ID_LABEL_BITS, SERIES_ID_
 from anyascope.model.metrics import MetricBatch
 from anyascope.promql.parse import parse
 from anyascope.promql.syntax import Select, Subquery, walk
+from anyascope.rules.blocks import HEIGHT_METRIC
 from anyascope.rules.definition import AlertingRule, RecordingRule, Rule, RuleGroup
 
 ALERTS = "ALERTS"
@@ -33,11 +34,13 @@ class Reads:
         is_any: it selects by something else than a name.
         is_prompt: whether one sample more can matter at once. An expression that looks back an hour or longer is dear to
             evaluate and changes little with each sample: its interval is enough.
+        is_clocked: whether the rule counts blocks: it is judged when one has come, also if what it reads does not move.
     """
 
     names: frozenset[str] = frozenset()
     is_any: bool = False
     is_prompt: bool = True
+    is_clocked: bool = False
 
     def touches(self, names: frozenset[str]) -> bool:
         """Whether it reads any of these."""
@@ -63,11 +66,15 @@ def reads_of_rule(rule: Rule) -> Reads:
         InvalidInputError: an expression does not parse.
     """
     reads = reads_of(rule.expr)
-    if isinstance(rule, RecordingRule) or not rule.recover_expr:
+    if isinstance(rule, RecordingRule):
+        return reads
+    reads = replace(reads, is_clocked=rule.block_span is not None)
+    if not rule.recover_expr:
         return reads
     recovery = reads_of(rule.recover_expr)
-    return Reads(
-        reads.names | recovery.names,
+    return replace(
+        reads,
+        names=reads.names | recovery.names,
         is_any=reads.is_any or recovery.is_any,
         is_prompt=reads.is_prompt and recovery.is_prompt,
     )
@@ -96,10 +103,13 @@ class Watch:
     Attributes:
         targets: by metric hash, the (group key, rule index) pairs that read it.
         any_targets: those that read any metric, each with the hashes that it must not react to.
+        clocked: those that count blocks.
     """
 
     targets: Mapping[int, tuple[tuple[str, int], ...]] = field(default_factory=dict)
     any_targets: tuple[tuple[tuple[str, int], frozenset[int]], ...] = ()
+    clocked: tuple[tuple[str, int], ...] = ()
+    _heights: dict[int, float] = field(default_factory=dict)
     _table: NDArray[np.bool_] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -116,7 +126,21 @@ class Watch:
         for (group, rule), blocked in self.any_targets:
             if hashes - blocked:
                 found.setdefault(group, set()).add(rule)
+        if self.clocked and self._has_moved(batch):
+            for group, rule in self.clocked:
+                found.setdefault(group, set()).add(rule)
         return found
+
+    def _has_moved(self, batch: MetricBatch) -> bool:
+        """Whether a node tells another height than before: heights are sent far more often than blocks come."""
+        samples = batch.samples
+        series = np.flatnonzero(samples.series_ids >> np.uint64(SERIES_ID_LABEL_BITS) == _CLOCK_HASH)
+        if not len(series):
+            return False
+        before = {int(samples.series_ids[each]): self._heights.get(int(samples.series_ids[each])) for each in series}
+        for sample in np.flatnonzero(np.isin(samples.rows, series)):
+            self._heights[int(samples.series_ids[samples.rows[sample]])] = float(samples.values[sample])
+        return any(self._heights.get(each) != height for each, height in before.items())
 
     def _hashes(self, batch: MetricBatch) -> set[int]:
         metrics = (batch.samples.series_ids >> np.uint64(SERIES_ID_LABEL_BITS)).astype(np.int64)
@@ -129,6 +153,9 @@ class Watch:
 def metric_hash(name: str) -> int:
     """The bits that the ids of all series of this metric begin with."""
     return series_id(((METRIC_NAME, name),)) >> SERIES_ID_LABEL_BITS
+
+
+_CLOCK_HASH = metric_hash(HEIGHT_METRIC)
 
 
 def watch_of(groups: Sequence[RuleGroup], reads: Mapping[str, Sequence[Reads]]) -> Watch:
@@ -144,6 +171,9 @@ def watch_of(groups: Sequence[RuleGroup], reads: Mapping[str, Sequence[Reads]]) 
     circles = _circles(groups, reads)
     targets: dict[int, list[tuple[str, int]]] = {}
     any_targets: list[tuple[tuple[str, int], frozenset[int]]] = []
+    clocked = tuple(
+        (group.key, index) for group in groups for index, read in enumerate(reads[group.key]) if read.is_clocked
+    )
     for group in groups:
         blocked = frozenset().union(*(writes_of(rule) for other in circles[group.key] for rule in other.rules))
         for index, read in enumerate(reads[group.key]):
@@ -153,7 +183,7 @@ def watch_of(groups: Sequence[RuleGroup], reads: Mapping[str, Sequence[Reads]]) 
                 any_targets.append(((group.key, index), frozenset(metric_hash(name) for name in blocked)))
             for name in read.names - blocked:
                 targets.setdefault(metric_hash(name), []).append((group.key, index))
-    return Watch({metric: tuple(found) for metric, found in targets.items()}, tuple(any_targets))
+    return Watch({metric: tuple(found) for metric, found in targets.items()}, tuple(any_targets), clocked)
 
 
 def _circles(groups: Sequence[RuleGroup], reads: Mapping[str, Sequence[Reads]]) -> dict[str, list[RuleGroup]]:

@@ -47,6 +47,9 @@ export interface Rule {
   readonly state?: string;
   readonly duration?: number;
   readonly keepFiringFor?: number;
+  /** `for` where it counts blocks, such as `3 blocks`; `duration` is 0 then. */
+  readonly durationBlocks?: string;
+  readonly keepFiringForBlocks?: string;
   readonly labels?: Labels;
   readonly annotations?: Labels;
   readonly evaluationTime?: number;

@@ -108,6 +108,7 @@ class _Rules:
             "query": query,
             "duration": _number(rule.hold_s),
             "keepFiringFor": _number(rule.keep_firing_s),
+            **_in_blocks(rule),
             "labels": dict(rule.labels),
             "annotations": dict(rule.annotations),
             "alerts": None if hides_alerts else [_alert(alert) for alert in rule.alerts],
@@ -190,5 +191,13 @@ def _alert(alert: AlertView) -> dict[str, Any]:
     }
     if alert.keep_firing_since_ns:
         found["keepFiringSince"] = format_ns(alert.keep_firing_since_ns)
+    if alert.active_height is not None:
+        found["activeAtHeight"] = alert.active_height
     found["value"] = format_exponent(alert.value)
     return found
+
+
+def _in_blocks(rule: RuleView) -> dict[str, str]:
+    """`for` and `keep_firing_for` in blocks, which upstream does not have: its own fields are 0 then."""
+    told = {"durationBlocks": rule.hold_blocks, "keepFiringForBlocks": rule.keep_firing_blocks}
+    return {name: text for name, text in told.items() if text}

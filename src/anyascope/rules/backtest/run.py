@@ -16,6 +16,7 @@ from anyascope.model.metrics import STALE_NAN
 from anyascope.promql.parse import parse
 from anyascope.promql.result import QueryResult
 from anyascope.promql.syntax import Select, Subquery, walk
+from anyascope.rules.backtest.heights import HeightSteps
 from anyascope.rules.backtest.overlay import OverlayReader
 from anyascope.rules.backtest.report import BacktestReport, Firing, RecordedOutcome, RuleOutcome, summed
 from anyascope.rules.definition import INTERVAL_DEFAULT_S, AlertingRule, RecordingRule, Rule, RuleGroup
@@ -41,6 +42,7 @@ RECORDED_SAMPLES_MAX = 20_000_000  # kept in memory: 320 MB
 FIRINGS_MAX = 100_000  # a rule that fires more often says nothing about its threshold
 FAILURES_IN_ROW_MAX = 20  # evaluations: a rule that fails as often fails for ever, and is given up
 WRITTEN_TOGETHER = 50_000  # samples put into memory at once: one piece a series and write, which reads must join
+BLOCK_S, BLOCKS_SLOW_S = 1_200.0, 3_600.0  # so long blocks take at most, but once in some thousands of times
 LOOKBACK_S = 300.0  # how long a recorded series without newer samples counts
 
 Elements = list[tuple[Labels, Value]]
@@ -85,8 +87,12 @@ class _Job:
     offset_ms: int
 
     @property
+    def steps_ms(self) -> range:
+        return range(self.begin_ms, self.end_ms + 1, self.step_ms)
+
+    @property
     def steps(self) -> int:
-        return (self.end_ms - self.begin_ms) // self.step_ms + 1 if self.end_ms >= self.begin_ms else 0
+        return len(self.steps_ms)
 
 
 @dataclass(slots=True)
@@ -265,19 +271,21 @@ class Backtest:
         failures = _Failures()
         story = _Story(rule.name, self.options.start_ns)
         quiet = replace(rule, annotations={})
+        clock = HeightSteps(rule.block_span, self.engine, job.steps_ms, offset_ms=job.offset_ms)
         active: dict[Labels, ActiveAlert] = {}
         memory = Memory()
         try:
             async for time_ms, elements in self._answers(job, failures):
-                if elements is None or not (elements or active or rule.data_expr):
-                    continue
                 moment = Moment(time_ms * NS_PER_MS, job.offset_ms)
                 try:
+                    await clock.advance(time_ms)
+                    if elements is None or not (elements or active or rule.data_expr):
+                        continue
                     missing, held = await look_at_data(rule, active, memory, engine=self.engine, moment=moment)
                 except AnyascopeError as error:
                     failures.note(error)
                     continue
-                step = _Step(moment, [*elements, *missing], job.group.limit, held)
+                step = _Step(moment, [*elements, *missing], job.group.limit, held, clock)
                 active = await self._judged(step, quiet, active, failures)
                 await self._annotate(step, rule, story.follow(active, step.moment.now_ns))
         except _HopelessError:
@@ -301,14 +309,19 @@ class Backtest:
         """The alerts after one step, as the server would have judged: a failure leaves them, a limit ends them."""
         try:
             found = await found_in(step.elements, rule, self.engine, step.moment)
-            judged = decide(rule, active, found, held=step.held, moment=step.moment, limit=step.limit)
+            alive = {labels for labels, alert in active.items() if alert.state is not AlertState.INACTIVE}
+            clock = step.clock.reading(alive | found.keys())
+            judged = decide(rule, active, found, held=step.held, clock=clock, moment=step.moment, limit=step.limit)
         except LimitExceededError as error:
             failures.note(error)
             return {}
         except AnyascopeError as error:
             failures.note(error)
             return active
-        failures.in_row = 0
+        if clock.fault:
+            failures.note(InvalidInputError(clock.fault))
+        else:
+            failures.in_row = 0
         return judged
 
     async def _annotate(self, step: _Step, rule: AlertingRule, begun: Sequence[_Open]) -> None:
@@ -344,12 +357,14 @@ class _Step:
         elements: what its expression gave, missing series included.
         limit: how many alerts it may make.
         held: alerts that stay as they are where they are not among the elements.
+        clock: how high the chains are.
     """
 
     moment: Moment
     elements: Elements
     limit: int
     held: frozenset[Labels]
+    clock: HeightSteps
 
 
 @dataclass(slots=True)
@@ -408,12 +423,18 @@ def _is_live(alert: ActiveAlert | None) -> bool:
 
 def _warm_up_s(rules: Sequence[Rule]) -> float:
     """How long before the stretch evaluation begins, so that at its start everything is as if it had always run."""
-    held_s = max((rule.hold_s + rule.keep_firing_s for rule in rules if isinstance(rule, AlertingRule)), default=0.0)
+    held_s = max((_held_s(rule) for rule in rules if isinstance(rule, AlertingRule)), default=0.0)
     recorded = frozenset(rule.name for rule in rules if isinstance(rule, RecordingRule))
     if not recorded:
         return held_s
     reaches = [_reach_s(rule.expr) for rule in rules if reads_of(rule.expr).touches(recorded)]
     return held_s + max(reaches, default=0.0)
+
+
+def _held_s(rule: AlertingRule) -> float:
+    spans = [span for span in (rule.hold_blocks, rule.keep_firing_blocks) if span]
+    blocks_s = sum(span.blocks * BLOCK_S + BLOCKS_SLOW_S for span in spans)
+    return rule.hold_s + rule.keep_firing_s + blocks_s
 
 
 def _reach_s(expr: str) -> float:

@@ -10,6 +10,7 @@ from anyascope.errors import AnyascopeError
 from anyascope.model.labels import Labels
 from anyascope.promql.parse import parse
 from anyascope.promql.syntax import Expression
+from anyascope.rules.blocks import HEIGHT_METRIC, unknown_height
 from anyascope.rules.conditions import threshold_of
 from anyascope.rules.definition import AlertingRule, NoData, Rule, RuleGroup
 from anyascope.rules.lint.comments import disabled_in
@@ -120,11 +121,13 @@ def _of_rule(
         yield from _of_alert(rule, root)
     if options.history is not None:
         yield from lint_against(options.history, root, recorded)
+        if isinstance(rule, AlertingRule) and rule.block_span and not options.history.has_series(HEIGHT_METRIC):
+            yield Lint.SERIES, unknown_height(rule.block_span)
 
 
 def _of_alert(rule: AlertingRule, root: Expression) -> Told:
     labels = dict(rule.label_texts)
-    if not rule.hold_s and reads_one_sample(root) and not is_constant(root):
+    if not (rule.hold_s or rule.hold_blocks) and reads_one_sample(root) and not is_constant(root):
         yield Lint.FOR, "has no `for`, and one sample decides: a single odd one pages somebody"
     severity = labels.get(LABEL_SEVERITY, "")
     if not severity:
@@ -141,11 +144,14 @@ def _of_alert(rule: AlertingRule, root: Expression) -> Told:
 
 def _of_own_fields(rule: AlertingRule) -> Told:
     """What Prometheus would say of our own fields, and a recovery that cannot do what it is for."""
-    if not rule.data_expr:
-        return
-    used = ["recover" if rule.recover_expr else "", "no_data" if rule.no_data is not NoData.OK else ""]
-    names = " and ".join(name for name in used if name)
-    yield Lint.DIALECT, f"{names}: Prometheus and promtool refuse a file with it, only anyascope reads it"
+    used = {
+        "recover": bool(rule.recover_expr),
+        "no_data": rule.no_data is not NoData.OK,
+        f"for: {rule.hold_blocks}": rule.hold_blocks is not None,
+        f"keep_firing_for: {rule.keep_firing_blocks}": rule.keep_firing_blocks is not None,
+    }
+    if names := " and ".join(name for name, is_used in used.items() if is_used):
+        yield Lint.DIALECT, f"{names}: Prometheus and promtool refuse a file with it, only anyascope reads it"
     alert = threshold_of(rule.expr)
     recovery = threshold_of(rule.recover_expr) if rule.recover_expr else None
     if alert is None or recovery is None:

@@ -334,3 +334,20 @@ async def test_labels_are_counted_whole_however_few_are_told() -> None:
 def test_targets_on_this_machine_have_its_name_for_others(url: str, reach: str, expected: str) -> None:
     """Only where that name is known, and the port stays the target's."""
     assert global_url(url, reach) == expected
+
+
+async def test_rules_that_count_blocks_say_so_beside_prometheus_own_fields() -> None:
+    """`duration` stays a number, which is 0; `activeAtHeight` is where the alert began. Without blocks neither is there."""
+    alert = AlertView((), {}, AlertState.PENDING, 1, 1.0, active_height=900_000)
+    rule = RuleView(RuleKind.ALERTING, "A", "x", hold_blocks="3 blocks", keep_firing_blocks="1 block", alerts=(alert,))
+    groups = [
+        RuleGroupView("g", "r.yml", 60.0, (rule, replace(rule, hold_blocks="", keep_firing_blocks="", alerts=())))
+    ]
+
+    found = await data_of("rules", Told(rule_groups=groups))
+
+    counting, plain = found["groups"][0]["rules"]
+    assert (counting["duration"], counting["durationBlocks"]) == (0, "3 blocks")
+    assert (counting["keepFiringFor"], counting["keepFiringForBlocks"]) == (0, "1 block")
+    assert counting["alerts"][0]["activeAtHeight"] == 900_000
+    assert not {"durationBlocks", "keepFiringForBlocks"} & plain.keys()

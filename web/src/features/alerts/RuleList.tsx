@@ -36,7 +36,7 @@ function RuleRow({ rule, nowMs }: { rule: Rule; nowMs: number }) {
         </Link>
         {rule.lastError && <div className="as-warning as-warning-error">{rule.lastError}</div>}
       </td>
-      <td>{rule.duration ? formatDuration(rule.duration) : ""}</td>
+      <td>{rule.durationBlocks ?? (rule.duration ? formatDuration(rule.duration) : "")}</td>
       <td>
         {rule.state && (
           <span style={{ color: STATE_COLORS[rule.state], fontWeight: 600 }}>

@@ -1,0 +1,145 @@
+"""Bitcoin's own time: how high the chains are, for rules that wait for blocks instead of minutes.
+
+The clock is read from the metrics themselves, so that it is the same on the server, in unit tests and in a backtest, and
+with every exporter that calls the height `bitcoin_blocks`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from anyascope.errors import InvalidInputError
+from anyascope.model.labels import Labels
+
+HEIGHT_METRIC = "bitcoin_blocks"
+LABEL_CHAIN = "chain"
+HEIGHTS_EXPR = f"max by ({LABEL_CHAIN}) ({HEIGHT_METRIC})"
+BLOCKS_MAX = 1_000_000  # 19 years
+REORG_BLOCKS_MAX = 100  # as deep as a coinbase is locked; a height that falls deeper is another chain's
+
+_SPAN = re.compile(r"\s*(\d+)\s+blocks?(?:\s+of\s+(\S+))?\s*")
+
+
+@dataclass(frozen=True, slots=True)
+class BlockSpan:
+    """So many blocks.
+
+    Attributes:
+        blocks: at least 1.
+        chain: whose, where the alert does not say; empty where the rule does not say either.
+    """
+
+    blocks: int
+    chain: str = ""
+
+    def __str__(self) -> str:
+        told = f"{self.blocks} block{'s' if self.blocks > 1 else ''}"
+        return f"{told} of {self.chain}" if self.chain else told
+
+
+def parse_span(text: str) -> BlockSpan | None:
+    """What `3 blocks` or `3 blocks of main` says; None of a text that does not speak of blocks.
+
+    Raises:
+        InvalidInputError: it speaks of them in another way, or of too few or too many.
+    """
+    if "block" not in text:
+        return None
+    found = _SPAN.fullmatch(text)
+    if found is None:
+        raise InvalidInputError(f"must be like '3 blocks' or '3 blocks of main', got {text!r}")
+    blocks = int(found[1]) if len(found[1]) < 10 else BLOCKS_MAX + 1
+    if not 1 <= blocks <= BLOCKS_MAX:
+        raise InvalidInputError(f"must be 1 to {BLOCKS_MAX} blocks, got {text!r}")
+    return BlockSpan(blocks, found[2] or "")
+
+
+def heights_of(elements: Iterable[tuple[Labels, object]]) -> dict[str, int]:
+    """Height by chain, of an answer to `HEIGHTS_EXPR`. What is no height is left out.
+
+    A node that does not tell its chain has an empty one.
+    """
+    return {
+        dict(labels).get(LABEL_CHAIN, ""): int(value)
+        for labels, value in elements
+        if isinstance(value, float) and np.isfinite(value)
+    }
+
+
+@dataclass(slots=True)
+class BlockClock:
+    """The highest block of each chain so far; it never runs backwards in a reorg, and stands while no node answers.
+
+    Attributes:
+        heights: by chain.
+    """
+
+    heights: dict[str, int] = field(default_factory=dict)
+
+    def note(self, found: Mapping[str, int]) -> None:
+        """Take the heights of now. One that is deeper below the last than any reorg is another chain's, which begins."""
+        for chain, height in found.items():
+            known = self.heights.get(chain)
+            if known is None or height > known or known - height > REORG_BLOCKS_MAX:
+                self.heights[chain] = height
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What the clock says to alerts.
+
+    Attributes:
+        heights: of each alert's chain; not of alerts whose chain is not known, or not how high it is: no block comes for
+            them.
+        fault: why that is so, and what to do.
+    """
+
+    heights: Mapping[Labels, int] = field(default_factory=dict)
+    fault: str = ""
+
+
+def read_clock(span: BlockSpan, alerts: Iterable[Labels], heights: Mapping[str, int]) -> Reading:
+    """The heights that count for these alerts.
+
+    The chain is the one that the rule names, else the alert's label `chain`, else the only one there is.
+    """
+    told: dict[Labels, int] = {}
+    fault = ""
+    for labels in alerts:
+        try:
+            told[labels] = _height(span, dict(labels).get(LABEL_CHAIN, ""), heights)
+        except InvalidInputError as error:
+            fault = fault or str(error)
+    return Reading(told, fault)
+
+
+def unknown_height(span: BlockSpan) -> str:
+    """What is wrong where no height is known, and what to do."""
+    return (
+        f"{span}: the height of no chain is known: watch a node under collectors.bitcoin, or let its exporter send "
+        f"{HEIGHT_METRIC}"
+    )
+
+
+def _height(span: BlockSpan, label: str, heights: Mapping[str, int]) -> int:
+    wanted = span.chain or label
+    named = {chain: height for chain, height in heights.items() if chain} or heights
+    if not named:
+        raise InvalidInputError(unknown_height(span))
+    if wanted in named:
+        return named[wanted]
+    if len(named) == 1 and (not wanted or "" in named):  # the only one, or one of an exporter that does not name chains
+        return next(iter(named.values()))
+    known = ", ".join(sorted(named))
+    if wanted:
+        raise InvalidInputError(
+            f"{span}: the height of chain {wanted} is not known, only that of {known}: watch a node of {wanted}"
+        )
+    raise InvalidInputError(
+        f"{span}: the alert has no label {LABEL_CHAIN}, and there are {known}: write '{span} of {min(named)}', "
+        f"or keep the label {LABEL_CHAIN} in the expression"
+    )
