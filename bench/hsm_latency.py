@@ -1,5 +1,4 @@
-"""From a fault of an HSM (SoftHSM behind a module that locks, hangs and counts) to its message in Slack, as it is set where
-nothing is said; 63 faults."""
+"""From a fault of an HSM (SoftHSM behind a module that locks and hangs) to its message in Slack, by the settings' defaults; 63 faults."""
 
 from __future__ import annotations
 
