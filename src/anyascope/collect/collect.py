@@ -14,9 +14,11 @@ import structlog
 from prometheus_client import CollectorRegistry
 
 from anyascope.clock import Clock
+from anyascope.collect.collectors.bitcoin.client import RpcClient
 from anyascope.collect.collectors.bitcoin.debug_log import DebugLog
 from anyascope.collect.collectors.bitcoin.node import NodeWatch
 from anyascope.collect.collectors.bitcoin.verdict import NodeView
+from anyascope.collect.collectors.bitcoin.wallets.watch import WalletsWatch
 from anyascope.collect.collectors.certificates import read_certificates
 from anyascope.collect.collectors.host.collector import HostCollector
 from anyascope.collect.collectors.host.files import HostFiles
@@ -33,6 +35,7 @@ from anyascope.ids import Ids
 from anyascope.model.bitcoin import WatchedNode
 from anyascope.model.labels import Labels, labels_of
 from anyascope.model.status import DroppedTargetView, TargetHealth, TargetView
+from anyascope.model.wallets import WalletSight
 from anyascope.ports import ComponentHealth, HealthStatus, Intake
 from anyascope.store.api.documents import DocumentStore
 
@@ -76,6 +79,7 @@ class Collect:
         self._pin_gates: dict[str, PinGate] = {}  # kept over reloads: a refused PIN is not tried again by one
         self._nodes: list[NodeWatch] = []
         self._hsms: list[HsmWatch] = []
+        self._wallets: list[tuple[BitcoinNodeOptions, WalletsWatch]] = []
         self._debug_logs: list[DebugLog] = []
         self._scrape_health = ComponentHealth("collect.scrape", "collector", HealthStatus.UNKNOWN)
         self._tasks: list[asyncio.Task[None]] = []
@@ -130,6 +134,10 @@ class Collect:
         health = {runner.job.name: runner.health() for runner in self._runners}
         return [_watched(node, health[_node_job_name(node.sight.name)]) for node in self._nodes]
 
+    def bitcoin_wallets(self) -> Sequence[WalletSight]:
+        """All watched wallets, node by node, each as its last look found it."""
+        return [sight for _, watch in self._wallets for sight in watch.sights]
+
     # --- inside -------------------------------------------------------------------------------------------------------
 
     def _start_collectors(self) -> None:
@@ -148,6 +156,11 @@ class Collect:
                 procfs=self._options.process.procfs,
             )
             for hsm in self._options.hsms
+        ]
+        self._wallets = [
+            (node, self._wallets_watch(node, watch))
+            for node, watch in zip(self._options.bitcoin, self._nodes, strict=True)
+            if node.wallets != ()
         ]
         self._runners = [Runner(job, intake=self._intake, clock=self._clock, tally=self._tally) for job in self._jobs()]
         runs: list[Coroutine[Any, Any, None]] = [runner.run() for runner in self._runners]
@@ -181,7 +194,11 @@ class Collect:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._tasks, self._runners, self._journal = [], [], None
-        self._nodes, self._hsms, self._debug_logs = [], [], []
+        self._nodes, self._wallets, self._hsms, self._debug_logs = [], [], [], []
+
+    def _wallets_watch(self, node: BitcoinNodeOptions, watch: NodeWatch) -> WalletsWatch:
+        client = RpcClient(node, clock=self._clock, counts=watch.rpc_counts)
+        return WalletsWatch(node, documents=self._documents, clock=self._clock, client=client)
 
     def _jobs(self) -> list[Job]:
         options = self._options
@@ -193,6 +210,7 @@ class Collect:
         if options.certificates.files or options.certificates.endpoints:
             jobs.append(self._certificate_job())
         jobs += [_node_job(node, watch) for node, watch in zip(options.bitcoin, self._nodes, strict=True)]
+        jobs += [_wallets_job(node, watch) for node, watch in self._wallets]
         if options.itself.enabled:
             jobs.append(self._own_job())
         jobs += [hsm_job(hsm, watch) for hsm, watch in zip(options.hsms, self._hsms, strict=True)]
@@ -245,16 +263,30 @@ SUCCESS = "node_scrape_collector_success"
 
 
 def _node_job(node: BitcoinNodeOptions, watch: NodeWatch) -> Job:
-    labels = labels_of([("job", "bitcoin"), ("instance", urlsplit(node.url).netloc), ("node", node.name)])
     return Job(
         _node_job_name(node.name),
-        labels,
+        _node_labels(node),
         node.interval_s,
         watch.gather,
         has_up=False,
         close=watch.close,
         nudge=watch.nudge,
     )
+
+
+def _wallets_job(node: BitcoinNodeOptions, watch: WalletsWatch) -> Job:
+    return Job(
+        f"{_node_job_name(node.name)}.wallets",
+        _node_labels(node),
+        node.interval_s,
+        watch.gather,
+        has_up=False,
+        close=watch.close,
+    )
+
+
+def _node_labels(node: BitcoinNodeOptions) -> Labels:
+    return labels_of([("job", "bitcoin"), ("instance", urlsplit(node.url).netloc), ("node", node.name)])
 
 
 def _node_job_name(node: str) -> str:

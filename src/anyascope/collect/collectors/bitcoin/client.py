@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias, TypeVar
 from urllib.parse import quote
 
 import httpx
@@ -24,12 +24,18 @@ from anyascope.wire.bitcoin.rpc import (
     UNREACHABLE,
     Call,
     Refusal,
+    decode_answer_as,
     decode_answers,
     encode_calls,
 )
 
 ANSWER_BYTES_MAX = 64 * 1024 * 1024  # getpeerinfo of 1000 peers is 3 MB; a broken end must not fill the memory
+AT_ONCE_BYTES = 256 * 1024  # decoded in 2 ms; more is decoded beside the event loop
 BUCKETS_S = (0.001, 0.005, 0.01, 0.05, 0.1, 0.2, 0.5, 1.0, 2.5, 5.0, 10.0)  # 0.2: what a call may cost a node
+
+T = TypeVar("T")
+Decoder: TypeAlias = Callable[[int, bytes], list[Any]]
+"""What each call of a request brought, or its refusal, from status and body."""
 
 
 @dataclass(slots=True)
@@ -109,6 +115,12 @@ class RpcClient:
         """What one call brought."""
         return (await self._ask([Call(method, params)]))[0]
 
+    async def call_as(self, shape: type[T], method: str, *params: Any) -> T | Refusal:
+        """What one call brought, in this shape: for large answers."""
+        answers = await self._ask([Call(method, params)], lambda status, body: [decode_answer_as(shape, status, body)])
+        found: T | Refusal = answers[0]
+        return found
+
     async def call_each(self, method: str, params: Sequence[tuple[Any, ...]]) -> list[Any | Refusal]:
         """What calls of one method brought, in their order, by one request."""
         return await self._ask([Call(method, each) for each in params]) if params else []
@@ -119,36 +131,36 @@ class RpcClient:
         if http is not None:
             await http.aclose()
 
-    async def _ask(self, calls: Sequence[Call]) -> list[Any | Refusal]:
+    async def _ask(self, calls: Sequence[Call], decode: Decoder | None = None) -> list[Any | Refusal]:
         started_ns = self._clock.monotonic_ns()
-        answers = await self._try(calls)
+        answers = await self._try(calls, decode or (lambda status, body: decode_answers(len(calls), status, body)))
         self.counts.note(calls[0].method, answers, (self._clock.monotonic_ns() - started_ns) / NS_PER_S)
         return answers
 
-    async def _try(self, calls: Sequence[Call]) -> list[Any | Refusal]:
+    async def _try(self, calls: Sequence[Call], decode: Decoder) -> list[Any | Refusal]:
         """Ask, and once more where the node started again meanwhile: other credentials, or a kept connection that ended."""
         try:
             before = self._session.auth = self._session.auth or await self._credentials()
-            answers = await self._send(calls)
+            answers = await self._send(calls, decode)
             if isinstance(answers[0], Refusal) and answers[0].code == UNAUTHORIZED:
                 self._session.auth = await self._credentials()
                 if self._session.auth != before:
-                    return await self._send(calls)
+                    return await self._send(calls, decode)
         except httpx.RemoteProtocolError:
-            return await self._last_try(calls)
+            return await self._last_try(calls, decode)
         except (httpx.HTTPError, TimeoutError, OSError) as error:
             return [_refusal(error, self._options.timeout_s)] * len(calls)
         except InvalidInputError as error:
             return [Refusal(NO_CREDENTIALS, str(error))] * len(calls)
         return answers
 
-    async def _last_try(self, calls: Sequence[Call]) -> list[Any | Refusal]:
+    async def _last_try(self, calls: Sequence[Call], decode: Decoder) -> list[Any | Refusal]:
         try:
-            return await self._send(calls)
+            return await self._send(calls, decode)
         except (httpx.HTTPError, TimeoutError, OSError) as error:
             return [_refusal(error, self._options.timeout_s)] * len(calls)
 
-    async def _send(self, calls: Sequence[Call]) -> list[Any | Refusal]:
+    async def _send(self, calls: Sequence[Call], decode: Decoder) -> list[Any | Refusal]:
         if self._session.http is None:
             # A kept connection outlives a round; no proxy of the environment, which is for the outside.
             self._session.http = httpx.AsyncClient(
@@ -172,7 +184,9 @@ class RpcClient:
                         return [Refusal(INVALID_ANSWER, f"more than {ANSWER_BYTES_MAX} bytes")] * len(calls)
             finally:
                 await answer.aclose()
-        return decode_answers(len(calls), answer.status_code, bytes(body))
+        if len(body) > AT_ONCE_BYTES:
+            return await asyncio.to_thread(decode, answer.status_code, bytes(body))
+        return decode(answer.status_code, bytes(body))
 
     async def _credentials(self) -> tuple[str, str]:
         """User and password as they are now.
