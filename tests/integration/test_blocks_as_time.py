@@ -1,0 +1,89 @@
+"""A real node on regtest is the clock of a real server's rules."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import httpx
+import pytest
+
+from support.regtest import RegtestNode, regtest_nodes
+from support.server import QUIET_CONFIG, ServerProcess, eventually, running_server
+
+ADDRESS = "bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080"  # of BIP 173; nobody here spends
+OTHER_BRANCH = "raw(52)"  # blocks that pay to another script have other hashes
+RULES = """
+groups:
+- name: blocks
+  interval: 1h
+  rules:
+  - {alert: Held, expr: vector(1), for: 3 blocks}
+"""
+CONFIG = """
+rules: {{default_pack: false}}
+rule_files: [rules.yml]
+collectors:
+  bitcoin:
+    nodes: [{{name: one, url: "{url}", cookie_file: "{cookie}", chain: regtest, interval: 1s}}]
+"""
+
+
+def rule_of(server: ServerProcess) -> dict:
+    """As Prometheus' API shows it."""
+    [group] = httpx.get(f"{server.url}/api/v1/rules").json()["data"]["groups"]
+    return group["rules"][0]
+
+
+def height_of(server: ServerProcess) -> int:
+    found = httpx.get(f"{server.url}/api/v1/query", params={"query": "bitcoin_blocks"}).json()["data"]["result"]
+    return int(found[0]["value"][1])
+
+
+def judged(server: ServerProcess, node: RegtestNode, change: Callable[[], object]) -> tuple[int, str]:
+    """Height and state, once the rule was judged after the change, and the server has seen what came of it."""
+    began = datetime.now(UTC)
+    change()
+    height = node.call("getblockcount")
+
+    def later() -> dict | None:
+        rule = rule_of(server)
+        is_later = datetime.fromisoformat(rule["lastEvaluation"]) > began
+        return rule if is_later and height_of(server) == height else None
+
+    return height, eventually(later, what=f"judged at {height}")["state"]
+
+
+@pytest.mark.long
+def test_the_third_mined_block_changes_the_state_and_none_before(tmp_path):
+    """By the block's arrival alone: the group's interval is an hour, and the expression reads nothing.
+
+    A reorg at the same height and a `kill -9` of the server in between change nothing of it.
+    """
+    (tmp_path / "rules.yml").write_text(RULES)
+    with regtest_nodes(tmp_path / "nodes") as [node]:
+        node.mine(5, to=ADDRESS)
+        config = QUIET_CONFIG + CONFIG.format(url=node.url, cookie=node.cookie_file)
+        with running_server(tmp_path, config=config) as server:
+            rule = eventually(lambda: rule_of(server)["state"] == "pending" and rule_of(server), what="pending")
+            assert (rule["duration"], rule["durationBlocks"], rule["alerts"][0]["activeAtHeight"]) == (0, "3 blocks", 5)
+
+            assert judged(server, node, lambda: node.mine(1, to=ADDRESS)) == (6, "pending")
+            [second] = node.mine(1, to=ADDRESS)
+            eventually(lambda: height_of(server) == 7, what="the second block")
+
+            def reorg() -> None:
+                node.call("invalidateblock", second)
+                eventually(lambda: height_of(server) == 6, what="the second block is gone")
+                node.call("generatetodescriptor", 1, OTHER_BRANCH)
+
+            assert judged(server, node, reorg) == (7, "pending")
+
+            server.kill()
+            assert judged(server, node, server.start) == (7, "pending")
+            assert rule_of(server)["alerts"][0]["activeAtHeight"] == 5
+            assert httpx.get(f"{server.url}/api/v2/alerts").json() == []
+
+            assert judged(server, node, lambda: node.mine(1, to=ADDRESS)) == (8, "firing")
+            [alert] = httpx.get(f"{server.url}/api/v2/alerts").json()
+            assert alert["labels"]["alertname"] == "Held"
