@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run example test stories check web bench docs lock clean
+.PHONY: help run example test stories check web packs bench docs lock clean
 
 help:  ## what can be made
 	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST)
@@ -46,6 +46,10 @@ check: $(VENV)/.dev  ## style, types, import contracts, tidiness
 
 web:  ## build the page from web/ (needs Node 20)
 	cd web && npm ci --no-audit --no-fund && npm run build
+
+packs: $(VENV)/.dev  ## write the packs' dashboards and the tables of their rules
+	PYTHONPATH=tools $(BIN)/python -m dashboards
+	PYTHONPATH=tools $(BIN)/python -m rule_tables
 
 bench: $(VENV)/.dev  ## print the figures of docs/benchmarks.md
 	$(BIN)/python bench/run.py $(ARGS)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from anyascope import packs
+from anyascope.cli.main import run
 from anyascope.rules.testing import RuleTestOptions, run_test_file
 from anyascope.store.memory.metrics import MemoryMetrics
 from support.components import REPOSITORY, component
@@ -15,9 +16,9 @@ from support.components import REPOSITORY, component
 PACK_TESTS = sorted((REPOSITORY / "tests/unit/packs").glob("*.test.yml"))
 
 
-def promtool(*arguments):
+def promtool(*arguments, cwd=None):
     return subprocess.run(
-        [str(component("promtool")), *arguments], capture_output=True, text=True, timeout=60, check=False
+        [str(component("promtool")), *arguments], capture_output=True, text=True, timeout=60, check=False, cwd=cwd
     )
 
 
@@ -28,6 +29,19 @@ def test_default_rules_load_there(tmp_path, name, text):
     path.write_text(text)
 
     answer = promtool("check", "rules", str(path))
+
+    assert answer.returncode == 0, answer.stdout + answer.stderr
+
+
+@pytest.mark.parametrize("name", packs.names())
+@pytest.mark.parametrize(
+    "command", [("check", "rules", "--lint=all", "rules.yml"), ("test", "rules", "rules_test.yml")]
+)
+def test_packs_hold_there(tmp_path, name, command):
+    """Prometheus loads each pack as `anyascope packs export` writes it, and its unit tests pass there."""
+    assert run(["packs", "export", str(tmp_path), "--pack", name]) == 0
+
+    answer = promtool(*command, cwd=tmp_path / name)
 
     assert answer.returncode == 0, answer.stdout + answer.stderr
 

@@ -176,6 +176,7 @@ class House:
     sdk: SdkSettings = field(default_factory=SdkSettings)
     routing: RoutingParts = field(default_factory=RoutingParts)
     nodes: list[WatchedNode] = field(default_factory=list)
+    packs_on: tuple[str, ...] = ()
     asked: list[Asked] = field(default_factory=list)
     reloads: list[Exception | None] = field(default_factory=list)
 
@@ -236,6 +237,7 @@ class House:
             clock=self.clock,
             sdk=lambda: self.sdk,
             routing=lambda: self.routing,
+            packs=lambda: self.packs_on,
             deliveries=self.post,
             silences=self.silences,
             cleaner=Redactor(registry=CollectorRegistry()),

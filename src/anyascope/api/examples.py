@@ -355,6 +355,25 @@ BITCOIN_NODES: Final = {
         }
     ]
 }
+PACKS: Final = {
+    "packs": [
+        {
+            "name": "hsm",
+            "about": "HSMs and remote signers",
+            "is_on": True,
+            "rules": ["HsmDown", "HsmCanarySlow"],
+            "left_out": ["HsmCanarySlow"],
+            "policies": ["custody-critical"],
+            "dashboard_uid": "anyascope-hsm",
+            "dashboard_title": "HSMs",
+        }
+    ]
+}
+RUNBOOKS: Final = {"runbooks": [{"alertname": "HsmDown", "title": "HsmDown: the HSM does not answer", "pack": "hsm"}]}
+RUNBOOK: Final = RUNBOOKS["runbooks"][0] | {
+    "markdown": "# HsmDown: the HSM does not answer\n\nNothing can be signed …\n",
+    "rules": [{"expr": "anya_hsm_up == 0", "hold_s": 0.0, "labels": {"severity": "critical"}}],
+}
 
 BY_OPERATION: Final[dict[str, Any]] = {
     "listBitcoinNodes": BITCOIN_NODES,
@@ -389,4 +408,7 @@ BY_OPERATION: Final[dict[str, Any]] = {
     **dict.fromkeys(("createSilence", "getSilence", "extendSilence", "cloneSilence", "expireSilence"), SILENCE),
     "previewSilence": SILENCE_PREVIEW,
     "streamChanges": EVENTS,
+    "listPacks": PACKS,
+    "listRunbooks": RUNBOOKS,
+    "getRunbook": RUNBOOK,
 }

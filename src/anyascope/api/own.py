@@ -15,6 +15,7 @@ from anyascope.api.deliveries import Deliveries, deliveries_router
 from anyascope.api.examples import BY_OPERATION
 from anyascope.api.live import live_router, live_topics
 from anyascope.api.logs import logs_router
+from anyascope.api.packs import PacksInForce, packs_router
 from anyascope.api.problems import install_problems
 from anyascope.api.queries import RunningQueries, queries_router
 from anyascope.api.receivers import ReceiverTrials, receivers_router
@@ -57,6 +58,7 @@ def own_api(  # noqa: PLR0913  # what the API asks, each by keyword
     clock: Clock,
     sdk: SdkSource = SdkSettings,
     routing: Callable[[], RoutingParts] = RoutingParts,
+    packs: PacksInForce = tuple,
     deliveries: Deliveries,
     silences: SilenceBook,
     cleaner: TextCleaner,
@@ -98,6 +100,7 @@ def own_api(  # noqa: PLR0913  # what the API asks, each by keyword
         deliveries_router(deliveries),
         silences_router(SilencesParts(silences, desk, rules, responder, metrics, cleaner, clock)),
         receivers_router(trials),
+        packs_router(packs, rules),
     ):
         app.include_router(router)
     return app

@@ -29,6 +29,7 @@ from anyascope.app.sockets import Sockets
 from anyascope.app.status import Status, StatusParts
 from anyascope.app.trials import Trials
 from anyascope.app.web import OtlpOnly, Routes, main_application
+from anyascope.config.packs import packs_in_force
 from anyascope.config.settings import Settings, StoreKind
 from anyascope.health.components import Health
 from anyascope.ingest.ingest import Ingest
@@ -130,6 +131,7 @@ def _routes(
             clock=ground.clock,
             sdk=lambda: parts.reloads.settings.sdk,
             routing=lambda: _routing(parts.reloads.settings),
+            packs=lambda: packs_in_force(parts.reloads.settings.packs, parts.reloads.settings.collect),
             silences=rooms.alerting.silences,
             cleaner=rooms.redactor,
             nodes=rooms.collect,

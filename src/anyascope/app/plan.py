@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from anyascope import packs
 from anyascope.access.tokens import check_token_file
 from anyascope.app.guards import check_far_ends
 from anyascope.app.reload import Plan
 from anyascope.config.load import Sources, load
+from anyascope.config.packs import packs_in_force
 from anyascope.notify.templates import load_templates
-from anyascope.rules.load import LoadOptions, load_default_rules, load_rule_files
+from anyascope.rules.load import LoadOptions, load_rule_files
+from anyascope.rules.packs import shipped_groups
 
 
 def read_plan(sources: Sources) -> Plan:
@@ -23,6 +26,8 @@ def read_plan(sources: Sources) -> Plan:
     for token_file in settings.token_files:
         check_token_file(token_file)
     load_templates(settings.alerting.templates, now_ns=lambda: 0)
-    defaults = load_default_rules() if settings.rules.default_pack else ()
     own = load_rule_files(settings.rules.files, base=Path.cwd(), options=LoadOptions(features=settings.features))
-    return Plan(settings=settings, groups=(*defaults, *own))
+    names = [packs.DEFAULT] if settings.rules.default_pack else []
+    names += packs_in_force(settings.packs, settings.collect)
+    shipped = shipped_groups(names, disabled=settings.packs.disabled_rules, own=own)
+    return Plan(settings=settings, groups=(*shipped, *own))

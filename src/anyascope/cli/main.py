@@ -24,6 +24,7 @@ from anyascope.cli import (
     journal,
     logs,
     notify,
+    packs,
     promql_tests,
     query,
     route,
@@ -69,6 +70,7 @@ app.add_typer(route.app, name="route")
 app.add_typer(template.app, name="template")
 app.add_typer(silence.app, name="silence")
 app.add_typer(notify.app, name="notify")
+app.add_typer(packs.app, name="packs")
 app.command("doctor")(doctor.doctor)
 app.command("status", hidden=True)(doctor.doctor)
 

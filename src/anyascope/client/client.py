@@ -47,6 +47,7 @@ from anyascope.wire.own_api import (
     TrialsView,
     ValuesView,
 )
+from anyascope.wire.own_packs import PacksView
 from anyascope.wire.own_responses import AlertStoryView, ByBody, EscalationPoliciesView, ResponseView
 from anyascope.wire.own_silences import (
     MatcherView,
@@ -294,6 +295,10 @@ class Client:
     def channels(self) -> ChannelsView:
         """How each receiver's channels are."""
         return self._own("/channels", {}, ChannelsView)
+
+    def packs(self) -> PacksView:
+        """The packs that ship with the server."""
+        return self._own("/packs", {}, PacksView)
 
     def test_receiver(self, name: str) -> TrialsView:
         """Send a test message through each channel of a receiver."""

@@ -17,6 +17,7 @@ from anyascope.collect.options import CollectOptions
 from anyascope.collect.scrape_config import ScrapeConfig
 from anyascope.collect.settings import read_external_labels, read_scrape_configs
 from anyascope.config.addresses import parse_address
+from anyascope.config.packs import pack_policies, packs_in_force, read_packs
 from anyascope.config.sections import (
     read_collectors,
     read_engine,
@@ -83,7 +84,7 @@ PROMETHEUS_GLOBAL = (
 OWN_SECTIONS = frozenset(
     (
         *("access", "collectors", "escalation", "escalation_policies", "heartbeats", "limits", "logging", "notify"),
-        *("receive", "retention", "rules", "scrape_configs", "sdk", "server", "storage", "watchdog"),
+        *("packs", "receive", "retention", "rules", "scrape_configs", "sdk", "server", "storage", "watchdog"),
     )
 )
 # Sections of a prometheus.yml that have no effect here, and what to do about it.
@@ -126,8 +127,14 @@ def load(sources: Sources) -> Settings:
         text = read_text(sources.alertmanager_config)
         alerting = read_alertmanager_file(text, file=str(sources.alertmanager_config))
         settings = replace(settings, alerting=alerting, files=(*settings.files, sources.alertmanager_config))
+    settings = _with_pack_policies(settings)
     _look_up(settings)
     return _with_flags(settings, sources)
+
+
+def _with_pack_policies(settings: Settings) -> Settings:
+    found = pack_policies(packs_in_force(settings.packs, settings.collect))
+    return replace(settings, escalation=replace(settings.escalation, pack_policies=found))
 
 
 def _look_up(settings: Settings) -> None:
@@ -208,6 +215,7 @@ def _load_main(path: Path | None) -> Settings:
         retention=read_retention(top.section("retention")),
         collect=read_collectors(top.section("collectors"), scrape_configs),
         rules=rules,
+        packs=read_packs(top.section("packs")),
         forward=forward,
         queries=read_engine(limits, evaluation_interval_s=rules.evaluation_interval_s),
         query_log_file=_query_log_file(top, shared),

@@ -12,6 +12,7 @@ from anyascope.alerting.heartbeat_settings import Heartbeat
 from anyascope.alerting.settings import AlertingOptions
 from anyascope.collect.options import CollectOptions
 from anyascope.config.addresses import Address
+from anyascope.config.packs import PacksSettings
 from anyascope.forward.options import ForwardOptions
 from anyascope.ingest.options import AdmitOptions
 from anyascope.model.labels import Labels
@@ -160,6 +161,7 @@ class Settings:
     )
     collect: CollectOptions = field(default_factory=CollectOptions)
     rules: RulesSettings = field(default_factory=RulesSettings)
+    packs: PacksSettings = field(default_factory=PacksSettings)
     features: frozenset[Feature] = frozenset()
     forward: ForwardOptions = field(default_factory=ForwardOptions)
     alerting: AlertingOptions = field(default_factory=AlertingOptions)

@@ -26,7 +26,7 @@ from anyascope.model.labels import labels_of
 from anyascope.model.metrics import MetricBatch, SampleBatch
 from anyascope.ports import ComponentHealth, HealthStatus
 from anyascope.promql.asking import Asked
-from anyascope.wire import own_api, own_bitcoin, own_responses, own_silences, own_traces
+from anyascope.wire import own_api, own_bitcoin, own_packs, own_responses, own_silences, own_traces
 from support.own_api import STATUS, House
 
 ROOT = "http://127.0.0.1:9470"
@@ -123,7 +123,11 @@ async def test_the_description_names_every_operation_once():
     assert described["servers"] == [{"url": "/api/anyascope/v1"}]
 
 
-VIEWS = vars(own_api) | vars(own_bitcoin) | vars(own_responses) | vars(own_silences) | vars(own_traces)
+VIEWS = {
+    name: view
+    for module in (own_api, own_bitcoin, own_packs, own_responses, own_silences, own_traces)
+    for name, view in vars(module).items()
+}
 
 
 async def test_examples_of_the_description_are_of_their_shape():

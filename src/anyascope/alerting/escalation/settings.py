@@ -9,7 +9,7 @@ from anyascope.alerting.escalation.policy import SHIPPED, Directory
 from anyascope.model.alerts import AlertSeverity
 from anyascope.model.escalation import EscalationLevel, EscalationOptions, EscalationPolicy
 from anyascope.model.receivers import Receiver
-from anyascope.wire.settings import Mistake, Section, SettingsError
+from anyascope.wire.settings import Mistake, Section, SettingsError, read_settings
 
 LEVELS_MAX = 20  # of a policy; people name three
 REPEAT_S_MIN = 10.0  # a message takes longer to read, and a telephone longer to ring
@@ -23,13 +23,16 @@ class EscalationSettings:
     """The sections as they are written. Receivers may stand in another file, so `escalation_options` looks them up.
 
     Attributes:
-        shipped_policies: whether `critical` and `default` act, as far as no policy of these names or severities is there.
+        shipped_policies: whether `critical` and `default` act, as far as no policy of these names or severities is there;
+            and those of packs, as far as no policy of their names is.
+        pack_policies: of the packs that are on.
         places: each channel that a policy names, and where.
     """
 
     shipped_policies: bool = False
     policies: tuple[EscalationPolicy, ...] = ()
     places: tuple[tuple[str, Mistake], ...] = ()
+    pack_policies: tuple[EscalationPolicy, ...] = ()
 
 
 def read_escalation(top: Section) -> EscalationSettings:
@@ -52,6 +55,19 @@ def read_escalation(top: Section) -> EscalationSettings:
     return EscalationSettings(shipped, tuple(policies.values()), tuple(places))
 
 
+def read_policies(text: str, *, file: str) -> tuple[EscalationPolicy, ...]:
+    """The policies of a file that has nothing but `escalation_policies`.
+
+    Raises:
+        SettingsError: with every mistake.
+    """
+    top = read_settings(text, file=file)
+    found = read_escalation(top)
+    top.done()
+    top.raise_if_wrong()
+    return found.policies
+
+
 def escalation_options(settings: EscalationSettings, receivers: Mapping[str, Receiver]) -> EscalationOptions:
     """The policies that act, their names looked up. What a shipped one does not find is no mistake: `missing` tells it.
 
@@ -71,6 +87,8 @@ def escalation_options(settings: EscalationSettings, receivers: Mapping[str, Rec
         claimed = {severity for policy in settings.policies for severity in policy.severities}
         for policy in SHIPPED.values():
             policies.setdefault(policy.name, replace(policy, severities=policy.severities - claimed))
+        for policy in settings.pack_policies:
+            policies.setdefault(policy.name, policy)
     return EscalationOptions(policies)
 
 

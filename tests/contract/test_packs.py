@@ -1,0 +1,214 @@
+"""What every pack keeps: sound rules that are tested and explained, a valid dashboard that answers, policies that act."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+
+import pytest
+
+from anyascope import packs
+from anyascope.alerting.escalation.policy import SHIPPED
+from anyascope.alerting.escalation.settings import read_policies
+from anyascope.model.alerts import AlertCategory, AlertSeverity
+from anyascope.promql.parse import parse
+from anyascope.rules.definition import AlertingRule
+from anyascope.rules.lint.finding import Lint
+from anyascope.rules.lint.lints import LintOptions, lint
+from anyascope.rules.load import load_rule_files
+from anyascope.rules.packs import alert_names, load_pack_rules
+from anyascope.rules.testfile import read_test_file
+from anyascope.rules.testing import RuleCase, RuleTestOptions
+from anyascope.semconv.alerts import LABEL_ESCALATION_POLICY
+from anyascope.store.memory.metrics import MemoryMetrics
+from dashboards.all import DASHBOARDS
+from dashboards.panels import written
+from rule_tables import PAGE, page
+from support.components import REPOSITORY, shared_path
+from support.json_schema import Schema
+from support.pack_data import AT_S, SERIES, asked, dashboard_of, metrics_in, panels_of, script
+from support.promql import answers, loaded
+
+FOLDER = REPOSITORY / "src/anyascope/packs"
+RULES = [
+    pytest.param(name, rule, id=rule.name)
+    for name in packs.names()
+    for group in load_pack_rules(name)
+    for rule in group.rules
+    if isinstance(rule, AlertingRule)
+]
+CASES = [
+    pytest.param(name, test, tests, id=f"{name}: {test.name}")
+    for name in packs.names()
+    for tests in [read_test_file(packs.pack(name).tests, file=f"{name}/rules_test.yml")]
+    for test in tests.tests
+]
+DATASOURCE = {"type": "prometheus", "uid": "${datasource}"}
+
+
+@pytest.mark.parametrize(("name", "test", "tests"), CASES)
+async def test_fires_and_is_quiet(name, test, tests):
+    """Each rule fires on series that are bad, in words without a gap, and is quiet on series that just miss it."""
+    groups = load_rule_files(tests.rule_files, base=FOLDER / name)
+    case = RuleCase(test, tests, groups, options=RuleTestOptions(MemoryMetrics))
+
+    assert await case.run() == ()
+    texts = [
+        text
+        for group in case._groups
+        for state in group.rules
+        for alert in state.active.values()
+        for text in (*alert.annotations.values(), *dict(alert.labels).values())
+    ]
+    assert not [text for text in texts if "<error" in text or "no value" in text or "  " in text or " on  " in text]
+
+
+@pytest.mark.parametrize("name", packs.names())
+def test_every_rule_has_both_tests(name):
+    """There is a test in which it fires and one in which it does not, for every rule."""
+    tested = {test.name for test in read_test_file(packs.pack(name).tests, file=name).tests}
+
+    wanted = {f"{alert} {how}" for alert in alert_names(load_pack_rules(name)) for how in ("fires", "is quiet")}
+    assert wanted - tested == set()
+
+
+@pytest.mark.parametrize("name", packs.names())
+def test_rules_are_sound(name):
+    """No lint has anything to say, and the file has no field that a Prometheus refuses."""
+    text = packs.pack(name).rules
+
+    assert lint(load_pack_rules(name), {f"{name}:rules.yml": text}, LintOptions(frozenset(Lint))) == []
+    assert not re.search(r"^\s*(recover|recover_expr|no_data):", text, re.MULTILINE)
+
+
+@pytest.mark.parametrize(("name", "rule"), RULES)
+def test_every_rule_says_what_to_do(name, rule):
+    """Every rule has a severity and a category of ours, a component, three texts, a policy, and a runbook page."""
+    labels = dict(rule.label_texts)
+    policies = {policy.name for policy in read_policies(packs.pack(name).policies, file=name)}
+
+    severity = AlertSeverity(labels["severity"])
+    assert AlertCategory(labels["category"])
+    assert labels["component"]
+    assert all(rule.annotation_texts.get(text) for text in ("summary", "description", "runbook"))
+    if LABEL_ESCALATION_POLICY in labels:
+        assert labels[LABEL_ESCALATION_POLICY] in policies
+    else:
+        assert any(severity in policy.severities for policy in SHIPPED.values())
+    book = packs.pack(name).runbooks[rule.name]
+    assert book.title.startswith(f"{rule.name}: ")
+    assert re.findall(r"^## (.+)$", book.markdown, re.MULTILINE)[-2:] == ["What to do", "Threshold"]
+
+
+@pytest.mark.parametrize("name", packs.names())
+def test_every_runbook_is_a_rules(name):
+    """No page is left of a rule that is gone."""
+    assert set(packs.pack(name).runbooks) == set(alert_names(load_pack_rules(name)))
+
+
+def test_names_are_unique():
+    """No two rules that ship have the same name, no two dashboards the same id."""
+    names = Counter(name for pack in (packs.DEFAULT, *packs.names()) for name in alert_names(load_pack_rules(pack)))
+    boards = [dashboard_of(name)["uid"] for name in packs.names()]
+
+    assert [name for name, count in names.items() if count > 1] == []
+    assert len(boards) == len(set(boards))
+
+
+def test_policies_of_one_name_are_one():
+    """Packs that share a policy say the same of it; it takes no severity, and no name of those that ship otherwise."""
+    found = [policy for name in packs.names() for policy in read_policies(packs.pack(name).policies, file=name)]
+
+    by_name = {policy.name: policy for policy in found}
+    assert all(policy == by_name[policy.name] for policy in found)
+    assert not any(policy.severities for policy in found)
+    assert not set(by_name) & set(SHIPPED)
+
+
+@pytest.mark.parametrize("name", packs.names())
+def test_the_dashboard_is_valid(name):
+    """It passes Grafana's own strict schema; every panel has an id of its own, a description, a unit and a place."""
+    dashboard = dashboard_of(name)
+    schema = Schema(json.loads(shared_path("conformance/grafana/schema/dashboard.jsonschema.json").read_text()))
+
+    assert schema.mistakes(dashboard) == []
+    ids = [panel["id"] for panel in dashboard["panels"]]
+    assert len(ids) == len(set(ids))
+    for panel in panels_of(dashboard):
+        assert panel["description"], panel["title"]
+        assert panel["fieldConfig"]["defaults"]["unit"], panel["title"]
+        assert panel["datasource"] == DATASOURCE
+        assert all(target["datasource"] == DATASOURCE for target in panel["targets"])
+        assert panel["gridPos"]["x"] + panel["gridPos"]["w"] <= 24
+    cells = [
+        (x, y)
+        for panel in dashboard["panels"]
+        for place in [panel["gridPos"]]
+        for x in range(place["x"], place["x"] + place["w"])
+        for y in range(place["y"], place["y"] + place["h"])
+    ]
+    assert len(cells) == len(set(cells))
+
+
+@pytest.mark.parametrize("name", packs.names())
+def test_the_dashboard_can_be_narrowed(name):
+    """It has a variable for the data source, and one for each label that its pack is about, which its queries use."""
+    dashboard = dashboard_of(name)
+    names = [variable["name"] for variable in dashboard["templating"]["list"]]
+    queries = " ".join(target["expr"] for panel in panels_of(dashboard) for target in panel["targets"])
+
+    about = {"bitcoin": ["chain", "node"], "wallets": ["chain", "node", "wallet"], "hsm": ["hsm"]}
+    assert names == ["datasource", *about[name]]
+    assert all(f'{label}=~"${label}"' in queries for label in about[name])
+
+
+@pytest.mark.parametrize("name", packs.names())
+async def test_every_expression_of_the_dashboard_answers(name):
+    """On series such as the collectors tell, no panel stays empty."""
+    engine = await loaded(script(name))
+
+    empty = [(title, expr) for title, expr in asked(dashboard_of(name)) if not await answers(engine, expr, AT_S)]
+
+    assert empty == []
+
+
+@pytest.mark.parametrize("name", packs.names())
+async def test_what_rules_read_is_there(name):
+    """On the same series every selector of every rule finds a metric: none reads a name that nothing tells."""
+    told = set().union(*(metrics_in(line.partition("{")[0]) for line in SERIES[name].splitlines()))
+    read = set().union(
+        *(metrics_in(rule.expr) for group in load_pack_rules(name) for rule in group.rules),
+        *(metrics_in(expr) for _, expr in asked(dashboard_of(name))),
+    )
+
+    assert read - told == set()
+    for group in load_pack_rules(name):
+        for rule in group.rules:
+            parse(rule.expr)
+
+
+@pytest.mark.parametrize("name", packs.names())
+def test_every_metric_is_documented(name):
+    """What a pack reads stands in the reference of the metrics, or in the guide that it leads to."""
+    pages = ("docs/reference/metrics.md", "docs/guide/hsm.md")
+    known = metrics_in(" ".join((REPOSITORY / page).read_text() for page in pages))
+    read = set().union(
+        *(metrics_in(rule.expr) for group in load_pack_rules(name) for rule in group.rules),
+        *(metrics_in(expr) for _, expr in asked(dashboard_of(name))),
+    )
+
+    assert read - known == set()
+
+
+def test_every_rule_is_documented():
+    """The reference has the tables that `make packs` writes."""
+    text = PAGE.read_text()
+
+    assert page(text) == text
+
+
+@pytest.mark.parametrize("name", packs.names())
+def test_the_dashboard_is_fresh(name):
+    """The file is what `make packs` writes."""
+    assert packs.pack(name).dashboard == written(DASHBOARDS[name])

@@ -1,0 +1,100 @@
+"""Series of everything that the packs read, as the collectors and the SDK tell them, and what dashboards ask of them.
+
+A pack's series stand in `SERIES` in promtool's notation: a value a minute, 40 minutes long.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from anyascope import packs
+
+AT_S = 40 * 60.0  # when the expressions are asked
+REPLACED = {"__rate_interval": "5m", "__interval": "1m", "__range": "30m"}
+_VARIABLE = re.compile(r"\$\{(\w+)(?::\w+)?\}|\$(\w+)")
+_WORD = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
+_METRIC = re.compile(r"\b(?:anya_|bitcoin_)\w+")
+
+_HSM = 'job="hsm",instance="core",hsm="core",provider="softhsm"'
+_TOKEN = f'{_HSM},token="vault",serial="1"'
+_APP = 'job="custody",instance="a:1",provider="softhsm"'
+
+
+def _durations(labels: str) -> str:
+    name = "anya_hsm_operation_duration_seconds"
+    counts = (("0.1", 3), ("0.5", 4), ("1", 5), ("+Inf", 5))
+    buckets = "\n".join(f'{name}_bucket{{{labels},le="{le}"}} 0+{count}x40' for le, count in counts)
+    return f"{buckets}\n{name}_sum{{{labels}}} 0+1x40\n{name}_count{{{labels}}} 0+5x40"
+
+
+SERIES: Mapping[str, str] = {
+    "hsm": f"""
+anya_hsm_up{{{_HSM}}} 1x40
+anya_hsm_tokens{{{_HSM}}} 1x40
+anya_hsm_login_held{{{_HSM}}} 0x40
+anya_hsm_canary_success{{{_HSM},operation_type="canary_sign"}} 1x40
+anya_hsm_canary_last_success_timestamp_seconds{{{_HSM},operation_type="canary_sign"}} 0+60x40
+anya_hsm_pin_state{{{_TOKEN},state="ok"}} 1x40
+anya_hsm_pin_state{{{_TOKEN},state="locked"}} 0x40
+anya_hsm_key_present{{{_HSM},label="withdrawals"}} 0x40
+anya_hsm_keys{{{_HSM},class="private",key_type="EC"}} 3x40
+anya_hsm_active_keys{{{_HSM}}} 4x40
+anya_hsm_calls_hung_total{{{_HSM}}} 0+1x40
+anya_hsm_sessions{{{_TOKEN},kind="all"}} 10+1x40
+anya_hsm_sessions_max{{{_TOKEN},kind="all"}} 100x40
+anya_hsm_sessions_exhausted_in_seconds{{{_HSM}}} 3000x40
+anya_hsm_session_leak_suspect{{{_HSM},command="signer",pid="41"}} 1x40
+anya_hsm_client_open_files{{{_HSM},command="signer"}} 20+1x40
+anya_hsm_token_memory_free_bytes{{{_TOKEN},area="private"}} 5000x40
+anya_hsm_token_memory_bytes{{{_TOKEN},area="private"}} 8000x40
+anya_hsm_token_info{{{_TOKEN},slot="0",manufacturer="m",model="v2",firmware="2.6",hardware="2.6"}} 1x40
+anya_hsm_mechanisms_lost{{{_TOKEN}}} 1x40
+anya_hsm_mechanism_lost{{{_TOKEN},mechanism="ECDSA"}} 1x40
+anya_hsm_mechanisms_gained{{{_TOKEN}}} 1x40
+anya_hsm_mechanism_gained{{{_TOKEN},mechanism="AES_KEY_WRAP"}} 1x40
+anya_hsm_certificate_expiry_timestamp_seconds{{{_HSM},subject="CN=core",serial="1f"}} 500000x40
+anya_hsm_operations_total{{{_HSM},operation_type="canary_sign",status="success"}} 0+4x40
+anya_hsm_operations_total{{{_APP},operation_type="sign",status="success"}} 0+9x40
+anya_hsm_operations_total{{{_APP},operation_type="sign",status="error"}} 0+1x40
+anya_hsm_errors_total{{{_APP},error_type="pin_incorrect"}} 0+1x40
+anya_hsm_errors_total{{{_HSM},error_type="timeout",return_code=""}} 0+1x40
+{_durations(f'{_HSM},operation_type="canary_sign"')}
+{_durations(f'{_APP},operation_type="sign"')}
+""",
+}
+
+
+def script(*names: str) -> str:
+    """The series of these packs as a script of Prometheus' PromQL tests."""
+    lines = [line for name in names for line in SERIES[name].splitlines() if line]
+    return "\n".join(["load 1m", *(f"  {line}" for line in lines)])
+
+
+def dashboard_of(name: str) -> dict[str, Any]:
+    """The pack's dashboard."""
+    found = json.loads(packs.pack(name).dashboard)
+    assert isinstance(found, dict)
+    return found
+
+
+def panels_of(dashboard: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Its panels but for the headings of rows."""
+    return [panel for panel in dashboard["panels"] if panel["type"] != "row"]
+
+
+def asked(dashboard: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """(panel's title, expression) of each query, with every variable replaced as Grafana does where all is chosen."""
+    own = {each["name"]: ".*" for each in dashboard["templating"]["list"]}
+    known = {**own, **REPLACED}
+    for panel in panels_of(dashboard):
+        for target in panel["targets"]:
+            expr = _VARIABLE.sub(lambda found: known[found.group(1) or found.group(2)], target["expr"])
+            yield panel["title"], expr
+
+
+def metrics_in(text: str) -> set[str]:
+    """The names of our metrics in an expression."""
+    return {re.sub(r"_(bucket|sum|count)$", "", name) for name in _METRIC.findall(text)}

@@ -1,0 +1,1 @@
+"""Makes the Grafana dashboards of the packs: `make packs` writes each pack's `dashboard.json`."""

@@ -1,0 +1,10 @@
+"""Every dashboard, by the pack that it belongs to."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from dashboards import hsm
+from dashboards.panels import Dashboard
+
+DASHBOARDS: Final[dict[str, Dashboard]] = {"hsm": hsm.DASHBOARD}
