@@ -17,6 +17,8 @@ from anyascope.clock import Clock
 from anyascope.collect.collectors.bitcoin.client import RpcClient
 from anyascope.collect.collectors.bitcoin.debug_log import DebugLog
 from anyascope.collect.collectors.bitcoin.node import NodeWatch
+from anyascope.collect.collectors.bitcoin.transactions.view import OpenTransaction
+from anyascope.collect.collectors.bitcoin.transactions.watch import TransactionsWatch
 from anyascope.collect.collectors.bitcoin.verdict import NodeView
 from anyascope.collect.collectors.bitcoin.wallets.watch import WalletsWatch
 from anyascope.collect.collectors.certificates import read_certificates
@@ -80,6 +82,7 @@ class Collect:
         self._nodes: list[NodeWatch] = []
         self._hsms: list[HsmWatch] = []
         self._wallets: list[tuple[BitcoinNodeOptions, WalletsWatch]] = []
+        self._transactions: list[tuple[BitcoinNodeOptions, TransactionsWatch]] = []
         self._debug_logs: list[DebugLog] = []
         self._scrape_health = ComponentHealth("collect.scrape", "collector", HealthStatus.UNKNOWN)
         self._tasks: list[asyncio.Task[None]] = []
@@ -138,6 +141,10 @@ class Collect:
         """All watched wallets, node by node, each as its last look found it."""
         return [sight for _, watch in self._wallets for sight in watch.sights]
 
+    def bitcoin_transactions(self) -> Sequence[OpenTransaction]:
+        """Transactions of watched wallets that wait for a block, or lost theirs; by node, wallet and age."""
+        return [found for _, watch in self._transactions for found in watch.open_transactions()]
+
     # --- inside -------------------------------------------------------------------------------------------------------
 
     def _start_collectors(self) -> None:
@@ -162,9 +169,15 @@ class Collect:
             for node, watch in zip(self._options.bitcoin, self._nodes, strict=True)
             if node.wallets != ()
         ]
+        self._transactions = [
+            (node, self._transactions_watch(node, watch))
+            for node, watch in zip(self._options.bitcoin, self._nodes, strict=True)
+            if node.wallets != ()
+        ]
         self._runners = [Runner(job, intake=self._intake, clock=self._clock, tally=self._tally) for job in self._jobs()]
         runs: list[Coroutine[Any, Any, None]] = [runner.run() for runner in self._runners]
         runs += [node.feed.run() for node in self._nodes]
+        runs += [watch.run() for _, watch in self._transactions]
         self._debug_logs = [
             DebugLog(
                 node.name,
@@ -194,11 +207,19 @@ class Collect:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._tasks, self._runners, self._journal = [], [], None
-        self._nodes, self._wallets, self._hsms, self._debug_logs = [], [], [], []
+        self._nodes, self._wallets, self._transactions, self._hsms, self._debug_logs = [], [], [], [], []
 
     def _wallets_watch(self, node: BitcoinNodeOptions, watch: NodeWatch) -> WalletsWatch:
         client = RpcClient(node, clock=self._clock, counts=watch.rpc_counts)
         return WalletsWatch(node, documents=self._documents, clock=self._clock, client=client)
+
+    def _transactions_watch(self, node: BitcoinNodeOptions, watch: NodeWatch) -> TransactionsWatch:
+        client = RpcClient(node, clock=self._clock, counts=watch.rpc_counts)
+        found = TransactionsWatch(
+            node, intake=self._intake, documents=self._documents, clock=self._clock, client=client
+        )
+        watch.feed.tell_also(found.on_block, found.on_transaction)
+        return found
 
     def _jobs(self) -> list[Job]:
         options = self._options
@@ -211,6 +232,7 @@ class Collect:
             jobs.append(self._certificate_job())
         jobs += [_node_job(node, watch) for node, watch in zip(options.bitcoin, self._nodes, strict=True)]
         jobs += [_wallets_job(node, watch) for node, watch in self._wallets]
+        jobs += [_transactions_job(node, watch) for node, watch in self._transactions]
         if options.itself.enabled:
             jobs.append(self._own_job())
         jobs += [hsm_job(hsm, watch) for hsm, watch in zip(options.hsms, self._hsms, strict=True)]
@@ -260,6 +282,18 @@ class Collect:
 
 
 SUCCESS = "node_scrape_collector_success"
+
+
+def _transactions_job(node: BitcoinNodeOptions, watch: TransactionsWatch) -> Job:
+    return Job(
+        f"{_node_job_name(node.name)}.transactions",
+        _node_labels(node),
+        node.interval_s,
+        watch.gather,
+        has_up=False,
+        close=watch.close,
+        nudge=watch.nudge,
+    )
 
 
 def _node_job(node: BitcoinNodeOptions, watch: NodeWatch) -> Job:

@@ -13,12 +13,16 @@ HASH_BYTES = 32
 HASHBLOCK = "hashblock"
 SEQUENCE = "sequence"
 CONNECTED, DISCONNECTED = "C", "D"
+ADDED, REMOVED = "A", "R"
 _SEQUENCES = 1 << 32
 
 
 @dataclass(frozen=True, slots=True)
 class BlockNotice:
-    """A block became part of the best chain, or ceased to be. `is_block` is false of a transaction's notice."""
+    """A block became part of the best chain, or ceased to be; or a transaction of the mempool, where `is_block` is false.
+
+    One that leaves the mempool with a block makes no notice.
+    """
 
     topic: str
     number: int
@@ -30,7 +34,7 @@ class BlockNotice:
 def decode_notice(frames: Sequence[bytes]) -> BlockNotice | None:
     """The notice in these frames; None where they are none that is known.
 
-    A `sequence` message about a transaction has only its topic and number: it counts, and says nothing of blocks.
+    A `sequence` message of another kind has only its topic and number: it counts, and says nothing.
     """
     if len(frames) != 3 or len(frames[2]) != 4:
         return None
@@ -41,6 +45,8 @@ def decode_notice(frames: Sequence[bytes]) -> BlockNotice | None:
         label = chr(body[HASH_BYTES])
         if label in (CONNECTED, DISCONNECTED):
             return BlockNotice(topic, number, body[:HASH_BYTES].hex(), is_connected=label == CONNECTED)
+        if label in (ADDED, REMOVED):
+            return BlockNotice(topic, number, body[:HASH_BYTES].hex(), is_connected=label == ADDED, is_block=False)
         return BlockNotice(topic, number, is_block=False)
     return None
 

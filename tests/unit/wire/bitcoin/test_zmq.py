@@ -16,7 +16,12 @@ SEVENTH = (7).to_bytes(4, "little")
         ([b"hashblock", HASH, SEVENTH], BlockNotice("hashblock", 7, HASH.hex())),
         ([b"sequence", HASH + b"C", SEVENTH], BlockNotice("sequence", 7, HASH.hex())),
         ([b"sequence", HASH + b"D", SEVENTH], BlockNotice("sequence", 7, HASH.hex(), is_connected=False)),
-        ([b"sequence", HASH + b"A" + bytes(8), SEVENTH], BlockNotice("sequence", 7, is_block=False)),
+        ([b"sequence", HASH + b"A" + bytes(8), SEVENTH], BlockNotice("sequence", 7, HASH.hex(), is_block=False)),
+        (
+            [b"sequence", HASH + b"R" + bytes(8), SEVENTH],
+            BlockNotice("sequence", 7, HASH.hex(), is_connected=False, is_block=False),
+        ),
+        ([b"sequence", HASH + b"?", SEVENTH], BlockNotice("sequence", 7, is_block=False)),
         ([b"hashblock", HASH[:31], SEVENTH], None),
         ([b"hashblock", HASH], None),
         ([b"hashblock", HASH, b"\x07"], None),

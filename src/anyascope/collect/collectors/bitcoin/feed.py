@@ -1,10 +1,10 @@
-"""Hears a node's ZMQ messages: when a block comes or goes, and whether messages were lost."""
+"""Hears a node's ZMQ messages: when a block comes or goes, a transaction enters or leaves the mempool, and what was lost."""
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, TypeAlias
 from urllib.parse import urlsplit
 
 import structlog
@@ -22,16 +22,23 @@ ANNOUNCED_MAX = 400  # two messages a block, and twice the blocks that one look 
 _ANYWHERE = frozenset(("0.0.0.0", "::", "*"))  # noqa: S104  # what a node listens on, never what is bound here
 
 
+BlockListener: TypeAlias = Callable[[], None]
+"""A block came or went, or messages were lost, so that one may have."""
+
+TransactionListener: TypeAlias = Callable[[str, bool], None]
+"""A transaction, by its id, entered the mempool, or left it without a block."""
+
+
 class BlockFeed:
     """One node's messages. A node without ZMQ, or one that is down, is waited for; nothing is ever raised.
 
-    Args:
-        on_block: a block came or went, or messages were lost, so that one may have.
+    Listeners are called on the event loop, message by message: be quick, never raise.
     """
 
-    def __init__(self, node: str, on_block: Callable[[], None]) -> None:
+    def __init__(self, node: str, on_block: BlockListener) -> None:
         self._node = node
-        self._on_block = on_block
+        self._on_block: list[BlockListener] = [on_block]
+        self._on_transaction: list[TransactionListener] = []
         self._context = zmq.asyncio.Context()
         self._socket: zmq.asyncio.Socket | None = None
         self._addresses: frozenset[str] = frozenset()
@@ -39,6 +46,11 @@ class BlockFeed:
         self._counts = dict.fromkeys(TOPICS, 0)
         self._lost = dict.fromkeys(TOPICS, 0)
         self._announced: deque[str] = deque(maxlen=ANNOUNCED_MAX)
+
+    def tell_also(self, on_block: BlockListener, on_transaction: TransactionListener) -> None:
+        """Call these, too."""
+        self._on_block.append(on_block)
+        self._on_transaction.append(on_transaction)
 
     def listen_to(self, addresses: Iterable[str]) -> None:
         """Listen there, and nowhere else."""
@@ -88,7 +100,11 @@ class BlockFeed:
         if notice.is_block and notice.is_connected:
             self._announced.append(notice.hash)
         if lost or notice.is_block:
-            self._on_block()
+            for on_block in self._on_block:
+                on_block()
+        elif notice.hash:
+            for on_transaction in self._on_transaction:
+                on_transaction(notice.hash, notice.is_connected)
 
     def state(self, silent_tip: str) -> NodeZmq:
         """How hearing goes; `silent_tip` is a block that came without a message."""

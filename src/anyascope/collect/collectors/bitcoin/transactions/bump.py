@@ -1,0 +1,205 @@
+"""What would bring a stuck transaction to the market's fee rate, its cost, and the command; pure.
+
+Nothing is signed or sent here: it is advice for who has the keys.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from anyascope.collect.collectors.bitcoin.sheet import SATS
+from anyascope.collect.collectors.bitcoin.transactions.nouns import Facts
+from anyascope.collect.collectors.bitcoin.transactions.pool import PoolEntry, deficit_sats
+
+RATE_DECIMALS = 3  # what a wallet takes of a fee rate in sats a virtual byte
+RATE_STEPS = 1_000
+BUMPS_UNSIGNALLED = 300_000  # Core since 30: bumpfee asks for no signal, as every node replaces (bitcoin/bitcoin#31953)
+PAYS_FOR_ANCESTORS = (
+    260_000  # Core since 26: a wallet lifts unconfirmed ancestors to the rate asked for (bitcoin/bitcoin#26152)
+)
+DUST_SATS = 546  # Core: the largest of what relaying takes for dust, that of P2PKH at 3 sats a virtual byte
+
+# One input and one output of the same kind, in virtual bytes, with signatures of 72 bytes; P2WSH as two of three.
+CHILD_VSIZES = {"p2pkh": 192, "p2sh": 134, "p2wpkh": 110, "p2tr": 111, "p2wsh": 158}
+CHILD_VSIZE_OTHER = 192
+
+
+@dataclass(frozen=True, slots=True)
+class Bump:
+    """How to confirm a stuck transaction.
+
+    Attributes:
+        kind: `rbf` (pay more, replacing it) or `cpfp` (spend an output of it by a child that pays for both).
+        fee_rate_sat_per_vb: what is reached: of the replacement, or of the package.
+        fee_sats: of the replacement, or of the child.
+        extra_sats: what it costs beyond what is paid already.
+        command: to run where the wallet is, in a POSIX shell.
+        child_vsize: of the child; 0 of a replacement.
+    """
+
+    kind: str
+    fee_rate_sat_per_vb: float
+    fee_sats: int
+    extra_sats: int
+    command: str
+    child_vsize: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class OwnOutput:
+    """An unspent output of the stuck transaction that the wallet can spend."""
+
+    vout: int
+    amount_sats: int
+    script_hex: str = ""
+
+    @property
+    def child_vsize(self) -> int:
+        """Of a transaction that spends it into one output of the same kind."""
+        return CHILD_VSIZES.get(_script_kind(self.script_hex), CHILD_VSIZE_OTHER)
+
+
+@dataclass(frozen=True, slots=True)
+class Till:
+    """What the node and its wallet can do, and ask for.
+
+    Attributes:
+        market, minimum, increment: fee rates in sats a virtual byte: of the next three blocks, to enter the mempool,
+            and that a replacement pays on top.
+        version: of the node, as `getnetworkinfo` writes it.
+        client: the command with what leads to the chain.
+        has_keys: whether the wallet can sign.
+    """
+
+    market: float
+    minimum: float = 0.0
+    increment: float = 1.0
+    version: int = 0
+    client: tuple[str, ...] = ("bitcoin-cli",)
+    wallet: str = ""
+    has_keys: bool = True
+
+    @property
+    def target(self) -> float:
+        """The rate to reach."""
+        return max(self.market, self.minimum)
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A stuck transaction.
+
+    Attributes:
+        entry: in the mempool; None where it is not there.
+        ancestors: its unconfirmed ancestors.
+        outputs: of it, unspent, that the wallet can spend.
+    """
+
+    facts: Facts
+    entry: PoolEntry | None
+    ancestors: Sequence[PoolEntry] = field(default_factory=tuple)
+    outputs: Sequence[OwnOutput] = field(default_factory=tuple)
+
+
+def bump_of(case: Case, till: Till) -> tuple[Bump | None, str]:
+    """The replacement where that can be, else the child; or None, and why neither."""
+    lacks = why_no_replacement(case.facts, case.entry, till)
+    if not lacks:
+        return _replacement(case, till), ""
+    child, why = _child(case, till)
+    return (child, "") if child is not None else (None, f"no replacement: {lacks}; no child: {why}")
+
+
+def why_no_replacement(facts: Facts, entry: PoolEntry | None, till: Till) -> str:
+    """What `bumpfee` would object to; empty where nothing.
+
+    Source: Bitcoin Core `src/wallet/feebumper.cpp`, PreconditionChecks.
+    """
+    if not facts.spends_ours:
+        return "its inputs are not ours"
+    if facts.fee_sats is None or (entry is not None and entry.fee_sats != facts.fee_sats):
+        return "not all of its inputs are ours"
+    if entry is not None and entry.descendants > 1:
+        return "its outputs are spent already"
+    if entry is None and not facts.vsize:
+        return "its size is not known"
+    if not facts.is_signalling and till.version < BUMPS_UNSIGNALLED:
+        return "it does not signal that it may be replaced"
+    return ""
+
+
+def _replacement(case: Case, till: Till) -> Bump:
+    facts = case.facts
+    assert facts.fee_sats is not None
+    vsize = case.entry.vsize if case.entry is not None else facts.vsize
+    # BIP 125: it pays for its own relay on top of what it replaces.
+    rate = rate_up(max(till.target, facts.fee_sats / vsize + till.increment))
+    missing = deficit_sats(case.ancestors, rate)
+    fee = math.ceil(rate * vsize + missing)
+    asked = rate if till.version >= PAYS_FOR_ANCESTORS else rate_up(rate + missing / vsize)
+    method = "bumpfee" if till.has_keys else "psbtbumpfee"
+    words = [*_to_wallet(till), method, facts.txid, json.dumps({"fee_rate": asked})]
+    return Bump("rbf", rate, fee, fee - facts.fee_sats, shlex.join(words))
+
+
+def _child(case: Case, till: Till) -> tuple[Bump | None, str]:
+    entry = case.entry
+    if entry is None:
+        return None, "it is not in the mempool"
+    if not case.outputs:
+        return None, "none of its outputs is ours and unspent"
+    output = max(case.outputs, key=lambda each: each.amount_sats)
+    rate = rate_up(till.target)
+    missing = deficit_sats([*case.ancestors, entry], rate)
+    fee = math.ceil(rate * output.child_vsize + missing)
+    left = output.amount_sats - fee
+    if left < DUST_SATS:
+        return None, f"the child would cost {fee} sats, and spend {output.amount_sats}"
+    return Bump(
+        "cpfp", rate, fee, fee, _child_command(case.facts, output, till, left=left, rate=rate), output.child_vsize
+    ), ""
+
+
+def _child_command(facts: Facts, output: OwnOutput, till: Till, *, left: int, rate: float) -> str:
+    wallet = shlex.join(_to_wallet(till))
+    inputs = [{"txid": facts.txid, "vout": output.vout}]
+    address = f"$({wallet} getrawchangeaddress)"
+    if till.version >= PAYS_FOR_ANCESTORS:
+        options = shlex.quote(json.dumps({"inputs": inputs}))
+        return f'{wallet} sendall "[\\"{address}\\"]" null unset {_plain(rate)} {options}'
+    # Older wallets do not pay for the parent: the amount says what the fee is.
+    amount = f"{left // SATS}.{left % SATS:08d}"
+    made = f'$({wallet} createrawtransaction {shlex.quote(json.dumps(inputs))} "{{\\"{address}\\":{amount}}}")'
+    signed = f'$({wallet} signrawtransactionwithwallet "{made}" | sed -n \'s/.*"hex": "\\([0-9a-f]*\\)".*/\\1/p\')'
+    return f'{wallet} sendrawtransaction "{signed}"'
+
+
+def rate_up(rate: float) -> float:
+    """The next fee rate that a wallet takes."""
+    return math.ceil(round(rate * RATE_STEPS, 6)) / RATE_STEPS
+
+
+def _to_wallet(till: Till) -> list[str]:
+    return [*till.client, f"-rpcwallet={till.wallet}"]
+
+
+def _plain(rate: float) -> str:
+    return f"{rate:.{RATE_DECIMALS}f}".rstrip("0").rstrip(".")
+
+
+def _script_kind(script_hex: str) -> str:
+    """By the forms of standard scripts."""
+    for kind, head, chars in (
+        ("p2pkh", "76a914", 50),
+        ("p2sh", "a914", 46),
+        ("p2wpkh", "0014", 44),
+        ("p2wsh", "0020", 68),
+        ("p2tr", "5120", 68),
+    ):
+        if script_hex.startswith(head) and len(script_hex) == chars:
+            return kind
+    return ""

@@ -1,0 +1,262 @@
+"""Looks at one wallet: asks it and the mempool, and brings its book up to date."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
+from typing import Any
+
+from anyascope.clock import NS_PER_S, Clock
+from anyascope.collect.collectors.bitcoin.client import RpcClient
+from anyascope.collect.collectors.bitcoin.transactions.answers import (
+    conflicts_of,
+    depth_of,
+    facts_of,
+    rows_of,
+    standing_of,
+)
+from anyascope.collect.collectors.bitcoin.transactions.book import HEAD_KIND, OWNED_KIND, WalletBook, movements_of
+from anyascope.collect.collectors.bitcoin.transactions.life import FORGET_AFTER_BLOCKS
+from anyascope.collect.collectors.bitcoin.transactions.nouns import BlockPlace
+from anyascope.collect.collectors.bitcoin.transactions.pool import PoolEntry, entry_of
+from anyascope.model.documents import Document
+from anyascope.semconv.bitcoin_rpc import error_label
+from anyascope.store.api.documents import PAGE_DOCUMENTS, DocumentStore
+from anyascope.wire.bitcoin.rpc import INVALID_ANSWER, Refusal
+
+NEWEST = (
+    10  # entries of a look that a message of the mempool asks for: half a millisecond of the node, whatever it holds
+)
+NEWEST_MAX = 1_000  # entries that are asked for at most, where the newest ones are all news; also of what is usual
+DETAILS_TOGETHER = 25  # transactions of one request: a wallet's lock is held for each alone, some 5 ms together
+POOL_ASKED_MAX = 500  # transactions of one look that are sought in the mempool; the newest
+_UNKNOWN = error_label(-5)  # the wallet has no such transaction, the mempool or the chain no such entry
+
+
+class LookError(Exception):
+    """The node or the wallet did not answer as it should; what was seen until then counts."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__(refusal.message)
+        self.refusal = refusal
+
+
+class WalletLooker:
+    """One wallet of one node.
+
+    Attributes:
+        book: what is known of its transactions.
+        entries: those that wait for a block and were found in the mempool, as of the last look at them.
+        absent_ns: since when (monotonic) one that waits was not found there.
+    """
+
+    def __init__(self, node: str, wallet: str, *, client: RpcClient, clock: Clock) -> None:
+        self.wallet = wallet
+        self.book = WalletBook(node, wallet)
+        self.entries: dict[str, PoolEntry] = {}
+        self.absent_ns: dict[str, int] = {}
+        self._node = client
+        self.client = client.for_wallet(wallet)
+        self._clock = clock
+        self._ignored: set[str] = set()
+        self._is_restored = False
+
+    async def restore(self, documents: DocumentStore, *, genesis: str) -> None:
+        """Take up what an earlier run kept of this wallet on this chain.
+
+        Raises:
+            UnavailableError: the store cannot be read.
+        """
+        if not self._is_restored:
+            head = await documents.get(HEAD_KIND, self.book.head_key)
+            if head is not None:
+                owned = [each async for each in _documents(documents, self.book.prefix)]
+                self.book.restore(head, owned)
+            self._is_restored = True
+        if self.book.head.genesis not in ("", genesis):
+            self.book.clear()
+            self._ignored.clear()
+
+    async def look_at_newest(self, named: Collection[str], *, height: int) -> None:
+        """What is new at the end of the wallet's list, and how those stand that messages named.
+
+        Args:
+            named: transactions that entered or left the mempool, anybody's.
+        """
+        if not self.book.has_begun:
+            return
+        asked = [txid for txid in named if txid in self.book.owned or txid in self._ignored]
+        await self._settle([*await self._unknown_newest(), *asked], height=height)
+
+    async def look_at_open(self, *, height: int) -> None:
+        """How those stand that wait, and what is new: where no block came."""
+        waiting = sorted(self.book.open(), key=lambda owned: -owned.facts.received_s)[:POOL_ASKED_MAX]
+        asked = [owned.facts.txid for owned in waiting]
+        await self._settle([*await self._unknown_newest(), *asked], height=height)
+
+    async def look_at_all(self, *, genesis: str, height: int) -> None:
+        """Everything since the block of the last such look, and what waits."""
+        is_first = not self.book.has_begun
+        rows, last = await self._since(height)
+        standings, unknown = await self._split(rows)
+        for row, pool in standings:
+            self.book.follow(standing_of(row, pool), height=height)
+        missing = [each.facts.txid for each in self.book.open() if each.facts.txid not in rows]
+        if is_first:
+            await self._learn_history()
+        await self._settle([*unknown, *missing], height=height)
+        self.book.reach(BlockPlace(height, last), genesis=genesis, listed=rows)
+
+    # --- inside -------------------------------------------------------------------------------------------------------
+
+    async def _since(self, height: int) -> tuple[dict[str, dict[str, Any]], str]:
+        since = self.book.head.since.hash
+        told = await self.client.call("listsinceblock", since, 1, True, False) if since else None
+        if told is None or _is_unknown(told):
+            # The first look, or a block that the node does not have: as far back as a reorg could matter.
+            start = _or_raise(await self._node.call("getblockhash", max(0, height - FORGET_AFTER_BLOCKS)))
+            told = await self.client.call("listsinceblock", start, 1, True, False)
+        found = _or_raise(told)
+        if not isinstance(found, dict) or not isinstance(found.get("lastblock"), str):
+            raise LookError(Refusal(INVALID_ANSWER, "listsinceblock says no lastblock"))
+        return rows_of(found.get("transactions") or ()), found["lastblock"]
+
+    async def _split(
+        self, rows: Mapping[str, Mapping[str, Any]]
+    ) -> tuple[list[tuple[Mapping[str, Any], Collection[str]]], list[str]]:
+        """The rows of known transactions with what of them is in the mempool, and the ids of the unknown."""
+        known = [row for txid, row in rows.items() if txid in self.book.owned]
+        waiting = sorted((row for row in known if depth_of(row) == 0), key=lambda row: -int(row.get("time") or 0))
+        skipped = {str(row["txid"]) for row in waiting[POOL_ASKED_MAX:]}
+        pool = await self._pool(waiting[:POOL_ASKED_MAX])
+        unknown = [
+            txid
+            for txid, row in rows.items()
+            if txid not in self.book.owned and not (txid in self._ignored and depth_of(row) == 0)
+        ]
+        return [(row, pool) for row in known if row["txid"] not in skipped], unknown
+
+    async def _unknown_newest(self) -> list[str]:
+        count = NEWEST
+        while True:
+            entries = _or_raise(await self.client.call("listtransactions", "*", count, 0, True))
+            rows = rows_of(entries if isinstance(entries, list) else ())
+            unknown = [txid for txid in rows if txid not in self.book.owned and txid not in self._ignored]
+            is_all = not isinstance(entries, list) or len(entries) < count
+            if is_all or len(unknown) < len(rows) or count >= NEWEST_MAX:
+                return unknown
+            count = min(4 * count, NEWEST_MAX)
+
+    async def _settle(self, txids: Iterable[str], *, height: int) -> None:
+        """Ask of each; also of those that the new ones may have replaced."""
+        asked = list(dict.fromkeys(txids))
+        rivals: list[str] = []
+        for start in range(0, len(asked), DETAILS_TOGETHER):
+            together = asked[start : start + DETAILS_TOGETHER]
+            told = await self.client.call_each("gettransaction", [(txid, True, True) for txid in together])
+            answers = {txid: _or_none(each) for txid, each in zip(together, told, strict=True)}
+            pool = await self._pool([each for each in answers.values() if each is not None and depth_of(each) == 0])
+            for txid, answer in answers.items():
+                if answer is not None and txid not in self.book.owned:
+                    rivals += conflicts_of(answer)
+                self._note(txid, answer, pool, height=height)
+        again = [txid for txid in dict.fromkeys(rivals) if txid in self.book.owned and txid not in asked]
+        if again:
+            await self._settle(again, height=height)
+
+    def _note(self, txid: str, answer: Mapping[str, Any] | None, pool: Collection[str], *, height: int) -> None:
+        is_known = txid in self.book.owned
+        if answer is None:
+            if is_known:
+                self.book.lose(txid, height=height)
+            return
+        standing = standing_of(answer, pool)
+        if is_known:
+            self.book.follow(standing, height=height)
+            return
+        facts = facts_of(answer)
+        if facts is None:
+            raise LookError(Refusal(INVALID_ANSWER, "gettransaction says no amount"))
+        self.book.meet(facts, standing, height=self._height_of(txid, height), now_s=self._now_s())
+        if txid in self.book.owned:
+            self._ignored.discard(txid)
+        else:
+            self._ignored.add(txid)
+
+    def _height_of(self, txid: str, height: int) -> int:
+        """The tip's height when the node saw it; at a first look that is long ago."""
+        entry = self.entries.get(txid)
+        return min(height, entry.height) if entry is not None and entry.height >= 0 else height
+
+    async def _pool(self, rows: Sequence[Mapping[str, Any]]) -> set[str]:
+        """Which of these transactions, and of those that they conflict with, are in the mempool."""
+        txids = [str(row["txid"]) for row in rows]
+        asked = list(dict.fromkeys([*txids, *(rival for row in rows for rival in conflicts_of(row))]))
+        found: set[str] = set()
+        now_ns = self._clock.monotonic_ns()
+        for start in range(0, len(asked), DETAILS_TOGETHER):
+            together = asked[start : start + DETAILS_TOGETHER]
+            told = await self._node.call_each("getmempoolentry", [(txid,) for txid in together])
+            for txid, answer in zip(together, told, strict=True):
+                entry = entry_of(_or_none(answer))
+                if entry is None:
+                    self.entries.pop(txid, None)
+                    self.absent_ns.setdefault(txid, now_ns)
+                else:
+                    found.add(txid)
+                    self.entries[txid] = entry
+                    self.absent_ns.pop(txid, None)
+        return found
+
+    async def _learn_history(self) -> None:
+        entries = _or_raise(await self.client.call("listtransactions", "*", NEWEST_MAX, 0, True))
+        movements, since_s = movements_of(entries if isinstance(entries, list) else ())
+        self.book.start_history(movements, since_s=since_s)
+
+    def forget_pool(self) -> None:
+        """Keep nothing of the mempool but of what waits."""
+        waiting = {owned.facts.txid for owned in self.book.open()}
+        self.entries = {txid: entry for txid, entry in self.entries.items() if txid in waiting}
+        self.absent_ns = {txid: at for txid, at in self.absent_ns.items() if txid in waiting}
+
+    def _now_s(self) -> float:
+        return self._clock.now_ns() / NS_PER_S
+
+
+async def _documents(documents: DocumentStore, prefix: str) -> AsyncIterator[Document]:
+    after = ""
+    while True:
+        page = await documents.page(OWNED_KIND, prefix=prefix, after=after, limit=PAGE_DOCUMENTS)
+        for document in page.documents:
+            yield document
+        if not page.next_key:
+            return
+        after = page.next_key
+
+
+def _is_unknown(told: object) -> bool:
+    return isinstance(told, Refusal) and told.code == _UNKNOWN
+
+
+def _or_raise(told: Any) -> Any:
+    """The answer.
+
+    Raises:
+        LookError: it is a refusal.
+    """
+    if isinstance(told, Refusal):
+        raise LookError(told)
+    return told
+
+
+def _or_none(told: Any) -> Mapping[str, Any] | None:
+    """The answer; None where there is no such thing.
+
+    Raises:
+        LookError: it is another refusal, or no answer.
+    """
+    if _is_unknown(told):
+        return None
+    found = _or_raise(told)
+    if not isinstance(found, dict):
+        raise LookError(Refusal(INVALID_ANSWER, "an answer is no object"))
+    return found

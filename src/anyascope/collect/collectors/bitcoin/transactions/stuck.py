@@ -1,0 +1,192 @@
+"""Which own transactions are stuck, and what would free them: asks the node once a block."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from anyascope.clock import NS_PER_S, Clock
+from anyascope.collect.collectors.bitcoin.client import RpcClient
+from anyascope.collect.collectors.bitcoin.sheet import sats
+from anyascope.collect.collectors.bitcoin.transactions.bump import (
+    Bump,
+    Case,
+    OwnOutput,
+    Till,
+    bump_of,
+    why_no_replacement,
+)
+from anyascope.collect.collectors.bitcoin.transactions.looks import WalletLooker
+from anyascope.collect.collectors.bitcoin.transactions.market import (
+    BLOCKS_LOOKED_AT,
+    TARGET_BLOCKS,
+    Market,
+    market_of,
+    taken_rate,
+)
+from anyascope.collect.collectors.bitcoin.transactions.nouns import Owned
+from anyascope.collect.collectors.bitcoin.transactions.pool import PoolEntry, effective_rate, entry_of
+from anyascope.wire.bitcoin.rpc import Refusal
+
+STUCK_AFTER_BLOCKS = 6  # an hour below what the next three blocks take: what a custodian's customer waits for
+ABSENT_S = 60.0  # out of the mempool for so long is evicted, not on its way: nodes reload and relay within seconds
+STUCK_TOLD_MAX = 20  # of one wallet: series and advice; the rest is in the count
+CHILDREN_ASKED_MAX = 25  # as many as Core's descendant limit
+MAIN = "main"
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """A stuck transaction: what it pays, what the market takes, and what would free it.
+
+    Attributes:
+        rate: by which it would be mined, sats a virtual byte; None where it is not in the mempool.
+        bump: None where nothing here can free it; `lacks` says why.
+    """
+
+    rate: float | None
+    market: float
+    bump: Bump | None
+    lacks: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class NodeTraits:
+    """What of a node decides which commands it takes."""
+
+    version: int = 0
+    client: tuple[str, ...] = ("bitcoin-cli",)
+
+
+def traits_of(network_info: object, chain: str) -> NodeTraits:
+    """From `getnetworkinfo`."""
+    facts: Mapping[str, Any] = network_info if isinstance(network_info, dict) else {}
+    version = facts.get("version")
+    program = "litecoin-cli" if "litecoin" in str(facts.get("subversion", "")).lower() else "bitcoin-cli"
+    return NodeTraits(
+        version if isinstance(version, int) else 0, (program,) if chain == MAIN else (program, f"-chain={chain}")
+    )
+
+
+def weigh(owned: Owned, *, rate: float | None, market: float, height: int, is_evicted: bool) -> Owned:
+    """The transaction with what its fee rate means: stuck below the market for more than STUCK_AFTER_BLOCKS, or evicted.
+
+    Args:
+        rate: by which it would be mined; None where it is not in the mempool.
+    """
+    if rate is None:
+        return replace(owned, is_stuck=True) if is_evicted else owned
+    if rate >= market:
+        return replace(owned, below_since=None, is_stuck=False)
+    since = owned.below_since if owned.below_since is not None else height
+    return replace(owned, below_since=since, is_stuck=height - since > STUCK_AFTER_BLOCKS)
+
+
+class StuckDesk:
+    """Judges the waiting transactions of one node's wallets.
+
+    A node that does not answer one of the questions leaves everything as it was found last.
+    """
+
+    def __init__(self, client: RpcClient, *, clock: Clock) -> None:
+        self._client = client
+        self._clock = clock
+        self._taken: dict[str, float | None] = {}
+        self.market: Market | None = None
+
+    async def ask_market(self, height: int) -> Market | None:
+        """What the next blocks take; None where the node does not say."""
+        pool = await self._client.call("getmempoolinfo")
+        estimate = await self._client.call("estimatesmartfee", TARGET_BLOCKS)
+        if not isinstance(pool, dict):
+            self.market = None
+            return None
+        known: Mapping[str, Any] = estimate if isinstance(estimate, dict) else {}
+        taken = [] if known.get("feerate") is not None else await self._ask_blocks(height)
+        self.market = market_of(pool, known, taken)
+        return self.market
+
+    async def judge(self, looker: WalletLooker, *, height: int, market: Market) -> None:
+        """Find who is stuck in a wallet, and note it in its book."""
+        now_ns = self._clock.monotonic_ns()
+        for owned in looker.book.open():
+            txid = owned.facts.txid
+            entry, absent_ns = looker.entries.get(txid), looker.absent_ns.get(txid)
+            is_evicted = market.is_pool_loaded and absent_ns is not None and now_ns - absent_ns >= ABSENT_S * NS_PER_S
+            rate = None if entry is None else await self._rate(entry, market.rate)
+            looker.book.judge(weigh(owned, rate=rate, market=market.rate, height=height, is_evicted=is_evicted))
+
+    async def advise(self, looker: WalletLooker, *, traits: NodeTraits, market: Market) -> dict[str, Advice]:
+        """By transaction, for the oldest of the stuck ones."""
+        stuck = sorted((each for each in looker.book.open() if each.is_stuck), key=lambda each: each.height)
+        if not stuck:
+            return {}
+        has_keys = _facts(await looker.client.call("getwalletinfo")).get("private_keys_enabled") is not False
+        till = Till(
+            market.rate,
+            minimum=market.minimum,
+            increment=market.increment,
+            version=traits.version,
+            client=traits.client,
+            wallet=looker.wallet,
+            has_keys=has_keys,
+        )
+        outputs: dict[str, list[OwnOutput]] | None = None
+        found: dict[str, Advice] = {}
+        for owned in stuck[:STUCK_TOLD_MAX]:
+            entry = looker.entries.get(owned.facts.txid)
+            if outputs is None and why_no_replacement(owned.facts, entry, till):
+                outputs = await self._outputs(looker)
+            own = (outputs or {}).get(owned.facts.txid, [])
+            ancestors = await self._ancestors(owned.facts.txid, entry)
+            bump, lacks = bump_of(Case(owned.facts, entry, ancestors, own), till)
+            rate = None if entry is None else await self._rate(entry, market.rate)
+            found[owned.facts.txid] = Advice(rate, market.rate, bump, lacks)
+        return found
+
+    # --- inside -------------------------------------------------------------------------------------------------------
+
+    async def _ask_blocks(self, height: int) -> list[float]:
+        """What the newest blocks took, each asked once."""
+        heights = range(max(1, height - BLOCKS_LOOKED_AT + 1), height + 1)
+        hashes = await self._client.call_each("getblockhash", [(each,) for each in heights])
+        taken: dict[str, float | None] = {}
+        for block in hashes:
+            if isinstance(block, str):
+                known = block in self._taken
+                taken[block] = self._taken[block] if known else await self._ask_block(block)
+        self._taken = taken
+        return [rate for rate in taken.values() if rate is not None]
+
+    async def _ask_block(self, block: str) -> float | None:
+        return taken_rate(_facts(await self._client.call("getblockstats", block, ["feerate_percentiles", "totalfee"])))
+
+    async def _rate(self, entry: PoolEntry, market: float) -> float:
+        """The children are asked only where they could matter."""
+        if entry.score >= market or not entry.spent_by:
+            return effective_rate(entry)
+        asked = [(txid,) for txid in entry.spent_by[:CHILDREN_ASKED_MAX]]
+        told = await self._client.call_each("getmempoolentry", asked)
+        return effective_rate(entry, [child for child in map(entry_of, told) if child is not None])
+
+    async def _ancestors(self, txid: str, entry: PoolEntry | None) -> list[PoolEntry]:
+        if entry is None or entry.ancestors <= 1:
+            return []
+        told = _facts(await self._client.call("getmempoolancestors", txid, True))
+        return [each for each in map(entry_of, told.values()) if each is not None]
+
+    async def _outputs(self, looker: WalletLooker) -> dict[str, list[OwnOutput]]:
+        """Unconfirmed outputs that the wallet can spend, by transaction."""
+        told = await looker.client.call("listunspent", 0, 0, [], True)
+        found: dict[str, list[OwnOutput]] = {}
+        for each in told if isinstance(told, list) else ():
+            amount = sats(each.get("amount"))
+            if each.get("spendable") and amount is not None:
+                output = OwnOutput(int(each["vout"]), amount, str(each.get("scriptPubKey", "")))
+                found.setdefault(str(each["txid"]), []).append(output)
+        return found
+
+
+def _facts(told: object) -> Mapping[str, Any]:
+    return {} if isinstance(told, Refusal) or not isinstance(told, dict) else told

@@ -1,0 +1,180 @@
+"""Own transactions on real regtest nodes: their life, a reorg, a bump that frees them, restarts."""
+
+from __future__ import annotations
+
+import asyncio
+
+from anyascope.ports import HealthStatus
+from support.bitcoin_room import BitcoinRoom, node_options, watching
+from support.collecting import until
+from support.regtest import RegtestNode, free_base, regtest_node, regtest_nodes
+
+ADDRESS = "bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080"  # of BIP 173; nobody here spends
+OTHER_BRANCH = "raw(52)"  # blocks that pay to another script have other hashes
+FEW_KEYS = "-keypool=10"  # thousands take seconds to make
+SOURCE = "bitcoin.one.transactions"
+UNCONFIRMED = "anya_bitcoin_wallet_unconfirmed_transactions withdrawal w"
+REOPENED = "anya_bitcoin_wallet_reopened_transactions withdrawal w"
+
+
+def told(room: BitcoinRoom, txid: str) -> list[str]:
+    """What was told of a transaction, in its order: the last words of the events' names."""
+    events = room.events("bitcoin.transaction.")
+    return [each.event_name.rpartition(".")[2] for each in events if each.correlation_id == txid]
+
+
+def event(room: BitcoinRoom, kind: str, txid: str):
+    return next(e for e in room.events(f"bitcoin.transaction.{kind}") if e.correlation_id == txid)
+
+
+async def pay(node: RegtestNode, wallet: str = "w", *, to: str = ADDRESS, amount: float = 1.0, **more) -> str:
+    sent = {"address": to, "amount": amount, "fee_rate": 10, **more}
+    return await asyncio.to_thread(_named, node, "sendtoaddress", sent, wallet)
+
+
+def _named(node: RegtestNode, method: str, params: dict, wallet: str):
+    """A call by named parameters."""
+    order = {
+        "sendtoaddress": ["address", "amount", None, None, None, "replaceable", None, None, None, "fee_rate"],
+    }[method]
+    return node.call(method, *(params.get(name) if name else None for name in order), wallet=wallet)
+
+
+async def funded(node: RegtestNode) -> None:
+    """A wallet `w` with some coins, so that payments need no change of each other."""
+    await asyncio.to_thread(node.funded_wallet, "w")
+    await mine(node, 10)
+
+
+async def mine(node: RegtestNode, blocks: int = 1, *, to: str = ADDRESS) -> list[str]:
+    return await asyncio.to_thread(node.mine, blocks, to=to)
+
+
+async def begun(room: BitcoinRoom, node: RegtestNode) -> None:
+    """The first look is over, and messages come: a subscription counts some time after its connection."""
+    await until(lambda: UNCONFIRMED in room.figures(SOURCE))
+    async with asyncio.timeout(30):
+        while not room.events("bitcoin.block.connected"):
+            await mine(node)
+            await asyncio.sleep(0.1)
+    height = await asyncio.to_thread(node.call, "getblockcount")
+    watch = room.collect._transactions[0][1]
+    await until(lambda: watch._tip[1] == height)
+
+
+async def test_the_life_of_a_payment(tmp_path):
+    """Seen with what it spends, replaced, confirmed; a deposit of a stranger; without a poll, and each told once."""
+    with regtest_nodes(tmp_path, 1, FEW_KEYS) as [node]:
+        await funded(node)
+        node.call("createwallet", "other")
+        async with watching(node_options("one", node, wallets=("w",))) as room:
+            await begun(room, node)
+            txid = await pay(node)
+            await until(lambda: told(room, txid) == ["seen"])
+            seen = event(room, "seen", txid)
+            raw = node.call("gettransaction", txid, True, True, wallet="w")
+            assert seen.attributes == {
+                "bitcoin.node": "one",
+                "bitcoin.chain": "regtest",
+                "bitcoin.wallet": "w",
+                "bitcoin.transaction.id": txid,
+                "bitcoin.transaction.direction": "withdrawal",
+                "bitcoin.transaction.amount_sats": 100_000_000,
+                "bitcoin.transaction.fee_sats": round(-raw["fee"] * 1e8),
+                "bitcoin.transaction.spends_ours": True,
+                "bitcoin.transaction.inputs": [f"{each['txid']}:{each['vout']}" for each in raw["decoded"]["vin"]],
+                "bitcoin.transaction.in_block": False,
+            }
+            await until(lambda: room.figures(SOURCE)[UNCONFIRMED] == 1)
+            [waiting] = room.collect.bitcoin_transactions()
+            assert (waiting.wallet, waiting.owned.facts.txid, waiting.is_in_mempool) == ("w", txid, True)
+
+            bumped = node.call("bumpfee", txid, {"fee_rate": 20}, wallet="w")["txid"]
+            await until(lambda: told(room, bumped) == ["seen"] and told(room, txid) == ["seen", "replaced"])
+            assert event(room, "seen", bumped).attributes["bitcoin.transaction.replaces"] == txid
+            assert event(room, "replaced", txid).attributes["bitcoin.transaction.replaced_by"] == bumped
+
+            inner = await pay(node, to=node.call("getnewaddress", wallet="w"), amount=0.5)
+            sent = await pay(node, to=node.call("getnewaddress", wallet="other"), amount=0.25)
+            [block] = await mine(node)
+            await until(lambda: all(told(room, each) == ["seen", "confirmed"] for each in (bumped, inner, sent)))
+            assert event(room, "confirmed", bumped).attributes["bitcoin.block.hash"] == block
+            assert event(room, "seen", inner).attributes["bitcoin.transaction.direction"] == "internal"
+            await until(lambda: room.figures(SOURCE)[UNCONFIRMED] == 0)
+
+            back = await pay(node, "other", to=node.call("getnewaddress", wallet="w"), amount=0.125)
+            await until(lambda: told(room, back) == ["seen"])
+            deposit = event(room, "seen", back).attributes
+            assert deposit["bitcoin.transaction.direction"] == "deposit"
+            assert deposit["bitcoin.transaction.amount_sats"] == 12_500_000
+            assert deposit["bitcoin.transaction.spends_ours"] is False
+            assert "bitcoin.transaction.fee_sats" not in deposit
+            figures = room.figures(SOURCE)
+            assert figures["anya_bitcoin_wallet_replaced_total w"] == 1
+            assert figures["anya_bitcoin_wallet_transactions_total withdrawal w"] == 3
+            assert figures["anya_bitcoin_wallet_moved_sats_total withdrawal w"] == 125_000_000
+            assert room.health(f"collect.{SOURCE}").status is HealthStatus.HEALTHY
+            assert told(room, txid) == ["seen", "replaced"]  # its replacement is mined: no conflict on top
+
+
+async def test_a_reorg_throws_a_payment_out(tmp_path):
+    """Two blocks go: the payment in the lower loses its confirmations, reopens, and closes when it is mined again."""
+    with regtest_nodes(tmp_path, 2, FEW_KEYS) as [node, other]:
+        await funded(node)
+        async with watching(node_options("one", node)) as room:
+            await begun(room, node)
+            height = node.call("getblockcount")
+            await until(lambda: other.call("getblockcount") == height, deadline_s=30)
+            node.call("setnetworkactive", False)
+            txid = await pay(node)
+            await mine(node, 2)
+            await until(lambda: told(room, txid) == ["seen", "confirmed"])
+            lost = event(room, "confirmed", txid).attributes["bitcoin.block.hash"]
+
+            await asyncio.to_thread(other.call, "generatetodescriptor", 3, OTHER_BRANCH)
+            node.call("setnetworkactive", True)
+            node.call("addnode", f"127.0.0.1:{int(other.zmq.rpartition(':')[2]) - 2}", "onetry")
+            await until(lambda: told(room, txid) == ["seen", "confirmed", "unconfirmed"], deadline_s=30)
+            unconfirmed = event(room, "unconfirmed", txid).attributes
+            assert unconfirmed["bitcoin.block.hash"] == lost
+            assert unconfirmed["bitcoin.transaction.amount_sats"] == 100_000_000
+            await until(lambda: room.figures(SOURCE).get(REOPENED) == 1)
+            assert room.figures(SOURCE)["anya_bitcoin_wallet_reorged_transactions_total withdrawal w"] == 1
+            [reopened] = room.collect.bitcoin_transactions()
+            assert reopened.owned.is_reopened
+
+            await mine(node)
+            await until(lambda: told(room, txid)[-1] == "confirmed")
+            await until(lambda: room.figures(SOURCE)[REOPENED] == 0)
+            assert told(room, txid) == ["seen", "confirmed", "unconfirmed", "confirmed"]
+
+
+async def test_what_was_missed_is_told_once(tmp_path):
+    """The server stops, the node stops and starts, a wallet is unloaded and loaded: nothing is lost, nothing told twice."""
+    base = free_base(1)
+    with regtest_node(tmp_path, base, FEW_KEYS) as node:
+        await funded(node)
+        async with watching(node_options("one", node)) as room:
+            await begun(room, node)
+            first = await pay(node)
+            await until(lambda: told(room, first) == ["seen"])
+        second = await pay(node)
+        await mine(node)
+        async with watching(node_options("one", node, interval_s=0.5), documents=room.documents) as again:
+            await until(lambda: told(again, first) == ["confirmed"] and told(again, second) == ["seen", "confirmed"])
+            assert event(again, "seen", second).attributes["bitcoin.transaction.in_block"] is True
+            assert {each.correlation_id for each in again.events("bitcoin.transaction.")} == {first, second}
+
+            node.call("unloadwallet", "w")
+            await until(lambda: UNCONFIRMED not in again.figures(SOURCE))
+            node.call("loadwallet", "w", True)
+            await until(lambda: UNCONFIRMED in again.figures(SOURCE))
+            node.call("stop")
+            await until(lambda: again.health(f"collect.{SOURCE}").status is HealthStatus.UNHEALTHY, deadline_s=30)
+            assert not again.collect.bitcoin_transactions()
+            await until(lambda: not (tmp_path / "regtest" / ".cookie").exists(), deadline_s=30)
+            await asyncio.sleep(0.5)
+            with regtest_node(tmp_path, base, FEW_KEYS) as started:
+                third = await pay(started)
+                await until(lambda: told(again, third) == ["seen"], deadline_s=30)
+            assert told(again, first) == ["confirmed"]

@@ -1,0 +1,128 @@
+"""What a wallet answers, as nouns."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from anyascope.collect.collectors.bitcoin.transactions.answers import facts_of, rows_of, standing_of
+from anyascope.collect.collectors.bitcoin.transactions.nouns import (
+    INPUTS_TOLD_MAX,
+    BlockPlace,
+    Direction,
+    Standing,
+    Status,
+)
+from support.components import shared_path
+
+SAMPLES = "components/samples/bitcoin-knots-29.4"
+SPENT = {"vin": [{"txid": "ff", "vout": 3}, {"coinbase": "00"}], "vsize": 222}
+
+
+def answer(**more):
+    return {"txid": "aa", "amount": -1.5, "confirmations": 0, "details": [], "decoded": SPENT, **more}
+
+
+def sample(name: str):
+    return json.loads(shared_path(f"{SAMPLES}/{name}.json").read_text())
+
+
+def test_a_withdrawal_is_read():
+    """Amounts in whole sats, the fee apart, the inputs as outpoints."""
+    facts = facts_of(answer(fee=-0.0000225, timereceived=7, replaces_txid="bb", **{"bip125-replaceable": "yes"}))
+    assert facts is not None
+    assert (facts.direction, facts.amount_sats, facts.fee_sats) == (Direction.WITHDRAWAL, 150_000_000, 2_250)
+    assert (facts.inputs, facts.vsize, facts.replaces, facts.received_s) == (("ff:3",), 222, "bb", 7)
+    assert facts.spends_ours
+    assert facts.is_signalling
+
+
+@pytest.mark.parametrize(
+    ("more", "direction", "amount_sats", "fee_sats"),
+    [
+        ({"amount": 0.7, "details": [{"category": "receive", "amount": 0.7}]}, Direction.DEPOSIT, 70_000_000, None),
+        (
+            {
+                "amount": 0.0,
+                "fee": -0.00001,
+                "details": [{"category": "send", "amount": -0.7}, {"category": "receive", "amount": 0.7}],
+            },
+            Direction.INTERNAL,
+            70_000_000,
+            1_000,
+        ),
+        (
+            {"amount": 0.2, "fee": 0.3},
+            Direction.DEPOSIT,
+            20_000_000,
+            None,
+        ),  # another wallet pays, too: the fee is unknown
+        (
+            {"amount": 0.0, "details": [{"category": "immature", "amount": 50.0}]},
+            Direction.DEPOSIT,
+            5_000_000_000,
+            None,
+        ),
+    ],
+)
+def test_the_direction_is_that_of_the_net_amount(more, direction, amount_sats, fee_sats):
+    """What goes from the wallet to itself is internal; what a miner earned is a deposit."""
+    facts = facts_of(answer(**more))
+    assert facts is not None
+    assert (facts.direction, facts.amount_sats, facts.fee_sats) == (direction, amount_sats, fee_sats)
+
+
+def test_many_inputs_are_cut():
+    """A consolidation of thousands is told by its first inputs."""
+    facts = facts_of(answer(decoded={"vin": [{"txid": "ff", "vout": at} for at in range(500)]}))
+    assert facts is not None
+    assert len(facts.inputs) == INPUTS_TOLD_MAX
+
+
+@pytest.mark.parametrize("broken", [{}, {"txid": 1, "amount": 1}, {"txid": "aa"}, {"txid": "aa", "amount": "1"}])
+def test_what_is_no_answer_is_none(broken):
+    """A field of another form is not guessed at."""
+    assert facts_of(broken) is None
+
+
+@pytest.mark.parametrize(
+    ("more", "pool", "standing"),
+    [
+        ({}, {"aa"}, Standing("aa", Status.OPEN, is_in_pool=True)),
+        ({}, (), Standing("aa", Status.OPEN)),
+        (
+            {"confirmations": 2, "blockheight": 7, "blockhash": "b7"},
+            (),
+            Standing("aa", Status.CONFIRMED, BlockPlace(7, "b7")),
+        ),
+        ({"confirmations": 1, "blockhash": "b7"}, (), Standing("aa", Status.CONFIRMED, BlockPlace(-1, "b7"))),
+        ({"confirmations": -1}, (), Standing("aa", Status.CONFLICTED)),
+        ({"replaced_by_txid": "bb"}, (), Standing("aa", Status.REPLACED, replaced_by="bb")),
+        ({"replaced_by_txid": "bb"}, {"aa"}, Standing("aa", Status.OPEN, is_in_pool=True)),
+        ({"mempoolconflicts": ["cc"]}, {"cc"}, Standing("aa", Status.REPLACED, replaced_by="cc")),
+        ({"walletconflicts": ["cc", "dd"]}, {"dd"}, Standing("aa", Status.REPLACED, replaced_by="dd")),
+        ({"walletconflicts": ["cc"]}, (), Standing("aa", Status.OPEN)),
+        ({"details": [{"abandoned": True}]}, (), Standing("aa", Status.ABANDONED)),
+        ({"details": [{"category": "orphan"}]}, (), Standing("aa", Status.ABANDONED)),
+    ],
+)
+def test_a_standing_is_read(more, pool, standing):
+    """What is in the mempool waits, whatever is said of a replacement; a rival outside of it replaces nothing."""
+    assert standing_of(answer(**more), pool) == standing
+
+
+def test_a_recorded_reorg_is_read():
+    """Recordings of a real node: in a block, then thrown out of it."""
+    before, after = sample("gettransaction_before_reorg"), sample("gettransaction_after_reorg")
+    assert standing_of(before, ()).block == BlockPlace(133, before["blockhash"])
+    assert standing_of(after, {after["txid"]}).status is Status.OPEN
+    facts = facts_of(before)
+    assert facts is not None
+    assert (facts.direction, facts.amount_sats, facts.fee_sats) == (Direction.INTERNAL, 70_000_000, 2_250)
+
+
+def test_entries_are_one_an_output():
+    """The rows of one transaction are put together, the oldest first; what is no entry is left out."""
+    rows = rows_of([{"txid": "aa", "abandoned": True}, {"txid": "bb"}, {"txid": "aa", "vout": 1}, "x", {"txid": None}])
+    assert rows == {"aa": {"txid": "aa", "abandoned": True, "vout": 1}, "bb": {"txid": "bb"}}

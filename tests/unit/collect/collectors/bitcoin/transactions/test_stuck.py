@@ -1,0 +1,52 @@
+"""When a transaction is stuck."""
+
+from __future__ import annotations
+
+import pytest
+
+from anyascope.collect.collectors.bitcoin.transactions.nouns import Direction, Facts, Owned, Standing, Status
+from anyascope.collect.collectors.bitcoin.transactions.stuck import traits_of, weigh
+
+OWNED = Owned(Facts("aa", Direction.WITHDRAWAL, 1), Standing("aa", Status.OPEN), 100, 100)
+
+
+def weighed(*looks: tuple[int, float | None], evicted: bool = False) -> Owned:
+    """After looks of height and rate, at a market of 10 sats a virtual byte."""
+    owned = OWNED
+    for height, rate in looks:
+        owned = weigh(owned, rate=rate, market=10.0, height=height, is_evicted=evicted)
+    return owned
+
+
+@pytest.mark.parametrize(
+    ("looks", "stuck"),
+    [
+        ([(100, 9.9), (106, 9.9)], False),
+        ([(100, 9.9), (107, 9.9)], True),
+        ([(100, 9.9), (107, 10.0)], False),
+        ([(100, 9.9), (103, 10.0), (104, 9.9), (110, 9.9)], False),
+        ([(100, 9.9), (107, 9.9), (108, 12.0)], False),
+        ([(100, None), (110, None)], False),
+    ],
+)
+def test_stuck_is_below_the_market_for_more_than_six_blocks(looks, stuck):
+    """A look at which it is at the market counts anew; what is on its way into the mempool is not stuck."""
+    assert weighed(*looks).is_stuck is stuck
+
+
+def test_evicted_is_stuck():
+    """However many blocks came."""
+    assert weighed((100, None), evicted=True).is_stuck
+
+
+@pytest.mark.parametrize(
+    ("info", "chain", "client"),
+    [
+        ({"version": 290000, "subversion": "/Satoshi:29.0.0/"}, "main", ("bitcoin-cli",)),
+        ({"version": 210400, "subversion": "/LitecoinCore:0.21.4/"}, "test", ("litecoin-cli", "-chain=test")),
+        (None, "regtest", ("bitcoin-cli", "-chain=regtest")),
+    ],
+)
+def test_the_command_is_that_of_the_node(info, chain, client):
+    """Its own program, and its chain."""
+    assert traits_of(info, chain).client == client
