@@ -27,6 +27,7 @@ from anyascope.health.components import HealthReport
 from anyascope.ids import CountedIds
 from anyascope.model.bitcoin import WatchedNode
 from anyascope.model.escalation import EscalationPolicy
+from anyascope.model.hsm import WatchedHsm
 from anyascope.model.logs import LogBatch, LogRecord
 from anyascope.model.notifications import (
     AlertStatus,
@@ -123,6 +124,15 @@ class PostOffice:
             Trial("team/slack/0", "slack", AttemptOutcome.OK, ("200 OK",)),
             Trial("team/email/0", "email", AttemptOutcome.FAILED, ("550 nobody",)),
         ]
+
+    def hsms(self) -> Sequence[WatchedHsm]:
+        return [WatchedHsm("core", "luna", "degraded", token="t", changes=("firmware",))]
+
+    async def accept_hsm(self, name: str, *, by: str) -> WatchedHsm:
+        self.asked_by.append(by)
+        if name != "core":
+            raise NotFoundError(f"no HSM is called {name}")
+        return WatchedHsm("core", "luna", "healthy", token="t")
 
     async def replay(self, identity: str, *, by: str) -> JournalEntry:
         self.asked_by.append(by)
@@ -243,6 +253,7 @@ class House:
             cleaner=Redactor(registry=CollectorRegistry()),
             trials=self.post,
             nodes=self,
+            hsms=self.post,
         )
         routes = [
             *operations_routes(registry=self.registry, ready=lambda: self.not_ready, reload=self.reload),

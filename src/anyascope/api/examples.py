@@ -375,7 +375,23 @@ RUNBOOK: Final = RUNBOOKS["runbooks"][0] | {
     "rules": [{"expr": "anya_hsm_up == 0", "hold_s": 0.0, "labels": {"severity": "critical"}}],
 }
 
+HSM: Final = {
+    "name": "core",
+    "provider": "luna",
+    "status": "degraded",
+    "message": "1 keys of private EC more than accepted",
+    "advice": "see who made or deleted them; if that was meant, say so: anyascope hsm accept NAME",
+    "since": _TIME,
+    "token": "core-hsm",
+    "serial": "1280780175877",
+    "firmware": "7.8",
+    "accepted_at": _TIME,
+    "changes": ["1 keys of private EC more than accepted"],
+}
+
 BY_OPERATION: Final[dict[str, Any]] = {
+    "listHsms": {"hsms": [HSM]},
+    "acceptHsm": HSM,
     "listBitcoinNodes": BITCOIN_NODES,
     "getSdkSettings": SDK_SETTINGS,
     "getStatus": STATUS,

@@ -13,6 +13,7 @@ from anyascope.api.bitcoin import NodesSource, bitcoin_router, nodes_view
 from anyascope.api.cardinality import SeriesRoomSource, cardinality_router
 from anyascope.api.deliveries import Deliveries, deliveries_router
 from anyascope.api.examples import BY_OPERATION
+from anyascope.api.hsms import HsmDesk, hsms_router
 from anyascope.api.live import live_router, live_topics
 from anyascope.api.logs import logs_router
 from anyascope.api.packs import PacksInForce, packs_router
@@ -64,6 +65,7 @@ def own_api(  # noqa: PLR0913  # what the API asks, each by keyword
     cleaner: TextCleaner,
     trials: ReceiverTrials,
     nodes: NodesSource,
+    hsms: HsmDesk,
 ) -> FastAPI:
     """The application to mount at `BASE_PATH`; its description is at `openapi.json` below."""
     app = _OwnApi(
@@ -94,6 +96,7 @@ def own_api(  # noqa: PLR0913  # what the API asks, each by keyword
         alerts_router(desk, rules, responder),
         responses_router(responder, rules),
         live_router(topics, arrivals, clock=clock, streams=streams),
+        hsms_router(hsms),
         bitcoin_router(nodes),
         sdk_router(sdk),
         routing_router(routing),

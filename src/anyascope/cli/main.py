@@ -21,6 +21,7 @@ from anyascope.cli import (
     check,
     demo,
     doctor,
+    hsm,
     journal,
     logs,
     notify,
@@ -69,6 +70,7 @@ app.command("journal")(journal.journal)
 app.add_typer(route.app, name="route")
 app.add_typer(template.app, name="template")
 app.add_typer(silence.app, name="silence")
+app.add_typer(hsm.app, name="hsm")
 app.add_typer(notify.app, name="notify")
 app.add_typer(packs.app, name="packs")
 app.command("doctor")(doctor.doctor)

@@ -47,6 +47,7 @@ from anyascope.wire.own_api import (
     TrialsView,
     ValuesView,
 )
+from anyascope.wire.own_hsms import HsmsView, HsmView
 from anyascope.wire.own_packs import PacksView
 from anyascope.wire.own_responses import AlertStoryView, ByBody, EscalationPoliciesView, ResponseView
 from anyascope.wire.own_silences import (
@@ -303,6 +304,14 @@ class Client:
     def test_receiver(self, name: str) -> TrialsView:
         """Send a test message through each channel of a receiver."""
         return self._own_post(f"/receivers/{quote(name, safe='')}/test", None, TrialsView)
+
+    def hsms(self) -> HsmsView:
+        """How each watched HSM is."""
+        return self._own("/hsms", {}, HsmsView)
+
+    def accept_hsm(self, name: str, *, by: str) -> HsmView:
+        """Take what an HSM's token is now for what it should be."""
+        return self._own_post(f"/hsms/{quote(name, safe='')}/accept", ByBody(by=by), HsmView)
 
     def replay(self, identity: str, *, by: str) -> NotificationView:
         """Send a notification again that has failed."""

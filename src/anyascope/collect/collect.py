@@ -33,8 +33,10 @@ from anyascope.collect.options import BitcoinNodeOptions, CollectOptions
 from anyascope.collect.runner import Job, Round, Runner
 from anyascope.collect.scheduler import FetcherMaker, Parts, ScrapeManager, make_http_fetcher
 from anyascope.collect.tally import CollectorTally, ScrapeTally
+from anyascope.errors import NotFoundError
 from anyascope.ids import Ids
 from anyascope.model.bitcoin import WatchedNode
+from anyascope.model.hsm import WatchedHsm
 from anyascope.model.labels import Labels, labels_of
 from anyascope.model.status import DroppedTargetView, TargetHealth, TargetView
 from anyascope.model.wallets import WalletSight
@@ -144,6 +146,25 @@ class Collect:
     def bitcoin_transactions(self) -> Sequence[OpenTransaction]:
         """Transactions of watched wallets that wait for a block, or lost theirs; by node, wallet and age."""
         return [found for _, watch in self._transactions for found in watch.open_transactions()]
+
+    def hsms(self) -> Sequence[WatchedHsm]:
+        """All watched HSMs in the order of the settings, each as its last look found it."""
+        health = {runner.job.name: runner.health() for runner in self._runners}
+        return [watch.sight(health[f"hsm.{watch.name}"]) for watch in self._hsms]
+
+    async def accept_hsm(self, name: str, *, by: str) -> WatchedHsm:
+        """Take what an HSM's token is now for what it should be.
+
+        Raises:
+            NotFoundError: there is no such HSM.
+            ConflictError: its token is not there, or was not looked at yet.
+            UnavailableError: it cannot be kept now.
+        """
+        watch = next((one for one in self._hsms if one.name == name), None)
+        if watch is None:
+            raise NotFoundError(f"no HSM is called {name}; there are {', '.join(one.name for one in self._hsms)}")
+        await watch.accept(by=by)
+        return next(one for one in self.hsms() if one.name == name)
 
     # --- inside -------------------------------------------------------------------------------------------------------
 

@@ -34,6 +34,7 @@ from anyascope.collect.collectors.hsm.watch import HsmWatch
 from anyascope.collect.hsm_options import CanaryOptions, HsmOptions, Pkcs11Options, RemoteOptions, SignerKind
 from anyascope.collect.hsm_settings import read_hsms
 from anyascope.collect.points import Family
+from anyascope.errors import ConflictError
 from anyascope.store.documents import MemoryDocuments
 from anyascope.wire.settings import SettingsError, read_settings
 from support.collecting import RecordingIntake
@@ -276,6 +277,37 @@ async def test_a_token_is_compared_with_what_was_accepted_over_restarts() -> Non
         "hsm.firmware_changed",
         "hsm.keys_changed",
     ]
+
+
+async def test_what_somebody_accepts_is_the_baseline_from_then_on() -> None:
+    """The next look finds nothing changed, a restart neither; who accepted it, and what, is an event."""
+    provider = StandIn(seen())
+    watch, clock = watch_of(provider)
+    await watch.gather()
+    provider.sight = seen(replace(TOKEN, firmware="2.0"))
+    assert (await watch.gather()).faults == ("its firmware is 2.0, was unknown",)
+    await clock.advance(7)
+    await watch.accept(by="ann")
+    assert watch.nudge.is_set()
+    found = await watch.gather()
+    assert found.faults == ()
+    assert points_of(found.families)["anya_hsm_firmware_changed", "core", "ab"] == 0
+    again = Watched(provider, clock=clock, documents=watch.documents)
+    assert (await again.gather()).faults == ()
+    assert watch.events() == ["hsm.firmware_changed", "hsm.state_accepted", "hsm.firmware_as_accepted"]
+    accepted = watch.intake.log_records[1]
+    assert accepted.attributes["user.name"] == "ann"
+    assert accepted.body == "HSM core: ann accepted the token as it is: its firmware is 2.0, was unknown"
+
+
+async def test_a_token_that_is_not_there_is_not_accepted() -> None:
+    """Nor one that was not looked at yet."""
+    watch, _ = watch_of(StandIn(HsmFailure("device_removed")))
+    with pytest.raises(ConflictError, match="is not there"):
+        await watch.accept(by="ann")
+    await watch.gather()
+    with pytest.raises(ConflictError, match="is not there"):
+        await watch.accept(by="ann")
 
 
 async def test_a_call_without_an_answer_is_told_before_its_deadline() -> None:

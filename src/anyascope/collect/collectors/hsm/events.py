@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from anyascope.clock import Clock
 from anyascope.collect.collectors.hsm.findings import Finding, Trouble
@@ -66,6 +66,12 @@ class HsmEvents:
                 trouble = self._troubles.pop(key)
                 name, words = ENDS[trouble.event]
                 self._add(name, words.format(subject=trouble.subject), Severity.INFO, trouble=trouble, token=token)
+
+    def accepted(self, token: TokenSight, *, by: str, changes: Sequence[str]) -> None:
+        """Somebody took what the token is now for what it should be."""
+        trouble = Trouble("hsm.state_accepted", "", {"user.name": by, "hsm.changes": [*changes]})
+        words = f"{by} accepted the token as it is: {'; '.join(changes) or 'nothing had changed'}"
+        self._add(trouble.event, words, Severity.INFO, trouble=trouble, token=token)
 
     async def hand_in(self) -> None:
         """Hand in what waits; what the intake does not take now goes with the next."""

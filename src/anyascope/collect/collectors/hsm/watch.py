@@ -34,6 +34,7 @@ from anyascope.collect.collectors.hsm.nouns import (
     Operation,
     Pending,
     Sight,
+    TokenSight,
     is_lost,
     wanted,
 )
@@ -44,9 +45,11 @@ from anyascope.collect.collectors.hsm.tally import PREFIX, OperationTally
 from anyascope.collect.hsm_options import HsmOptions, RemoteOptions, SignerKind
 from anyascope.collect.points import Family, counter, gauge
 from anyascope.collect.runner import Job, Round
+from anyascope.errors import ConflictError
+from anyascope.model.hsm import WatchedHsm
 from anyascope.model.labels import labels_of
 from anyascope.model.metrics import MetricType
-from anyascope.ports import Intake
+from anyascope.ports import ComponentHealth, Intake
 from anyascope.semconv.hsm import TIMEOUT
 from anyascope.store.api.documents import DocumentStore
 
@@ -105,6 +108,8 @@ class HsmWatch:
         self._events = HsmEvents(options, intake=intake, clock=clock)
         self._baselines = Baselines(options.name, documents=documents, clock=clock)
         self._baseline: Baseline | None = None  # of the watched token
+        self._token: TokenSight | None = None  # as it was looked at last
+        self._changes: list[str] = []  # what is another than it was accepted
         self._leaks = LeakWatch(find_clients, clock=clock)
         self._tally = OperationTally(kind for kind, _ in wanted(options.canary))
         self._calls = ("look", *(f"{PREFIX}{kind}" for kind, _ in wanted(options.canary)))
@@ -144,6 +149,44 @@ class HsmWatch:
         self._events.note(self._findings, sight.watched if sight is not None else None)
         await self._events.hand_in()
         return self._last
+
+    @property
+    def name(self) -> str:
+        """Of the HSM."""
+        return self._options.name
+
+    def sight(self, health: ComponentHealth) -> WatchedHsm:
+        """The HSM as the last look found it, with the health that is told of it."""
+        token = self._token
+        return WatchedHsm(
+            self._options.name,
+            self._options.provider,
+            health.status.value,
+            health.message,
+            health.advice,
+            health.since_ns,
+            token.label if token is not None else "",
+            token.serial if token is not None else "",
+            token.firmware if token is not None else "",
+            self._baseline.accepted_ns if self._baseline is not None else 0,
+            tuple(self._changes),
+        )
+
+    async def accept(self, *, by: str) -> None:
+        """Take what the token is now for what it should be.
+
+        Raises:
+            ConflictError: the token is not there, or was not looked at yet.
+            UnavailableError: it cannot be kept now.
+        """
+        if self._token is None:
+            raise ConflictError(f"the token of HSM {self.name} is not there: nothing of it can be accepted")
+        keys = self._inventory.keys if self._inventory is not None else None
+        self._baseline = await self._baselines.accept(self._token, keys)
+        self._events.accepted(self._token, by=by, changes=self._changes)
+        await self._events.hand_in()
+        self._changes = []
+        self.nudge.set()
 
     async def close(self) -> None:
         """Let go of the HSM."""
@@ -206,7 +249,8 @@ class HsmWatch:
             self._count_failure("look", failure)
             findings.append(judge_silence(failure))
         self._look_pace.went(well=sight is not None)
-        is_up = sight is not None and sight.watched is not None
+        self._token = sight.watched if sight is not None else None
+        is_up = self._token is not None
         if sight is not None and sight.watched is not None:
             findings += judge_pin(sight)
             await self._try_operations()
@@ -217,7 +261,9 @@ class HsmWatch:
             self._baseline = await self._baselines.settle(
                 sight.watched, self._inventory.keys if self._inventory is not None else None
             )
-            findings += judge_changes(sight.watched, self._inventory, self._baseline)
+            changes = judge_changes(sight.watched, self._inventory, self._baseline)
+            self._changes = [change.message for change in changes]
+            findings += changes
             findings += await self._leaks.judge(sight.watched)
         else:
             self._canary = {}

@@ -1,0 +1,64 @@
+"""`anyascope hsm`."""
+
+from __future__ import annotations
+
+import getpass
+from typing import Annotated
+
+import typer
+
+from anyascope.cli.session import print_json, session_of
+from anyascope.cli.show import time_or_dash
+from anyascope.cli.terminal import Cell, Style, Terminal, clean
+
+app = typer.Typer(help="Look at watched HSMs, and accept what became of them.", no_args_is_help=True)
+
+_STATES = {"healthy": Style.GREEN, "degraded": Style.YELLOW, "unhealthy": Style.RED}
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+@app.command("list")
+def list_hsms(context: typer.Context, *, as_json: AsJson = False) -> None:
+    """Show how each HSM is, and what is another than it was accepted."""
+    terminal = Terminal.standard()
+    with session_of(context).client() as client:
+        found = client.hsms()
+    if as_json:
+        print_json(terminal, found)
+        return
+    if not found.hsms:
+        terminal.line("no HSM is watched")
+        return
+    rows = [
+        [
+            Cell(one.name, Style.BOLD),
+            Cell(one.status, _STATES.get(one.status, Style.PLAIN)),
+            Cell(one.token or "-"),
+            Cell(time_or_dash(one.accepted_at)),
+            Cell(one.message),
+        ]
+        for one in found.hsms
+    ]
+    terminal.table(["hsm", "status", "token", "accepted", "says"], rows)
+
+
+@app.command()
+def accept(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(help="The HSM's name in the configuration.")],
+    *,
+    by: Annotated[
+        str, typer.Option("--by", help="Who says so; you, where not given.", metavar="NAME", show_default=False)
+    ] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Take what the token is now for what it should be: its mechanisms, its firmware, its counts of keys."""
+    terminal = Terminal.standard()
+    with session_of(context).client() as client:
+        found = client.accept_hsm(name, by=by or getpass.getuser())
+    if as_json:
+        print_json(terminal, found)
+        return
+    terminal.line(f"{terminal.paint('accepted', Style.GREEN)}  {clean(found.name)}: token {clean(found.token)}")
+    for change in found.changes:
+        terminal.line(f"  {clean(change)}")
