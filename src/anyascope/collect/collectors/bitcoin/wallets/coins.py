@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from anyascope.collect.collectors.bitcoin.wallets.inputs import WITNESS_SCALE, CoinInput, input_of
+from anyascope.collect.collectors.bitcoin.wallets.inputs import OWN_SIGNATURES, WITNESS_SCALE, CoinInput, InputSizes
 from anyascope.collect.collectors.bitcoin.wallets.sweep import KVB, Inputs
 from anyascope.wire.bitcoin.wallet import Unspent
 
@@ -63,12 +63,12 @@ class Coins:
         return [(each, len(sats) - _worthless(each, sats, rate_sat_per_kvb)) for each, sats in self.kinds]
 
 
-def coins_of(unspent: Iterable[Unspent]) -> Coins:
+def coins_of(unspent: Iterable[Unspent], sizes: InputSizes = OWN_SIGNATURES) -> Coins:
     """The coins that the wallet would spend: all but those that others sent and no block confirms."""
     by_input: dict[CoinInput, list[int]] = {}
     for coin in unspent:
         if coin.safe:
-            spent_by = input_of(coin.script, descriptor=coin.desc, redeem=coin.redeem, witness=coin.witnessScript)
+            spent_by = sizes.of(coin.script, descriptor=coin.desc, redeem=coin.redeem, witness=coin.witnessScript)
             by_input.setdefault(spent_by, []).append(coin.sats)
     return Coins(tuple((each, np.sort(np.array(sats, dtype=np.int64))) for each, sats in by_input.items()))
 

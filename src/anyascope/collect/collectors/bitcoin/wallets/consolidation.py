@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from anyascope.collect.collectors.bitcoin.wallets.coins import Coins
 from anyascope.collect.collectors.bitcoin.wallets.fees import Fee, Market
-from anyascope.collect.collectors.bitcoin.wallets.inputs import P2WPKH, WITNESS_SCALE
+from anyascope.collect.collectors.bitcoin.wallets.inputs import OWN_SIGNATURES, WITNESS_SCALE
 from anyascope.collect.collectors.bitcoin.wallets.sweep import KVB, sweep_of
 
 COINS_MIN = 10  # fewer are one payment's worth of inputs
@@ -48,7 +48,7 @@ def consolidation_of(coins: Coins, fee: Fee, market: Market | None) -> Consolida
     if market is None:
         return Consolidation(count, transactions, cost)
     one_by_one = _spending(sum(each.weight * number for each, number in inputs), market)
-    saving = one_by_one - cost - _spending(P2WPKH.weight * transactions, market)
+    saving = one_by_one - cost - _spending(OWN_SIGNATURES.p2wpkh.weight * transactions, market)
     is_worth_it = count >= COINS_MIN and saving >= SAVING_SHARE_MIN * one_by_one
     return Consolidation(count, transactions, cost, saving, is_worth_it and fee.sat_per_kvb <= market.cheap)
 

@@ -1,23 +1,23 @@
 """How much of a transaction one coin takes up as an input, by what its output asks for; pure.
 
-The arithmetic is the node's own, so that a figure here is what its wallet would pay: 71 bytes for an ECDSA signature (wallets
-grind for a low r), 65 for a Schnorr signature, and one byte for the length of a redeem script.
+The arithmetic is the node's own, so that a figure here is what its wallet would pay: 71 bytes for an ECDSA signature that the
+wallet makes (it grinds for a low r) and 72 for one that somebody else makes, 65 for a Schnorr signature, and one byte for the
+length of a redeem script.
 
-Source: Bitcoin Core `src/script/descriptor.cpp` (MaxSatisfactionWeight), `src/wallet/spend.cpp` (MaxInputWeight); BIP 141.
+Source: Bitcoin Core `src/script/descriptor.cpp` (MaxSatisfactionWeight), `src/wallet/spend.cpp` (MaxInputWeight, UseMaxSig);
+BIP 141.
 """
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from functools import lru_cache
 
 WITNESS_SCALE = 4  # weight units of a byte outside the witness
 OUTPOINT_AND_SEQUENCE_BYTES = 32 + 4 + 4
-ECDSA_BYTES = 71
+OWN_ECDSA_BYTES, OTHER_ECDSA_BYTES = 71, 72
 SCHNORR_BYTES = 65  # as the node counts it: with a byte for the signature's type
-KEY_BYTES = 33
-SCRIPTS_CACHED_MAX = 1_000  # shapes of multisig; a wallet has a few
+KEY_BYTES, LONG_KEY_BYTES = 33, 65
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,16 +58,10 @@ def _segwit(kind: str, witness: int, script_sig: int = 0) -> CoinInput:
     return CoinInput(kind, bare * WITNESS_SCALE + 1 + witness, is_segwit=True)
 
 
-_SIGNATURE_AND_KEY = 1 + ECDSA_BYTES + 1 + KEY_BYTES
 _KEY_HASH_PROGRAM = 1 + 22  # pushed in the script of a P2SH input
 _SCRIPT_HASH_PROGRAM = 1 + 34
-
-P2PKH = _legacy("p2pkh", _SIGNATURE_AND_KEY)
-P2PKH_UNCOMPRESSED = _legacy("p2pkh", 1 + ECDSA_BYTES + 1 + 65)
-P2PK = _legacy("p2pk", 1 + ECDSA_BYTES)
-P2WPKH = _segwit("p2wpkh", _SIGNATURE_AND_KEY)
-P2SH_P2WPKH = _segwit("p2sh-p2wpkh", _SIGNATURE_AND_KEY, _KEY_HASH_PROGRAM)
-P2TR = _segwit("p2tr", 1 + SCHNORR_BYTES)
+_MULTISIG = re.compile(r"(sh\(wsh\(|sh\(|wsh\(|)(?:sorted)?multi\((\d+),([^()]+)\)+(?:#\w+)?")
+_KINDS = {"": "multisig", "sh(": "p2sh", "wsh(": "p2wsh", "sh(wsh(": "p2sh-p2wsh"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,93 +76,105 @@ class _Multisig:
         numbers = sum(1 if count <= 16 else 2 for count in (self.threshold, len(self.key_bytes)))
         return numbers + sum(1 + key for key in self.key_bytes) + 1
 
-    @property
-    def satisfaction_bytes(self) -> int:
-        return 1 + (1 + ECDSA_BYTES) * self.threshold
-
-    @property
-    def witness_bytes(self) -> int:
-        return compact_size_bytes(self.script_bytes) + self.script_bytes + self.satisfaction_bytes
-
 
 _USUAL_MULTISIG = _Multisig(2, (KEY_BYTES,) * 3)  # what most shared custody uses
 
 
-@lru_cache(maxsize=SCRIPTS_CACHED_MAX)
-def _multisig_input(kind: str, multisig: _Multisig) -> CoinInput:
-    if kind == "p2wsh":
-        return _segwit(kind, multisig.witness_bytes)
-    if kind == "p2sh-p2wsh":
-        return _segwit(kind, multisig.witness_bytes, _SCRIPT_HASH_PROGRAM)
-    script = 1 + multisig.script_bytes if kind == "p2sh" else 0
-    return _legacy(kind, script + multisig.satisfaction_bytes)
+class InputSizes:
+    """How large inputs are whose ECDSA signatures have so many bytes."""
+
+    def __init__(self, ecdsa_bytes: int) -> None:
+        self._signature = 1 + ecdsa_bytes
+        key_and_signature = self._signature + 1 + KEY_BYTES
+        self.p2wpkh = _segwit("p2wpkh", key_and_signature)
+        self._p2tr = _segwit("p2tr", 1 + SCHNORR_BYTES)
+        self._p2sh_p2wpkh = _segwit("p2sh-p2wpkh", key_and_signature, _KEY_HASH_PROGRAM)
+        self._p2pkh = _legacy("p2pkh", key_and_signature)
+        self._p2pkh_long = _legacy("p2pkh", self._signature + 1 + LONG_KEY_BYTES)
+        self._p2pk = _legacy("p2pk", self._signature)
+        self._by_head = (
+            ("wpkh(", self.p2wpkh),
+            ("tr(", self._p2tr),
+            ("sh(wpkh(", self._p2sh_p2wpkh),
+            ("rawtr(", self._p2tr),
+            ("pk(", self._p2pk),
+        )
+        self._by_program = (("0014", self.p2wpkh), ("5120", self._p2tr), ("76a914", self._p2pkh))
+        self._multisigs: dict[
+            tuple[str, _Multisig], CoinInput
+        ] = {}  # a wallet has a few shapes, and many coins of each
+
+    def of(self, script: str, *, descriptor: str = "", redeem: str = "", witness: str = "") -> CoinInput:
+        """The input that spends a coin.
+
+        Args:
+            script: of the output, in hex.
+            descriptor: as `listunspent` infers it; empty where the wallet cannot solve the output.
+            redeem, witness: scripts behind a hash, in hex; empty where the wallet does not know them.
+        """
+        found = self._by_descriptor(descriptor) if descriptor else None
+        return found if found is not None else self._by_script(script, redeem, witness)
+
+    def _by_descriptor(self, descriptor: str) -> CoinInput | None:
+        for head, found in self._by_head:
+            if descriptor.startswith(head):
+                return found
+        if descriptor.startswith("pkh("):
+            key = descriptor[4:].partition(")")[0]
+            return self._p2pkh if _key_bytes(key) == KEY_BYTES else self._p2pkh_long
+        matched = _MULTISIG.fullmatch(descriptor)
+        if matched is None:
+            return None
+        keys = tuple(_key_bytes(key) for key in matched[3].split(","))
+        return self._multisig(_KINDS[matched[1]], _Multisig(int(matched[2]), keys))
+
+    def _by_script(self, script: str, redeem: str, witness: str) -> CoinInput:
+        for head, found in self._by_program:
+            if script.startswith(head):
+                return found
+        if script.startswith("0020"):
+            return self._by_hidden_script("p2wsh", witness)
+        if script.startswith("a914"):
+            return self._by_redeem_script(redeem, witness)
+        if script.startswith(("21", "41")) and script.endswith("ac"):
+            return self._p2pk
+        multisig = _multisig_of(script)
+        return _assumed(self.p2wpkh, "other") if multisig is None else self._multisig("multisig", multisig)
+
+    def _by_redeem_script(self, redeem: str, witness: str) -> CoinInput:
+        if redeem.startswith("0020"):
+            return self._by_hidden_script("p2sh-p2wsh", witness)
+        if redeem.startswith("0014"):
+            return self._p2sh_p2wpkh
+        return self._by_hidden_script("p2sh", redeem) if redeem else _assumed(self._p2sh_p2wpkh)
+
+    def _by_hidden_script(self, kind: str, script: str) -> CoinInput:
+        multisig = _multisig_of(script)
+        return _assumed(self._multisig(kind, _USUAL_MULTISIG)) if multisig is None else self._multisig(kind, multisig)
+
+    def _multisig(self, kind: str, multisig: _Multisig) -> CoinInput:
+        key = (kind, multisig)
+        if key not in self._multisigs:
+            self._multisigs[key] = self._new_multisig(kind, multisig)
+        return self._multisigs[key]
+
+    def _new_multisig(self, kind: str, multisig: _Multisig) -> CoinInput:
+        script, satisfaction = multisig.script_bytes, 1 + self._signature * multisig.threshold
+        witness = compact_size_bytes(script) + script + satisfaction
+        if kind == "p2wsh":
+            return _segwit(kind, witness)
+        if kind == "p2sh-p2wsh":
+            return _segwit(kind, witness, _SCRIPT_HASH_PROGRAM)
+        return _legacy(kind, (1 + script if kind == "p2sh" else 0) + satisfaction)
 
 
-def input_of(script: str, *, descriptor: str = "", redeem: str = "", witness: str = "") -> CoinInput:
-    """The input that spends a coin.
-
-    Args:
-        script: of the output, in hex.
-        descriptor: as `listunspent` infers it; empty where the wallet cannot solve the output.
-        redeem, witness: scripts behind a hash, in hex; empty where the wallet does not know them.
-    """
-    found = _by_descriptor(descriptor) if descriptor else None
-    return found if found is not None else _by_script(script, redeem, witness)
-
-
-_BY_HEAD = (("wpkh(", P2WPKH), ("tr(", P2TR), ("sh(wpkh(", P2SH_P2WPKH), ("rawtr(", P2TR))
-_MULTISIG = re.compile(r"(sh\(wsh\(|sh\(|wsh\(|)(?:sorted)?multi\((\d+),([^()]+)\)+(?:#\w+)?")
-_KINDS = {"": "multisig", "sh(": "p2sh", "wsh(": "p2wsh", "sh(wsh(": "p2sh-p2wsh"}
-
-
-def _by_descriptor(descriptor: str) -> CoinInput | None:
-    for head, found in _BY_HEAD:
-        if descriptor.startswith(head):
-            return found
-    if descriptor.startswith("pkh("):
-        return P2PKH if _key_bytes(descriptor[4:].partition(")")[0]) == KEY_BYTES else P2PKH_UNCOMPRESSED
-    if descriptor.startswith("pk("):
-        return P2PK
-    matched = _MULTISIG.fullmatch(descriptor)
-    if matched is None:
-        return None
-    keys = tuple(_key_bytes(key) for key in matched[3].split(","))
-    return _multisig_input(_KINDS[matched[1]], _Multisig(int(matched[2]), keys))
+OWN_SIGNATURES = InputSizes(OWN_ECDSA_BYTES)
+OTHER_SIGNATURES = InputSizes(OTHER_ECDSA_BYTES)
 
 
 def _key_bytes(key: str) -> int:
     """Length of a key in a descriptor: `[origin]hex`; keys of a range are compressed."""
-    return 65 if len(key.rpartition("]")[2]) == 2 * 65 else KEY_BYTES
-
-
-_BY_PROGRAM = (("0014", P2WPKH), ("5120", P2TR), ("76a914", P2PKH))
-
-
-def _by_script(script: str, redeem: str, witness: str) -> CoinInput:
-    for head, found in _BY_PROGRAM:
-        if script.startswith(head):
-            return found
-    if script.startswith("0020"):
-        return _by_hidden_script("p2wsh", witness)
-    if script.startswith("a914"):
-        return _by_redeem_script(redeem, witness)
-    if script.startswith(("21", "41")) and script.endswith("ac"):
-        return P2PK
-    multisig = _multisig_of(script)
-    return _assumed(P2WPKH, "other") if multisig is None else _multisig_input("multisig", multisig)
-
-
-def _by_redeem_script(redeem: str, witness: str) -> CoinInput:
-    if redeem.startswith("0020"):
-        return _by_hidden_script("p2sh-p2wsh", witness)
-    if redeem.startswith("0014"):
-        return P2SH_P2WPKH
-    return _by_hidden_script("p2sh", redeem) if redeem else _assumed(P2SH_P2WPKH)
-
-
-def _by_hidden_script(kind: str, script: str) -> CoinInput:
-    multisig = _multisig_of(script)
-    return _assumed(_multisig_input(kind, _USUAL_MULTISIG)) if multisig is None else _multisig_input(kind, multisig)
+    return LONG_KEY_BYTES if len(key.rpartition("]")[2]) == 2 * LONG_KEY_BYTES else KEY_BYTES
 
 
 def _multisig_of(script: str) -> _Multisig | None:
@@ -180,7 +186,7 @@ def _multisig_of(script: str) -> _Multisig | None:
     if len(code) < 3 or code[-1] != 0xAE or not 0x51 <= code[0] <= 0x60:
         return None
     keys, at = [], 1
-    while at < len(code) - 2 and code[at] in (33, 65):
+    while at < len(code) - 2 and code[at] in (KEY_BYTES, LONG_KEY_BYTES):
         keys.append(code[at])
         at += 1 + code[at]
     return _Multisig(code[0] - 0x50, tuple(keys)) if at == len(code) - 2 and code[at] == 0x50 + len(keys) else None

@@ -11,6 +11,7 @@ from anyascope.clock import NS_PER_S, Clock
 from anyascope.collect.collectors.bitcoin.client import RpcClient
 from anyascope.collect.collectors.bitcoin.sheet import sats
 from anyascope.collect.collectors.bitcoin.wallets.coins import Coins, coins_of
+from anyascope.collect.collectors.bitcoin.wallets.inputs import OTHER_SIGNATURES, OWN_SIGNATURES
 from anyascope.collect.collectors.bitcoin.wallets.patience import Patience
 from anyascope.model.wallets import WalletCall, WalletFunds
 from anyascope.wire.bitcoin.rpc import METHOD_NOT_FOUND, Refusal
@@ -23,12 +24,18 @@ INFO, BALANCES, LOCKED, UNSPENT = "getwalletinfo", "getbalances", "listlockunspe
 
 @dataclass(frozen=True, slots=True)
 class WalletState:
-    """What a wallet says of itself; `mark` differs where its coins may have changed."""
+    """What a wallet says of itself.
+
+    Attributes:
+        signs: whether it makes its signatures itself.
+        mark: differs where its coins may have changed.
+    """
 
     funds: WalletFunds | None
     keypool_size: int | None
     is_locked: bool | None
     is_scanning: bool
+    signs: bool
     mark: tuple[object, ...]
 
 
@@ -81,7 +88,8 @@ class Wallet:
         self._note(UNSPENT, started_ns)
         if isinstance(told, Refusal):
             return told
-        self.coins = await asyncio.to_thread(coins_of, told)
+        sizes = OWN_SIGNATURES if state.signs else OTHER_SIGNATURES
+        self.coins = await asyncio.to_thread(coins_of, told, sizes)
         self._listed_mark, self._listed_at_ns = state.mark, started_ns
         self.listed_ns = self._clock.now_ns()
         return None
@@ -112,13 +120,15 @@ def state_of(info: Mapping[str, Any], balances: Mapping[str, Any], locked: objec
     """From `getwalletinfo`, `getbalances` and `listlockunspent`; nodes before 0.19 have the balances in the first."""
     funds = _funds_of(balances) if balances else _old_funds_of(info)
     unlocked_until = info.get("unlocked_until")
-    has_keys = info.get("private_keys_enabled", True) and not info.get("blank", False)
+    signs = bool(info.get("private_keys_enabled", True)) and not info.get("external_signer", False)
     keypool = info.get("keypoolsize")
+    has_keys = signs and not info.get("blank", False)
     return WalletState(
         funds,
         keypool_size=keypool if isinstance(keypool, int) and has_keys else None,
         is_locked=unlocked_until == 0 if isinstance(unlocked_until, int) else None,
         is_scanning=bool(info.get("scanning")),
+        signs=signs,
         mark=(info.get("txcount"), funds, repr(locked)),
     )
 

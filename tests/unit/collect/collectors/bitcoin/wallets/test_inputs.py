@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from anyascope.collect.collectors.bitcoin.wallets.inputs import input_of
+from anyascope.collect.collectors.bitcoin.wallets.inputs import OTHER_SIGNATURES, OWN_SIGNATURES
 
 KEY = "[1bb07286/84h/1h/0h/0/0]0346580611311ad75c587df0e8f0af64e7670ffaaedcebcf20f735661da2edac61"
 LONG_KEY = "04" + "ab" * 64
@@ -29,7 +29,7 @@ MULTISIG_SCRIPT = "52" + ("21" + "02" * 33) * 3 + "53ae"  # 2 of 3
 )
 def test_sizes_by_descriptor(descriptor, kind, weight):
     """As Core reckons them: BIP 141's weight of outpoint, sequence, script and witness."""
-    found = input_of("", descriptor=descriptor)
+    found = OWN_SIGNATURES.of("", descriptor=descriptor)
     assert (found.kind, found.weight, found.is_assumed) == (kind, weight, False)
 
 
@@ -54,12 +54,22 @@ def test_sizes_by_descriptor(descriptor, kind, weight):
 )
 def test_without_a_descriptor_the_scripts_say_it(script, redeem, witness, told):
     """A wallet that only watches knows less; where nothing says the shape, a common one is taken and said."""
-    found = input_of(script, redeem=redeem, witness=witness)
+    found = OWN_SIGNATURES.of(script, redeem=redeem, witness=witness)
     assert (found.kind, found.is_assumed) == told
 
 
 def test_both_ways_lead_to_the_same_size():
     """Two of three, from its descriptor and from its script."""
     keys = ",".join([KEY] * 3)
-    assert input_of("", descriptor=f"wsh(multi(2,{keys}))#lfxsrhhn") == input_of("0020", witness=MULTISIG_SCRIPT)
-    assert input_of("", descriptor="wsh(and_v(v:pk(A),older(9)))#lfxsrhhn").kind == "other"
+    assert OWN_SIGNATURES.of("", descriptor=f"wsh(multi(2,{keys}))#lfxsrhhn") == OWN_SIGNATURES.of(
+        "0020", witness=MULTISIG_SCRIPT
+    )
+    assert OWN_SIGNATURES.of("", descriptor="wsh(and_v(v:pk(A),older(9)))#lfxsrhhn").kind == "other"
+
+
+def test_signatures_of_others_are_a_byte_longer():
+    """Who does not grind for a low r has 72 bytes at most; Schnorr signatures have always the same."""
+    keys = ",".join([KEY] * 3)
+    for descriptor, more in ((f"wpkh({KEY})", 1), (f"pkh({KEY})", 4), (f"wsh(multi(2,{keys}))", 2), ("tr(ab)", 0)):
+        own = OWN_SIGNATURES.of("", descriptor=descriptor)
+        assert OTHER_SIGNATURES.of("", descriptor=descriptor).weight == own.weight + more

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from anyascope.collect.collectors.bitcoin.wallets.inputs import P2PKH, P2TR, P2WPKH
+from anyascope.collect.collectors.bitcoin.wallets.inputs import OWN_SIGNATURES
 from anyascope.collect.collectors.bitcoin.wallets.sweep import STANDARD_WEIGHT_MAX, fee_sats, sweep_of
+
+P2WPKH = OWN_SIGNATURES.of("0014")
+P2PKH = OWN_SIGNATURES.of("76a914")
+P2TR = OWN_SIGNATURES.of("5120")
 
 
 @pytest.mark.parametrize(
