@@ -41,6 +41,7 @@ from anyascope.model.responses import AlertCare, AlertEvent, AlertStory, Respons
 from anyascope.model.sdk import SdkSettings
 from anyascope.model.status import RuleGroupView
 from anyascope.model.traces import Span, SpanBatch
+from anyascope.model.wallets import WalletSight
 from anyascope.notify.trial import Trial
 from anyascope.ports import HealthStatus, LogsListener, MetricsListener, SpansListener
 from anyascope.promql.asking import Asked
@@ -186,6 +187,7 @@ class House:
     sdk: SdkSettings = field(default_factory=SdkSettings)
     routing: RoutingParts = field(default_factory=RoutingParts)
     nodes: list[WatchedNode] = field(default_factory=list)
+    wallets: list[WalletSight] = field(default_factory=list)
     packs_on: tuple[str, ...] = ()
     asked: list[Asked] = field(default_factory=list)
     reloads: list[Exception | None] = field(default_factory=list)
@@ -213,6 +215,9 @@ class House:
 
     def bitcoin_nodes(self) -> Sequence[WatchedNode]:
         return self.nodes
+
+    def bitcoin_wallets(self) -> Sequence[WalletSight]:
+        return self.wallets
 
     async def reload(self) -> None:
         self.reloads.append(None)
@@ -253,6 +258,7 @@ class House:
             cleaner=Redactor(registry=CollectorRegistry()),
             trials=self.post,
             nodes=self,
+            wallets=self,
             hsms=self.post,
         )
         routes = [

@@ -389,10 +389,55 @@ HSM: Final = {
     "changes": ["1 keys of private EC more than accepted"],
 }
 
+BITCOIN_WALLETS: Final = {
+    "wallets": [
+        {
+            "node": "core-1",
+            "chain": "main",
+            "name": "hot",
+            "looked_at": _TIME,
+            "is_loaded": True,
+            "fault": "",
+            "funds": {"trusted_sats": 812_000_000, "pending_sats": 1_200_000, "immature_sats": 0},
+            "fee": {
+                "sat_per_vb": 2.0,
+                "source": "estimate",
+                "median_sat_per_vb": 6.4,
+                "cheap_sat_per_vb": 2.1,
+                "known_hours": 336,
+            },
+            "coins": {
+                "listed_at": _TIME,
+                "coins": 812,
+                "sats": 812_000_000,
+                "sizes": [{"up_to_sats": 1_000, "coins": 3}, {"up_to_sats": 10_000, "coins": 41}],
+                "dust_coins": 1,
+                "dust_sats": 120,
+                "spend_vbytes": 55_056,
+                "spend_transactions": 1,
+                "spend_cost_sats": 110_112,
+                "inputs_assumed": 0,
+                "consolidation": {
+                    "is_advised": True,
+                    "coins": 811,
+                    "transactions": 1,
+                    "cost_sats": 109_976,
+                    "saving_sats": 241_239,
+                },
+            },
+            "keypool_size": 1000,
+            "is_locked": True,
+            "is_scanning": False,
+            "slow_calls": [],
+        }
+    ]
+}
+
 BY_OPERATION: Final[dict[str, Any]] = {
     "listHsms": {"hsms": [HSM]},
     "acceptHsm": HSM,
     "listBitcoinNodes": BITCOIN_NODES,
+    "listBitcoinWallets": BITCOIN_WALLETS,
     "getSdkSettings": SDK_SETTINGS,
     "getStatus": STATUS,
     "getHealth": HEALTH,

@@ -27,6 +27,7 @@ from anyascope.api.silences import SilenceBook, SilencesParts, TextCleaner, sile
 from anyascope.api.sse import Streams
 from anyascope.api.status import HealthBoard, StatusSource, status_router
 from anyascope.api.traces import traces_router
+from anyascope.api.wallets import WalletsSource, wallets_router
 from anyascope.clock import Clock
 from anyascope.model.sdk import SdkSettings
 from anyascope.ports import AlertDesk, AlertResponder, Arrivals
@@ -65,6 +66,7 @@ def own_api(  # noqa: PLR0913  # what the API asks, each by keyword
     cleaner: TextCleaner,
     trials: ReceiverTrials,
     nodes: NodesSource,
+    wallets: WalletsSource,
     hsms: HsmDesk,
 ) -> FastAPI:
     """The application to mount at `BASE_PATH`; its description is at `openapi.json` below."""
@@ -98,6 +100,7 @@ def own_api(  # noqa: PLR0913  # what the API asks, each by keyword
         live_router(topics, arrivals, clock=clock, streams=streams),
         hsms_router(hsms),
         bitcoin_router(nodes),
+        wallets_router(wallets),
         sdk_router(sdk),
         routing_router(routing),
         deliveries_router(deliveries),

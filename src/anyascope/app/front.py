@@ -135,6 +135,7 @@ def _routes(
             silences=rooms.alerting.silences,
             cleaner=rooms.redactor,
             nodes=rooms.collect,
+            wallets=rooms.collect,
             hsms=rooms.collect,
         ),
         sampling=sampling_routes(lambda: parts.reloads.settings.sdk),
