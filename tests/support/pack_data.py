@@ -37,6 +37,7 @@ anya_hsm_tokens{{{_HSM}}} 1x40
 anya_hsm_login_held{{{_HSM}}} 0x40
 anya_hsm_canary_success{{{_HSM},operation_type="canary_sign"}} 1x40
 anya_hsm_canary_last_success_timestamp_seconds{{{_HSM},operation_type="canary_sign"}} 0+60x40
+anya_hsm_call_late_seconds{{{_HSM},call="canary_sign"}} 0x40
 anya_hsm_pin_state{{{_TOKEN},state="ok"}} 1x40
 anya_hsm_pin_state{{{_TOKEN},state="locked"}} 0x40
 anya_hsm_key_present{{{_HSM},label="withdrawals"}} 0x40
