@@ -26,7 +26,16 @@ from anyascope.model.labels import labels_of
 from anyascope.model.metrics import MetricBatch, SampleBatch
 from anyascope.ports import ComponentHealth, HealthStatus
 from anyascope.promql.asking import Asked
-from anyascope.wire import own_api, own_bitcoin, own_hsms, own_packs, own_responses, own_silences, own_traces
+from anyascope.wire import (
+    own_api,
+    own_bitcoin,
+    own_hsms,
+    own_packs,
+    own_responses,
+    own_silences,
+    own_traces,
+    own_wallets,
+)
 from support.own_api import STATUS, House
 
 ROOT = "http://127.0.0.1:9470"
@@ -125,7 +134,7 @@ async def test_the_description_names_every_operation_once():
 
 VIEWS = {
     name: view
-    for module in (own_api, own_bitcoin, own_hsms, own_packs, own_responses, own_silences, own_traces)
+    for module in (own_api, own_bitcoin, own_hsms, own_packs, own_responses, own_silences, own_traces, own_wallets)
     for name, view in vars(module).items()
 }
 
