@@ -9,7 +9,7 @@ import secrets
 from collections.abc import Mapping
 from html import escape
 from pathlib import Path
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
@@ -67,7 +67,7 @@ def content_security_policy(nonce: str) -> str:
 
 
 def routes(*, base: str = "/", dist: Path = DIST) -> list[BaseRoute]:
-    """Routes of the page, to stand after all others: `base` itself, `graph` and everything below `ui/`.
+    """Routes of the page, to stand after all others: `base` itself, `graph`, `runbooks/NAME` and everything below `ui/`.
 
     Args:
         base: path under which a browser reaches this server; starts and ends with `/`.
@@ -82,6 +82,7 @@ def routes(*, base: str = "/", dist: Path = DIST) -> list[BaseRoute]:
     return [
         Route(base, page.home),
         Route(f"{base}graph", page.graph),
+        Route(f"{base}runbooks/{{name}}", page.runbook),
         Route(f"{base}ui", page.home),
         Route(f"{base}ui/{{path:path}}", page.file),
     ]
@@ -109,6 +110,11 @@ class _Page:
         if given.get("g0.tab") == "1":
             wanted.append(("view", "table"))
         return RedirectResponse(f"{self._base}metrics?{urlencode(wanted)}", status_code=307, headers=_COMMON_HEADERS)
+
+    async def runbook(self, request: Request) -> Response:
+        """The short address of a runbook, as alerts carry it."""
+        name = quote(request.path_params["name"], safe="")
+        return RedirectResponse(f"{self._base}runbooks/{name}", status_code=307, headers=_COMMON_HEADERS)
 
     async def file(self, request: Request) -> Response:
         if self._index is None:

@@ -191,6 +191,13 @@ def test_prometheus_links_open_the_same_queries(client: TestClient) -> None:
     assert answer.headers["location"] == expected
 
 
+@pytest.mark.parametrize("base", ["/", "/watch/"])
+def test_the_short_address_of_a_runbook_leads_to_its_page(dist: Path, base: str) -> None:
+    """As alerts carry it; a name from a link cannot lead anywhere else."""
+    answer = client_of(dist, base=base).get(f"{base}runbooks/Hsm%20Down%3F&x")
+    assert (answer.status_code, answer.headers["location"]) == (307, f"{base}ui/runbooks/Hsm%20Down%3F%26x")
+
+
 def test_a_base_goes_before_everything(dist: Path) -> None:
     """Behind a proxy that gives it a path, the page finds its files and the server below that path."""
     client = client_of(dist, base="/watch/")

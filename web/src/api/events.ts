@@ -73,8 +73,14 @@ export const LOG_TAIL = "/api/anyascope/v1/logs/tail";
 
 export const HEALTH_KEY = ["health"] as const;
 export const ALERTS_KEY = ["alerts"] as const;
+export const NODES_KEY = ["bitcoin", "nodes"] as const;
+export const WALLETS_KEY = ["bitcoin", "wallets"] as const;
+export const TRANSACTIONS_KEY = ["bitcoin", "transactions"] as const;
+export const SPENDS_KEY = ["custody", "spends"] as const;
+/** Records of what a block did to our transactions: asked for again when a block comes. */
+export const OWN_BLOCKS_KEY = ["custody", "own-blocks"] as const;
 
-/** Keeps the answers about health and alerts as new as the server's own knowledge. */
+/** Keeps the answers about health, alerts and custody as new as the server's own knowledge. */
 export function useLive(): Connection {
   const cache = useQueryClient();
   return useEvents(
@@ -83,6 +89,13 @@ export function useLive(): Connection {
     {
       health: (data) => cache.setQueryData(HEALTH_KEY, data),
       alerts: (data) => cache.setQueryData(ALERTS_KEY, data),
+      bitcoin_nodes: (data) => {
+        cache.setQueryData(NODES_KEY, data);
+        void cache.invalidateQueries({ queryKey: OWN_BLOCKS_KEY });
+      },
+      bitcoin_wallets: (data) => cache.setQueryData(WALLETS_KEY, data),
+      bitcoin_transactions: (data) => cache.setQueryData(TRANSACTIONS_KEY, data),
+      custody_spends: (data) => cache.setQueryData(SPENDS_KEY, data),
     },
     { whileHidden: false },
   );

@@ -1,10 +1,13 @@
 /** The server's own API, as docs/reference/api.md promises it. */
 
 import type { AlertList, NotificationPage } from "../model/alerts";
+import type { NodeList } from "../model/bitcoin";
 import type { Channel } from "../model/channels";
+import type { SpendList, TransactionList, WalletList } from "../model/custody";
 import type { Health, Status } from "../model/health";
 import type { FieldCount, LogHistogram, LogPage, ValueCount } from "../model/logs";
 import type { Policies, Routing, RouteTest } from "../model/routing";
+import type { Runbook, RunbookEntry } from "../model/runbooks";
 import type { Silence, SilencePage, SilencePreview, SilenceRequest, Matcher } from "../model/silences";
 import type { AlertAction, AlertStory, Response } from "../model/timeline";
 import type { ServiceOperations, Trace, TraceSummary } from "../model/traces";
@@ -79,6 +82,10 @@ export const replayNotification = (id: string, by: string) =>
 export const searchLogs = (asked: LogQuestion, limit: number, cursor: string | null, signal?: AbortSignal) =>
   get<LogPage>(`${BASE}/logs/search`, { ...asked, limit, cursor }, signal);
 
+/** As `searchLogs` until now, the oldest first. */
+export const oldestLogs = (query: string, start: string, limit: number, signal?: AbortSignal) =>
+  get<LogPage>(`${BASE}/logs/search`, { query, start, end: "now", limit, order: "oldest" }, signal);
+
 export const fetchHistogram = (asked: LogQuestion, buckets: number, signal?: AbortSignal) =>
   get<LogHistogram>(`${BASE}/logs/histogram`, { ...asked, buckets }, signal);
 
@@ -96,3 +103,16 @@ export const searchTraces = async (params: Params, signal?: AbortSignal) =>
 
 export const fetchTrace = (traceId: string, signal?: AbortSignal) =>
   get<Trace>(`${BASE}/traces/${encodeURIComponent(traceId)}`, {}, signal);
+
+export const fetchNodes = (signal?: AbortSignal) => get<NodeList>(`${BASE}/bitcoin/nodes`, {}, signal);
+
+export const fetchWallets = (signal?: AbortSignal) => get<WalletList>(`${BASE}/bitcoin/wallets`, {}, signal);
+
+export const fetchTransactions = (signal?: AbortSignal) => get<TransactionList>(`${BASE}/bitcoin/transactions`, {}, signal);
+
+export const fetchSpends = (signal?: AbortSignal) => get<SpendList>(`${BASE}/custody/spends`, {}, signal);
+
+export const fetchRunbook = (name: string, signal?: AbortSignal) => get<Runbook>(`${BASE}/runbooks/${encodeURIComponent(name)}`, {}, signal);
+
+export const fetchRunbooks = async (signal?: AbortSignal) =>
+  (await get<{ runbooks: RunbookEntry[] }>(`${BASE}/runbooks`, {}, signal)).runbooks;

@@ -69,7 +69,13 @@ export function AlertFacts({ alert }: { alert: Alert }) {
               ))}
             </Row>
           )}
-          {alert.correlation_id && <Row name="correlation id">{alert.correlation_id}</Row>}
+          {alert.correlation_id && (
+            <Row name="correlation id">
+              <Link className="as-link" href={href(`correlation/${encodeURIComponent(alert.correlation_id)}`)} title="Follow the operation">
+                {alert.correlation_id}
+              </Link>
+            </Row>
+          )}
           <Row name="id">{alert.id}</Row>
         </tbody>
       </table>

@@ -1,10 +1,13 @@
 import type { ReactNode } from "react";
 
 import type { Alert } from "../../model/alerts";
+import { runbookName } from "../../model/runbooks";
 import { ALERT_LOOKS, isAlertSeverity } from "../../model/severity";
 import { formatDuration, formatValue } from "../../model/units";
+import { href } from "../../state/location";
 import { AlertMark } from "../../ui/AlertMark";
 import { Icon } from "../../ui/icons";
+import { Link } from "../../ui/Link";
 import { Time } from "../../ui/Time";
 import { Handling } from "./Handling";
 
@@ -20,6 +23,7 @@ function lasted(alert: Alert, nowMs: number): string {
 export function AlertHead({ alert, nowMs, children }: { alert: Alert; nowMs: number; children: ReactNode }) {
   const color = isAlertSeverity(alert.severity) ? ALERT_LOOKS[alert.severity].color : "var(--as-line)";
   const runbook = alert.annotations["runbook_url"];
+  const own = runbookName(runbook ?? "", new URL("..", document.baseURI).href);
   const description = alert.annotations["description"] ?? alert.annotations["message"];
   return (
     <section className="as-card as-alert-hero" style={{ borderLeftColor: color }} aria-label="The alert">
@@ -52,7 +56,12 @@ export function AlertHead({ alert, nowMs, children }: { alert: Alert; nowMs: num
       </div>
       <div className="as-row">
         {children}
-        {runbook && /^https?:\/\/\S+$/.test(runbook) && (
+        {runbook && own !== null && (
+          <Link className="as-link as-row as-small as-end" href={href(`runbooks/${encodeURIComponent(own)}`)}>
+            <Icon name="runbooks" size={14} /> Runbook
+          </Link>
+        )}
+        {runbook && own === null && /^https?:\/\/\S+$/.test(runbook) && (
           <a className="as-link as-row as-small as-end" href={runbook} target="_blank" rel="noreferrer noopener">
             <Icon name="out" size={14} /> Runbook
           </a>

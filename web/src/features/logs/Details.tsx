@@ -54,9 +54,14 @@ export function Details({ row, onFilter }: { row: LogRow; onFilter: Filter }) {
           </Link>
         )}
         {row.correlation_id && (
-          <Link className="as-link as-small" href={href("logs", { q: `correlation_id:"${row.correlation_id}"`, from: "-24h" })}>
-            All of this correlation id
-          </Link>
+          <>
+            <Link className="as-link as-small" href={href("logs", { q: `correlation_id:"${row.correlation_id}"`, from: "-24h" })}>
+              All of this correlation id
+            </Link>
+            <Link className="as-link as-small" href={href(`correlation/${encodeURIComponent(row.correlation_id)}`)}>
+              Follow the operation
+            </Link>
+          </>
         )}
         <CopyButton label="Copy link" text={() => rowLink(row)} />
         <CopyButton label="Copy JSON" text={() => JSON.stringify(row, null, 2)} />

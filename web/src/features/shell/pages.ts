@@ -19,8 +19,11 @@ export const PAGES: readonly PageEntry[] = [
   { path: "metrics", name: "Metrics", icon: "metrics", key: "m", Screen: lazy(() => import("../metrics/MetricsPage")) },
   { path: "logs", name: "Logs", icon: "logs", key: "l", Screen: lazy(() => import("../logs/LogsPage")) },
   { path: "traces", name: "Traces", icon: "traces", key: "t", Screen: lazy(() => import("../traces/TracesPage")) },
+  { path: "custody", name: "Custody", icon: "custody", key: "c", Screen: lazy(() => import("../custody/CustodyPage")) },
+  { path: "correlation", name: "Correlation", icon: "correlation", key: "o", isBelow: true, Screen: lazy(() => import("../correlation/CorrelationPage")) },
   { path: "alerts", name: "Alerts", icon: "alerts", key: "a", Screen: lazy(() => import("../alerts/AlertsPage")) },
   { path: "silences", name: "Silences", icon: "silence", key: "s", isBelow: true, Screen: lazy(() => import("../silences/SilencesPage")) },
+  { path: "runbooks", name: "Runbooks", icon: "runbooks", key: "b", isBelow: true, Screen: lazy(() => import("../runbooks/RunbooksPage")) },
   { path: "routing", name: "Routing", icon: "routing", key: "r", isBelow: true, Screen: lazy(() => import("../routing/RoutingPage")) },
 ];
 

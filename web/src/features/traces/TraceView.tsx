@@ -90,6 +90,7 @@ export function TraceView({ trace }: { trace: Trace }) {
   const rows = useMemo(() => visibleRows(tree, collapsed), [tree, collapsed]);
   const selected = query.get("span");
   const root = tree.roots[0];
+  const correlation = root?.span.correlation_id || trace.spans.find((span) => span.correlation_id)?.correlation_id;
   const select = (spanId: string | null) => {
     // A link or a match may lead to a span below a collapsed one.
     if (spanId) setCollapsed(new Set([...collapsed].filter((id) => !ancestors(trace, spanId).includes(id))));
@@ -108,6 +109,11 @@ export function TraceView({ trace }: { trace: Trace }) {
           <Link className="as-link as-small" href={logsOf(trace, tree)}>
             Logs of this trace
           </Link>
+          {correlation && (
+            <Link className="as-link as-small" href={href(`correlation/${encodeURIComponent(correlation)}`)}>
+              Follow the operation
+            </Link>
+          )}
           <CopyButton label="Copy link" text={() => window.location.href} />
           <Button size="compact-xs" variant="subtle" onClick={() => saveJson(trace)}>
             Save as JSON

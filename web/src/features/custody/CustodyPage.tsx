@@ -1,0 +1,101 @@
+import "./custody.css";
+
+import { useQuery } from "@tanstack/react-query";
+
+import { HEALTH_KEY, NODES_KEY, OWN_BLOCKS_KEY, SPENDS_KEY, TRANSACTIONS_KEY, WALLETS_KEY } from "../../api/events";
+import { fetchHealth, fetchNodes, fetchSpends, fetchTransactions, fetchWallets, searchLogs } from "../../api/own";
+import { queryInstant } from "../../api/prometheus";
+import { ownByBlock, strips } from "../../model/bitcoin";
+import { HSM_QUERY, hsmsOf } from "../../model/hsm";
+import { href } from "../../state/location";
+import { useNow } from "../../state/now";
+import { Link } from "../../ui/Link";
+import { Page } from "../../ui/Page";
+import { ZoneLabel } from "../../ui/Time";
+import { BlockStrip } from "./BlockStrip";
+import { NO_HSM, NO_NODE, NO_SPEND, NO_TRANSACTION, NO_WALLET } from "./nothing";
+import { Hsms } from "./Hsms";
+import { NodeCard } from "./NodeCard";
+import { Part } from "./Part";
+import { ReorgBanner } from "./ReorgBanner";
+import { Spends } from "./Spends";
+import { Transactions } from "./Transactions";
+import { Wallets } from "./Wallets";
+
+const CLOCK_MS = 1_000; // ages are counted in seconds
+const AGAIN_MS = 15_000; // beside the live stream, for where a proxy swallows it
+const BLOCKS_SHOWN = 12;
+const CONFIRMED = "stream:bitcoin event_name:bitcoin.transaction.confirmed";
+const ROWS_MAX = 500; // of a day; more than the blocks of the strip confirm for most
+
+function useCustody() {
+  const again = { refetchInterval: AGAIN_MS };
+  return {
+    nodes: useQuery({ queryKey: NODES_KEY, queryFn: ({ signal }) => fetchNodes(signal), ...again }),
+    wallets: useQuery({ queryKey: WALLETS_KEY, queryFn: ({ signal }) => fetchWallets(signal), ...again }),
+    transactions: useQuery({ queryKey: TRANSACTIONS_KEY, queryFn: ({ signal }) => fetchTransactions(signal), ...again }),
+    spends: useQuery({ queryKey: SPENDS_KEY, queryFn: ({ signal }) => fetchSpends(signal), ...again }),
+    health: useQuery({ queryKey: HEALTH_KEY, queryFn: ({ signal }) => fetchHealth(signal), ...again }),
+    own: useQuery({
+      queryKey: OWN_BLOCKS_KEY,
+      queryFn: ({ signal }) => searchLogs({ query: CONFIRMED, start: "-24h", end: "now" }, ROWS_MAX, null, signal),
+    }),
+    hsms: useQuery({ queryKey: ["custody", "hsms"], queryFn: ({ signal }) => queryInstant(HSM_QUERY, Date.now() / 1000, signal), ...again }),
+  };
+}
+
+/** Whether money can move now: nodes and their newest blocks, wallets, open transactions, spends, HSMs. */
+export default function CustodyPage() {
+  const now = useNow(CLOCK_MS);
+  const custody = useCustody();
+  const nodes = custody.nodes.data?.nodes ?? [];
+  const own = ownByBlock(custody.own.data?.rows ?? []);
+  const open = custody.transactions.data?.transactions ?? [];
+  const components = custody.health.data?.components ?? [];
+  return (
+    <Page
+      title="Custody"
+      controls={
+        <>
+          <Link className="as-link as-small" href={href("correlation")}>
+            Follow an operation
+          </Link>
+          <ZoneLabel atMs={now} />
+        </>
+      }
+    >
+      <ReorgBanner nodes={nodes} reopened={open.filter((one) => one.is_reopened).length} nowMs={now} />
+      {strips(nodes, BLOCKS_SHOWN).map((strip) => (
+        <BlockStrip key={strip.chain} strip={strip} nodes={nodes.filter((node) => node.chain === strip.chain).length} own={own} nowMs={now} />
+      ))}
+      <Part title="Nodes" what="nodes" answer={custody.nodes} isEmpty={(data) => data.nodes.length === 0} empty={NO_NODE}>
+        {(data) => (
+          <div className="as-nodes">
+            {data.nodes.map((node) => (
+              <NodeCard key={node.name} node={node} nowMs={now} />
+            ))}
+          </div>
+        )}
+      </Part>
+      <div className="as-custody-columns">
+        <div className="as-custody-column">
+          <Part title="Spends" what="spends" answer={custody.spends} isEmpty={(data) => data.spends.length === 0} empty={NO_SPEND}
+            aside={<span className="as-dim as-small">against what was asked for, approved and signed</span>}>
+            {(data) => <Spends spends={data.spends} nowMs={now} />}
+          </Part>
+          <Part title="Open transactions" what="transactions" answer={custody.transactions} isEmpty={(data) => data.transactions.length === 0} empty={NO_TRANSACTION}>
+            {(data) => <Transactions transactions={data.transactions} nowMs={now} />}
+          </Part>
+        </div>
+        <div className="as-custody-column">
+          <Part title="Wallets" what="wallets" answer={custody.wallets} isEmpty={(data) => data.wallets.length === 0} empty={NO_WALLET}>
+            {(data) => <Wallets wallets={data.wallets} />}
+          </Part>
+          <Part title="HSMs" what="HSMs" answer={custody.hsms} isEmpty={(data) => hsmsOf(data.series, components).length === 0} empty={NO_HSM}>
+            {(data) => <Hsms hsms={hsmsOf(data.series, components)} nowMs={now} />}
+          </Part>
+        </div>
+      </div>
+    </Page>
+  );
+}

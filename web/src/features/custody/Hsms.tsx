@@ -1,0 +1,92 @@
+import type { Hsm } from "../../model/hsm";
+import { HEALTH_LOOKS } from "../../model/health";
+import { formatAgo } from "../../model/time";
+import { formatDuration } from "../../model/units";
+
+const EXPIRY_SOON_S = 30 * 86_400;
+const PINS: Readonly<Record<string, string>> = {
+  ok: "PIN ok",
+  low: "wrong PINs were tried",
+  final_try: "one PIN try left",
+  locked: "PIN locked",
+  to_be_changed: "PIN must be changed",
+  uninitialized: "no PIN set",
+};
+
+function Sessions({ hsm }: { hsm: Hsm }) {
+  if (hsm.sessions === null) return null;
+  return (
+    <div className="as-small">
+      {hsm.sessions.toLocaleString("en")}
+      {hsm.sessionsMax !== null && ` of ${hsm.sessionsMax.toLocaleString("en")}`} sessions
+      {hsm.exhaustedInS !== null && (
+        <span style={{ color: "var(--as-error)" }}>
+          : none left in {formatDuration(hsm.exhaustedInS)}
+          {hsm.suspects.length > 0 && `, leaked by ${hsm.suspects.join(" or ")}`}
+        </span>
+      )}
+    </div>
+  );
+}
+
+function Row({ hsm, nowMs }: { hsm: Hsm; nowMs: number }) {
+  const looks = HEALTH_LOOKS[hsm.status];
+  const expiresS = hsm.nextExpiryS === null ? null : hsm.nextExpiryS - nowMs / 1000;
+  return (
+    <li className="as-hsm" data-testid="hsm">
+      <div className="as-row">
+        <span className="as-dot" style={{ color: looks.color }} />
+        <strong>{hsm.name}</strong>
+        <span className="as-dim as-small">{[hsm.provider, hsm.token].filter(Boolean).join(" · ")}</span>
+        <span className="as-end as-small" style={{ color: looks.color }}>
+          {looks.word}
+        </span>
+      </div>
+      {hsm.status !== "healthy" && hsm.message && (
+        <div className="as-small">
+          <div className="as-break">{hsm.message}</div>
+          {hsm.advice && <div className="as-dim">→ {hsm.advice}</div>}
+        </div>
+      )}
+      <div className="as-row as-chips">
+        {hsm.canaries.map((one) => (
+          <span
+            key={one.operation}
+            className={one.isWell ? "as-chip as-chip-good" : "as-chip as-chip-error"}
+            title={one.lastS === null ? "never worked" : `worked ${formatAgo(one.lastS * 1000, nowMs)}`}
+          >
+            {one.operation.replace(/^canary_/, "")} {one.isWell ? "works" : "fails"}
+          </span>
+        ))}
+        {hsm.pin && <span className={hsm.pin === "ok" ? "as-chip as-chip-good" : "as-chip as-chip-error"}>{PINS[hsm.pin] ?? hsm.pin}</span>}
+        {hsm.isLoginHeld && <span className="as-chip as-chip-error">login held back</span>}
+        {hsm.mechanismsLost > 0 && <span className="as-chip as-chip-error">{hsm.mechanismsLost} mechanisms lost</span>}
+        {hsm.missingKeys.map((label) => (
+          <span key={label} className="as-chip as-chip-error">
+            key {label} is missing
+          </span>
+        ))}
+        {expiresS !== null && expiresS < EXPIRY_SOON_S && (
+          <span className="as-chip as-chip-warn">{expiresS > 0 ? `a certificate ends in ${formatDuration(expiresS)}` : "a certificate has ended"}</span>
+        )}
+      </div>
+      <Sessions hsm={hsm} />
+      {hsm.keys.length > 0 && (
+        <div className="as-small as-dim">
+          Keys: {hsm.keys.map((one) => `${one.count.toLocaleString("en")} ${one.kind}`).join(", ")}
+        </div>
+      )}
+    </li>
+  );
+}
+
+/** Each HSM: whether it signs, what stands before a lock-out, who leaks its sessions. */
+export function Hsms({ hsms, nowMs }: { hsms: readonly Hsm[]; nowMs: number }) {
+  return (
+    <ul className="as-rows">
+      {hsms.map((hsm) => (
+        <Row key={hsm.name} hsm={hsm} nowMs={nowMs} />
+      ))}
+    </ul>
+  );
+}

@@ -1,0 +1,90 @@
+import { formatFeeRate, shortHash } from "../../model/bitcoin";
+import { againstMarket, btcText, byUrgency, satsText, type Bump, type OwnTransaction } from "../../model/custody";
+import { href } from "../../state/location";
+import { CopyButton } from "../../ui/CopyButton";
+import { Link } from "../../ui/Link";
+import { Ago } from "../../ui/Time";
+
+const BUMPS: Record<Bump["kind"], string> = {
+  rbf: "Replace it by one that pays more (RBF)",
+  cpfp: "Spend its output with a child that pays for both (CPFP)",
+};
+
+/** What would confirm a stuck transaction, what that costs, and how it is done. */
+function BumpCard({ bump }: { bump: Bump }) {
+  return (
+    <div className="as-bump">
+      <div>
+        <strong>{BUMPS[bump.kind]}</strong>: {formatFeeRate(bump.fee_rate_sat_per_vb)}, a fee of {satsText(bump.fee_sats)}, {satsText(bump.extra_sats)} more
+        than now.
+      </div>
+      <div className="as-bump-command">
+        <pre tabIndex={0}>{bump.command}</pre>
+        <CopyButton label="Copy" text={() => bump.command} />
+      </div>
+    </div>
+  );
+}
+
+function Age({ one, nowMs }: { one: OwnTransaction; nowMs: number }) {
+  return (
+    <span className="as-small as-dim">
+      {one.age_blocks !== null && `${one.age_blocks.toLocaleString("en")} ${one.age_blocks === 1 ? "block" : "blocks"}`}
+      {one.seen_at && (
+        <>
+          {one.age_blocks !== null && ", "}
+          <Ago at={one.seen_at} nowMs={nowMs} />
+        </>
+      )}
+    </span>
+  );
+}
+
+function Row({ one, nowMs }: { one: OwnTransaction; nowMs: number }) {
+  const market = againstMarket(one.fee_rate_sat_per_vb, one.market_sat_per_vb);
+  return (
+    <li className="as-tx" data-stuck={one.is_stuck} data-testid={one.is_stuck ? "stuck" : "transaction"}>
+      <div className="as-row">
+        {one.is_stuck && <span className="as-chip as-chip-error">stuck</span>}
+        {one.is_reopened && <span className="as-chip as-chip-warn">lost its confirmation</span>}
+        <strong>{one.direction}</strong>
+        <span className="as-dim as-small">{one.wallet}</span>
+        <Link className="as-mono as-link" href={href(`correlation/${one.txid}`)} title={one.txid}>
+          {shortHash(one.txid)}
+        </Link>
+        <span className="as-end as-nowrap">
+          {one.amount_sats === null ? "–" : `${btcText(one.amount_sats)} BTC`} <span className="as-dim as-small">{satsText(one.amount_sats)}</span>
+        </span>
+      </div>
+      <div className="as-row">
+        <Age one={one} nowMs={nowMs} />
+        <span className="as-small as-end">
+          {one.fee_rate_sat_per_vb === null ? (
+            <span className="as-dim">fee not known</span>
+          ) : (
+            <>
+              {formatFeeRate(one.fee_rate_sat_per_vb)}
+              {market && (
+                <span className="as-dim">
+                  , {market} ({formatFeeRate(one.market_sat_per_vb)})
+                </span>
+              )}
+            </>
+          )}
+        </span>
+      </div>
+      {one.bump && <BumpCard bump={one.bump} />}
+    </li>
+  );
+}
+
+/** Our open transactions: the stuck ones first, with what would confirm them. */
+export function Transactions({ transactions, nowMs }: { transactions: readonly OwnTransaction[]; nowMs: number }) {
+  return (
+    <ul className="as-rows">
+      {byUrgency(transactions).map((one) => (
+        <Row key={`${one.node}/${one.wallet}/${one.txid}`} one={one} nowMs={nowMs} />
+      ))}
+    </ul>
+  );
+}

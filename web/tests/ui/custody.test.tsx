@@ -1,0 +1,135 @@
+// @vitest-environment happy-dom
+import { MantineProvider } from "@mantine/core";
+import { cleanup, render, screen, within } from "@testing-library/react";
+import { afterEach, describe, expect, it } from "vitest";
+
+import { StagePicture } from "../../src/features/correlation/StagePicture";
+import { BlockStrip } from "../../src/features/custody/BlockStrip";
+import { NodeCard } from "../../src/features/custody/NodeCard";
+import { ReorgBanner } from "../../src/features/custody/ReorgBanner";
+import { Spends } from "../../src/features/custody/Spends";
+import { Transactions } from "../../src/features/custody/Transactions";
+import { Wallets } from "../../src/features/custody/Wallets";
+import type { OwnTransaction, Spend, Wallet } from "../../src/model/custody";
+import { Markdown } from "../../src/ui/Markdown";
+import { node } from "../model/nodes";
+
+afterEach(cleanup);
+
+const NOW_MS = Date.parse("2026-12-01T12:00:00Z");
+const TXID = "ab".repeat(32);
+const show = (element: React.ReactNode) => render(<MantineProvider>{element}</MantineProvider>);
+
+describe("a node", () => {
+  it("says its height, how old its tip is and how often that comes", () => {
+    show(<NodeCard node={node({ tip_age_s: 3_540 })} nowMs={NOW_MS + 60_000} />);
+    const card = screen.getByRole("article", { name: "Node core-1" });
+    expect(card.textContent).toContain("1 h since its newest block");
+    expect(card.textContent).toContain("a gap this long comes every 2.8 days");
+  });
+
+  it("that is down keeps the height that it had, and says what to do", () => {
+    show(<NodeCard node={node({ is_up: false, status: "unhealthy", message: "unreachable: refused", advice: "start the node", tip_age_s: null })} nowMs={NOW_MS} />);
+    expect(screen.getByTestId("height").textContent).toBe("102");
+    expect(screen.getByText(/start the node/)).toBeTruthy();
+    expect(screen.queryByText("Peers")).toBeNull();
+  });
+});
+
+describe("the strip of blocks", () => {
+  it("marks a block that just came, and counts what it confirmed of ours", () => {
+    const blocks = [
+      { height: 102, hash: TXID, seenMs: NOW_MS - 1_000, nodes: ["core-1"], isContested: false },
+      { height: 101, hash: "cd".repeat(32), seenMs: null, nodes: ["core-1", "core-2"], isContested: false },
+    ];
+    show(<BlockStrip strip={{ chain: "main", blocks }} nodes={2} own={new Map([[TXID, 3]])} nowMs={NOW_MS} />);
+    const [tip, before] = screen.getAllByTestId("block");
+    expect([tip?.dataset["new"], before?.dataset["new"]]).toEqual(["true", "false"]);
+    expect(tip?.textContent).toContain("3 of ours");
+    expect(tip?.textContent).toContain("only core-1");
+  });
+});
+
+describe("a reorg", () => {
+  it("is told with its depth and with what it undid of ours", () => {
+    const reorg = { depth_blocks: 2, fork_height: 100, seen_at: "2026-12-01T11:59:00Z" };
+    show(<ReorgBanner nodes={[node({ reorg })]} reopened={1} nowMs={NOW_MS} />);
+    expect(screen.getByRole("alert").textContent).toContain("2 blocks above 100 left the chain 1 min ago. 1 of our transactions");
+  });
+
+  it("is nothing where all is calm", () => {
+    show(<ReorgBanner nodes={[node()]} reopened={0} nowMs={NOW_MS} />);
+    expect(screen.queryByRole("alert")).toBeNull();
+  });
+});
+
+describe("a stuck transaction", () => {
+  it("says what would confirm it, what that costs and how it is done", () => {
+    const stuck = {
+      ...{ chain: "main", node: "core-1", wallet: "hot", txid: TXID, direction: "withdrawal", amount_sats: 1_234, fee_sats: 200, fee_rate_sat_per_vb: 1 },
+      ...{ market_sat_per_vb: 20, seen_at: null, age_blocks: 7, is_stuck: true },
+      bump: { kind: "rbf", fee_rate_sat_per_vb: 22, fee_sats: 4_400, extra_sats: 4_200, command: `bitcoin-cli -rpcwallet=hot bumpfee ${TXID}` },
+    } as OwnTransaction;
+    show(<Transactions transactions={[stuck]} nowMs={NOW_MS} />);
+    const card = screen.getByTestId("stuck");
+    expect(card.textContent).toContain("7 blocks");
+    expect(card.textContent).toContain("0.05× the market (20 sat/vB)");
+    expect(card.textContent).toContain("a fee of 4,400 sat, 4,200 sat more");
+    expect(within(card).getByText(/bumpfee/)).toBeTruthy();
+  });
+});
+
+describe("a spend", () => {
+  it("that nobody asked for stands first and says what it lacks", () => {
+    const spend = { chain: "main", wallet: "hot", amount_sats: 5, seen_at: null, correlation_id: "" };
+    const spends = [
+      { ...spend, txid: "cd".repeat(32), result: "matched", lacks: [] },
+      { ...spend, txid: TXID, result: "unmatched", lacks: ["request", "approval"] },
+    ] as Spend[];
+    show(<Spends spends={spends} nowMs={NOW_MS} />);
+    const [first] = screen.getAllByTestId("spend");
+    expect(first?.textContent).toContain("Nobody asked for it");
+    expect(first?.textContent).toContain("no request");
+    expect(first?.textContent).toContain("signature");
+    expect(within(first ?? document.body).getByRole("link", { name: "Logs" })).toBeTruthy();
+  });
+});
+
+describe("a wallet", () => {
+  const wallet = {
+    ...{ chain: "main", node: "core-1", wallet: "hot", is_loaded: true, trusted_sats: 150_000_000, pending_sats: 1, immature_sats: 0, utxos: 500 },
+    ...{ dust_utxos: 12, dust_sats: 6_000, spend_vbytes: 1, spend_cost_sats: 68_000, fee_rate_sat_per_vb: 2 },
+    ...{ consolidation_advised: true, consolidation_cost_sats: 68_000, consolidation_saving_sats: 900_000, keypool_size: 1 },
+  } as Wallet;
+
+  it("says what it holds to the sat, its dust, and what moving it costs", () => {
+    show(<Wallets wallets={[wallet]} />);
+    const card = screen.getByTestId("wallet");
+    expect(card.textContent).toContain("1.50000000 BTC 150,000,000 sat");
+    expect(card.textContent).toContain("12 of them dust (6,000 sat)");
+    expect(card.textContent).toContain("consolidate for 68,000 sat and save 900,000 sat later");
+  });
+
+  it("that is not loaded has no figures", () => {
+    show(<Wallets wallets={[{ ...wallet, is_loaded: false }]} />);
+    expect(screen.getByTestId("wallet").textContent).toBe("hotcore-1 · mainnot loaded at the node");
+  });
+});
+
+describe("a stage", () => {
+  it("that is missing says so in words", () => {
+    show(<StagePicture stages={[{ name: "approval", state: "missing", atMs: null, tookS: null, detail: "" }]} />);
+    expect(screen.getByTestId("stage-approval").textContent).toBe("approvalmissing");
+  });
+});
+
+describe("a runbook's text", () => {
+  it("becomes elements, and HTML in it stays text", () => {
+    const { container } = show(<Markdown text={"## Do\n\n1. `ls` <img src=x>\n\n| a | b |\n|---|---|\n| 1 | 2 |\n\n[x](javascript:alert)"} />);
+    expect(screen.getByRole("heading", { level: 2, name: "Do" })).toBeTruthy();
+    expect(container.querySelector("ol code")?.textContent).toBe("ls");
+    expect(container.querySelectorAll("td")).toHaveLength(2);
+    expect(container.querySelector("img, a")).toBeNull();
+    expect(container.textContent).toContain("<img src=x>");
+  });
+});
