@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import httpx
@@ -22,7 +22,9 @@ from anyascope.api.routing import RoutingParts
 from anyascope.api.sdk import sampling_routes
 from anyascope.api.sse import Streams
 from anyascope.clock import Clock, ManualClock
-from anyascope.errors import NotFoundError
+from anyascope.custody.book import SpendPage
+from anyascope.custody.nouns import Item, SpendKey, State
+from anyascope.errors import ConflictError, NotFoundError
 from anyascope.health.components import HealthReport
 from anyascope.ids import CountedIds
 from anyascope.model.bitcoin import WatchedNode
@@ -171,6 +173,28 @@ class Answers:
 
 
 @dataclass
+class Spends:
+    """Spends that are set by hand, the newest first; the cursor is the number of those that were given."""
+
+    items: list[Item] = field(default_factory=list)
+
+    async def spends(self, *, limit: int, cursor: str, state: State | None) -> SpendPage:
+        found = [item for item in self.items if state in {None, item.state}]
+        begin = int(cursor or 0)
+        end = begin + limit
+        return SpendPage(tuple(found[begin:end]), str(end) if end < len(found) else "")
+
+    async def accept(self, key: SpendKey, *, by: str, note: str) -> Item:
+        for number, item in enumerate(self.items):
+            if item.spend.key == key:
+                if item.state is not State.UNMATCHED:
+                    raise ConflictError("only an unmatched one can be accepted")
+                self.items[number] = replace(item, state=State.ACCEPTED, accepted_by=by, note=note)
+                return self.items[number]
+        raise NotFoundError("no such spend")
+
+
+@dataclass
 class House:
     """Everything that the API asks, and the API."""
 
@@ -188,6 +212,7 @@ class House:
     routing: RoutingParts = field(default_factory=RoutingParts)
     nodes: list[WatchedNode] = field(default_factory=list)
     wallets: list[WalletSight] = field(default_factory=list)
+    spend_desk: Spends = field(default_factory=Spends)
     packs_on: tuple[str, ...] = ()
     asked: list[Asked] = field(default_factory=list)
     reloads: list[Exception | None] = field(default_factory=list)
@@ -260,6 +285,7 @@ class House:
             nodes=self,
             wallets=self,
             hsms=self.post,
+            spends=self.spend_desk,
         )
         routes = [
             *operations_routes(registry=self.registry, ready=lambda: self.not_ready, reload=self.reload),

@@ -433,11 +433,34 @@ BITCOIN_WALLETS: Final = {
     ]
 }
 
+SPEND: Final = {
+    "chain": "main",
+    "txid": "f4184fc596403b9d638783cf57adfe4c75c605f6356fbc91338530e9831e9e16",
+    "wallet": "custody-hot",
+    "node": "core-1",
+    "direction": "withdrawal",
+    "amount_sats": 1_250_000,
+    "fee_sats": 705,
+    "state": "accepted",
+    "lacks": ["request", "approval", "signature"],
+    "correlation_ids": [],
+    "operation": "",
+    "replaces": "",
+    "is_gone": False,
+    "seen_at": _TIME,
+    "settled_at": _TIME,
+    "matched_at": _TIME,
+    "accepted_by": "ann",
+    "note": "moved by hand, OPS-42",
+}
+
 BY_OPERATION: Final[dict[str, Any]] = {
     "listHsms": {"hsms": [HSM]},
     "acceptHsm": HSM,
     "listBitcoinNodes": BITCOIN_NODES,
     "listBitcoinWallets": BITCOIN_WALLETS,
+    "listSpends": {"spends": [SPEND], "cursor": None},
+    "acceptSpend": SPEND,
     "getSdkSettings": SDK_SETTINGS,
     "getStatus": STATUS,
     "getHealth": HEALTH,

@@ -11,6 +11,7 @@ from anyascope import __version__
 from anyascope.api.alerts import RulesSource, alerts_router
 from anyascope.api.bitcoin import NodesSource, bitcoin_router, nodes_view
 from anyascope.api.cardinality import SeriesRoomSource, cardinality_router
+from anyascope.api.custody import SpendDesk, custody_router
 from anyascope.api.deliveries import Deliveries, deliveries_router
 from anyascope.api.examples import BY_OPERATION
 from anyascope.api.hsms import HsmDesk, hsms_router
@@ -68,6 +69,7 @@ def own_api(  # noqa: PLR0913  # what the API asks, each by keyword
     nodes: NodesSource,
     wallets: WalletsSource,
     hsms: HsmDesk,
+    spends: SpendDesk,
 ) -> FastAPI:
     """The application to mount at `BASE_PATH`; its description is at `openapi.json` below."""
     app = _OwnApi(
@@ -101,6 +103,7 @@ def own_api(  # noqa: PLR0913  # what the API asks, each by keyword
         hsms_router(hsms),
         bitcoin_router(nodes),
         wallets_router(wallets),
+        custody_router(spends),
         sdk_router(sdk),
         routing_router(routing),
         deliveries_router(deliveries),

@@ -76,6 +76,7 @@ def _assemble(
             rooms.upkeep,
             rooms.ingest,
             rooms.collect,
+            rooms.custody,
             rooms.forward,
             rooms.rules,
             rooms.alerting,

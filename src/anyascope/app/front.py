@@ -136,6 +136,7 @@ def _routes(
             cleaner=rooms.redactor,
             nodes=rooms.collect,
             wallets=rooms.collect,
+            spends=rooms.custody,
             hsms=rooms.collect,
         ),
         sampling=sampling_routes(lambda: parts.reloads.settings.sdk),

@@ -95,6 +95,7 @@ class House:
         await rooms.answering.start()
         await rooms.alerting.start()
         await rooms.rules.start(plan.groups)
+        await rooms.custody.start()
         await rooms.heartbeats.start()
         await self._doors.open()
         await rooms.collect.start()
@@ -115,6 +116,7 @@ class House:
         await rooms.watchdog.reload(plan.settings.watchdog)
         await rooms.rules.reload(plan.groups)
         await rooms.collect.reload(named(plan.settings.collect, self._reach))
+        await rooms.custody.reload(plan.settings.custody)
         await rooms.forward.reload(plan.settings.forward)
         rooms.upkeep.set_policies(plan.settings.retention)
         rooms.engine.reload(plan.settings.queries)
@@ -129,6 +131,7 @@ class House:
             ("collect", rooms.collect.stop),
             ("doors", self._doors.close),
             ("watchdog", rooms.watchdog.stop),
+            ("custody", rooms.custody.stop),
             ("heartbeats", rooms.heartbeats.stop),
             ("rules", rooms.rules.stop),
             ("alerting", rooms.alerting.stop),

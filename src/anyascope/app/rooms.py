@@ -20,6 +20,7 @@ from anyascope.collect.collect import Collect
 from anyascope.collect.options import CollectOptions
 from anyascope.compiled import Workshop
 from anyascope.config.settings import RulesSettings, Settings, StoreKind
+from anyascope.custody.reconciliation import Doors, Reconciliation
 from anyascope.forward.forward import Forward
 from anyascope.ingest.ingest import Ingest
 from anyascope.ingest.options import IngestOptions
@@ -61,6 +62,7 @@ class Rooms:
     answering: Answering
     rules: Rules
     collect: Collect
+    custody: Reconciliation
     forward: Forward
     own: OwnTelemetry | None
     redactor: Redactor
@@ -127,6 +129,12 @@ def build_rooms(settings: Settings, stores: Stores, *, url: str, ground: Ground,
         answering=answering,
         rules=rules,
         collect=collect,
+        custody=Reconciliation(
+            Doors(intake, ingest, stores.telemetry.logs, stores.documents),
+            options=settings.custody,
+            clock=clock,
+            registry=registry,
+        ),
         forward=forward,
         own=own,
         redactor=redactor,

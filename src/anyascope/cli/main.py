@@ -31,6 +31,7 @@ from anyascope.cli import (
     route,
     rule_tests,
     silence,
+    spends,
     template,
     traces,
     up,
@@ -71,6 +72,7 @@ app.add_typer(route.app, name="route")
 app.add_typer(template.app, name="template")
 app.add_typer(silence.app, name="silence")
 app.add_typer(hsm.app, name="hsm")
+app.add_typer(spends.app, name="spends")
 app.add_typer(notify.app, name="notify")
 app.add_typer(packs.app, name="packs")
 app.command("doctor")(doctor.doctor)

@@ -47,6 +47,7 @@ from anyascope.wire.own_api import (
     TrialsView,
     ValuesView,
 )
+from anyascope.wire.own_custody import AcceptSpend, SpendsView, SpendView
 from anyascope.wire.own_hsms import HsmsView, HsmView
 from anyascope.wire.own_packs import PacksView
 from anyascope.wire.own_responses import AlertStoryView, ByBody, EscalationPoliciesView, ResponseView
@@ -308,6 +309,15 @@ class Client:
     def hsms(self) -> HsmsView:
         """How each watched HSM is."""
         return self._own("/hsms", {}, HsmsView)
+
+    def spends(self, *, limit: int = 100, cursor: str = "", state: str = "") -> SpendsView:
+        """Spends of watched wallets, newest first."""
+        return self._own("/custody/spends", {"limit": limit, "cursor": cursor, "state": state}, SpendsView)
+
+    def accept_spend(self, chain: str, txid: str, *, by: str, note: str) -> SpendView:
+        """Say that an unmatched spend is in order."""
+        path = f"/custody/spends/{quote(chain, safe='')}/{quote(txid, safe='')}/accept"
+        return self._own_post(path, AcceptSpend(by=by, note=note), SpendView)
 
     def accept_hsm(self, name: str, *, by: str) -> HsmView:
         """Take what an HSM's token is now for what it should be."""

@@ -41,6 +41,7 @@ from anyascope.config.settings import (
     Settings,
     StoreKind,
 )
+from anyascope.custody.options import read_custody
 from anyascope.errors import InvalidInputError
 from anyascope.forward.options import ForwardOptions
 from anyascope.forward.settings import read_remote_writes, read_spool_bytes
@@ -83,8 +84,9 @@ PROMETHEUS_GLOBAL = (
 # What no file of Alertmanager's has: with any of these beside `route` a file is ours.
 OWN_SECTIONS = frozenset(
     (
-        *("access", "collectors", "escalation", "escalation_policies", "heartbeats", "limits", "logging", "notify"),
-        *("packs", "receive", "retention", "rules", "scrape_configs", "sdk", "server", "storage", "watchdog"),
+        *("access", "collectors", "custody", "escalation", "escalation_policies", "heartbeats", "limits", "logging"),
+        *("notify", "packs", "receive", "retention", "rules", "scrape_configs", "sdk", "server", "storage"),
+        "watchdog",
     )
 )
 # Sections of a prometheus.yml that have no effect here, and what to do about it.
@@ -224,6 +226,7 @@ def _load_main(path: Path | None) -> Settings:
         notify=read_notify(top.section("notify")),
         heartbeats=read_heartbeats(top),
         watchdog=read_watchdog(top.section("watchdog")),
+        custody=read_custody(top),
         features=read_features(top.section("promql")),
         sdk=read_sdk(top.section("sdk")),
         log_format=logging.choice("format", LogFormat, LogFormat.JSON),

@@ -13,6 +13,7 @@ from anyascope.alerting.settings import AlertingOptions
 from anyascope.collect.options import CollectOptions
 from anyascope.config.addresses import Address
 from anyascope.config.packs import PacksSettings
+from anyascope.custody.options import CustodyOptions
 from anyascope.forward.options import ForwardOptions
 from anyascope.ingest.options import AdmitOptions
 from anyascope.model.labels import Labels
@@ -169,6 +170,7 @@ class Settings:
     notify: NotifySettings = field(default_factory=NotifySettings)
     heartbeats: tuple[Heartbeat, ...] = ()
     watchdog: WatchdogOptions = field(default_factory=WatchdogOptions)
+    custody: CustodyOptions = field(default_factory=CustodyOptions)
     queries: EngineOptions = field(default_factory=EngineOptions)
     query_log_file: Path | None = None
     sdk: SdkSettings = field(default_factory=SdkSettings)

@@ -1,0 +1,116 @@
+"""Reads log records: what services put on record about custody operations, and which transactions nodes have seen; pure.
+
+Source: the audit events of `anyascope.sdk` (docs/guide/reconciliation.md), and the own-transaction events of the Bitcoin collector.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from anyascope.custody.nouns import Evidence, EvidenceKind, Spend
+from anyascope.model.attributes import Attributes, AttributeValue
+from anyascope.model.logs import LogBatch, LogRecord
+
+NODE_STREAM = "bitcoin"
+TRANSACTION_EVENTS = "bitcoin.transaction."
+AUDIT_ACTION, AUDIT_PHASE, AUDIT_OUTCOME = "audit.action", "audit.phase", "audit.outcome"
+OPERATION, STAGE = "custody.operation", "custody.stage"
+TRANSACTION = "transaction_id"
+HSM_ACTION, SIGN = "hsm_operation", "sign"
+SPENT_EVENTS = frozenset(("custody.spend.matched", "custody.spend.late"))
+SPENT_PREFIX = "custody.spend."
+TXID = "bitcoin.transaction.id"
+
+_ALIVE = frozenset(("seen", "confirmed", "unconfirmed", "stuck", "unstuck"))
+_GONE = frozenset(("replaced", "conflicted", "abandoned"))
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """What a node says of one of our transactions: `is_gone` where it moves nothing any more."""
+
+    spend: Spend
+    is_gone: bool
+
+
+def sights_in(batch: LogBatch) -> Iterator[Sight]:
+    """The spends of a batch; nothing where it is of another stream."""
+    if batch.stream != NODE_STREAM:
+        return
+    for row, name in enumerate(batch.event_names):
+        if name.startswith(TRANSACTION_EVENTS) and (sight := sight_of(batch.record(row))) is not None:
+            yield sight
+
+
+def sight_of(record: LogRecord) -> Sight | None:
+    """What one record says of a transaction that spends our outputs; None where it is none."""
+    said, event = record.attributes, record.event_name.removeprefix(TRANSACTION_EVENTS)
+    txid, chain, wallet = (_text(said.get(name)) for name in (TXID, "bitcoin.chain", "bitcoin.wallet"))
+    spends_ours = said.get("bitcoin.transaction.spends_ours") is True
+    if not (spends_ours and txid and chain and wallet and event in _ALIVE | _GONE):
+        return None
+    height = _whole(said.get("bitcoin.block.height"))
+    spend = Spend(
+        chain,
+        txid,
+        wallet,
+        amount_sats=abs(_whole(said.get("bitcoin.transaction.amount_sats")) or 0),
+        seen_ns=record.time_ns,
+        node=_text(said.get("bitcoin.node")),
+        direction=_text(said.get("bitcoin.transaction.direction")),
+        fee_sats=abs(_whole(said.get("bitcoin.transaction.fee_sats")) or 0),
+        replaces=_text(said.get("bitcoin.transaction.replaces")),
+        height=-1 if height is None or said.get("bitcoin.transaction.in_block") is not True else height,
+    )
+    return Sight(spend, is_gone=event in _GONE)
+
+
+def evidence_in(batch: LogBatch) -> Iterator[Evidence]:
+    """What a batch puts on record; quick where it holds none, since every log record passes here."""
+    if batch.stream == NODE_STREAM:
+        return
+    for row, said in enumerate(batch.attributes):
+        if AUDIT_ACTION in said or TRANSACTION in said or TXID in said:
+            yield from evidence_of(batch.record(row))
+
+
+def evidence_of(record: LogRecord) -> Iterator[Evidence]:
+    """What one record puts on record about the correlation id that it carries."""
+    joined, said = record.correlation_id, record.attributes
+    if not joined:
+        return
+    at_ns = record.time_ns
+    if record.event_name in SPENT_EVENTS:
+        amount_sats = _whole(said.get("bitcoin.transaction.amount_sats"))
+        yield Evidence(EvidenceKind.SPENT, joined, at_ns, amount_sats=amount_sats, txid=_text(said.get(TXID)))
+        return
+    if txid := _text(said.get(TRANSACTION)):
+        yield Evidence(EvidenceKind.NAMED, joined, at_ns, txid=txid)
+    if AUDIT_ACTION in said:
+        yield from _audited(joined, at_ns, said)
+
+
+def _audited(joined: str, at_ns: int, said: Attributes) -> Iterator[Evidence]:
+    action, phase, outcome = (_text(said.get(name)) for name in (AUDIT_ACTION, AUDIT_PHASE, AUDIT_OUTCOME))
+    if action == HSM_ACTION:
+        if phase == "outcome" and outcome == "success" and said.get("operation") == SIGN:
+            yield Evidence(EvidenceKind.SIGNED, joined, at_ns, _text(said.get("audit.resource")))
+        return
+    operation, stage = _text(said.get(OPERATION)), _text(said.get(STAGE))
+    if not operation:
+        return
+    if stage:
+        yield Evidence(EvidenceKind.STEP, joined, at_ns, stage, is_well=outcome == "success")
+    elif action == operation and phase == "intent":
+        yield Evidence(EvidenceKind.BEGAN, joined, at_ns, operation, amount_sats=_whole(said.get("amount_sats")))
+    elif action == operation and outcome:
+        yield Evidence(EvidenceKind.ENDED, joined, at_ns, outcome)
+
+
+def _text(value: AttributeValue) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _whole(value: AttributeValue) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) else None

@@ -1,0 +1,60 @@
+"""`custody`: which wallets must reconcile, and how."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+from anyascope.wire.settings import Section
+
+GRACE_S = 1.0  # an SDK's audit events are here some 50 ms after they were written; 2 s are promised to Slack
+GRACE_S_MAX = 3_600.0  # who waits longer is not told of a theft in time
+HORIZON_S = 30 * 86_400.0  # as long as logs are kept by default
+HORIZON_S_MIN = 3_600.0
+APPROVAL_STEPS = ("policy", "approval")
+
+
+@dataclass(frozen=True, slots=True)
+class CustodyOptions:
+    """What is reconciled.
+
+    Attributes:
+        is_on: whether anything is.
+        wallets: names, `*` stands for anything; every watched wallet where there is none.
+        approval_steps: the steps of a custody operation that approve it; one of them must have gone well and none have failed last.
+        grace_s: how long a spend may wait for what belongs to it before people are told.
+        horizon_s: how long before a spend its request and signature may lie, and how long spends are kept.
+    """
+
+    is_on: bool = False
+    wallets: tuple[str, ...] = ()
+    approval_steps: tuple[str, ...] = APPROVAL_STEPS
+    grace_s: float = GRACE_S
+    horizon_s: float = HORIZON_S
+
+    def covers(self, wallet: str) -> bool:
+        """Whether the spends of this wallet must reconcile."""
+        return self.is_on and (not self.wallets or any(fnmatchcase(wallet, pattern) for pattern in self.wallets))
+
+
+def read_custody(top: Section) -> CustodyOptions:
+    """The section `custody` of the top of the configuration; off without one."""
+    section = top.section("custody")
+    grace_s = section.duration_s("grace", GRACE_S)
+    if grace_s > GRACE_S_MAX:
+        section.wrong(f"must be at most {GRACE_S_MAX:.0f}s", name="grace")
+    horizon_s = section.duration_s("horizon", HORIZON_S)
+    if horizon_s < HORIZON_S_MIN:
+        section.wrong(f"must be at least {HORIZON_S_MIN:.0f}s", name="horizon")
+    steps = section.texts("approval_steps")
+    if section.has("approval_steps") and not all(step.strip() for step in (steps or ("",))):
+        section.wrong("must name at least one step, and no empty one", name="approval_steps")
+    found = CustodyOptions(
+        is_on=top.has("custody"),
+        wallets=section.texts("wallets"),
+        approval_steps=steps or APPROVAL_STEPS,
+        grace_s=grace_s,
+        horizon_s=horizon_s,
+    )
+    section.done()
+    return found

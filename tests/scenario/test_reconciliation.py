@@ -1,0 +1,410 @@
+"""Spends against requests and signatures, over stores in memory, on a hand-turned clock."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from anyascope.custody.nouns import State
+from anyascope.custody.options import CustodyOptions
+from anyascope.errors import ConflictError, NotFoundError, UnavailableError
+from support.custody_house import CustodyHouse, txid
+
+ALL = "request,approval,signature"
+
+
+@pytest.fixture
+async def house() -> AsyncIterator[CustodyHouse]:
+    made = CustodyHouse()
+    await made.start()
+    yield made
+    if made.room is not None:
+        await made.kill()
+
+
+async def test_an_honest_spend_is_matched_at_once_and_pages_nobody(house: CustodyHouse) -> None:
+    """All is known before the node sees it: nothing waits, and the counter of matched ones grows from 0."""
+    await house.asks("w1", 1)
+    await house.sees(1)
+
+    assert house.told() == [("matched", "1", ())]
+    await house.advance(60)
+    assert house.paging() == {}
+    assert house.value("anya_custody_spends_total", result="matched", wallet="hot", chain="regtest") == 1
+    counted = [batch.samples.values.tolist() for batch in house.pipe.batches]
+    assert max(counted[0], default=0) == 0
+
+
+async def test_a_spend_that_nobody_asked_for_pages_after_the_grace(house: CustodyHouse) -> None:
+    """Not before; with what it lacks and how much it moves, once."""
+    await house.sees(7, amount=123_456)
+    await house.advance(0.9)
+    assert house.paging() == {}
+    assert house.value("anya_custody_waiting_spends") == 1
+    await house.advance(0.2)
+
+    assert house.paging() == {"7": ALL}
+    assert house.value("anya_custody_unmatched_spend_sats", txid=txid(7)) == 123_456
+    await house.sees(7, event="confirmed", in_block=True)
+    await house.advance(600)
+    assert house.told() == [("unmatched", "7", ("request", "approval", "signature"))]
+    assert house.paging() == {"7": ALL}
+
+
+@pytest.mark.parametrize("missing", ["begins", "step", "signs"])
+async def test_each_of_the_three_can_be_what_lacks(house: CustodyHouse, missing: str) -> None:
+    """Without one of them it pages and says which."""
+    for what in ("begins", "step", "signs"):
+        if what != missing:
+            await getattr(house, what)("w1")
+    await house.names("w1", 1)
+    await house.sees(1)
+    await house.advance(2)
+
+    wanted = {"begins": "request,approval", "step": "approval", "signs": "signature"}
+    assert house.paging() == {"1": wanted[missing]}
+
+
+async def test_what_arrives_within_the_grace_settles_it(house: CustodyHouse) -> None:
+    """The batches of an SDK may be slower than the node."""
+    await house.sees(1)
+    await house.advance(0.5)
+    await house.asks("w1", 1)
+
+    assert house.states() == [("matched", "1")]
+
+
+async def test_what_arrives_after_the_page_ends_it_as_late(house: CustodyHouse) -> None:
+    """The page ends, and it is told that it was late."""
+    await house.begins("w1")
+    await house.step("w1")
+    await house.sees(1)
+    await house.advance(2)
+    assert house.paging() == {"1": ALL}
+    await house.signs("w1", at_s=-2)
+    await house.names("w1", 1)
+
+    assert house.states() == [("unmatched", "1"), ("late", "1")]
+    assert house.paging() == {}
+    assert house.value("anya_custody_spends_total", result="late") == 1
+    assert house.value("anya_custody_unmatched_spends") == 0
+
+
+@pytest.mark.parametrize("outcome", ["refused", "cancelled", "expired"])
+async def test_what_was_refused_before_the_spend_is_not_approved(house: CustodyHouse, outcome: str) -> None:
+    """Although a policy had let it pass and the HSM had signed."""
+    await house.asks("w1", 1)
+    await house.ends("w1", outcome)
+    await house.advance(5)
+    await house.sees(1)
+    await house.advance(2)
+
+    assert house.paging() == {"1": "approval"}
+
+
+async def test_a_person_who_denied_it_outweighs_the_policy(house: CustodyHouse) -> None:
+    """A failed approval step; the same step gone well later approves."""
+    for number, cid in ((1, "w1"), (2, "w2")):
+        await house.asks(cid, number)
+        await house.step(cid, "approval", outcome="error")
+    await house.advance(1)
+    await house.step("w2", "approval")
+    await house.sees(1)
+    await house.sees(2)
+    await house.advance(2)
+
+    assert house.paging() == {"1": "approval"}
+
+
+async def test_a_signature_of_before_the_request_does_not_count(house: CustodyHouse) -> None:
+    """Nor one of after the spend."""
+    await house.begins("w1")
+    await house.step("w1")
+    await house.signs("w1", at_s=-60)
+    await house.names("w1", 1)
+    await house.sees(1)
+    await house.advance(2)
+    await house.advance(10)
+    await house.signs("w1")
+
+    assert house.paging() == {"1": "signature"}
+
+
+async def test_more_than_was_asked_for_lacks_the_amount(house: CustodyHouse) -> None:
+    """The fee may come on top; a satoshi more may not."""
+    await house.asks("w1", 1, amount=1_000)
+    await house.asks("w2", 2, amount=1_000)
+    await house.sees(1, amount=1_200)
+    await house.sees(2, amount=1_201)
+    await house.advance(2)
+
+    assert house.paging() == {"2": "amount"}
+    assert ("matched", "1") in house.states()
+
+
+async def test_one_request_is_paid_once(house: CustodyHouse) -> None:
+    """A second transaction under the same approval pages, although everything names it."""
+    await house.asks("w1", 1)
+    await house.sees(1)
+    await house.signs("w1")
+    await house.names("w1", 2)
+    await house.sees(2)
+    await house.advance(2)
+
+    assert house.paging() == {"2": "amount"}
+
+
+async def test_one_request_is_paid_once_over_a_restart(house: CustodyHouse) -> None:
+    """What was paid before is found in the store."""
+    await house.asks("w1", 1)
+    await house.sees(1)
+    await house.kill()
+    await house.advance(60)
+    await house.start()
+    await house.advance(60)
+    await house.signs("w1")
+    await house.names("w1", 2)
+    await house.sees(2)
+    await house.advance(2)
+
+    assert house.paging() == {"2": "amount"}
+
+
+async def test_a_batch_is_covered_by_its_requests_together(house: CustodyHouse) -> None:
+    """One transaction, three requests, one signature; each operation gets its event."""
+    for cid in ("w1", "w2", "w3"):
+        await house.begins(cid, amount=1_000)
+        await house.step(cid)
+        await house.names(cid, 1)
+    await house.signs("w2")
+    await house.sees(1, amount=3_000)
+
+    assert house.states() == [("matched", "1")] * 3
+    joined = {record.correlation_id for record in house.store._records if record.stream == "custody"}
+    assert joined == {"w1", "w2", "w3"}
+
+
+async def test_a_batch_with_an_unapproved_request_lacks_the_amount(house: CustodyHouse) -> None:
+    """What was approved does not cover it."""
+    for cid in ("w1", "w2"):
+        await house.begins(cid, amount=1_000)
+        await house.names(cid, 1)
+    await house.step("w1")
+    await house.signs("w1")
+    await house.sees(1, amount=2_000)
+    await house.advance(2)
+
+    assert house.paging() == {"1": "amount"}
+
+
+async def test_a_replacement_that_was_signed_again_inherits_the_request(house: CustodyHouse) -> None:
+    """Although nobody told its new id; without a new signature it pages."""
+    for number, cid in ((1, "w1"), (3, "w2")):
+        await house.asks(cid, number)
+        await house.sees(number)
+    await house.advance(10)
+    await house.signs("w1")
+    await house.sees(2, replaces=txid(1))
+    await house.sees(4, replaces=txid(3))
+    await house.advance(2)
+
+    assert house.paging() == {"4": "signature"}
+    assert house.states().count(("matched", "2")) == 1
+
+
+async def test_a_conflicted_transaction_frees_what_was_approved(house: CustodyHouse) -> None:
+    """The second one carries out the request where the first moves nothing any more."""
+    await house.asks("w1", 1)
+    await house.sees(1)
+    await house.sees(1, event="conflicted")
+    await house.signs("w1")
+    await house.names("w1", 2)
+    await house.sees(2)
+    await house.advance(2)
+
+    assert house.paging() == {}
+    assert house.states() == [("matched", "1"), ("matched", "2")]
+
+
+async def test_two_nodes_and_two_wallets_are_one_spend(house: CustodyHouse) -> None:
+    """Of the same chain and transaction."""
+    await house.sees(1)
+    await house.sees(1, wallet="hot-mirror")
+    await house.advance(2)
+
+    assert house.paging() == {"1": ALL}
+    assert house.states() == [("unmatched", "1")]
+
+
+async def test_a_signature_of_days_ago_is_found_in_the_store(house: CustodyHouse) -> None:
+    """Over a restart, so that nothing of it is remembered; beyond the horizon it is not."""
+    for number, cid in ((1, "w1"), (2, "w2")):
+        await house.asks(cid, number)
+        await house.kill()
+        await house.advance(20 * 86_400)
+        await house.start()
+        await house.advance(60)
+    await house.sees(1)
+    await house.sees(2)
+    await house.advance(2)
+
+    assert house.paging() == {"1": ALL}
+    assert house.states()[0] == ("matched", "2")
+
+
+async def test_after_a_kill_nothing_is_told_twice_and_the_page_goes_on(house: CustodyHouse) -> None:
+    """The open item is taken up; its match still ends it."""
+    await house.sees(1)
+    await house.advance(2)
+    await house.kill()
+    house.pipe.batches.clear()
+    await house.start()
+
+    assert house.paging() == {"1": ALL}
+    await house.advance(600)
+    assert house.states() == [("unmatched", "1")]
+    await house.asks("w1", 1)
+    await house.advance(1)
+    assert house.paging() == {"1": "request,approval,signature"}  # asked for, and signed, long after the spend
+
+
+async def test_an_event_that_a_crash_cut_off_is_told_by_the_next_process(house: CustodyHouse) -> None:
+    """It was committed and not told; the store says whether it was."""
+    await house.sees(1)
+    real = house.pipe.logs
+
+    async def fails(*_args: object, **_more: object) -> None:
+        raise UnavailableError("cut off", retry_after_s=1e6)
+
+    house.pipe.logs = fails  # type: ignore[method-assign,assignment]
+    await house.advance(2)
+    assert house.states() == []
+    await house.kill()
+    house.pipe.logs = real  # type: ignore[method-assign]
+    await house.start()
+
+    assert house.states() == [("unmatched", "1")]
+    await house.kill()
+    await house.start()
+    assert house.states() == [("unmatched", "1")]
+
+
+async def test_what_was_spent_while_the_server_was_down_is_looked_at(house: CustodyHouse) -> None:
+    """The collector's record is in the store; the services' spools get the time to arrive."""
+    await house.advance(10)
+    await house.kill()
+    await house.advance(20)
+    await house.sees(1)
+    await house.sees(2)
+    await house.start()
+    await house.advance(10)
+    assert house.paging() == {}
+    await house.asks("w1", 1, at_s=-11)
+    await house.advance(20)
+
+    assert house.paging() == {"2": ALL}
+    assert ("matched", "1") in house.states()
+
+
+async def test_only_the_wallets_that_were_named_must_reconcile() -> None:
+    """And none where nothing was configured."""
+    for options, paging in (
+        (CustodyOptions(is_on=True, wallets=("custody-*", "cold")), {"2": ALL}),
+        (CustodyOptions(), {}),
+    ):
+        house = CustodyHouse(options)
+        await house.start()
+        await house.sees(1, wallet="private")
+        await house.sees(2, wallet="custody-hot")
+        await house.advance(2)
+        assert house.paging() == paging
+        await house.kill()
+
+
+async def test_a_reload_narrows_what_is_watched(house: CustodyHouse) -> None:
+    """Pages of wallets that need not reconcile any more end; off ends all."""
+    await house.sees(1, wallet="private")
+    await house.sees(2)
+    await house.advance(2)
+    assert house.room is not None
+    await house.room.reload(CustodyOptions(is_on=True, wallets=("hot",)))
+    assert house.paging() == {"2": ALL}
+    await house.room.reload(CustodyOptions())
+    assert house.paging() == {}
+    assert list(house.room.health()) == []
+
+
+async def test_a_store_that_cannot_write_delays_the_page_and_does_not_lose_it(house: CustodyHouse) -> None:
+    """It is told once the store can, and health says why not before."""
+    await house.sees(1)
+    house.pipe.error = UnavailableError("the disk is full", retry_after_s=1.0)
+    await house.advance(5)
+    assert house.room is not None
+    assert "disk is full" in house.room.health()[0].message
+    house.pipe.error = None
+    await house.advance(3)
+
+    assert house.paging() == {"1": ALL}
+    assert house.states() == [("unmatched", "1")]
+
+
+async def test_spends_are_listed_newest_first_by_pages(house: CustodyHouse) -> None:
+    """What waits stands before all; a state filters."""
+    for number in range(1, 6):
+        if number % 2:
+            await house.asks(f"w{number}", number)
+        await house.sees(number)
+        await house.advance(2)
+    await house.sees(6)
+    room = house.room
+    assert room is not None
+    first = await room.spends(limit=2, cursor="", state=None)
+    second = await room.spends(limit=2, cursor=first.cursor, state=None)
+    unmatched = await room.spends(limit=10, cursor="", state=State.UNMATCHED)
+
+    assert [item.spend.txid for item in first.items] == [txid(6), txid(5), txid(4)]
+    assert [item.spend.txid for item in second.items] == [txid(3), txid(2)]
+    assert [(item.spend.txid, item.operation) for item in unmatched.items] == [(txid(4), ""), (txid(2), "")]
+    assert second.items[0].operation == "withdrawal"
+
+
+async def test_old_spends_are_forgotten(house: CustodyHouse) -> None:
+    """After the horizon, also those that nobody ever explained."""
+    await house.sees(1)
+    await house.advance(2)
+    await house.kill()
+    house.pipe.batches.clear()
+    await house.advance(31 * 86_400)
+    await house.start()
+    assert house.room is not None
+
+    assert (await house.room.spends(limit=10, cursor="", state=None)).items == ()
+    assert house.paging() == {}
+
+
+async def test_a_person_may_accept_an_unmatched_spend(house: CustodyHouse) -> None:
+    """The page ends, name and reason stay on record over a restart, and nothing else can be accepted."""
+    await house.sees(1)
+    await house.advance(2)
+    room = house.room
+    assert room is not None
+    accepted = await room.accept(("regtest", txid(1)), by="ann", note="by hand")
+    await house.advance(1)
+
+    assert accepted.state is State.ACCEPTED
+    assert house.paging() == {}
+    assert house.states() == [("unmatched", "1"), ("accepted", "1")]
+    with pytest.raises(ConflictError):
+        await room.accept(("regtest", txid(1)), by="bob", note="again")
+    with pytest.raises(NotFoundError):
+        await room.accept(("regtest", txid(2)), by="bob", note="which?")
+    await house.kill()
+    await house.start()
+    await house.sees(1, event="confirmed")
+    await house.advance(60)
+    assert house.room is not None
+    [kept] = (await house.room.spends(limit=10, cursor="", state=None)).items
+    assert (kept.accepted_by, kept.note, kept.is_told) == ("ann", "by hand", True)
+    assert house.paging() == {}
+    assert len(house.states()) == 2
