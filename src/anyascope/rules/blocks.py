@@ -41,6 +41,19 @@ class BlockSpan:
         return f"{told} of {self.chain}" if self.chain else told
 
 
+@dataclass(frozen=True, slots=True)
+class BlockWindow:
+    """The time that some blocks took.
+
+    Attributes:
+        duration_ms: from when the chain was so many blocks lower, or was first seen, until now.
+        blocks: how many came since; fewer than wanted where the chain has not been watched for as long.
+    """
+
+    duration_ms: int
+    blocks: int
+
+
 def parse_span(text: str) -> BlockSpan | None:
     """What `3 blocks` or `3 blocks of main` says; None of a text that does not speak of blocks.
 
@@ -111,7 +124,7 @@ def read_clock(span: BlockSpan, alerts: Iterable[Labels], heights: Mapping[str, 
     fault = ""
     for labels in alerts:
         try:
-            told[labels] = _height(span, dict(labels).get(LABEL_CHAIN, ""), heights)
+            told[labels] = heights[chain_of(span, dict(labels).get(LABEL_CHAIN, ""), heights)]
         except InvalidInputError as error:
             fault = fault or str(error)
     return Reading(told, fault)
@@ -125,21 +138,29 @@ def unknown_height(span: BlockSpan) -> str:
     )
 
 
-def _height(span: BlockSpan, label: str, heights: Mapping[str, int]) -> int:
+def chain_of(span: BlockSpan, label: str, heights: Mapping[str, int]) -> str:
+    """The chain that counts, of those whose heights are known.
+
+    Args:
+        label: the chain of what is judged; empty where it has none.
+
+    Raises:
+        InvalidInputError: it is not known, with what to do.
+    """
     wanted = span.chain or label
     named = {chain: height for chain, height in heights.items() if chain} or heights
     if not named:
         raise InvalidInputError(unknown_height(span))
     if wanted in named:
-        return named[wanted]
+        return wanted
     if len(named) == 1 and (not wanted or "" in named):  # the only one, or one of an exporter that does not name chains
-        return next(iter(named.values()))
+        return next(iter(named))
     known = ", ".join(sorted(named))
     if wanted:
         raise InvalidInputError(
             f"{span}: the height of chain {wanted} is not known, only that of {known}: watch a node of {wanted}"
         )
     raise InvalidInputError(
-        f"{span}: the alert has no label {LABEL_CHAIN}, and there are {known}: write '{span} of {min(named)}', "
-        f"or keep the label {LABEL_CHAIN} in the expression"
+        f"{span}: it is not said of which chain, and there are {known}: write '{span} of {min(named)}', or let the alert "
+        f"have the label {LABEL_CHAIN}"
     )

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import TypeAlias
 
 from anyascope.model.labels import Labels
-from anyascope.rules.blocks import BlockSpan
+from anyascope.rules.blocks import BlockSpan, BlockWindow
 from anyascope.wire.gotemplate import Template
 
 INTERVAL_DEFAULT_S = 60.0  # Prometheus' default `evaluation_interval`
@@ -23,12 +23,24 @@ class RecordingRule:
         expr: PromQL.
         labels: added to each series; they win over the expression's own, and an empty one takes a label away.
         line: where it stands in its file, from 1.
+        span: the window of the expression, where that is counted in blocks: `expr` has it with blocks as they come on
+            average, `template` with `$window`, `$seconds` and `$blocks` in its place.
+        is_steady: evaluated by time alone, because its samples are counted.
     """
 
     name: str
     expr: str
     labels: Labels = ()
     line: int = 0
+    span: BlockSpan | None = None
+    template: str = ""
+    is_steady: bool = False
+
+    def over(self, window: BlockWindow) -> RecordingRule:
+        """The rule with the window as it is now."""
+        expr = self.template.replace("$window", f"{window.duration_ms}ms")
+        expr = expr.replace("$seconds", f"{window.duration_ms / 1000:g}").replace("$blocks", str(window.blocks))
+        return replace(self, expr=expr)
 
 
 class NoData(Enum):
@@ -93,6 +105,7 @@ class RuleGroup:
         limit: how many series or alerts a rule may make, 0 for any number; past it the rule fails and makes none.
         query_offset_s: how far in the past the rules look; None where the file leaves it to the server's default.
         rules: in evaluation order.
+        slo: the objective that the group was made from; empty where its rules were written.
     """
 
     name: str
@@ -101,6 +114,7 @@ class RuleGroup:
     interval_s: float = 0.0
     limit: int = 0
     query_offset_s: float | None = None
+    slo: str = ""
 
     @property
     def key(self) -> str:

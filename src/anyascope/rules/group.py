@@ -16,9 +16,10 @@ from anyascope.model.labels import Labels, labels_of
 from anyascope.model.metrics import STALE_NAN
 from anyascope.model.status import AlertView, RuleGroupView, RuleHealth, RuleKind, RuleView
 from anyascope.promql.asking import asked_by
-from anyascope.rules.blocks import HEIGHTS_EXPR, BlockClock, Reading, heights_of, read_clock, unknown_height
+from anyascope.rules.blocks import Reading, read_clock, unknown_height
+from anyascope.rules.chainclock import ChainClock
 from anyascope.rules.definition import AlertingRule, RecordingRule, Rule, RuleGroup
-from anyascope.rules.evaluate import Moment, Sample, alert_samples, batch_of, decide, find, query_vector, record
+from anyascope.rules.evaluate import Moment, Sample, alert_samples, batch_of, decide, find, record
 from anyascope.rules.nodata import Memory, look_at_data
 from anyascope.rules.options import House
 from anyascope.rules.persist import STATE_KIND, Active, GroupState, rule_keys, state_key, to_document
@@ -73,7 +74,7 @@ class GroupEvaluation:
             _rule_state(rule, read, known, key) for rule, read, key in zip(group.rules, reads, self._keys, strict=True)
         ]
         self._believed_from_ns = known.believed_from_ns
-        self._clock = BlockClock(dict(known.heights))
+        self._clock = ChainClock(house.engine, known.heights)
         self._saved_ns = 0
         self._saved: object = self._signature()
         self.duration_s = 0.0
@@ -148,6 +149,8 @@ class GroupEvaluation:
         """What is to be stored, and what is wrong with a part of the alerts while the others were judged."""
         rule, limit = state.rule, self.group.limit
         if isinstance(rule, RecordingRule):
+            if rule.span is not None:
+                rule = rule.over(await self._clock.window(rule.span, moment.time_ms))
             return await record(rule, self._house.engine, moment, limit=limit), ""
         engine = self._house.engine
         missing, held = await look_at_data(
@@ -174,11 +177,11 @@ class GroupEvaluation:
         span = rule.block_span
         if span is None:
             return Reading()
-        self._clock.note(heights_of(await query_vector(self._house.engine, HEIGHTS_EXPR, moment.time_ms)))
+        heights = await self._clock.read(moment.time_ms)
         is_demanded = self._house.options.is_clock_demanded and moment.now_ns >= self._believed_from_ns
-        if not alerts and not self._clock.heights and is_demanded:
+        if not alerts and not heights and is_demanded:
             return Reading(fault=unknown_height(span))
-        return read_clock(span, alerts, self._clock.heights)
+        return read_clock(span, alerts, heights)
 
     def _note_failure(self, state: RuleState, message: str) -> None:
         if state.error != message:

@@ -21,6 +21,8 @@ from anyascope.rules.blocks import BlockSpan, parse_span
 from anyascope.rules.conditions import data_expr_of, recover_expr_of
 from anyascope.rules.definition import AlertingRule, NoData, RecordingRule, Rule, RuleGroup
 from anyascope.rules.expand import parse_rule_template
+from anyascope.rules.slo import group_of
+from anyascope.rules.slofile import SLO_FIELDS, read_slo
 from anyascope.wire.gotemplate import Template, TemplateError
 from anyascope.wire.settings import SETTINGS_BYTES_MAX, Mistake, Section, SettingsError, read_settings
 
@@ -148,7 +150,7 @@ class _Loader:
         self._options = options
 
     def groups(self, top: Section) -> tuple[RuleGroup, ...]:
-        self._check_fields(top, ("groups",))
+        self._check_fields(top, ("groups",) if self._options.are_own_fields_refused else ("groups", "slos"))
         groups: list[RuleGroup] = []
         names: set[str] = set()
         for section in top.sections("groups"):
@@ -159,7 +161,20 @@ class _Loader:
                 section.wrong(f'groupname: "{group.name}" is repeated in the same file', name="name")
             names.add(group.name)
             groups.append(group)
-        return tuple(groups)
+        return (*groups, *self._slos(top))
+
+    def _slos(self, top: Section) -> Iterator[RuleGroup]:
+        """The groups that objectives are made into."""
+        names: set[str] = set()
+        for section in () if self._options.are_own_fields_refused else top.sections("slos"):
+            self._check_fields(section, SLO_FIELDS)
+            slo = read_slo(section, self._options.features)
+            if slo is None:
+                continue
+            if slo.name in names:
+                section.wrong(f"name {slo.name!r} is repeated in the same file", name="name")
+            names.add(slo.name)
+            yield group_of(slo, file=section.file)
 
     def _check_fields(self, section: Section, known: Collection[str]) -> None:
         if self._options.are_unknown_fields_ignored:

@@ -67,7 +67,7 @@ def reads_of_rule(rule: Rule) -> Reads:
     """
     reads = reads_of(rule.expr)
     if isinstance(rule, RecordingRule):
-        return reads
+        return replace(reads, is_prompt=False) if rule.is_steady else reads
     reads = replace(reads, is_clocked=rule.block_span is not None)
     if not rule.recover_expr:
         return reads

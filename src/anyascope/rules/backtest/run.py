@@ -16,9 +16,10 @@ from anyascope.model.metrics import STALE_NAN
 from anyascope.promql.parse import parse
 from anyascope.promql.result import QueryResult
 from anyascope.promql.syntax import Select, Subquery, walk
-from anyascope.rules.backtest.heights import HeightSteps
+from anyascope.rules.backtest.heights import HeightSteps, heights_over
 from anyascope.rules.backtest.overlay import OverlayReader
 from anyascope.rules.backtest.report import BacktestReport, Firing, RecordedOutcome, RuleOutcome, summed
+from anyascope.rules.chainclock import ChainClock
 from anyascope.rules.definition import INTERVAL_DEFAULT_S, AlertingRule, RecordingRule, Rule, RuleGroup
 from anyascope.rules.evaluate import (
     Evaluator,
@@ -29,6 +30,7 @@ from anyascope.rules.evaluate import (
     checked_samples,
     decide,
     found_in,
+    query_vector,
 )
 from anyascope.rules.nodata import Memory, look_at_data
 from anyascope.rules.state import ActiveAlert
@@ -111,6 +113,11 @@ class _Failures:
         if self.in_row >= FAILURES_IN_ROW_MAX:
             raise _HopelessError(str(error))
 
+    def note_clock(self, message: str) -> None:
+        """One more for want of a chain's height, which may be known later."""
+        self.steps += 1
+        self.first = self.first or message
+
 
 class _HopelessError(Exception):
     """The rule fails whenever it is evaluated."""
@@ -139,6 +146,7 @@ class Backtest:
     _total: int = 0
     _recorded_samples: int = 0
     _firings: list[Firing] = field(default_factory=list)
+    _clock: ChainClock = field(init=False)
 
     async def run(self) -> BacktestReport:
         """Evaluate everything.
@@ -214,6 +222,8 @@ class Backtest:
 
     async def _asked(self, job: _Job, steps: range, failures: _Failures) -> list[tuple[int, Elements | None]]:
         """The answers at these steps; where together they fail, half of them at a time, down to the one that does."""
+        if isinstance(job.rule, RecordingRule) and job.rule.span is not None:
+            return await self._asked_in_blocks(job, job.rule, steps, failures)
         try:
             offset_ms = job.offset_ms
             result = await self.engine.range(job.rule.expr, steps[0] - offset_ms, steps[-1] - offset_ms, job.step_ms)
@@ -229,6 +239,34 @@ class Backtest:
                 *await self._asked(job, steps[half:], failures),
             ]
         return list(_by_step(result, steps, offset_ms))
+
+    async def _asked_in_blocks(
+        self, job: _Job, rule: RecordingRule, steps: range, failures: _Failures
+    ) -> list[tuple[int, Elements | None]]:
+        """The same of a rule whose window is another one at each step."""
+        found: list[tuple[int, Elements | None]] = []
+        assert rule.span is not None
+        if steps[0] == job.begin_ms:
+            self._clock = ChainClock(self.engine)
+        heights = await heights_over(self.engine, steps, offset_ms=job.offset_ms)
+        for time_ms in steps:
+            at_ms = time_ms - job.offset_ms
+            self._clock.take(heights.get(time_ms, {}), at_ms)
+            try:
+                window = await self._clock.window(rule.span, at_ms)
+            except InvalidInputError as error:
+                if time_ms * NS_PER_MS >= self.options.start_ns:
+                    failures.note_clock(str(error))
+                found.append((time_ms, None))
+                continue
+            try:
+                found.append((time_ms, await query_vector(self.engine, rule.over(window).expr, at_ms)))
+            except (UnavailableError, DeniedError):
+                raise  # the server, not the rule
+            except AnyascopeError as error:
+                failures.note(error)
+                found.append((time_ms, None))
+        return found
 
     # --- recording ----------------------------------------------------------------------------------------------------
 
@@ -318,10 +356,9 @@ class Backtest:
         except AnyascopeError as error:
             failures.note(error)
             return active
+        failures.in_row = 0
         if clock.fault:
-            failures.note(InvalidInputError(clock.fault))
-        else:
-            failures.in_row = 0
+            failures.note_clock(clock.fault)
         return judged
 
     async def _annotate(self, step: _Step, rule: AlertingRule, begun: Sequence[_Open]) -> None:

@@ -12,7 +12,7 @@ from anyascope.promql.parse import parse
 from anyascope.promql.syntax import Expression
 from anyascope.rules.blocks import HEIGHT_METRIC, unknown_height
 from anyascope.rules.conditions import threshold_of
-from anyascope.rules.definition import AlertingRule, NoData, Rule, RuleGroup
+from anyascope.rules.definition import AlertingRule, NoData, RecordingRule, Rule, RuleGroup
 from anyascope.rules.lint.comments import disabled_in
 from anyascope.rules.lint.expressions import (
     ExprContext,
@@ -71,9 +71,11 @@ def lint(groups: Sequence[RuleGroup], texts: Mapping[str, str], options: LintOpt
     found: list[Finding] = []
     for file, members in files.items():
         rules = [rule for group in members for rule in group.rules]
+        written = [rule for group in members if not group.slo for rule in group.rules]
+        made = [group for group in members if group.slo]
         lines = [*sorted({rule.line for rule in rules}), 1 << 31]
         off = disabled_in(texts.get(file, ""))
-        for rule, lint_, message in (*_duplicates(rules), *_of_rules(rules, options)):
+        for rule, lint_, message in (*_duplicates(rules), *_of_rules(written, options), *_of_slos(made, options)):
             end = lines[lines.index(rule.line) + 1]
             if lint_ in options.lints and not off.is_off(lint_.value, begin=rule.line, end=end):
                 found.append(Finding(file, rule.line, lint_.value, f"{rule.name}: {message}"))
@@ -98,6 +100,26 @@ def _duplicates(rules: Sequence[Rule]) -> Iterator[tuple[Rule, Lint, str]]:
                 Lint.DUPLICATE,
                 f"a duplicate rule: name and labels {{{shown}}} are those of lines {lines}",
             )
+
+
+def _of_slos(groups: Sequence[RuleGroup], options: LintOptions) -> Iterator[tuple[Rule, Lint, str]]:
+    """Of the objectives, whose rules are ours."""
+    for group in groups:
+        first = group.rules[0]
+        yield (
+            first,
+            Lint.DIALECT,
+            f"slos: Prometheus and promtool refuse a file with {group.slo}, only anyascope reads it",
+        )
+        if options.history is None:
+            continue
+        recorded = frozenset(rule.name for rule in group.rules)
+        for rule in group.rules:
+            for lint_, message in lint_against(options.history, parse(rule.expr).root, recorded):
+                yield first, lint_, message
+        spans = [rule.span for rule in group.rules if isinstance(rule, RecordingRule) and rule.span]
+        if spans and not options.history.has_series(HEIGHT_METRIC):
+            yield first, Lint.SERIES, unknown_height(spans[0])
 
 
 def _of_rules(rules: Sequence[Rule], options: LintOptions) -> Iterator[tuple[Rule, Lint, str]]:
