@@ -20,6 +20,7 @@ _METRIC = re.compile(r"\b(?:anya_|bitcoin_)\w+")
 
 _HSM = 'job="hsm",instance="core",hsm="core",provider="softhsm"'
 _TOKEN = f'{_HSM},token="vault",serial="1"'
+_NODE = 'job="bitcoin",instance="a:8332",chain="main",node="a"'
 _APP = 'job="custody",instance="a:1",provider="softhsm"'
 
 
@@ -31,6 +32,68 @@ def _durations(labels: str) -> str:
 
 
 SERIES: Mapping[str, str] = {
+    "bitcoin": f"""
+up{{{_NODE}}} 1x40
+bitcoin_uptime{{{_NODE}}} 7000+60x40
+anya_bitcoin_initial_download{{{_NODE}}} 0x40
+anya_bitcoin_settled{{{_NODE}}} 1x40
+bitcoin_blocks{{{_NODE}}} 900000+1x40
+anya_bitcoin_block_height{{{_NODE}}} 900000+1x40
+anya_bitcoin_headers{{{_NODE}}} 900000+1x40
+anya_bitcoin_warnings{{{_NODE}}} 0x40
+anya_bitcoin_behind_blocks{{{_NODE}}} 0x40
+anya_bitcoin_tip_lag_seconds{{{_NODE}}} 0x40
+anya_bitcoin_tip_age_seconds{{{_NODE}}} 300x40
+anya_bitcoin_tip_gap_probability{{{_NODE}}} 0.6x40
+anya_bitcoin_block_spacing_seconds{{{_NODE}}} 600x40
+anya_bitcoin_branch_blocks{{{_NODE}}} 0x40
+anya_bitcoin_nodes_on_another_branch{{{_NODE}}} 0x40
+anya_bitcoin_reorgs_total{{{_NODE}}} 0x40
+anya_bitcoin_reorg_depth_blocks{{{_NODE}}} 1x40
+anya_bitcoin_reorg_timestamp_seconds{{{_NODE}}} 60x40
+anya_bitcoin_median_time_seconds{{{_NODE}}} 0x40
+bitcoin_hashps{{{_NODE}}} 9e20x40
+bitcoin_latest_block_weight{{{_NODE}}} 3990000x40
+bitcoin_verification_progress{{{_NODE}}} 1x40
+bitcoin_size_on_disk{{{_NODE}}} 700000000000+2000000x40
+bitcoin_mempool_usage{{{_NODE}}} 90000000x40
+anya_bitcoin_mempool_max_bytes{{{_NODE}}} 300000000x40
+anya_bitcoin_mempool_size{{{_NODE}}} 20000x40
+bitcoin_mempool_unbroadcast{{{_NODE}}} 0x40
+bitcoin_peers{{{_NODE}}} 60x40
+bitcoin_conn_out{{{_NODE}}} 10x40
+bitcoin_conn_in{{{_NODE}}} 50x40
+anya_bitcoin_peer_groups_outbound{{{_NODE}}} 10x40
+anya_bitcoin_network_active{{{_NODE}}} 1x40
+bitcoin_total_bytes_sent{{{_NODE}}} 0+1000x40
+bitcoin_total_bytes_recv{{{_NODE}}} 0+1000x40
+anya_bitcoin_time_offset_seconds{{{_NODE}}} 0x40
+anya_bitcoin_banned{{{_NODE}}} 3x40
+anya_bitcoin_rpc_longest_call_seconds{{{_NODE}}} 0x40
+anya_bitcoin_tips_unannounced_total{{{_NODE}}} 0x40
+anya_bitcoin_wrong_chain{{{_NODE},found="main"}} 0x40
+anya_bitcoin_node_info{{{_NODE},subversion="/Satoshi:30.2.0/"}} 1x40
+anya_bitcoin_chain_tips{{{_NODE},status="valid-fork"}} 3x40
+anya_bitcoin_chain_tips{{{_NODE},status="invalid"}} 0x40
+anya_bitcoin_index_synced{{{_NODE},index="txindex"}} 1x40
+anya_bitcoin_index_height{{{_NODE},index="txindex"}} 900000x40
+anya_bitcoin_mempool_rate_vbytes{{{_NODE},from_sat_per_vb="1"}} 5000x40
+anya_bitcoin_fee_estimate_sat_per_vb{{{_NODE},target_blocks="3"}} 8x40
+anya_bitcoin_fee_estimate_sat_per_vb{{{_NODE},target_blocks="6"}} 6x40
+anya_bitcoin_fee_min_sat_per_vb{{{_NODE},kind="mempool"}} 1x40
+anya_bitcoin_fee_min_sat_per_vb{{{_NODE},kind="relay"}} 1x40
+anya_bitcoin_latest_block_fee_sat_per_vb{{{_NODE},percentile="50"}} 5x40
+anya_bitcoin_peer_connections{{{_NODE},network="ipv4",direction="out"}} 10x40
+anya_bitcoin_peer_ping_seconds{{{_NODE},statistic="median"}} 0.1x40
+anya_bitcoin_peer_programs{{{_NODE},program="Satoshi:29"}} 40x40
+anya_bitcoin_rpc_calls_total{{{_NODE},method="getblockchaininfo",code="ok"}} 0+40x40
+anya_bitcoin_rpc_calls_total{{{_NODE},method="getblockchaininfo",code="timeout"}} 0+1x40
+anya_bitcoin_zmq_messages_total{{{_NODE},topic="hashblock"}} 0+1x40
+anya_bitcoin_zmq_lost_total{{{_NODE},topic="hashblock"}} 0x40
+anya_bitcoin_rpc_duration_seconds_bucket{{{_NODE},method="getblockchaininfo",le="0.05"}} 0+30x40
+anya_bitcoin_rpc_duration_seconds_bucket{{{_NODE},method="getblockchaininfo",le="1"}} 0+40x40
+anya_bitcoin_rpc_duration_seconds_bucket{{{_NODE},method="getblockchaininfo",le="+Inf"}} 0+40x40
+""",
     "hsm": f"""
 anya_hsm_up{{{_HSM}}} 1x40
 anya_hsm_tokens{{{_HSM}}} 1x40

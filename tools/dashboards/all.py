@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from dashboards import hsm
+from dashboards import bitcoin, hsm
 from dashboards.panels import Dashboard
 
-DASHBOARDS: Final[dict[str, Dashboard]] = {"hsm": hsm.DASHBOARD}
+DASHBOARDS: Final[dict[str, Dashboard]] = {"bitcoin": bitcoin.DASHBOARD, "hsm": hsm.DASHBOARD}

@@ -66,6 +66,16 @@ class Variable:
 
 
 @dataclass(frozen=True, slots=True)
+class Mark:
+    """What is drawn on the graphs where an expression has a value; `text` may name labels, such as `{{node}}`."""
+
+    name: str
+    expr: str
+    text: str
+    color: str
+
+
+@dataclass(frozen=True, slots=True)
 class Dashboard:
     """A whole dashboard."""
 
@@ -76,6 +86,7 @@ class Dashboard:
     variables: Sequence[Variable]
     rows: Sequence[Row]
     alerts: str  # selector of the alerts that are drawn as annotations
+    marks: Sequence[Mark] = ()
 
 
 def stat(
@@ -201,20 +212,24 @@ def _document(board: Dashboard) -> dict[str, Any]:
         "time": {"from": "now-6h", "to": "now"},
         "timepicker": {},
         "links": [],
-        "annotations": {"list": [_alerts(board.alerts)]},
+        "annotations": {"list": [_mark(mark) for mark in (_alerts(board.alerts), *board.marks)]},
         "templating": {"list": [_datasource(), *map(_variable, board.variables)]},
         "panels": _laid_out(board.rows),
     }
 
 
-def _alerts(selector: str) -> dict[str, Any]:
+def _alerts(selector: str) -> Mark:
+    return Mark("Alerts", f'ALERTS{{alertstate="firing",{selector}}}', "{{alertname}}", RED)
+
+
+def _mark(mark: Mark) -> dict[str, Any]:
     return {
-        "name": "Alerts",
+        "name": mark.name,
         "datasource": DATASOURCE,
         "enable": True,
-        "iconColor": RED,
-        "expr": f'ALERTS{{alertstate="firing",{selector}}}',
-        "titleFormat": "{{alertname}}",
+        "iconColor": mark.color,
+        "expr": mark.expr,
+        "titleFormat": mark.text,
         "step": "60s",
     }
 
