@@ -209,10 +209,15 @@ async def test_two_nodes_part_and_meet(tmp_path):
     ):
         await mine(first, 10)
         await until(lambda: second.call("getblockcount") == 10, deadline_s=60)
-        a, b = options("a", first, interval_s=1.0), options("b", second, interval_s=1.0)
+        a = options("a", first, interval_s=1.0, block_spacing_s=600.0)
+        b = options("b", second, interval_s=1.0)
         async with watching(a, b) as watch:
-            await until(lambda: watch.figures("a").get("bitcoin_blocks") == watch.figures("b").get("bitcoin_blocks"))
+            await until(lambda: [watch.figures(name).get("bitcoin_blocks") for name in "ab"] == [10, 10])
             assert watch.figures("b").get("anya_bitcoin_nodes_on_another_branch", 0) == 0
+            assert watch.figures("a")["anya_bitcoin_settled"] == 0  # neither has run for ten minutes
+            assert watch.figures("a")["anya_bitcoin_tip_age_seconds"] >= 0
+            assert 0 < watch.figures("a")["anya_bitcoin_tip_gap_probability"] <= 1
+            assert "anya_bitcoin_tip_gap_probability" not in watch.figures("b")  # regtest aims at nothing
 
             await asyncio.to_thread(second.call, "setnetworkactive", False)
             old = await mine(second, 2)
@@ -224,10 +229,13 @@ async def test_two_nodes_part_and_meet(tmp_path):
 
             await asyncio.to_thread(first.call, "generatetodescriptor", 2, OTHER_BRANCH)
             await until(lambda: watch.health("b").status is HealthStatus.UNHEALTHY)
+            await until(lambda: watch.figures("b")["anya_bitcoin_tip_lag_seconds"] > 0)
+            assert watch.figures("a")["anya_bitcoin_tip_lag_seconds"] == 0
             await asyncio.to_thread(second.call, "setnetworkactive", True)
             await asyncio.to_thread(second.call, "addnode", f"127.0.0.1:{base}", "onetry")
             await until(lambda: watch.figures("b").get("anya_bitcoin_reorgs_total") == 1, deadline_s=60)
             await until(lambda: watch.health("b").status is HealthStatus.HEALTHY)
+            await until(lambda: watch.figures("b")["anya_bitcoin_tip_lag_seconds"] == 0)
             assert watch.figures("b")["anya_bitcoin_reorg_depth_blocks"] == 2
             assert watch.figures("b")["anya_bitcoin_reorg_fork_height"] == 10
             [reorg] = watch.events("bitcoin.reorg")

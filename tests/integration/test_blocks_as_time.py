@@ -29,10 +29,25 @@ collectors:
 """
 
 
+SLO = """
+slos:
+- name: calls
+  objective: 99
+  window: 144 blocks
+  total: anya_bitcoin_rpc_calls_total
+  bad: anya_bitcoin_rpc_calls_total{code!~"ok|method_not_found"}
+  interval: 1s
+"""
+
+
 def rule_of(server: ServerProcess) -> dict:
     """As Prometheus' API shows it."""
+    return rules_of(server)[0]
+
+
+def rules_of(server: ServerProcess) -> list[dict]:
     [group] = httpx.get(f"{server.url}/api/v1/rules").json()["data"]["groups"]
-    return group["rules"][0]
+    return group["rules"]
 
 
 def height_of(server: ServerProcess) -> int:
@@ -87,3 +102,33 @@ def test_the_third_mined_block_changes_the_state_and_none_before(tmp_path):
             assert judged(server, node, lambda: node.mine(1, to=ADDRESS)) == (8, "firing")
             [alert] = httpx.get(f"{server.url}/api/v2/alerts").json()
             assert alert["labels"]["alertname"] == "Held"
+
+
+@pytest.mark.long
+def test_an_objective_has_its_window_in_real_blocks(tmp_path):
+    """Its window is as many blocks as the node was seen to find, up to those that are wanted; after `kill -9`, too."""
+    (tmp_path / "rules.yml").write_text(SLO)
+
+    def value_of(server: ServerProcess, name: str) -> float | None:
+        found = httpx.get(f"{server.url}/api/v1/query", params={"query": name}).json()["data"]["result"]
+        return float(found[0]["value"][1]) if found else None
+
+    with regtest_nodes(tmp_path / "nodes") as [node]:
+        node.mine(5, to=ADDRESS)
+        config = QUIET_CONFIG + CONFIG.format(url=node.url, cookie=node.cookie_file)
+        with running_server(tmp_path, config=config) as server:
+            eventually(lambda: value_of(server, "anya_slo_window_blocks") == 0, what="no block was seen to come")
+            node.mine(20, to=ADDRESS)
+            eventually(lambda: value_of(server, "anya_slo_window_blocks") == 20, what="20 blocks")
+            eventually(
+                lambda: value_of(server, "anya_slo_error_budget_remaining_ratio") == 1, what="an untouched budget"
+            )
+            assert value_of(server, 'anya_slo_burn_rate{window="144 blocks"}') == 0
+
+            server.kill()
+            node.mine(200, to=ADDRESS)
+            server.start()
+            node.mine(150, to=ADDRESS)
+            eventually(lambda: value_of(server, "anya_slo_window_blocks") == 144, what="the whole window")
+            faults = [rule for rule in rules_of(server) if rule["health"] == "err"]
+            assert faults == []

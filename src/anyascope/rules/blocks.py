@@ -17,7 +17,9 @@ from anyascope.model.labels import Labels
 
 HEIGHT_METRIC = "bitcoin_blocks"
 LABEL_CHAIN = "chain"
-HEIGHTS_EXPR = f"max by ({LABEL_CHAIN}) ({HEIGHT_METRIC})"
+# A node in its initial download goes through the blocks of years in hours: it does not tell the time.
+_DOWNLOADING = f"on ({LABEL_CHAIN}, node) anya_bitcoin_initial_download == 1"
+HEIGHTS_EXPR = f"max by ({LABEL_CHAIN}) ({HEIGHT_METRIC} unless {_DOWNLOADING})"
 BLOCKS_MAX = 1_000_000  # 19 years
 REORG_BLOCKS_MAX = 100  # as deep as a coinbase is locked; a height that falls deeper is another chain's
 

@@ -240,6 +240,20 @@ async def test_a_reorg_does_not_count_twice(house):
     assert house.state() is AlertState.FIRING
 
 
+async def test_a_node_in_initial_download_does_not_tell_the_time(house):
+    """The blocks of years go by within hours: they are not coming now."""
+    await house.start(rules())
+    await house.block(100, node="a")
+    await house.condition(1)
+    downloading = {"__name__": "anya_bitcoin_initial_download", "chain": "main", "node": "b"}
+    await house.send(downloading, 1)
+    for height in (1_000, 2_000, 3_000):
+        await house.block(height, node="b")
+    assert house.state() is AlertState.PENDING
+    await house.block(103, node="a")
+    assert house.state() is AlertState.FIRING
+
+
 async def test_each_alert_has_its_own_chain(house):
     """Blocks of one chain do nothing for an alert of another."""
     await house.start(rules())
