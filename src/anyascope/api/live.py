@@ -21,8 +21,8 @@ from anyascope.wire.own_api import AlertsView
 
 LOOK_EVERY_S = 1.0  # how late a change may be seen; a look costs under 1 ms and serves all readers
 ARRIVED_S = 0.05  # from the first event of a burst to the look: a reorg is a dozen events, and one look
-# Streams whose events change what is told: blocks, own transactions, spends. A page must not wait a second for them.
-WAKING_STREAMS = frozenset(("bitcoin", "custody"))
+# Streams whose events change what is told: blocks, own transactions, spends, HSMs. A page must not wait a second for them.
+WAKING_STREAMS = frozenset(("bitcoin", "custody", "hsm"))
 KEEP_ALIVE_LOOKS = 15  # looks without a change after which a comment keeps the connection open
 
 Topics: TypeAlias = dict[str, bytes]
@@ -55,9 +55,9 @@ def live_router(
         arrivals: events of `WAKING_STREAMS` are looked after at once; without them, once every `look_every_s`.
     """
     router = APIRouter(tags=["server"])
-    look = _Look(
-        lambda: {topic: encode(make()) for topic, make in topics.items()}, clock=clock, fresh_s=look_every_s / 2
-    )
+    look = _Look(clock=clock, fresh_s=look_every_s / 2)
+    ear = _Ear(arrivals, look)
+    look.makers = {**topics, "events": ear.counts}
 
     @router.get(
         "/live",
@@ -67,9 +67,12 @@ def live_router(
         responses={200: {"content": {"text/event-stream": {}}}},
     )
     async def stream_changes() -> Response:
-        """`health` with the body of `/health`, `alerts` with that of `/alerts`, `bitcoin_nodes` with that of `/bitcoin/nodes`."""
+        """A topic each with the body of the resource of its name: `health`, `alerts`, `bitcoin_nodes`, `bitcoin_wallets`.
+
+        `events` counts stored events of custody by stream.
+        """
         stream = streams.open()
-        changes = _woken_changes(look, arrivals, stream, every_s=look_every_s)
+        changes = _woken_changes(look, ear, stream, every_s=look_every_s)
         return EventStreamResponse(changes, stream=stream, streams=streams)
 
     return router
@@ -78,8 +81,8 @@ def live_router(
 class _Look:
     """What all readers see, made at most once for all of them at about the same time."""
 
-    def __init__(self, make: Callable[[], Topics], *, clock: Clock, fresh_s: float) -> None:
-        self._make = make
+    def __init__(self, *, clock: Clock, fresh_s: float) -> None:
+        self.makers: Mapping[str, TopicMaker] = {}
         self._clock = clock
         self._fresh_ns = round(fresh_s * NS_PER_S)
         self._seen: Topics = {}
@@ -88,7 +91,8 @@ class _Look:
     def topics(self) -> Topics:
         now_ns = self._clock.monotonic_ns()
         if not self._seen or now_ns - self._at_ns >= self._fresh_ns:
-            self._seen, self._at_ns = self._make(), now_ns
+            self._seen = {topic: encode(make()) for topic, make in self.makers.items()}
+            self._at_ns = now_ns
         return self._seen
 
     def forget(self) -> None:
@@ -96,40 +100,57 @@ class _Look:
         self._seen = {}
 
 
-class _Waker:
-    """Wakes one reader shortly after the first event of a burst has arrived."""
+class _Ear:
+    """Hears of events of custody: shortly after the first of a burst all readers look again.
 
-    def __init__(self, arrivals: Arrivals, look: _Look, stream: Stream) -> None:
+    The counts are a topic themselves: they tell a reader to ask again for what is not told here.
+    """
+
+    def __init__(self, arrivals: Arrivals, look: _Look) -> None:
         self._look = look
-        self._stream = stream
+        self._counts = dict.fromkeys(sorted(WAKING_STREAMS), 0)
+        self._readers: set[Stream] = set()
         self._timer: asyncio.TimerHandle | None = None
-        self._stop = arrivals.on_logs(self._hear)
+        arrivals.on_logs(self._hear)
 
-    def close(self) -> None:
-        """Hear no more."""
-        self._stop()
-        if self._timer is not None:
-            self._timer.cancel()
+    def counts(self) -> dict[str, int]:
+        """Events that were stored since the server's start, by stream."""
+        return dict(self._counts)
+
+    def add(self, stream: Stream) -> None:
+        """Wake this reader, too."""
+        self._readers.add(stream)
+
+    def discard(self, stream: Stream) -> None:
+        """The reader is gone."""
+        self._readers.discard(stream)
 
     def _hear(self, batches: Sequence[LogBatch]) -> None:
-        if self._timer is None and any(batch.stream in WAKING_STREAMS for batch in batches):
+        known = [batch for batch in batches if batch.stream in self._counts and _has_events(batch)]
+        for batch in known:
+            self._counts[batch.stream] += len(batch)
+        if known and self._readers and self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(ARRIVED_S, self._wake)
 
     def _wake(self) -> None:
         self._timer = None
         self._look.forget()
-        self._stream.wake()
+        for stream in self._readers:
+            stream.wake()
 
 
-async def _woken_changes(
-    look: _Look, arrivals: Arrivals, stream: Stream, *, every_s: float
-) -> AsyncGenerator[bytes, None]:
-    waker = _Waker(arrivals, look, stream)
+def _has_events(batch: LogBatch) -> bool:
+    """Lines of a node's debug.log come by the same stream; they are no events, and a batch is of one kind."""
+    return len(batch) > 0 and batch.record(0).event_name != ""
+
+
+async def _woken_changes(look: _Look, ear: _Ear, stream: Stream, *, every_s: float) -> AsyncGenerator[bytes, None]:
+    ear.add(stream)
     try:
         async for chunk in _changes(look, stream, every_s=every_s):
             yield chunk
     finally:
-        waker.close()
+        ear.discard(stream)
 
 
 async def _changes(look: _Look, stream: Stream, *, every_s: float) -> AsyncGenerator[bytes, None]:

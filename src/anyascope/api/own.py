@@ -28,7 +28,7 @@ from anyascope.api.silences import SilenceBook, SilencesParts, TextCleaner, sile
 from anyascope.api.sse import Streams
 from anyascope.api.status import HealthBoard, StatusSource, status_router
 from anyascope.api.traces import traces_router
-from anyascope.api.wallets import WalletsSource, wallets_router
+from anyascope.api.wallets import WalletsSource, wallets_router, wallets_view
 from anyascope.clock import Clock
 from anyascope.model.sdk import SdkSettings
 from anyascope.ports import AlertDesk, AlertResponder, Arrivals
@@ -90,6 +90,7 @@ def own_api(  # noqa: PLR0913  # what the API asks, each by keyword
     topics = {
         **live_topics(desk, rules, responder, board),
         "bitcoin_nodes": lambda: nodes_view(nodes.bitcoin_nodes()),
+        "bitcoin_wallets": lambda: wallets_view(wallets.bitcoin_wallets()),
     }
     for router in (
         status_router(status, board),

@@ -204,7 +204,7 @@ async def test_live_tells_each_thing_at_the_start_and_when_it_changes():
         return [(name, json.loads(data)) for name, data in read_events(iter(chunk.decode().split("\n")))]
 
     assert await next_events() == []
-    assert [name for name, _ in await next_events()] == ["health", "alerts"]
+    assert [name for name, _ in await next_events()] == ["health", "alerts", "events"]
     house.report_now = HealthReport(
         HealthStatus.DEGRADED, (ComponentHealth("journal", "collector", HealthStatus.DEGRADED),)
     )

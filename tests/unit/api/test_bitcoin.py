@@ -85,7 +85,7 @@ async def test_a_node_is_told_with_its_figures():
 
 
 async def test_an_event_of_custody_wakes_a_reader_at_once():
-    """What a block changed is told without waiting for the next look; logs of others wake nobody; who leaves hears no more."""
+    """What a block changed is told without waiting for the next look; other logs wake nobody, and nobody is woken who left."""
     house = House(clock=SystemClock())
     looks = []
     topics = {"bitcoin_nodes": lambda: looks.append(1) or {"looks": len(looks)}}
@@ -97,14 +97,17 @@ async def test_an_event_of_custody_wakes_a_reader_at_once():
         return [(name, json.loads(data)) for name, data in read_events(iter(chunk.decode().split("\n")))]
 
     assert await next_events() == []
-    assert await next_events() == [("bitcoin_nodes", {"looks": 1})]
+    assert await next_events() == [("bitcoin_nodes", {"looks": 1}), ("events", {"bitcoin": 0, "custody": 0, "hsm": 0})]
     waiting = asyncio.create_task(next_events())
     await asyncio.sleep(0)
-    house.arrivals.arrive(batch_of(LogRecord(1, body="a request"), stream="otlp"))
+    house.arrivals.arrive(batch_of(LogRecord(1, "", event_name="a.request"), stream="otlp"))
+    house.arrivals.arrive(batch_of(LogRecord(1, body="a line of debug.log"), stream="bitcoin"))
     await asyncio.sleep(3 * ARRIVED_S)
     assert not waiting.done()
     for _ in range(3):  # a burst is one look
-        house.arrivals.arrive(batch_of(LogRecord(1, body="block 102"), stream="bitcoin"))
-    assert await waiting == [("bitcoin_nodes", {"looks": 2})]
+        house.arrivals.arrive(batch_of(LogRecord(1, "", event_name="bitcoin.block.connected"), stream="bitcoin"))
+    assert await waiting == [("bitcoin_nodes", {"looks": 2}), ("events", {"bitcoin": 3, "custody": 0, "hsm": 0})]
     await chunks.aclose()
-    assert house.arrivals.of_logs == []
+    house.arrivals.arrive(batch_of(LogRecord(1, "", event_name="bitcoin.block.connected"), stream="bitcoin"))
+    await asyncio.sleep(3 * ARRIVED_S)
+    assert len(looks) == 2

@@ -80,7 +80,7 @@ export async function gather(id: string, signal?: AbortSignal): Promise<Correlat
     spans,
     rows,
     alerts: alerts.alerts.filter((alert) => known.includes(alert.correlation_id) || known.includes(alert.labels["txid"] ?? "")),
-    spends: spends.spends.filter((spend) => known.includes(spend.txid) || known.includes(spend.correlation_id)),
+    spends: spends.spends.filter((spend) => known.includes(spend.txid) || spend.correlation_ids.some((joined) => known.includes(joined))),
     exemplars: await orNothing("Metrics", exemplarsOf(known, spans, rows, signal), [], faults),
     isCut,
     faults,

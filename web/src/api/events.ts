@@ -77,6 +77,7 @@ export const NODES_KEY = ["bitcoin", "nodes"] as const;
 export const WALLETS_KEY = ["bitcoin", "wallets"] as const;
 export const TRANSACTIONS_KEY = ["bitcoin", "transactions"] as const;
 export const SPENDS_KEY = ["custody", "spends"] as const;
+export const HSMS_KEY = ["custody", "hsms"] as const;
 /** Records of what a block did to our transactions: asked for again when a block comes. */
 export const OWN_BLOCKS_KEY = ["custody", "own-blocks"] as const;
 
@@ -89,13 +90,13 @@ export function useLive(): Connection {
     {
       health: (data) => cache.setQueryData(HEALTH_KEY, data),
       alerts: (data) => cache.setQueryData(ALERTS_KEY, data),
-      bitcoin_nodes: (data) => {
-        cache.setQueryData(NODES_KEY, data);
-        void cache.invalidateQueries({ queryKey: OWN_BLOCKS_KEY });
-      },
+      bitcoin_nodes: (data) => cache.setQueryData(NODES_KEY, data),
       bitcoin_wallets: (data) => cache.setQueryData(WALLETS_KEY, data),
       bitcoin_transactions: (data) => cache.setQueryData(TRANSACTIONS_KEY, data),
-      custody_spends: (data) => cache.setQueryData(SPENDS_KEY, data),
+      // Something happened: what is not told here is asked for again where it is looked at.
+      events: () => {
+        for (const queryKey of [SPENDS_KEY, OWN_BLOCKS_KEY, HSMS_KEY]) void cache.invalidateQueries({ queryKey });
+      },
     },
     { whileHidden: false },
   );

@@ -3,23 +3,39 @@
 const SATS_IN_BTC = 100_000_000n;
 
 export interface Wallet {
-  readonly chain: string;
   readonly node: string;
-  readonly wallet: string;
+  readonly chain: string;
+  readonly name: string;
+  readonly looked_at: string | null;
   readonly is_loaded: boolean;
-  readonly trusted_sats: number | null;
-  readonly pending_sats: number | null;
-  readonly immature_sats: number | null;
-  readonly utxos: number | null;
-  readonly dust_utxos: number | null;
-  readonly dust_sats: number | null;
-  readonly spend_vbytes: number | null;
-  readonly spend_cost_sats: number | null;
-  readonly fee_rate_sat_per_vb: number | null;
-  readonly consolidation_advised: boolean | null;
-  readonly consolidation_cost_sats: number | null;
-  readonly consolidation_saving_sats: number | null;
+  readonly fault: string;
+  readonly funds: { readonly trusted_sats: number; readonly pending_sats: number; readonly immature_sats: number } | null;
+  readonly fee: { readonly sat_per_vb: number; readonly median_sat_per_vb: number | null; readonly source: string } | null;
+  readonly coins: Coins | null;
   readonly keypool_size: number | null;
+  readonly is_scanning: boolean;
+}
+
+/** What a wallet can spend, in how many pieces. */
+export interface Coins {
+  readonly coins: number;
+  readonly sats: number;
+  readonly sizes: readonly { readonly up_to_sats: number; readonly coins: number }[];
+  readonly dust_coins: number | null;
+  readonly dust_sats: number | null;
+  readonly spend_vbytes: number;
+  readonly spend_transactions: number;
+  readonly spend_cost_sats: number | null;
+  readonly consolidation: Consolidation | null;
+}
+
+/** Putting all coins together at today's fee; the saving is against spending them one by one at the median fee. */
+export interface Consolidation {
+  readonly is_advised: boolean;
+  readonly coins: number;
+  readonly transactions: number;
+  readonly cost_sats: number;
+  readonly saving_sats: number | null;
 }
 
 export interface WalletList {
@@ -40,33 +56,43 @@ export interface OwnTransaction {
   readonly wallet: string;
   readonly txid: string;
   readonly direction: "deposit" | "withdrawal" | "internal";
-  readonly amount_sats: number | null;
+  readonly status: "open" | "conflicted";
+  readonly amount_sats: number;
   readonly fee_sats: number | null;
-  readonly fee_rate_sat_per_vb: number | null;
-  readonly market_sat_per_vb: number | null;
   readonly seen_at: string | null;
-  readonly age_blocks: number | null;
-  readonly confirmations?: number | null;
+  readonly age_blocks: number;
+  readonly is_in_mempool: boolean;
   readonly is_stuck: boolean;
-  readonly is_reopened?: boolean;
-  readonly replaces?: string | null;
+  readonly is_reopened: boolean;
+  readonly rate_sat_per_vb: number | null;
+  readonly market_sat_per_vb: number | null;
   readonly bump: Bump | null;
+  /** Why nothing here can free a stuck one. */
+  readonly lacks: string;
 }
 
 export interface TransactionList {
   readonly transactions: readonly OwnTransaction[];
 }
 
+export type SpendState = "unmatched" | "waiting" | "late" | "accepted" | "matched";
+
 export interface Spend {
   readonly chain: string;
-  readonly wallet: string;
   readonly txid: string;
-  readonly result: "matched" | "late" | "unmatched" | "waiting";
+  readonly wallet: string;
+  readonly node: string;
+  readonly direction: string;
+  readonly amount_sats: number;
+  readonly fee_sats: number;
+  readonly state: SpendState;
   readonly lacks: readonly string[];
-  readonly amount_sats: number | null;
+  readonly correlation_ids: readonly string[];
+  readonly operation: string;
+  readonly is_gone: boolean;
   readonly seen_at: string | null;
-  readonly correlation_id: string;
-  readonly message?: string;
+  readonly accepted_by: string;
+  readonly note: string;
 }
 
 export interface SpendList {
@@ -88,14 +114,14 @@ export function satsText(sats: number | null): string {
 /** Stuck ones first, then those that lost their confirmation, then the oldest. */
 export function byUrgency(transactions: readonly OwnTransaction[]): readonly OwnTransaction[] {
   const rank = (one: OwnTransaction) => (one.is_stuck ? 0 : one.is_reopened ? 1 : 2);
-  return [...transactions].sort((a, b) => rank(a) - rank(b) || (b.age_blocks ?? 0) - (a.age_blocks ?? 0) || a.txid.localeCompare(b.txid));
+  return [...transactions].sort((a, b) => rank(a) - rank(b) || b.age_blocks - a.age_blocks || a.txid.localeCompare(b.txid));
 }
 
-const RESULT_RANK: Record<Spend["result"], number> = { unmatched: 0, waiting: 1, late: 2, matched: 3 };
+const STATE_RANK: Record<SpendState, number> = { unmatched: 0, waiting: 1, late: 2, accepted: 2, matched: 2 };
 
 /** What nobody asked for first, then what is still waited for, then the newest. */
 export function byConcern(spends: readonly Spend[]): readonly Spend[] {
-  return [...spends].sort((a, b) => RESULT_RANK[a.result] - RESULT_RANK[b.result] || (b.seen_at ?? "").localeCompare(a.seen_at ?? ""));
+  return [...spends].sort((a, b) => STATE_RANK[a.state] - STATE_RANK[b.state] || (b.seen_at ?? "").localeCompare(a.seen_at ?? ""));
 }
 
 /** How a fee rate stands to what the market asks: `half the market`, `1.4× the market`. */

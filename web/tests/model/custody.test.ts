@@ -30,7 +30,7 @@ describe("open transactions", () => {
 
 describe("spends", () => {
   it("stand by concern: what nobody asked for first, then the newest", () => {
-    const spend = (txid: string, result: Spend["result"], seen_at: string) => ({ txid, result, seen_at }) as Spend;
+    const spend = (txid: string, state: Spend["state"], seen_at: string) => ({ txid, state, seen_at }) as Spend;
     const all = [spend("old", "matched", "1"), spend("new", "matched", "2"), spend("odd", "unmatched", "0"), spend("waits", "waiting", "0")];
     expect(byConcern(all).map((one) => one.txid)).toEqual(["odd", "waits", "new", "old"]);
   });

@@ -66,8 +66,8 @@ describe("a reorg", () => {
 describe("a stuck transaction", () => {
   it("says what would confirm it, what that costs and how it is done", () => {
     const stuck = {
-      ...{ chain: "main", node: "core-1", wallet: "hot", txid: TXID, direction: "withdrawal", amount_sats: 1_234, fee_sats: 200, fee_rate_sat_per_vb: 1 },
-      ...{ market_sat_per_vb: 20, seen_at: null, age_blocks: 7, is_stuck: true },
+      ...{ chain: "main", node: "core-1", wallet: "hot", txid: TXID, direction: "withdrawal", amount_sats: 1_234, fee_sats: 200, rate_sat_per_vb: 1, status: "open" },
+      ...{ market_sat_per_vb: 20, seen_at: null, age_blocks: 7, is_stuck: true, is_in_mempool: true, is_reopened: false, lacks: "" },
       bump: { kind: "rbf", fee_rate_sat_per_vb: 22, fee_sats: 4_400, extra_sats: 4_200, command: `bitcoin-cli -rpcwallet=hot bumpfee ${TXID}` },
     } as OwnTransaction;
     show(<Transactions transactions={[stuck]} nowMs={NOW_MS} />);
@@ -81,10 +81,10 @@ describe("a stuck transaction", () => {
 
 describe("a spend", () => {
   it("that nobody asked for stands first and says what it lacks", () => {
-    const spend = { chain: "main", wallet: "hot", amount_sats: 5, seen_at: null, correlation_id: "" };
+    const spend = { chain: "main", wallet: "hot", amount_sats: 5, seen_at: null, correlation_ids: [], operation: "", is_gone: false, accepted_by: "", node: "core-1", direction: "withdrawal", fee_sats: 1, note: "" };
     const spends = [
-      { ...spend, txid: "cd".repeat(32), result: "matched", lacks: [] },
-      { ...spend, txid: TXID, result: "unmatched", lacks: ["request", "approval"] },
+      { ...spend, txid: "cd".repeat(32), state: "matched", lacks: [] },
+      { ...spend, txid: TXID, state: "unmatched", lacks: ["request", "approval"] },
     ] as Spend[];
     show(<Spends spends={spends} nowMs={NOW_MS} />);
     const [first] = screen.getAllByTestId("spend");
@@ -97,9 +97,13 @@ describe("a spend", () => {
 
 describe("a wallet", () => {
   const wallet = {
-    ...{ chain: "main", node: "core-1", wallet: "hot", is_loaded: true, trusted_sats: 150_000_000, pending_sats: 1, immature_sats: 0, utxos: 500 },
-    ...{ dust_utxos: 12, dust_sats: 6_000, spend_vbytes: 1, spend_cost_sats: 68_000, fee_rate_sat_per_vb: 2 },
-    ...{ consolidation_advised: true, consolidation_cost_sats: 68_000, consolidation_saving_sats: 900_000, keypool_size: 1 },
+    ...{ chain: "main", node: "core-1", name: "hot", is_loaded: true, fault: "", is_scanning: false, looked_at: null, keypool_size: 1 },
+    funds: { trusted_sats: 150_000_000, pending_sats: 1, immature_sats: 0 },
+    fee: { sat_per_vb: 2, median_sat_per_vb: 20, source: "estimate" },
+    coins: {
+      ...{ coins: 500, sats: 150_000_000, sizes: [], dust_coins: 12, dust_sats: 6_000, spend_vbytes: 34_000, spend_transactions: 1, spend_cost_sats: 68_000 },
+      consolidation: { is_advised: true, coins: 488, transactions: 1, cost_sats: 66_000, saving_sats: 900_000 },
+    },
   } as Wallet;
 
   it("says what it holds to the sat, its dust, and what moving it costs", () => {
@@ -107,11 +111,11 @@ describe("a wallet", () => {
     const card = screen.getByTestId("wallet");
     expect(card.textContent).toContain("1.50000000 BTC 150,000,000 sat");
     expect(card.textContent).toContain("12 of them dust (6,000 sat)");
-    expect(card.textContent).toContain("consolidate for 68,000 sat and save 900,000 sat later");
+    expect(card.textContent).toContain("put 488 outputs together for 66,000 sat and save 900,000 sat later");
   });
 
   it("that is not loaded has no figures", () => {
-    show(<Wallets wallets={[{ ...wallet, is_loaded: false }]} />);
+    show(<Wallets wallets={[{ ...wallet, is_loaded: false, funds: null, coins: null }]} />);
     expect(screen.getByTestId("wallet").textContent).toBe("hotcore-1 · mainnot loaded at the node");
   });
 });

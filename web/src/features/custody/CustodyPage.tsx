@@ -2,7 +2,7 @@ import "./custody.css";
 
 import { useQuery } from "@tanstack/react-query";
 
-import { HEALTH_KEY, NODES_KEY, OWN_BLOCKS_KEY, SPENDS_KEY, TRANSACTIONS_KEY, WALLETS_KEY } from "../../api/events";
+import { HEALTH_KEY, HSMS_KEY, NODES_KEY, OWN_BLOCKS_KEY, SPENDS_KEY, TRANSACTIONS_KEY, WALLETS_KEY } from "../../api/events";
 import { fetchHealth, fetchNodes, fetchSpends, fetchTransactions, fetchWallets, searchLogs } from "../../api/own";
 import { queryInstant } from "../../api/prometheus";
 import { ownByBlock, strips } from "../../model/bitcoin";
@@ -40,7 +40,7 @@ function useCustody() {
       queryKey: OWN_BLOCKS_KEY,
       queryFn: ({ signal }) => searchLogs({ query: CONFIRMED, start: "-24h", end: "now" }, ROWS_MAX, null, signal),
     }),
-    hsms: useQuery({ queryKey: ["custody", "hsms"], queryFn: ({ signal }) => queryInstant(HSM_QUERY, Date.now() / 1000, signal), ...again }),
+    hsms: useQuery({ queryKey: HSMS_KEY, queryFn: ({ signal }) => queryInstant(HSM_QUERY, Date.now() / 1000, signal), ...again }),
   };
 }
 

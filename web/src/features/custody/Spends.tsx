@@ -1,36 +1,41 @@
 import { shortHash } from "../../model/bitcoin";
-import { byConcern, satsText, type Spend } from "../../model/custody";
+import { byConcern, satsText, type Spend, type SpendState } from "../../model/custody";
 import { href } from "../../state/location";
 import { Icon } from "../../ui/icons";
 import { Link } from "../../ui/Link";
 import { Ago } from "../../ui/Time";
 
-const LOOKS: Record<Spend["result"], { word: string; color: string }> = {
+const LOOKS: Record<SpendState, { word: string; color: string }> = {
   unmatched: { word: "Nobody asked for it", color: "var(--as-error)" },
   waiting: { word: "Waiting for its other two", color: "var(--as-warn)" },
+  accepted: { word: "Accepted by a person", color: "var(--as-warn)" },
   late: { word: "Matched late", color: "var(--as-warn)" },
   matched: { word: "Matched", color: "var(--as-ok)" },
 };
 
-/** The three that a spend needs, each with whether it is there. */
+/** What a spend needs; the amount is told where it differs. */
 const NEEDED = ["request", "approval", "signature"];
+const MISSING: Readonly<Record<string, string>> = { amount: "another amount was asked for" };
 
 function Row({ spend, nowMs }: { spend: Spend; nowMs: number }) {
-  const looks = LOOKS[spend.result];
-  const isOpen = spend.result === "unmatched" || spend.result === "waiting";
+  const looks = LOOKS[spend.state];
+  const isOpen = spend.state === "unmatched" || spend.state === "waiting";
   return (
-    <li className="as-spend" data-result={spend.result} data-testid="spend" style={{ borderLeftColor: looks.color }}>
+    <li className="as-spend" data-result={spend.state} data-testid="spend" style={{ borderLeftColor: looks.color }}>
       <div className="as-row">
         <strong style={{ color: looks.color }}>{looks.word}</strong>
-        <span className="as-dim as-small">{spend.wallet}</span>
+        <span className="as-dim as-small">
+          {[spend.operation, spend.wallet].filter(Boolean).join(" from ")}
+          {spend.is_gone && ", replaced or in conflict"}
+        </span>
         <span className="as-end as-nowrap as-small">{satsText(spend.amount_sats)}</span>
       </div>
       <div className="as-row as-small">
-        {NEEDED.map((part) => {
+        {[...NEEDED, ...spend.lacks.filter((part) => !NEEDED.includes(part))].map((part) => {
           const isMissing = spend.lacks.includes(part);
           return (
             <span key={part} className={isMissing ? (isOpen ? "as-chip as-chip-error" : "as-chip as-chip-warn") : "as-chip as-chip-good"}>
-              <Icon name={isMissing ? "close" : "check"} size={11} /> {isMissing ? `no ${part}` : part}
+              <Icon name={isMissing ? "close" : "check"} size={11} /> {isMissing ? (MISSING[part] ?? `no ${part}`) : part}
             </span>
           );
         })}
@@ -40,7 +45,7 @@ function Row({ spend, nowMs }: { spend: Spend; nowMs: number }) {
           </span>
         )}
         <span className="as-end as-row">
-          <Link className="as-link as-mono" href={href(`correlation/${spend.correlation_id || spend.txid}`)} title={spend.txid}>
+          <Link className="as-link as-mono" href={href(`correlation/${spend.correlation_ids[0] ?? spend.txid}`)} title={spend.txid}>
             {shortHash(spend.txid)}
           </Link>
           {isOpen && (
@@ -50,6 +55,11 @@ function Row({ spend, nowMs }: { spend: Spend; nowMs: number }) {
           )}
         </span>
       </div>
+      {spend.accepted_by && (
+        <div className="as-small as-dim">
+          by {spend.accepted_by}: {spend.note}
+        </div>
+      )}
     </li>
   );
 }

@@ -29,11 +29,10 @@ function BumpCard({ bump }: { bump: Bump }) {
 function Age({ one, nowMs }: { one: OwnTransaction; nowMs: number }) {
   return (
     <span className="as-small as-dim">
-      {one.age_blocks !== null && `${one.age_blocks.toLocaleString("en")} ${one.age_blocks === 1 ? "block" : "blocks"}`}
+      {one.age_blocks.toLocaleString("en")} {one.age_blocks === 1 ? "block" : "blocks"} without it
       {one.seen_at && (
         <>
-          {one.age_blocks !== null && ", "}
-          <Ago at={one.seen_at} nowMs={nowMs} />
+          , seen <Ago at={one.seen_at} nowMs={nowMs} />
         </>
       )}
     </span>
@@ -41,11 +40,12 @@ function Age({ one, nowMs }: { one: OwnTransaction; nowMs: number }) {
 }
 
 function Row({ one, nowMs }: { one: OwnTransaction; nowMs: number }) {
-  const market = againstMarket(one.fee_rate_sat_per_vb, one.market_sat_per_vb);
+  const market = againstMarket(one.rate_sat_per_vb, one.market_sat_per_vb);
   return (
     <li className="as-tx" data-stuck={one.is_stuck} data-testid={one.is_stuck ? "stuck" : "transaction"}>
       <div className="as-row">
         {one.is_stuck && <span className="as-chip as-chip-error">stuck</span>}
+        {one.status === "conflicted" && <span className="as-chip as-chip-error">another one has its inputs</span>}
         {one.is_reopened && <span className="as-chip as-chip-warn">lost its confirmation</span>}
         <strong>{one.direction}</strong>
         <span className="as-dim as-small">{one.wallet}</span>
@@ -53,17 +53,17 @@ function Row({ one, nowMs }: { one: OwnTransaction; nowMs: number }) {
           {shortHash(one.txid)}
         </Link>
         <span className="as-end as-nowrap">
-          {one.amount_sats === null ? "–" : `${btcText(one.amount_sats)} BTC`} <span className="as-dim as-small">{satsText(one.amount_sats)}</span>
+          {btcText(one.amount_sats)} BTC <span className="as-dim as-small">{satsText(one.amount_sats)}</span>
         </span>
       </div>
       <div className="as-row">
         <Age one={one} nowMs={nowMs} />
         <span className="as-small as-end">
-          {one.fee_rate_sat_per_vb === null ? (
-            <span className="as-dim">fee not known</span>
+          {one.rate_sat_per_vb === null ? (
+            <span className="as-dim">{one.is_in_mempool ? "fee not known" : "not in the mempool"}</span>
           ) : (
             <>
-              {formatFeeRate(one.fee_rate_sat_per_vb)}
+              {formatFeeRate(one.rate_sat_per_vb)}
               {market && (
                 <span className="as-dim">
                   , {market} ({formatFeeRate(one.market_sat_per_vb)})
@@ -74,6 +74,7 @@ function Row({ one, nowMs }: { one: OwnTransaction; nowMs: number }) {
         </span>
       </div>
       {one.bump && <BumpCard bump={one.bump} />}
+      {one.is_stuck && !one.bump && one.lacks && <div className="as-small">→ {one.lacks}</div>}
     </li>
   );
 }

@@ -1,9 +1,9 @@
 import { formatFeeRate } from "../../model/bitcoin";
-import { btcText, satsText, type Wallet } from "../../model/custody";
+import { btcText, satsText, type Coins, type Wallet } from "../../model/custody";
 import { formatValue } from "../../model/units";
 
-function Funds({ name, sats }: { name: string; sats: number | null }) {
-  if (!sats) return null;
+function Funds({ name, sats }: { name: string; sats: number }) {
+  if (sats === 0) return null;
   return (
     <span className="as-small">
       <span className="as-dim">{name}</span> {btcText(sats)}
@@ -11,57 +11,72 @@ function Funds({ name, sats }: { name: string; sats: number | null }) {
   );
 }
 
-function Hint({ wallet }: { wallet: Wallet }) {
-  if (wallet.consolidation_advised === null) return null;
-  if (!wallet.consolidation_advised) {
-    return wallet.consolidation_saving_sats && wallet.consolidation_saving_sats > 0 ? (
-      <span className="as-small as-dim">consolidating now is not cheap</span>
-    ) : null;
-  }
+function Pieces({ coins, wallet }: { coins: Coins; wallet: Wallet }) {
   return (
-    <div className="as-warning as-wallet-hint">
-      Fees are low: consolidate for {satsText(wallet.consolidation_cost_sats)} and save {satsText(wallet.consolidation_saving_sats)} later.
+    <div className="as-small">
+      {formatValue(coins.coins, "count")} {coins.coins === 1 ? "output" : "outputs"}
+      {coins.dust_coins ? (
+        <>
+          , <span className="as-warn-text">{coins.dust_coins.toLocaleString("en")} of them dust</span> ({satsText(coins.dust_sats)})
+        </>
+      ) : null}
+      {coins.spend_cost_sats !== null && coins.coins > 0 && (
+        <>
+          {" "}
+          · to spend it all today: {satsText(coins.spend_cost_sats)}
+          {wallet.fee && ` at ${formatFeeRate(wallet.fee.sat_per_vb)}`}
+          {coins.spend_transactions > 1 && `, in ${coins.spend_transactions} transactions`}
+        </>
+      )}
+    </div>
+  );
+}
+
+function Hint({ coins, wallet }: { coins: Coins; wallet: Wallet }) {
+  const plan = coins.consolidation;
+  if (plan === null) return null;
+  if (plan.is_advised) {
+    return (
+      <div className="as-warning as-wallet-hint">
+        Fees are low: put {plan.coins.toLocaleString("en")} outputs together for {satsText(plan.cost_sats)} and save {satsText(plan.saving_sats)} later.
+      </div>
+    );
+  }
+  const median = wallet.fee?.median_sat_per_vb ?? null;
+  return (
+    <div className="as-small as-dim">
+      Putting {plan.coins.toLocaleString("en")} outputs together costs {satsText(plan.cost_sats)}:{" "}
+      {median === null ? "whether that is cheap is known after two days of fees" : `cheap well below the median of ${formatFeeRate(median)}`}.
     </div>
   );
 }
 
 function WalletCard({ wallet }: { wallet: Wallet }) {
+  const { funds, coins } = wallet;
   return (
     <li className="as-wallet" data-testid="wallet">
       <div className="as-row">
-        <strong>{wallet.wallet}</strong>
+        <strong>{wallet.name}</strong>
         <span className="as-dim as-small">
           {wallet.node} · {wallet.chain}
         </span>
         {!wallet.is_loaded && <span className="as-chip as-chip-error as-end">not loaded at the node</span>}
+        {wallet.is_scanning && <span className="as-chip as-chip-warn as-end">goes through old blocks: not final</span>}
       </div>
-      {wallet.is_loaded && (
+      {wallet.fault && <div className="as-small as-break as-error-text">{wallet.fault}</div>}
+      {funds && (
         <>
           <div>
-            <span className="as-wallet-funds">{wallet.trusted_sats === null ? "–" : `${btcText(wallet.trusted_sats)} BTC`}</span>{" "}
-            <span className="as-dim as-small">{satsText(wallet.trusted_sats)}</span>
+            <span className="as-wallet-funds">{btcText(funds.trusted_sats)} BTC</span> <span className="as-dim as-small">{satsText(funds.trusted_sats)}</span>
           </div>
           <div className="as-row">
-            <Funds name="pending" sats={wallet.pending_sats} />
-            <Funds name="immature" sats={wallet.immature_sats} />
+            <Funds name="pending" sats={funds.pending_sats} />
+            <Funds name="immature" sats={funds.immature_sats} />
           </div>
-          <div className="as-small">
-            {formatValue(wallet.utxos, "count")} outputs
-            {wallet.dust_utxos ? (
-              <span>
-                , <span style={{ color: "var(--as-warn)" }}>{wallet.dust_utxos.toLocaleString("en")} of them dust</span> ({satsText(wallet.dust_sats)})
-              </span>
-            ) : null}
-            {wallet.spend_cost_sats !== null && (
-              <>
-                {" "}
-                · to spend it all today: {satsText(wallet.spend_cost_sats)} at {formatFeeRate(wallet.fee_rate_sat_per_vb)}
-              </>
-            )}
-          </div>
-          <Hint wallet={wallet} />
         </>
       )}
+      {coins && <Pieces coins={coins} wallet={wallet} />}
+      {coins && <Hint coins={coins} wallet={wallet} />}
     </li>
   );
 }
@@ -71,7 +86,7 @@ export function Wallets({ wallets }: { wallets: readonly Wallet[] }) {
   return (
     <ul className="as-rows">
       {wallets.map((wallet) => (
-        <WalletCard key={`${wallet.node}/${wallet.wallet}`} wallet={wallet} />
+        <WalletCard key={`${wallet.node}/${wallet.name}`} wallet={wallet} />
       ))}
     </ul>
   );
