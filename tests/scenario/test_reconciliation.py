@@ -39,7 +39,7 @@ async def test_an_honest_spend_is_matched_at_once_and_pages_nobody(house: Custod
 async def test_a_spend_that_nobody_asked_for_pages_after_the_grace(house: CustodyHouse) -> None:
     """Not before; with what it lacks and how much it moves, once."""
     await house.sees(7, amount=123_456)
-    await house.advance(0.9)
+    await house.advance(0.4)
     assert house.paging() == {}
     assert house.value("anya_custody_waiting_spends") == 1
     await house.advance(0.2)
@@ -69,7 +69,7 @@ async def test_each_of_the_three_can_be_what_lacks(house: CustodyHouse, missing:
 async def test_what_arrives_within_the_grace_settles_it(house: CustodyHouse) -> None:
     """The batches of an SDK may be slower than the node."""
     await house.sees(1)
-    await house.advance(0.5)
+    await house.advance(0.4)
     await house.asks("w1", 1)
 
     assert house.states() == [("matched", "1")]

@@ -7,7 +7,7 @@ from fnmatch import fnmatchcase
 
 from anyascope.wire.settings import Section
 
-GRACE_S = 1.0  # an SDK's audit events are here some 50 ms after they were written; 2 s are promised to Slack
+GRACE_S = 0.5  # audit events are here some 50 ms after they were written, before a node's wallet is looked at; of 2 s to Slack that look takes up to 1
 GRACE_S_MAX = 3_600.0  # who waits longer is not told of a theft in time
 HORIZON_S = 30 * 86_400.0  # as long as logs are kept by default
 HORIZON_S_MIN = 3_600.0

@@ -1,0 +1,73 @@
+"""How long an unasked spend takes to reach Slack, from the node's answer on, and how soon an honest one is matched.
+
+PYTHONPATH=src:tests:bench python bench/reconciliation_latency.py [--spends 20] [--honest 20]
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import tempfile
+from datetime import UTC, datetime
+from pathlib import Path
+
+from support.reconciliation_story import Story, playing
+from support.server import eventually
+
+
+def seconds(text: str) -> float:
+    """Unix seconds of a time of the API."""
+    whole, _, part = text.removesuffix("Z").partition(".")
+    return datetime.fromisoformat(whole).replace(tzinfo=UTC).timestamp() + float(f"0.{part}")
+
+
+def shown(what: str, values_s: list[float]) -> None:
+    """A row: median, 99th percentile (the largest of fewer than 100), largest."""
+    ordered = sorted(values_s)
+    at = math.ceil(0.99 * len(ordered)) - 1
+    print(f"| {what} | {len(ordered)} | {ordered[len(ordered) // 2]:.2f} | {ordered[at]:.2f} | {ordered[-1]:.2f} |")
+
+
+def unasked(story: Story, count: int) -> list[tuple[float, float, float]]:
+    """Of each spend: until it was seen, until it was judged, until Slack had it; seconds from the node's answer."""
+    found = []
+    for number in range(count):
+        txid, at_s = story.steal(1_000_000 + number)
+        page = story.page(txid)
+        one = next(each for each in story.spends("unmatched") if each["txid"] == txid)
+        found.append((seconds(one["seen_at"]) - at_s, seconds(one["settled_at"]) - at_s, float(page["at"]) - at_s))
+    return found
+
+
+def honest(story: Story, count: int) -> list[float]:
+    """Of each withdrawal of the service: from when the node's transaction was seen until it was matched."""
+    for number in range(count):
+        story.withdraw(10_000 + number)
+    found = eventually(lambda: all_matched(story, count), within_s=60, what="all are matched")
+    assert story.pages() == []
+    return [seconds(one["settled_at"]) - seconds(one["seen_at"]) for one in found]
+
+
+def all_matched(story: Story, count: int) -> list[dict]:
+    """All withdrawals, once they are matched."""
+    found = story.spends("matched")
+    return found if len(found) == count else []
+
+
+def main() -> None:
+    """Play, and print a table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--spends", type=int, default=20, help="that nobody asked for; at most 25")
+    parser.add_argument("--honest", type=int, default=20)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="reconciliation-") as directory, playing(Path(directory)) as story:
+        waits_s = honest(story, options.honest)
+        stages = unasked(story, options.spends)
+    print("| seconds | spends | median | p99 | largest |\n|---|---|---|---|---|")
+    shown("honest: seen until matched", waits_s)
+    for number, what in enumerate(("seen by us", "judged", "in Slack")):
+        shown(f"unasked: the node's answer until {what}", [each[number] for each in stages])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,150 @@
+"""A custody service with a real node and a real token, watched: honest withdrawals, and spends that nobody asked for."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from support.custody import APPROVER_TOKEN, CustodyProcess
+from support.regtest import RegtestNode, regtest_nodes
+from support.server import QUIET_CONFIG, ServerProcess, eventually, running_server
+from support.sinks import Sink, http_sink
+from support.softhsm import SoftHsm, softhsm
+
+ALERT = "UnmatchedSpend"
+SAT_PER_BTC = 100_000_000
+COINS = 25  # that the treasury gets: one a spend, so that none spends another's change
+COIN_BTC = 0.1
+RULES = """
+groups:
+- name: custody
+  interval: 1m
+  rules:
+  - alert: UnmatchedSpend
+    expr: anya_custody_unmatched_spend == 1
+    labels: {severity: critical, category: security, component: custody}
+    annotations:
+      summary: >-
+        {{ with printf "anya_custody_unmatched_spend_sats{txid=%q}" $labels.txid | query }}{{ . | first | value | printf "%.0f" }}{{ end }}
+        sats left wallet {{ $labels.wallet }} without {{ $labels.lacks }}
+      description: "{{ $labels.txid }} on {{ $labels.chain }}"
+"""
+
+
+@dataclass
+class Story:
+    """What runs."""
+
+    node: RegtestNode
+    miner: str
+    token: SoftHsm
+    server: ServerProcess
+    slack: Sink
+    api: CustodyProcess
+
+    def withdraw(self, amount_sat: int) -> str:
+        """Make the service carry out a withdrawal, with a second person where it wants one; its txid."""
+        asked = httpx.post(
+            f"{self.api.url}/withdrawals", json={"wallet_id": "hot-1", "amount_sat": amount_sat}, timeout=30
+        )
+        if asked.status_code == httpx.codes.ACCEPTED:
+            asked = httpx.post(
+                f"{self.api.url}/withdrawals/{asked.json()['id']}/approval",
+                headers={"x-approver-token": APPROVER_TOKEN},
+                timeout=30,
+            )
+        assert asked.is_success, asked.text
+        return str(asked.json()["txid"])
+
+    def steal(self, amount_sat: int) -> tuple[str, float]:
+        """Send from the treasury by the node alone: the txid, and when the node had it."""
+        txid = self.node.call("sendtoaddress", self.miner, amount_sat / SAT_PER_BTC, wallet="treasury")
+        return txid, time.time()
+
+    def page(self, txid: str) -> dict[str, Any]:
+        """What Slack was told of this transaction."""
+        return eventually(lambda: self.pages(txid), within_s=30, what=f"a page of {txid}")[0]
+
+    def pages(self, text: str = ALERT) -> list[dict[str, Any]]:
+        """All that Slack was told in which this text stands, oldest first."""
+        return [record for record in self.slack.records() if text in json.dumps(record)]
+
+    def spends(self, state: str = "") -> list[dict[str, Any]]:
+        answer = httpx.get(
+            f"{self.server.url}/api/anyascope/v1/custody/spends",
+            params={"limit": 1_000} | ({"state": state} if state else {}),
+        )
+        found: list[dict[str, Any]] = answer.json()["spends"]
+        return found
+
+
+@contextlib.contextmanager
+def playing(directory: Path) -> Iterator[Story]:
+    """Everything started: the service's wallet and the treasury are funded, and both are watched."""
+    token = softhsm(directory / "hsm")
+    with contextlib.ExitStack() as stack:
+        (node,) = stack.enter_context(regtest_nodes(directory / "nodes"))
+        miner = node.funded_wallet("miner")
+        node.call("createwallet", "treasury")
+        (directory / "rules.yml").write_text(RULES)
+        slack = stack.enter_context(http_sink(directory / "slack.jsonl"))
+        server = stack.enter_context(running_server(directory, config=_config(node, slack)))
+        api = _service(directory, node=node, token=token, server=server, pay_to=miner)
+        stack.callback(api.kill)
+        api.start()
+        _fund(node, api, miner)
+        eventually(lambda: _watches(server, node), within_s=60, what="the wallets are watched to the tip")
+        yield Story(node, miner, token, server, slack, api)
+
+
+def _fund(node: RegtestNode, api: CustodyProcess, miner: str) -> None:
+    address = httpx.get(f"{api.url}/wallets/hot-1").json()["address"]
+    node.call("sendmany", "", {address: 1.0, **_coins(node)}, wallet="miner")
+    for _ in range(COINS // 5):
+        node.call("sendtoaddress", address, 1.0, wallet="miner")
+    node.mine(1, to=miner)
+
+
+def _coins(node: RegtestNode) -> dict[str, float]:
+    return {node.call("getnewaddress", wallet="treasury"): COIN_BTC for _ in range(COINS)}
+
+
+def _watches(server: ServerProcess, node: RegtestNode) -> bool:
+    query = 'sum(anya_bitcoin_wallet_funds_sats{wallet="treasury",state="trusted"})'
+    answer = httpx.get(f"{server.url}/api/v1/query", params={"query": query}).json()["data"]["result"]
+    return bool(answer) and float(answer[0]["value"][1]) == COINS * COIN_BTC * SAT_PER_BTC
+
+
+def _service(
+    directory: Path, *, node: RegtestNode, token: SoftHsm, server: ServerProcess, pay_to: str
+) -> CustodyProcess:
+    arguments = (
+        *("--node", node.url, "--cookie", str(node.cookie_file), "--pay-to", pay_to, "--load", "0"),
+        *("--pkcs11-module", str(token.module), "--token-label", token.label, "--wallet", "hot-1=ec"),
+    )
+    environment = {"SOFTHSM2_CONF": str(token.config), "CUSTODY_PIN": token.pin}
+    return CustodyProcess("api", directory / "custody", f"http://{server.face('otlp_http')}", arguments, environment)
+
+
+def _config(node: RegtestNode, slack: Sink) -> str:
+    watched = {"name": "core", "url": node.url, "cookie_file": str(node.cookie_file), "zmq": node.zmq}
+    return (
+        QUIET_CONFIG
+        + f"""
+rule_files: [rules.yml]
+rules: {{default_pack: false}}
+collectors: {{bitcoin: {{nodes: [{json.dumps(watched)}]}}}}
+custody: {{wallets: ["custody-*", treasury]}}
+route: {{receiver: slack, group_by: ['...'], group_wait: 0s, group_interval: 1s}}
+receivers:
+- name: slack
+  slack_configs: [{{api_url: "http://127.0.0.1:{slack.port}/slack", channel: "#custody", send_resolved: true}}]
+"""
+    )
