@@ -142,9 +142,10 @@ OPERATIONS = Row(
             unit="ops",
         ),
         graph(
-            "Calls that hung",
-            "Calls that did not answer within the timeout; the library's process was killed each time.",
-            (f"increase(anya_hsm_calls_hung_total{{{HSM}}}[$__rate_interval])", "{{hsm}}"),
+            "Calls that are late",
+            "How long a call has been waited for, and calls that were given up after the timeout.",
+            (f"max by (hsm, call) (anya_hsm_call_late_seconds{{{HSM}}})", "{{hsm}} {{call}}, waiting"),
+            (f"increase(anya_hsm_calls_hung_total{{{HSM}}}[$__rate_interval])", "{{hsm}}, given up"),
         ),
     ),
 )
@@ -229,10 +230,12 @@ INVENTORY = Row(
             width=8,
         ),
         graph(
-            "Mechanisms lost and gained",
-            "Against those that were seen first since the collector began. A change is a change of firmware or policy.",
-            (f"anya_hsm_mechanisms_lost{{{HSM}}}", "{{hsm}} {{token}} lost"),
-            (f"anya_hsm_mechanisms_gained{{{HSM}}}", "{{hsm}} {{token}} gained"),
+            "Changes against what was accepted",
+            "Mechanisms and keys more or fewer than when the token's state was accepted. What was meant: `anyascope hsm accept`.",
+            (f"anya_hsm_mechanisms_lost{{{HSM}}}", "{{hsm}} {{token}} mechanisms lost"),
+            (f"anya_hsm_mechanisms_gained{{{HSM}}}", "{{hsm}} {{token}} mechanisms gained"),
+            (f"anya_hsm_keys_change{{{HSM}}}", "{{hsm}} {{class}} {{key_type}} keys"),
+            ends_at=(None, None),
             is_stepped=True,
         ),
         graph(
