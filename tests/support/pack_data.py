@@ -21,6 +21,8 @@ _METRIC = re.compile(r"\b(?:anya_|bitcoin_)\w+")
 _HSM = 'job="hsm",instance="core",hsm="core",provider="softhsm"'
 _TOKEN = f'{_HSM},token="vault",serial="1"'
 _NODE = 'job="bitcoin",instance="a:8332",chain="main",node="a"'
+_WALLET = f'{_NODE},wallet="hot"'
+_CUSTODY = 'chain="main",wallet="hot"'
 _APP = 'job="custody",instance="a:1",provider="softhsm"'
 
 
@@ -29,6 +31,10 @@ def _durations(labels: str) -> str:
     counts = (("0.1", 3), ("0.5", 4), ("1", 5), ("+Inf", 5))
     buckets = "\n".join(f'{name}_bucket{{{labels},le="{le}"}} 0+{count}x40' for le, count in counts)
     return f"{buckets}\n{name}_sum{{{labels}}} 0+1x40\n{name}_count{{{labels}}} 0+5x40"
+
+
+def _by_direction(name: str, values: str) -> str:
+    return "\n".join(f'{name}{{{_WALLET},direction="{way}"}} {values}' for way in ("deposit", "withdrawal"))
 
 
 SERIES: Mapping[str, str] = {
@@ -93,6 +99,44 @@ anya_bitcoin_zmq_lost_total{{{_NODE},topic="hashblock"}} 0x40
 anya_bitcoin_rpc_duration_seconds_bucket{{{_NODE},method="getblockchaininfo",le="0.05"}} 0+30x40
 anya_bitcoin_rpc_duration_seconds_bucket{{{_NODE},method="getblockchaininfo",le="1"}} 0+40x40
 anya_bitcoin_rpc_duration_seconds_bucket{{{_NODE},method="getblockchaininfo",le="+Inf"}} 0+40x40
+    "wallets": f"""
+anya_bitcoin_settled{{{_NODE}}} 1x40
+anya_custody_unmatched_spend{{{_CUSTODY},txid="aa",lacks="request"}} 1x40
+anya_custody_unmatched_spend_sats{{{_CUSTODY},txid="aa"}} 90000x40
+anya_custody_unmatched_spends{{{_CUSTODY}}} 1x40
+anya_custody_waiting_spends{{{_CUSTODY}}} 1x40
+anya_custody_spends_total{{{_CUSTODY},result="matched"}} 0+1x40
+anya_custody_spends_total{{{_CUSTODY},result="unmatched"}} 0+1x40
+anya_custody_spends_total{{{_CUSTODY},result="late"}} 0+1x40
+wallet:floor_sats{{chain="main",wallet="hot"}} 1000x40
+wallet:ceiling_sats{{chain="main",wallet="hot"}} 900000x40
+anya_bitcoin_wallet_loaded{{{_WALLET}}} 1x40
+anya_bitcoin_wallet_funds_sats{{{_WALLET},state="trusted"}} 500000x40
+anya_bitcoin_wallet_funds_sats{{{_WALLET},state="pending"}} 7000x40
+anya_bitcoin_wallet_utxos{{{_WALLET}}} 60x40
+anya_bitcoin_wallet_utxos_age_seconds{{{_WALLET}}} 10x40
+anya_bitcoin_wallet_utxo_sats_bucket{{{_WALLET},le="1000"}} 2x40
+anya_bitcoin_wallet_utxo_sats_bucket{{{_WALLET},le="+Inf"}} 60x40
+anya_bitcoin_wallet_dust_utxos{{{_WALLET}}} 2x40
+anya_bitcoin_wallet_spend_cost_sats{{{_WALLET}}} 4000x40
+anya_bitcoin_wallet_fee_rate_sat_per_vb{{{_WALLET}}} 3x40
+anya_bitcoin_wallet_consolidation_advised{{{_WALLET}}} 1x40
+anya_bitcoin_wallet_consolidation_cost_sats{{{_WALLET}}} 4000x40
+anya_bitcoin_wallet_consolidation_saving_sats{{{_WALLET}}} 9000x40
+anya_bitcoin_wallet_keypool_size{{{_WALLET}}} 1000x40
+anya_bitcoin_wallet_stuck_transactions{{{_WALLET}}} 1x40
+anya_bitcoin_wallet_stuck_transaction_blocks{{{_WALLET},txid="bb"}} 9x40
+anya_bitcoin_wallet_replaced_total{{{_WALLET}}} 0+1x40
+anya_bitcoin_wallet_conflicted_total{{{_WALLET}}} 0+1x40
+anya_bitcoin_wallet_abandoned_total{{{_WALLET}}} 0+1x40
+{_by_direction("anya_bitcoin_wallet_unconfirmed_transactions", "2x40")}
+{_by_direction("anya_bitcoin_wallet_unconfirmed_oldest_blocks", "3x40")}
+{_by_direction("anya_bitcoin_wallet_transactions_total", "0+1x40")}
+{_by_direction("anya_bitcoin_wallet_moved_sats_total", "0+5000x40")}
+{_by_direction("anya_bitcoin_wallet_reorged_transactions_total", "0+1x40")}
+{_by_direction("anya_bitcoin_wallet_reopened_transactions", "1x40")}
+{_by_direction("anya_bitcoin_wallet_movement_score", "4x40")}
+{_by_direction("anya_bitcoin_wallet_unusual_movement", "1x40")}
 """,
     "hsm": f"""
 anya_hsm_up{{{_HSM}}} 1x40
