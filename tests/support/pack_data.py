@@ -99,6 +99,7 @@ anya_bitcoin_zmq_lost_total{{{_NODE},topic="hashblock"}} 0x40
 anya_bitcoin_rpc_duration_seconds_bucket{{{_NODE},method="getblockchaininfo",le="0.05"}} 0+30x40
 anya_bitcoin_rpc_duration_seconds_bucket{{{_NODE},method="getblockchaininfo",le="1"}} 0+40x40
 anya_bitcoin_rpc_duration_seconds_bucket{{{_NODE},method="getblockchaininfo",le="+Inf"}} 0+40x40
+""",
     "wallets": f"""
 anya_bitcoin_settled{{{_NODE}}} 1x40
 anya_custody_unmatched_spend{{{_CUSTODY},txid="aa",lacks="request"}} 1x40
