@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import os
+import shlex
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
 
 from anyascope.ports import HealthStatus
 from support.bitcoin_room import BitcoinRoom, node_options, watching
 from support.collecting import until
+from support.components import component
 from support.regtest import RegtestNode, free_base, regtest_node, regtest_nodes
 
 ADDRESS = "bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080"  # of BIP 173; nobody here spends
 OTHER_BRANCH = "raw(52)"  # blocks that pay to another script have other hashes
 FEW_KEYS = "-keypool=10"  # thousands take seconds to make
+AT_ONCE = "-whitelist=in,out,noban@127.0.0.1"  # transactions are told to such peers without a wait
 SOURCE = "bitcoin.one.transactions"
 UNCONFIRMED = "anya_bitcoin_wallet_unconfirmed_transactions withdrawal w"
 REOPENED = "anya_bitcoin_wallet_reopened_transactions withdrawal w"
@@ -87,7 +97,7 @@ async def test_the_life_of_a_payment(tmp_path):
             }
             await until(lambda: room.figures(SOURCE)[UNCONFIRMED] == 1)
             [waiting] = room.collect.bitcoin_transactions()
-            assert (waiting.wallet, waiting.owned.facts.txid, waiting.is_in_mempool) == ("w", txid, True)
+            assert (waiting.wallet, waiting.txid, waiting.is_in_mempool) == ("w", txid, True)
 
             bumped = node.call("bumpfee", txid, {"fee_rate": 20}, wallet="w")["txid"]
             await until(lambda: told(room, bumped) == ["seen"] and told(room, txid) == ["seen", "replaced"])
@@ -141,12 +151,87 @@ async def test_a_reorg_throws_a_payment_out(tmp_path):
             await until(lambda: room.figures(SOURCE).get(REOPENED) == 1)
             assert room.figures(SOURCE)["anya_bitcoin_wallet_reorged_transactions_total withdrawal w"] == 1
             [reopened] = room.collect.bitcoin_transactions()
-            assert reopened.owned.is_reopened
+            assert reopened.is_reopened
 
             await mine(node)
             await until(lambda: told(room, txid)[-1] == "confirmed")
             await until(lambda: room.figures(SOURCE)[REOPENED] == 0)
             assert told(room, txid) == ["seen", "confirmed", "unconfirmed", "confirmed"]
+
+
+@pytest.mark.long
+async def test_the_bump_that_is_told_frees_what_is_stuck(tmp_path):
+    """Run as they are told, the commands bring into a block what its miner left behind.
+
+    He takes 50 sats a virtual byte, and three payments are of 2: one is replaced, a deposit and a payment with change get a child each.
+    """
+    with regtest_nodes(tmp_path, 2, FEW_KEYS, AT_ONCE, "-blockmintxfee=0.0005") as [node, miner]:
+        await funded(node)
+        await until(lambda: miner.call("getblockcount") == node.call("getblockcount"), deadline_s=30)
+        miner.call("createwallet", "m")
+        back = miner.call("getnewaddress", wallet="m")
+        for _ in range(9):
+            await pay(node, to=back, amount=2, fee_rate=60)
+        await asyncio.to_thread(_meet, node, miner)
+        await mine(miner)
+        async with watching(node_options("one", node)) as room:
+            await begun(room, miner)
+            replaceable = await pay(node, fee_rate=2)
+            final = await pay(node, fee_rate=2, replaceable=False)
+            deposit = await pay(miner, "m", to=node.call("getnewaddress", wallet="w"), fee_rate=2)
+            stuck = (replaceable, deposit, final)
+            await until(lambda: all(told(room, each) == ["seen"] for each in stuck), deadline_s=30)
+            await asyncio.to_thread(_meet, node, miner)
+            for _ in range(8):
+                await pay(miner, "m", to=back, amount=0.1, fee_rate=60)
+                await mine(miner)
+            await until(lambda: all(told(room, each) == ["seen", "stuck"] for each in stuck), deadline_s=30)
+            await until(lambda: room.figures(SOURCE)["anya_bitcoin_wallet_stuck_transactions w"] == 3)
+            assert room.figures(SOURCE)[f"anya_bitcoin_wallet_stuck_transaction_blocks {deposit} w"] >= 7
+
+            found = {each.txid: each for each in room.collect.bitcoin_transactions()}
+            bumps = [found[txid].bump for txid in stuck]
+            assert [bump.kind for bump in bumps if bump is not None] == ["rbf", "cpfp", "cpfp"]
+            assert all(found[txid].market_sat_per_vb >= 50 for txid in stuck)
+            made = [await asyncio.to_thread(_run, bump.command, tmp_path, node) for bump in bumps if bump is not None]
+            for bump, txid in zip(bumps, made, strict=True):
+                paid = round(node.call("getmempoolentry", txid)["fees"]["base"] * 1e8)
+                assert abs(paid - bump.fee_sats) <= 0.05 * bump.fee_sats  # sizes of signatures differ
+            await asyncio.to_thread(_meet, node, miner)
+            await mine(miner)
+            await until(lambda: all(told(room, each)[-1:] == ["confirmed"] for each in made), deadline_s=30)
+            await until(lambda: told(room, deposit) == ["seen", "stuck", "confirmed", "unstuck"])
+            assert told(room, replaceable) == ["seen", "stuck", "replaced", "unstuck"]
+            await until(lambda: room.figures(SOURCE)["anya_bitcoin_wallet_stuck_transactions w"] == 0)
+
+
+def _meet(*nodes: RegtestNode) -> None:
+    """Wait until all have the same mempool."""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        pools = [frozenset(node.call("getrawmempool")) for node in nodes]
+        if len(set(pools)) == 1:
+            return
+        time.sleep(0.1)
+    raise AssertionError("the nodes do not tell each other of their transactions")
+
+
+def _run(command: str, folder: Path, node: RegtestNode) -> str:
+    """Run it in a shell whose `bitcoin-cli` finds the node; the transaction that it made."""
+    programs = folder / "bin"
+    programs.mkdir(exist_ok=True)
+    port = node.url.rpartition(":")[2]
+    found = shlex.join([str(component("bitcoin-cli")), f"-datadir={node.data}", f"-rpcport={port}"])
+    shim = programs / "bitcoin-cli"
+    shim.write_text(f'#!/bin/sh\nexec {found} "$@"\n')
+    shim.chmod(0o755)
+    path = f"{programs}:{os.environ['PATH']}"
+    done = subprocess.run(
+        ["sh", "-c", command], check=False, env={"PATH": path}, capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 0, (command, done.stderr)
+    told = done.stdout.strip()
+    return json.loads(told)["txid"] if told.startswith("{") else told
 
 
 async def test_what_was_missed_is_told_once(tmp_path):

@@ -39,6 +39,7 @@ from anyascope.model.notifications import (
     JournalEntry,
     JournalPage,
 )
+from anyascope.model.own_transactions import OpenTransaction
 from anyascope.model.responses import AlertCare, AlertEvent, AlertStory, ResponseAction, ResponseResult
 from anyascope.model.sdk import SdkSettings
 from anyascope.model.status import RuleGroupView
@@ -213,6 +214,7 @@ class House:
     nodes: list[WatchedNode] = field(default_factory=list)
     wallets: list[WalletSight] = field(default_factory=list)
     spend_desk: Spends = field(default_factory=Spends)
+    transactions: list[OpenTransaction] = field(default_factory=list)
     packs_on: tuple[str, ...] = ()
     asked: list[Asked] = field(default_factory=list)
     reloads: list[Exception | None] = field(default_factory=list)
@@ -243,6 +245,9 @@ class House:
 
     def bitcoin_wallets(self) -> Sequence[WalletSight]:
         return self.wallets
+
+    def bitcoin_transactions(self) -> Sequence[OpenTransaction]:
+        return self.transactions
 
     async def reload(self) -> None:
         self.reloads.append(None)
@@ -286,6 +291,7 @@ class House:
             wallets=self,
             hsms=self.post,
             spends=self.spend_desk,
+            transactions=self,
         )
         routes = [
             *operations_routes(registry=self.registry, ready=lambda: self.not_ready, reload=self.reload),

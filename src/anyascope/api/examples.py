@@ -454,6 +454,39 @@ SPEND: Final = {
     "note": "moved by hand, OPS-42",
 }
 
+_TXID = "ad3f62b03db08aa3206c2e26ae6b4610afd847c67b064315116c7d5145c07f12"
+
+BITCOIN_TRANSACTIONS: Final[dict[str, Any]] = {
+    "transactions": [
+        {
+            "chain": "main",
+            "node": "core-1",
+            "wallet": "hot",
+            "txid": _TXID,
+            "direction": "withdrawal",
+            "status": "open",
+            "amount_sats": 1_500_000,
+            "fee_sats": 444,
+            "seen_at": "2026-11-23T22:51:00.000000000Z",
+            "age_blocks": 9,
+            "is_in_mempool": True,
+            "is_stuck": True,
+            "is_reopened": False,
+            "rate_sat_per_vb": 2.0,
+            "market_sat_per_vb": 12.0,
+            "bump": {
+                "kind": "rbf",
+                "fee_rate_sat_per_vb": 12.0,
+                "fee_sats": 2_664,
+                "extra_sats": 2_220,
+                "command": f"bitcoin-cli -rpcwallet=hot bumpfee {_TXID} '{{\"fee_rate\": 12.0}}'",
+                "child_vsize": 0,
+            },
+            "lacks": "",
+        }
+    ]
+}
+
 BY_OPERATION: Final[dict[str, Any]] = {
     "listHsms": {"hsms": [HSM]},
     "acceptHsm": HSM,
@@ -461,6 +494,7 @@ BY_OPERATION: Final[dict[str, Any]] = {
     "listBitcoinWallets": BITCOIN_WALLETS,
     "listSpends": {"spends": [SPEND], "cursor": None},
     "acceptSpend": SPEND,
+    "listBitcoinTransactions": BITCOIN_TRANSACTIONS,
     "getSdkSettings": SDK_SETTINGS,
     "getStatus": STATUS,
     "getHealth": HEALTH,

@@ -17,6 +17,7 @@ from anyascope.api.examples import BY_OPERATION
 from anyascope.api.hsms import HsmDesk, hsms_router
 from anyascope.api.live import live_router, live_topics
 from anyascope.api.logs import logs_router
+from anyascope.api.own_transactions import TransactionsSource, transactions_router
 from anyascope.api.packs import PacksInForce, packs_router
 from anyascope.api.problems import install_problems
 from anyascope.api.queries import RunningQueries, queries_router
@@ -70,6 +71,7 @@ def own_api(  # noqa: PLR0913  # what the API asks, each by keyword
     wallets: WalletsSource,
     hsms: HsmDesk,
     spends: SpendDesk,
+    transactions: TransactionsSource,
 ) -> FastAPI:
     """The application to mount at `BASE_PATH`; its description is at `openapi.json` below."""
     app = _OwnApi(
@@ -105,6 +107,7 @@ def own_api(  # noqa: PLR0913  # what the API asks, each by keyword
         bitcoin_router(nodes),
         wallets_router(wallets),
         custody_router(spends),
+        transactions_router(transactions),
         sdk_router(sdk),
         routing_router(routing),
         deliveries_router(deliveries),

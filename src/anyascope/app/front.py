@@ -138,6 +138,7 @@ def _routes(
             wallets=rooms.collect,
             spends=rooms.custody,
             hsms=rooms.collect,
+            transactions=rooms.collect,
         ),
         sampling=sampling_routes(lambda: parts.reloads.settings.sdk),
         callbacks=build_callbacks(

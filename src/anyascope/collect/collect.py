@@ -17,7 +17,6 @@ from anyascope.clock import Clock
 from anyascope.collect.collectors.bitcoin.client import RpcClient
 from anyascope.collect.collectors.bitcoin.debug_log import DebugLog
 from anyascope.collect.collectors.bitcoin.node import NodeWatch
-from anyascope.collect.collectors.bitcoin.transactions.view import OpenTransaction
 from anyascope.collect.collectors.bitcoin.transactions.watch import TransactionsWatch
 from anyascope.collect.collectors.bitcoin.verdict import NodeView
 from anyascope.collect.collectors.bitcoin.wallets.watch import WalletsWatch
@@ -38,6 +37,7 @@ from anyascope.ids import Ids
 from anyascope.model.bitcoin import WatchedNode
 from anyascope.model.hsm import WatchedHsm
 from anyascope.model.labels import Labels, labels_of
+from anyascope.model.own_transactions import OpenTransaction
 from anyascope.model.status import DroppedTargetView, TargetHealth, TargetView
 from anyascope.model.wallets import WalletSight
 from anyascope.ports import ComponentHealth, HealthStatus, Intake

@@ -29,11 +29,13 @@ from anyascope.promql.asking import Asked
 from anyascope.wire import (
     own_api,
     own_bitcoin,
+    own_custody,
     own_hsms,
     own_packs,
     own_responses,
     own_silences,
     own_traces,
+    own_transactions,
     own_wallets,
 )
 from support.own_api import STATUS, House
@@ -134,7 +136,18 @@ async def test_the_description_names_every_operation_once():
 
 VIEWS = {
     name: view
-    for module in (own_api, own_bitcoin, own_hsms, own_packs, own_responses, own_silences, own_traces, own_wallets)
+    for module in (
+        own_api,
+        own_bitcoin,
+        own_custody,
+        own_hsms,
+        own_packs,
+        own_responses,
+        own_silences,
+        own_traces,
+        own_transactions,
+        own_wallets,
+    )
     for name, view in vars(module).items()
 }
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias, TypeVar
 from urllib.parse import quote
@@ -59,11 +59,14 @@ class RpcCounts:
     outcomes: dict[tuple[str, str], int] = field(default_factory=dict)
     latencies: dict[str, Latency] = field(default_factory=dict)
 
-    def note(self, method: str, answers: Sequence[Any | Refusal], seconds: float) -> None:
-        """Note the answers of one request, which took this long."""
+    def note(
+        self, method: str, answers: Sequence[Any | Refusal], seconds: float, *, fine: Collection[str] = ()
+    ) -> None:
+        """Note the answers of one request, which took this long; refusals of `fine` are as good as an answer."""
         self.latencies.setdefault(method, Latency()).observe(seconds / len(answers), len(answers))
         for answer in answers:
-            key = (method, answer.code if isinstance(answer, Refusal) else OK)
+            is_refused = isinstance(answer, Refusal) and answer.code not in fine
+            key = (method, answer.code if is_refused else OK)
             self.outcomes[key] = self.outcomes.get(key, 0) + 1
 
 
@@ -121,9 +124,15 @@ class RpcClient:
         found: T | Refusal = answers[0]
         return found
 
-    async def call_each(self, method: str, params: Sequence[tuple[Any, ...]]) -> list[Any | Refusal]:
-        """What calls of one method brought, in their order, by one request."""
-        return await self._ask([Call(method, each) for each in params]) if params else []
+    async def call_each(
+        self, method: str, params: Sequence[tuple[Any, ...]], *, fine: Collection[str] = ()
+    ) -> list[Any | Refusal]:
+        """What calls of one method brought, in their order, by one request.
+
+        Args:
+            fine: codes of refusals that answer the question, such as whether there is a thing; not counted as errors.
+        """
+        return await self._ask([Call(method, each) for each in params], fine=fine) if params else []
 
     async def close(self) -> None:
         """Close the connections."""
@@ -131,10 +140,13 @@ class RpcClient:
         if http is not None:
             await http.aclose()
 
-    async def _ask(self, calls: Sequence[Call], decode: Decoder | None = None) -> list[Any | Refusal]:
+    async def _ask(
+        self, calls: Sequence[Call], decode: Decoder | None = None, *, fine: Collection[str] = ()
+    ) -> list[Any | Refusal]:
         started_ns = self._clock.monotonic_ns()
         answers = await self._try(calls, decode or (lambda status, body: decode_answers(len(calls), status, body)))
-        self.counts.note(calls[0].method, answers, (self._clock.monotonic_ns() - started_ns) / NS_PER_S)
+        seconds = (self._clock.monotonic_ns() - started_ns) / NS_PER_S
+        self.counts.note(calls[0].method, answers, seconds, fine=fine)
         return answers
 
     async def _try(self, calls: Sequence[Call], decode: Decoder) -> list[Any | Refusal]:

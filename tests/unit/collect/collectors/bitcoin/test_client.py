@@ -112,3 +112,12 @@ async def test_an_unusable_cookie_names_its_file(tmp_path, text):
     refusal = await client(result, cookie_file=cookie).call("uptime")
     assert refusal.code == "no_credentials"
     assert str(cookie) in refusal.message
+
+
+async def test_a_refusal_that_answers_is_no_error():
+    """Whether there is a thing may be asked: "no" is counted as an answer."""
+    body = [{"id": at, "result": None, "error": {"code": -5, "message": "not here"}} for at in range(2)]
+    rpc = client(lambda _: httpx.Response(200, json=body))
+    refusals = await rpc.call_each("getmempoolentry", [("aa",), ("bb",)], fine=("invalid_address_or_key",))
+    assert [refusal.code for refusal in refusals] == ["invalid_address_or_key"] * 2
+    assert rpc.counts.outcomes == {("getmempoolentry", "ok"): 2}

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from anyascope.collect.collectors.bitcoin.sheet import SATS
 from anyascope.collect.collectors.bitcoin.transactions.nouns import Facts
 from anyascope.collect.collectors.bitcoin.transactions.pool import PoolEntry, deficit_sats
+from anyascope.model.own_transactions import FeeBump
 
 RATE_DECIMALS = 3  # what a wallet takes of a fee rate in sats a virtual byte
 RATE_STEPS = 1_000
@@ -26,27 +27,6 @@ DUST_SATS = 546  # Core: the largest of what relaying takes for dust, that of P2
 # One input and one output of the same kind, in virtual bytes, with signatures of 72 bytes; P2WSH as two of three.
 CHILD_VSIZES = {"p2pkh": 192, "p2sh": 134, "p2wpkh": 110, "p2tr": 111, "p2wsh": 158}
 CHILD_VSIZE_OTHER = 192
-
-
-@dataclass(frozen=True, slots=True)
-class Bump:
-    """How to confirm a stuck transaction.
-
-    Attributes:
-        kind: `rbf` (pay more, replacing it) or `cpfp` (spend an output of it by a child that pays for both).
-        fee_rate_sat_per_vb: what is reached: of the replacement, or of the package.
-        fee_sats: of the replacement, or of the child.
-        extra_sats: what it costs beyond what is paid already.
-        command: to run where the wallet is, in a POSIX shell.
-        child_vsize: of the child; 0 of a replacement.
-    """
-
-    kind: str
-    fee_rate_sat_per_vb: float
-    fee_sats: int
-    extra_sats: int
-    command: str
-    child_vsize: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +85,7 @@ class Case:
     outputs: Sequence[OwnOutput] = field(default_factory=tuple)
 
 
-def bump_of(case: Case, till: Till) -> tuple[Bump | None, str]:
+def bump_of(case: Case, till: Till) -> tuple[FeeBump | None, str]:
     """The replacement where that can be, else the child; or None, and why neither."""
     lacks = why_no_replacement(case.facts, case.entry, till)
     if not lacks:
@@ -132,7 +112,7 @@ def why_no_replacement(facts: Facts, entry: PoolEntry | None, till: Till) -> str
     return ""
 
 
-def _replacement(case: Case, till: Till) -> Bump:
+def _replacement(case: Case, till: Till) -> FeeBump:
     facts = case.facts
     assert facts.fee_sats is not None
     vsize = case.entry.vsize if case.entry is not None else facts.vsize
@@ -143,10 +123,10 @@ def _replacement(case: Case, till: Till) -> Bump:
     asked = rate if till.version >= PAYS_FOR_ANCESTORS else rate_up(rate + missing / vsize)
     method = "bumpfee" if till.has_keys else "psbtbumpfee"
     words = [*_to_wallet(till), method, facts.txid, json.dumps({"fee_rate": asked})]
-    return Bump("rbf", rate, fee, fee - facts.fee_sats, shlex.join(words))
+    return FeeBump("rbf", rate, fee, fee - facts.fee_sats, shlex.join(words))
 
 
-def _child(case: Case, till: Till) -> tuple[Bump | None, str]:
+def _child(case: Case, till: Till) -> tuple[FeeBump | None, str]:
     entry = case.entry
     if entry is None:
         return None, "it is not in the mempool"
@@ -159,7 +139,7 @@ def _child(case: Case, till: Till) -> tuple[Bump | None, str]:
     left = output.amount_sats - fee
     if left < DUST_SATS:
         return None, f"the child would cost {fee} sats, and spend {output.amount_sats}"
-    return Bump(
+    return FeeBump(
         "cpfp", rate, fee, fee, _child_command(case.facts, output, till, left=left, rate=rate), output.child_vsize
     ), ""
 

@@ -27,9 +27,11 @@ NEWEST = (
     10  # entries of a look that a message of the mempool asks for: half a millisecond of the node, whatever it holds
 )
 NEWEST_MAX = 1_000  # entries that are asked for at most, where the newest ones are all news; also of what is usual
-DETAILS_TOGETHER = 25  # transactions of one request: a wallet's lock is held for each alone, some 5 ms together
+DETAILS_TOGETHER = 50  # transactions of one request: a wallet's lock is held for each alone, some 10 ms together
 POOL_ASKED_MAX = 500  # transactions of one look that are sought in the mempool; the newest
 _UNKNOWN = error_label(-5)  # the wallet has no such transaction, the mempool or the chain no such entry
+_TOO_MANY = frozenset((error_label(-1), error_label(-8), error_label(-32602)))  # so older nodes refuse an argument more
+_LIST_OPTIONS = (1, True, False)  # confirmations, watch-only too, no removed ones: those are known
 
 
 class LookError(Exception):
@@ -59,6 +61,7 @@ class WalletLooker:
         self._clock = clock
         self._ignored: set[str] = set()
         self._is_restored = False
+        self._lists_change = True
 
     async def restore(self, documents: DocumentStore, *, genesis: str) -> None:
         """Take up what an earlier run kept of this wallet on this chain.
@@ -76,16 +79,12 @@ class WalletLooker:
             self.book.clear()
             self._ignored.clear()
 
-    async def look_at_newest(self, named: Collection[str], *, height: int) -> None:
-        """What is new at the end of the wallet's list, and how those stand that messages named.
-
-        Args:
-            named: transactions that entered or left the mempool, anybody's.
-        """
+    async def look_at_named(self, named: Collection[str], *, height: int) -> set[str]:
+        """How those stand that messages named, anybody's: which of them this wallet does not have."""
         if not self.book.has_begun:
-            return
-        asked = [txid for txid in named if txid in self.book.owned or txid in self._ignored]
-        await self._settle([*await self._unknown_newest(), *asked], height=height)
+            return set(named)
+        await self._settle(named, height=height)
+        return {txid for txid in named if txid not in self.book.owned}
 
     async def look_at_open(self, *, height: int) -> None:
         """How those stand that wait, and what is new: where no block came."""
@@ -110,15 +109,24 @@ class WalletLooker:
 
     async def _since(self, height: int) -> tuple[dict[str, dict[str, Any]], str]:
         since = self.book.head.since.hash
-        told = await self.client.call("listsinceblock", since, 1, True, False) if since else None
+        told = await self._list_since(since) if since else None
         if told is None or _is_unknown(told):
             # The first look, or a block that the node does not have: as far back as a reorg could matter.
             start = _or_raise(await self._node.call("getblockhash", max(0, height - FORGET_AFTER_BLOCKS)))
-            told = await self.client.call("listsinceblock", start, 1, True, False)
+            told = await self._list_since(start)
         found = _or_raise(told)
         if not isinstance(found, dict) or not isinstance(found.get("lastblock"), str):
             raise LookError(Refusal(INVALID_ANSWER, "listsinceblock says no lastblock"))
         return rows_of(found.get("transactions") or ()), found["lastblock"]
+
+    async def _list_since(self, block: str) -> Any | Refusal:
+        """With change where the node lists it (Core since 24): what pays nothing but change is in no list otherwise."""
+        if self._lists_change:
+            told = await self.client.call("listsinceblock", block, *_LIST_OPTIONS, True)
+            if not isinstance(told, Refusal) or told.code not in _TOO_MANY:
+                return told
+            self._lists_change = False
+        return await self.client.call("listsinceblock", block, *_LIST_OPTIONS)
 
     async def _split(
         self, rows: Mapping[str, Mapping[str, Any]]
@@ -152,7 +160,8 @@ class WalletLooker:
         rivals: list[str] = []
         for start in range(0, len(asked), DETAILS_TOGETHER):
             together = asked[start : start + DETAILS_TOGETHER]
-            told = await self.client.call_each("gettransaction", [(txid, True, True) for txid in together])
+            params = [(txid, True, True) for txid in together]
+            told = await self.client.call_each("gettransaction", params, fine=(_UNKNOWN,))
             answers = {txid: _or_none(each) for txid, each in zip(together, told, strict=True)}
             pool = await self._pool([each for each in answers.values() if each is not None and depth_of(each) == 0])
             for txid, answer in answers.items():
@@ -195,7 +204,7 @@ class WalletLooker:
         now_ns = self._clock.monotonic_ns()
         for start in range(0, len(asked), DETAILS_TOGETHER):
             together = asked[start : start + DETAILS_TOGETHER]
-            told = await self._node.call_each("getmempoolentry", [(txid,) for txid in together])
+            told = await self._node.call_each("getmempoolentry", [(txid,) for txid in together], fine=(_UNKNOWN,))
             for txid, answer in zip(together, told, strict=True):
                 entry = entry_of(_or_none(answer))
                 if entry is None:

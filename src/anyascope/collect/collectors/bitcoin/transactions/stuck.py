@@ -10,7 +10,6 @@ from anyascope.clock import NS_PER_S, Clock
 from anyascope.collect.collectors.bitcoin.client import RpcClient
 from anyascope.collect.collectors.bitcoin.sheet import sats
 from anyascope.collect.collectors.bitcoin.transactions.bump import (
-    Bump,
     Case,
     OwnOutput,
     Till,
@@ -27,6 +26,7 @@ from anyascope.collect.collectors.bitcoin.transactions.market import (
 )
 from anyascope.collect.collectors.bitcoin.transactions.nouns import Owned
 from anyascope.collect.collectors.bitcoin.transactions.pool import PoolEntry, effective_rate, entry_of
+from anyascope.model.own_transactions import FeeBump
 from anyascope.wire.bitcoin.rpc import Refusal
 
 STUCK_AFTER_BLOCKS = 6  # an hour below what the next three blocks take: what a custodian's customer waits for
@@ -47,7 +47,7 @@ class Advice:
 
     rate: float | None
     market: float
-    bump: Bump | None
+    bump: FeeBump | None
     lacks: str = ""
 
 

@@ -18,13 +18,13 @@ from anyascope.collect.collectors.bitcoin.transactions.events import record_of
 from anyascope.collect.collectors.bitcoin.transactions.figures import tell_wallet
 from anyascope.collect.collectors.bitcoin.transactions.looks import LookError, WalletLooker
 from anyascope.collect.collectors.bitcoin.transactions.stuck import Advice, NodeTraits, StuckDesk, traits_of
-from anyascope.collect.collectors.bitcoin.transactions.view import OpenTransaction
 from anyascope.collect.collectors.bitcoin.verdict import Verdict, judge_refusal, judge_wrong_chain
 from anyascope.collect.collectors.bitcoin.wallets.loaded import find_wallets, wallet_label
 from anyascope.collect.options import BitcoinNodeOptions
 from anyascope.collect.runner import Round
 from anyascope.errors import UnavailableError
 from anyascope.model.logs import LogBatch, LogRecord
+from anyascope.model.own_transactions import OpenTransaction
 from anyascope.ports import HealthStatus, Intake
 from anyascope.store.api.documents import DocumentStore
 from anyascope.wire.bitcoin.rpc import INVALID_ANSWER, METHOD_NOT_FOUND, Refusal
@@ -76,6 +76,7 @@ class TransactionsWatch:
         self._verdict = Verdict(HealthStatus.UNKNOWN, "not looked yet")
         self._records: deque[LogRecord] = deque()
         self._named: set[str] = set()
+        self._missed: set[str] = set()
         self._stir = asyncio.Event()
         self._lock = asyncio.Lock()
         self._is_block_due = True
@@ -142,19 +143,25 @@ class TransactionsWatch:
     async def _follow_mempool(self) -> None:
         async with self._lock:
             self._stir.clear()
-            named, self._named = self._named, set()
+            named, self._named = self._named | self._missed, set()
+            again, self._missed = self._missed, set()
             started_ns = self._newest_ns = self._clock.monotonic_ns()
             height = self._tip[1]
             if height < 0 or len(self._records) >= EVENTS_WAITING_MAX:
                 return
             happened = False
+            missed = set(named)
             for wallet in self._watched:
                 looker = self._lookers[wallet]
                 with contextlib.suppress(LookError):  # `gather` will say what is wrong
-                    await looker.look_at_newest(named, height=height)
+                    missed &= await looker.look_at_named(named, height=height)
                 happened |= await self._take(looker)
             if happened:
                 self.nudge.set()
+            # The node tells of a transaction before its wallets take it: what none has is asked for once more.
+            self._missed = missed - again
+            if self._missed and self._watched:
+                self._stir.set()
             took_s = (self._clock.monotonic_ns() - started_ns) / NS_PER_S
             self._gap_s = min(GAP_S_MAX, max(GAP_S_MIN, GAP_PER_LOOK * took_s))
 
@@ -285,11 +292,18 @@ class TransactionsWatch:
             self._chain,
             self._options.name,
             wallet_label(looker.wallet),
-            owned,
+            txid,
+            direction=owned.facts.direction.value,
+            status=owned.standing.status.value,
+            amount_sats=owned.facts.amount_sats,
+            fee_sats=owned.facts.fee_sats,
+            seen_ns=owned.facts.received_s * NS_PER_S,
             age_blocks=max(0, self._tip[1] - owned.height),
             is_in_mempool=entry is not None,
-            rate=rate,
-            market=advice.market if advice is not None else None,
+            is_stuck=owned.is_stuck,
+            is_reopened=owned.is_reopened,
+            rate_sat_per_vb=round(rate, 3) if rate is not None else None,
+            market_sat_per_vb=advice.market if advice is not None else None,
             bump=advice.bump if advice is not None else None,
             lacks=advice.lacks if advice is not None else "",
         )
