@@ -24,6 +24,7 @@ BENCHES = (
     "promql",
     "hostile",
     "rule_cost",
+    "slo_cost",
     "alert_latency",
     "hsm_latency",
     "page_latency",

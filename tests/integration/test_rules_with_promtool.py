@@ -54,6 +54,23 @@ def test_default_rules_behave_the_same_there(path):
     assert answer.returncode == 0, answer.stdout + answer.stderr
 
 
+OURS = {
+    "blocks": "groups: [{name: g, rules: [{alert: A, expr: x > 0, for: 3 blocks}]}]",
+    "objectives": "slos: [{name: s, objective: 99, window: 144 blocks, total: x, bad: y}]",
+}
+
+
+@pytest.mark.parametrize("text", OURS.values(), ids=OURS)
+def test_what_only_we_read_is_refused_there(tmp_path, text):
+    """Prometheus refuses a file that counts blocks or has objectives, and so do we where only its notation is wanted."""
+    path = tmp_path / "r.yml"
+    path.write_text(text)
+
+    assert run(["check", "rules", str(path)]) == 0
+    assert run(["check", "rules", "--prometheus-only", str(path)]) == 1
+    assert promtool("check", "rules", str(path)).returncode != 0
+
+
 RULES = """
 groups:
 - name: g

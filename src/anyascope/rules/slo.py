@@ -25,6 +25,7 @@ BASE = "5m"  # of the rates that are recorded: long enough for two samples of an
 BASE_S = 300
 BLOCK_S = 600  # on average; for what is shown, and for what an expression reads
 INTERVAL_S = 60.0
+RATE_MIN = "1e-9"  # events a second: far below one in the longest window, so that none divided by it is none
 LABEL_SLO, LABEL_WINDOW = "slo", "window"
 ALERT = "ErrorBudgetBurn"
 EVENTS, BAD_EVENTS = "anya_slo_events_per_second", "anya_slo_bad_events_per_second"
@@ -129,9 +130,10 @@ def _state(slo: Slo) -> Iterator[RecordingRule]:
 
 def _burn_rates(slo: Slo) -> Iterator[RecordingRule]:
     parts = [long for burn in BURNS for long in (slo.window.part(burn.part * SHORT_PART), slo.window.part(burn.part))]
-    for text, window in {str(window): window for window in (*parts, slo.window)}.items():
-        expr = f"({_ratio(slo)}) / {slo.budget}"
-        yield _recorded(slo, BURN_RATE, expr, window=window, labels={LABEL_WINDOW: text})
+    for text, window in {str(window): window for window in parts}.items():
+        yield _recorded(slo, BURN_RATE, f"{_ratio(slo)} / {slo.budget}", window=window, labels={LABEL_WINDOW: text})
+    whole = {LABEL_WINDOW: str(slo.window)}
+    yield _recorded(slo, BURN_RATE, f"{ERROR_RATIO}{_mine(slo)} / {slo.budget}", labels=whole)
 
 
 def _alerts(slo: Slo) -> Iterator[AlertingRule]:
@@ -175,9 +177,9 @@ def _mine(slo: Slo) -> str:
 
 
 def _ratio(slo: Slo) -> str:
-    """The share of bad events in a window; none where nothing happened."""
+    """The share of bad events in a window; none where nothing happened, and so nothing bad."""
     bad, total = (f"sum_over_time({name}{_mine(slo)}[$window])" for name in (BAD_EVENTS, EVENTS))
-    return f"{bad} / ({total} > 0) or {total} * 0"
+    return f"{bad} / clamp_min({total}, {RATE_MIN})"
 
 
 def _recorded(

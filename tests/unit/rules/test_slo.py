@@ -126,6 +126,7 @@ def test_only_we_read_objectives():
         load_rules(slo(), file="r.yml", options=LoadOptions(are_own_fields_refused=True))
     [found] = lint(load_rules(slo(), file="r.yml"), {"r.yml": slo()})
     assert (found.code, found.line) == ("rule/dialect", 3)
+    assert found.message.startswith("withdrawals: slos: Prometheus and promtool refuse")
 
 
 # --- what is said -----------------------------------------------------------------------------------------------------

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from anyascope.errors import AnyascopeError
 from anyascope.model.labels import Labels
@@ -105,12 +105,8 @@ def _duplicates(rules: Sequence[Rule]) -> Iterator[tuple[Rule, Lint, str]]:
 def _of_slos(groups: Sequence[RuleGroup], options: LintOptions) -> Iterator[tuple[Rule, Lint, str]]:
     """Of the objectives, whose rules are ours."""
     for group in groups:
-        first = group.rules[0]
-        yield (
-            first,
-            Lint.DIALECT,
-            f"slos: Prometheus and promtool refuse a file with {group.slo}, only anyascope reads it",
-        )
+        first = replace(group.rules[0], name=group.slo)
+        yield first, Lint.DIALECT, "slos: Prometheus and promtool refuse a file with it, only anyascope reads it"
         if options.history is None:
             continue
         recorded = frozenset(rule.name for rule in group.rules)
