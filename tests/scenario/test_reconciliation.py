@@ -408,3 +408,41 @@ async def test_a_person_may_accept_an_unmatched_spend(house: CustodyHouse) -> No
     assert (kept.accepted_by, kept.note, kept.is_told) == ("ann", "by hand", True)
     assert house.paging() == {}
     assert len(house.states()) == 2
+
+
+async def test_what_was_spent_while_it_was_off_is_not_looked_at_later(house: CustodyHouse) -> None:
+    """Who switches it off is not paged for that time when it is on again; what was open before still is."""
+    await house.sees(1)
+    await house.advance(2)
+    await house.kill()
+    house.options = CustodyOptions()
+    await house.start()
+    await house.sees(2)
+    await house.advance(600)
+    await house.kill()
+    house.pipe.batches.clear()
+    house.options = CustodyOptions(is_on=True)
+    await house.start()
+    await house.advance(60)
+
+    assert house.paging() == {"1": ALL}
+
+
+async def test_a_fault_of_one_look_does_not_end_the_watch(house: CustodyHouse, monkeypatch) -> None:
+    """It is told by the health, and what waits is judged by the next look."""
+    assert house.room is not None
+    real, calls = house.room._book.find, []
+
+    async def fails_once(key: object) -> object:
+        calls.append(key)
+        if len(calls) == 1:
+            raise RuntimeError("a fault")
+        return await real(key)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(house.room._book, "find", fails_once)
+    await house.sees(1)
+    assert "a fault" in house.room.health()[0].message
+    await house.advance(3)
+
+    assert house.paging() == {"1": ALL}
+    assert house.room.health()[0].status.value == "healthy"

@@ -94,7 +94,9 @@ def evidence_of(record: LogRecord) -> Iterator[Evidence]:
 def _audited(joined: str, at_ns: int, said: Attributes) -> Iterator[Evidence]:
     action, phase, outcome = (_text(said.get(name)) for name in (AUDIT_ACTION, AUDIT_PHASE, AUDIT_OUTCOME))
     if action == HSM_ACTION:
-        if phase == "outcome" and outcome == "success" and said.get("operation") == SIGN:
+        operation = _text(said.get("operation"))
+        is_signature = operation == SIGN or operation.startswith(f"{SIGN}_")  # such as `sign_psbt`
+        if phase == "outcome" and outcome == "success" and is_signature:
             yield Evidence(EvidenceKind.SIGNED, joined, at_ns, _text(said.get("audit.resource")))
         return
     operation, stage = _text(said.get(OPERATION)), _text(said.get(STAGE))

@@ -104,6 +104,8 @@ class Reconciliation:
             UnavailableError: the store cannot be read.
         """
         if not self._options.is_on:
+            if await self._book.mark():
+                await self._book.set_mark(0)  # what is spent while it is off is nobody's concern later
             return
         self._forget()
         self._unsubscribe = self._doors.arrivals.on_logs(self._on_logs)
@@ -135,6 +137,7 @@ class Reconciliation:
             return
         if not options.is_on:
             await self.stop()
+            await self._book.set_mark(0)
         for pending in self._pendings.all():
             if not options.covers(pending.spend.wallet):
                 self._pendings.remove(pending.spend.key)
@@ -183,9 +186,9 @@ class Reconciliation:
                 async with self._lookups:
                     found = await self._lookup.evidence(spend, joined, horizon_s=self._options.horizon_s)
                     await self._note_gone(spend, found)
-            except UnavailableError as error:
+            except AnyascopeError as error:
                 self._trouble = f"the store cannot be asked: {error}"
-                await self._clock.sleep(max(error.retry_after_s, RETRY_S))
+                await self._clock.sleep(RETRY_S)
                 continue
             self._learn(found)
             if (pending := self._pendings.get(spend.key)) is not None:
@@ -215,7 +218,9 @@ class Reconciliation:
                 log.warning("reconciliation_deferred", detail=str(error))
                 await self._clock.sleep(max(error.retry_after_s, RETRY_S))
                 continue
-            except AnyascopeError:
+            except Exception as error:
+                # A fault of one look must not end the watch over all others.
+                self._trouble = f"a fault of the server: {type(error).__name__}: {error}"
                 log.exception("reconciliation_failed")
                 await self._clock.sleep(RETRY_S)
                 continue
@@ -233,8 +238,12 @@ class Reconciliation:
         if self._unread_ns and len(self._pendings) < OPEN_MAX // 2:
             await self._read_again()
         while self._inbox:
-            await self._see(self._inbox[0])
-            self._inbox.popleft()
+            sight = self._inbox.popleft()
+            try:
+                await self._see(sight)
+            except BaseException:
+                self._inbox.append(sight)  # again, behind the others: they need not wait for it
+                raise
         await self._judge()
         mono_ns = self._clock.monotonic_ns()
         if self._prune_due_ns <= mono_ns:

@@ -74,6 +74,13 @@ def test_what_is_no_evidence_is_passed_over(said: dict) -> None:
     assert list(evidence_of(LogRecord(1, "", attributes=said, correlation_id="c1"))) == []
 
 
+def test_operations_that_begin_with_sign_are_signatures() -> None:
+    """`sign_psbt` is one; `signal` and `verify` are none."""
+    for operation, count in (("sign_psbt", 1), ("signal", 0), ("verify", 0)):
+        said = audit("hsm_operation", "outcome", outcome="success", operation=operation)
+        assert len(list(evidence_of(LogRecord(1, "", attributes=said, correlation_id="c1")))) == count
+
+
 def test_a_record_without_a_correlation_id_joins_nothing() -> None:
     """Evidence belongs to an operation."""
     assert list(evidence_of(LogRecord(1, "", attributes=audit("w", "intent", custody__operation="w")))) == []
