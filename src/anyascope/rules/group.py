@@ -16,7 +16,7 @@ from anyascope.model.labels import Labels, labels_of
 from anyascope.model.metrics import STALE_NAN
 from anyascope.model.status import AlertView, RuleGroupView, RuleHealth, RuleKind, RuleView
 from anyascope.promql.asking import asked_by
-from anyascope.rules.blocks import Reading, read_clock, unknown_height
+from anyascope.rules.blocks import Reading, read_clock
 from anyascope.rules.chainclock import ChainClock
 from anyascope.rules.definition import AlertingRule, RecordingRule, Rule, RuleGroup
 from anyascope.rules.evaluate import Moment, Sample, alert_samples, batch_of, decide, find, record
@@ -179,8 +179,8 @@ class GroupEvaluation:
             return Reading()
         heights = await self._clock.read(moment.time_ms)
         is_demanded = self._house.options.is_clock_demanded and moment.now_ns >= self._believed_from_ns
-        if not alerts and not heights and is_demanded:
-            return Reading(fault=unknown_height(span))
+        if not alerts and is_demanded and (span.chain or not heights):
+            return read_clock(span, [()], heights)  # a rule that could never fire says so before it should
         return read_clock(span, alerts, heights)
 
     def _note_failure(self, state: RuleState, message: str) -> None:

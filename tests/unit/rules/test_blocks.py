@@ -315,6 +315,17 @@ async def test_a_rule_without_a_clock_says_so(house):
     assert house.state() is AlertState.FIRING
 
 
+async def test_a_rule_of_a_chain_that_nobody_watches_says_so(house):
+    """Before it has an alert that could never fire."""
+    await house.start(rules("3 blocks of main", interval="1m"))
+    for _ in range(4):
+        await house.block(100, chain="regtest")
+        await house.clock.advance(60)
+    assert "the height of chain main is not known, only that of regtest" in house.rule().last_error
+    await house.block(100, chain="main")
+    assert house.rule().health is RuleHealth.OK
+
+
 async def test_another_chain_behind_the_same_name_begins_anew(house):
     """A regtest chain that was thrown away does not stop the clock until it is as high again."""
     await house.start(rules())
