@@ -33,8 +33,8 @@ log = structlog.get_logger("anyascope.collect")
 
 SETTLE_S = 0.03  # between a message and the look: the wallet hears of a transaction a moment after the mempool
 GAP_S_MIN = 0.25  # between two looks that messages of the mempool ask for: it takes some ten transactions a second
-GAP_S_MAX = 2.0
-GAP_PER_LOOK = 20  # a look may take a twentieth of the time, of the node and of us
+GAP_S_MAX = 1.0  # a spend that nobody asked for is at its receiver within two
+GAP_PER_LOOK = 20  # the node's part of a look may take a twentieth of the time
 BLOCK_GAP_S = 0.1  # between two looks that blocks ask for
 SELDOM_S = 60.0  # between two looks at all that waits, and at who is stuck, while no block comes
 NAMED_MAX = 10_000  # transactions that messages named since the last look; beyond it everything is looked at
@@ -145,7 +145,7 @@ class TransactionsWatch:
             self._stir.clear()
             named, self._named = self._named | self._missed, set()
             again, self._missed = self._missed, set()
-            started_ns = self._newest_ns = self._clock.monotonic_ns()
+            self._newest_ns, asked_ns = self._clock.monotonic_ns(), 0
             height = self._tip[1]
             if height < 0 or len(self._records) >= EVENTS_WAITING_MAX:
                 return
@@ -153,17 +153,18 @@ class TransactionsWatch:
             missed = set(named)
             for wallet in self._watched:
                 looker = self._lookers[wallet]
+                began_ns = self._clock.monotonic_ns()
                 with contextlib.suppress(LookError):  # `gather` will say what is wrong
                     missed &= await looker.look_at_named(named, height=height)
-                happened |= await self._take(looker)
+                asked_ns += self._clock.monotonic_ns() - began_ns
+                happened |= await self._take(looker)  # our own work: the node does not wait for it
             if happened:
                 self.nudge.set()
             # The node tells of a transaction before its wallets take it: what none has is asked for once more.
             self._missed = missed - again
             if self._missed and self._watched:
                 self._stir.set()
-            took_s = (self._clock.monotonic_ns() - started_ns) / NS_PER_S
-            self._gap_s = min(GAP_S_MAX, max(GAP_S_MIN, GAP_PER_LOOK * took_s))
+            self._gap_s = min(GAP_S_MAX, max(GAP_S_MIN, GAP_PER_LOOK * asked_ns / NS_PER_S))
 
     async def _look(self) -> Verdict:
         """Look at everything once."""
