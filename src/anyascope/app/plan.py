@@ -29,5 +29,6 @@ def read_plan(sources: Sources) -> Plan:
     own = load_rule_files(settings.rules.files, base=Path.cwd(), options=LoadOptions(features=settings.features))
     names = [packs.DEFAULT] if settings.rules.default_pack else []
     names += packs_in_force(settings.packs, settings.collect)
-    shipped = shipped_groups(names, disabled=settings.packs.disabled_rules, own=own)
+    wanted = settings.packs
+    shipped = shipped_groups(names, disabled=wanted.disabled_rules, own=own, changes=wanted.changed_rules)
     return Plan(settings=settings, groups=(*shipped, *own))

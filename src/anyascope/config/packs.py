@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from itertools import chain
 
 from anyascope import packs
 from anyascope.alerting.escalation.settings import read_policies
 from anyascope.collect.options import CollectOptions
 from anyascope.model.escalation import EscalationPolicy
-from anyascope.rules.packs import alert_names, load_pack_rules
-from anyascope.wire.settings import Section
+from anyascope.rules.packs import CHANGEABLE, Changes, alert_names, load_pack_rules
+from anyascope.wire.settings import Section, SettingsError
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,25 +22,57 @@ class PacksSettings:
     Attributes:
         switches: packs that are switched on or off; the others are on where what they watch is collected.
         disabled_rules: alerts of packs and of the default rules that are not judged.
+        changed_rules: fields of such alerts that are to be others, by the alert's name.
     """
 
     switches: Mapping[str, bool] = field(default_factory=dict)
     disabled_rules: tuple[str, ...] = ()
+    changed_rules: Changes = field(default_factory=dict)
 
 
 def read_packs(section: Section) -> PacksSettings:
     """`packs`."""
     switches = {name: is_on for name in packs.names() if (is_on := section.boolean(name, None)) is not None}
     disabled = section.texts("disabled_rules")
+    changes = _read_changes(section.section("changed_rules"))
     if disabled:
-        known = alert_names([group for name in (packs.DEFAULT, *packs.names()) for group in load_pack_rules(name)])
+        known = _packs_by_alert()
         for name in disabled:
             if name not in known:
-                near = get_close_matches(name, known, n=1)
-                hint = f"; did you mean {near[0]}?" if near else ""
-                section.wrong(f"no rule that ships with the server is called {name!r}{hint}", name="disabled_rules")
+                section.wrong(_not_known(name, known), name="disabled_rules")
     section.done()
-    return PacksSettings(switches, disabled)
+    return PacksSettings(switches, disabled, changes)
+
+
+def _read_changes(section: Section) -> Changes:
+    """Each tried on the rule that it is about, so that a mistake is told with its place."""
+    found: dict[str, dict[str, object]] = {}
+    known = _packs_by_alert() if section.names() else {}
+    for name in section.names():
+        change = section.plain(name)
+        if name not in known:
+            section.wrong(_not_known(name, known), name=name)
+        elif not isinstance(change, dict) or set(change) - set(CHANGEABLE):
+            section.wrong(f"must have fields of {', '.join(CHANGEABLE)}", name=name)
+        else:
+            try:
+                load_pack_rules(known[name], {name: change})
+                found[name] = change
+            except SettingsError as error:
+                section.wrong(error.mistakes[0].message, name=name)
+    section.done()
+    return found
+
+
+def _packs_by_alert() -> dict[str, str]:
+    every = (packs.DEFAULT, *packs.names())
+    return dict(chain.from_iterable(((alert, name) for alert in alert_names(load_pack_rules(name))) for name in every))
+
+
+def _not_known(name: str, known: Mapping[str, str]) -> str:
+    near = get_close_matches(name, known, n=1)
+    hint = f"; did you mean {near[0]}?" if near else ""
+    return f"no rule that ships with the server is called {name!r}{hint}"
 
 
 def packs_in_force(settings: PacksSettings, collect: CollectOptions) -> tuple[str, ...]:

@@ -2,24 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+import json
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
+from typing import Any, Final, TypeAlias
 
 from anyascope import packs
 from anyascope.rules.definition import AlertingRule, Rule, RuleGroup
 from anyascope.rules.expand import parse_rule_template
-from anyascope.rules.load import load_default_rules, load_rules
+from anyascope.rules.load import PACK_PREFIX, load_rules
 from anyascope.semconv.alerts import ANNOTATION_RUNBOOK, ANNOTATION_RUNBOOK_URL
+from anyascope.wire.settings import read_settings
+
+Changes: TypeAlias = Mapping[str, Mapping[str, object]]
+"""Fields of rules that are to be others than those that ship, by the alert's name."""
 
 RUNBOOK_PATH = "/runbooks/"  # of the page, below the server's address
+CHANGEABLE: Final = ("expr", "for", "keep_firing_for", "labels", "annotations")
+_MERGED: Final = ("labels", "annotations")  # what is named is changed, the others stay
+_NONE: Final[Changes] = MappingProxyType({})
 _URL = f"{{{{ $externalURL }}}}{RUNBOOK_PATH}"
 
 
-def load_pack_rules(name: str) -> tuple[RuleGroup, ...]:
-    """The groups of a pack as they ship, or of the default rules; a pack's file is shown as `hsm:rules.yml`."""
+def load_pack_rules(name: str, changes: Changes = _NONE) -> tuple[RuleGroup, ...]:
+    """The groups of a pack, or of the default rules; a pack's file is shown as `hsm:rules.yml`.
+
+    Raises:
+        SettingsError: a change makes a rule that cannot be.
+    """
     if name == packs.DEFAULT:
-        return load_default_rules()
-    return load_rules(packs.pack(name).rules, file=f"{name}:rules.yml")
+        texts = [(f"{PACK_PREFIX}{file}", text) for file, text in packs.rules()]
+    else:
+        texts = [(f"{name}:rules.yml", packs.pack(name).rules)]
+    return tuple(group for file, text in texts for group in load_rules(_changed(text, changes), file=file))
+
+
+def _changed(text: str, changes: Changes) -> str:
+    """A rule file with these changes, as JSON, which is YAML; as it is where none is about it."""
+    if not any(f"alert: {alert}\n" in text for alert in changes):
+        return text
+    groups: Any = read_settings(text, file="").plain("groups")
+    for rule in (rule for group in groups for rule in group["rules"]):
+        for field, value in changes.get(rule.get("alert", ""), {}).items():
+            rule[field] = {**rule.get(field, {}), **value} if field in _MERGED and isinstance(value, dict) else value
+    return json.dumps({"groups": groups})
 
 
 def alert_names(groups: Sequence[RuleGroup]) -> list[str]:
@@ -28,16 +55,17 @@ def alert_names(groups: Sequence[RuleGroup]) -> list[str]:
 
 
 def shipped_groups(
-    names: Collection[str], *, disabled: Collection[str], own: Sequence[RuleGroup]
+    names: Collection[str], *, disabled: Collection[str], own: Sequence[RuleGroup], changes: Changes = _NONE
 ) -> tuple[RuleGroup, ...]:
     """The groups of these packs, each rule with a link to its runbook.
 
     Args:
         disabled: alerts that are not wanted.
         own: what the user wrote: an alert of theirs takes the place of one that ships under the same name.
+        changes: what is to be otherwise.
     """
     left_out = {*disabled, *alert_names(own)}
-    shipped = [group for name in names for group in load_pack_rules(name)]
+    shipped = [group for name in names for group in load_pack_rules(name, changes)]
     kept = [
         replace(group, rules=tuple(_linked(rule) for rule in group.rules if not _is_out(rule, left_out)))
         for group in shipped

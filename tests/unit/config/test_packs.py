@@ -60,6 +60,52 @@ def test_a_rule_that_is_not_there(plan):
     )
 
 
+def test_a_rule_is_changed_in_part(plan):
+    """What is named is another; the rest of the rule, and all others, are as they ship."""
+    found = plan(HSM + "packs: {changed_rules: {HsmCanarySlow: {for: 10m, labels: {severity: medium}}}}")
+    shipped, changed = (
+        {rule.name: rule for group in groups for rule in group.rules if group.file.startswith("hsm:")}
+        for groups in (plan(HSM).groups, found.groups)
+    )
+    before, after = shipped.pop("HsmCanarySlow"), changed.pop("HsmCanarySlow")
+    assert (before.hold_s, after.hold_s) == (300.0, 600.0)
+    assert dict(after.label_texts) == {**dict(before.label_texts), "severity": "medium"}
+    assert (after.expr, after.annotation_texts) == (before.expr, before.annotation_texts)
+    assert [(rule.expr, rule.annotation_texts) for rule in shipped.values()] == [
+        (rule.expr, rule.annotation_texts) for rule in changed.values()
+    ]
+
+
+def test_a_default_rule_is_changed(plan):
+    """By the same field."""
+    found = plan("packs: {changed_rules: {TargetDown: {for: 42m}}}")
+    assert [rule.hold_s for group in found.groups for rule in group.rules if rule.name == "TargetDown"] == [2520.0]
+
+
+@pytest.mark.parametrize(
+    ("change", "mistake"),
+    [
+        (
+            "HsmDonw: {for: 1m}",
+            "packs.changed_rules.HsmDonw: no rule that ships with the server is called 'HsmDonw'; did you mean",
+        ),
+        (
+            "HsmDown: {wait: 1m}",
+            "packs.changed_rules.HsmDown: must have fields of expr, for, keep_firing_for, labels, annotations",
+        ),
+        ("HsmDown: 1m", "packs.changed_rules.HsmDown: must have fields of"),
+        ("HsmDown: {expr: 'up =='}", 'packs.changed_rules.HsmDown: group "hsm-now"'),
+        ("HsmDown: {for: soon}", "packs.changed_rules.HsmDown: "),
+        ("HsmDown: {labels: 3}", "packs.changed_rules.HsmDown: "),
+    ],
+)
+def test_a_change_that_cannot_be(plan, change, mistake):
+    """Is a mistake with its place."""
+    with pytest.raises(SettingsError) as caught:
+        plan(f"packs:\n  changed_rules:\n    {change}\n")
+    assert f"anyascope.yml:3: {mistake}" in str(caught.value)
+
+
 def test_a_pack_that_is_not_there(plan):
     """Is an unknown field."""
     with pytest.raises(SettingsError, match="field hsn is not known here; did you mean hsm"):
