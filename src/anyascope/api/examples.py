@@ -372,7 +372,7 @@ PACKS: Final = {
 RUNBOOKS: Final = {"runbooks": [{"alertname": "HsmDown", "title": "HsmDown: the HSM does not answer", "pack": "hsm"}]}
 RUNBOOK: Final = RUNBOOKS["runbooks"][0] | {
     "markdown": "# HsmDown: the HSM does not answer\n\nNothing can be signed …\n",
-    "rules": [{"expr": "anya_hsm_up == 0", "hold_s": 0.0, "labels": {"severity": "critical"}}],
+    "rules": [{"expr": "anya_hsm_up == 0", "hold_s": 0.0, "hold_blocks": "", "labels": {"severity": "critical"}}],
 }
 
 HSM: Final = {

@@ -114,7 +114,10 @@ def _runbook_view(alertname: str, judged: Sequence[RuleView]) -> RunbookView:
         title=written.title if written else alertname,
         pack=written.pack if written else "",
         markdown=written.markdown if written else made,
-        rules=[RunbookRuleView(expr=rule.query, hold_s=rule.hold_s, labels=dict(rule.labels)) for rule in judged],
+        rules=[
+            RunbookRuleView(expr=rule.query, hold_s=rule.hold_s, hold_blocks=rule.hold_blocks, labels=dict(rule.labels))
+            for rule in judged
+        ],
     )
 
 

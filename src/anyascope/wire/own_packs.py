@@ -53,10 +53,11 @@ class RunbooksView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunbookRuleView:
-    """A rule that raises the alert, as it is judged: `hold_s` is its `for`."""
+    """A rule that raises the alert, as it is judged: `hold_s` is its `for`, `hold_blocks` the same where it counts blocks."""
 
     expr: str
     hold_s: float
+    hold_blocks: str
     labels: dict[str, str]
 
 

@@ -59,7 +59,7 @@ async def test_a_runbook_is_a_page(house):
     async with house.client() as client:
         found = (await client.get("/runbooks/HsmDown")).json()
     assert found["markdown"] == packs.runbooks()["HsmDown"].markdown
-    assert found["rules"] == [{"expr": "up == 0", "hold_s": 60.0, "labels": {"severity": "high"}}]
+    assert found["rules"] == [{"expr": "up == 0", "hold_s": 60.0, "hold_blocks": "", "labels": {"severity": "high"}}]
 
 
 async def test_a_page_is_made_of_an_annotation(house):

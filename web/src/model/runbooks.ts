@@ -5,7 +5,7 @@ export interface Runbook {
   readonly title: string;
   readonly pack: string;
   readonly markdown: string;
-  readonly rules?: readonly { readonly expr: string; readonly hold_s: number; readonly labels: Readonly<Record<string, string>> }[];
+  readonly rules?: readonly { readonly expr: string; readonly hold_s: number; readonly hold_blocks?: string; readonly labels: Readonly<Record<string, string>> }[];
 }
 
 export interface RunbookEntry {

@@ -57,6 +57,7 @@ function Rules({ book }: { book: Runbook }) {
           </pre>
           <div className="as-row as-small">
             {rule.hold_s > 0 && <span className="as-dim">for {formatDuration(rule.hold_s)}</span>}
+            {rule.hold_blocks && <span className="as-dim">for {rule.hold_blocks}</span>}
             <Link className="as-link" href={href("metrics", { q: rule.expr, from: "-6h" })}>
               Open in Metrics
             </Link>
