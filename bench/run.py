@@ -27,6 +27,7 @@ BENCHES = (
     "slo_cost",
     "alert_latency",
     "hsm_latency",
+    "stale_tip",
     "page_latency",
     "storm",
     "kill_storm",
