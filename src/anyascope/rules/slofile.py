@@ -11,15 +11,14 @@ from anyascope.promql.signatures import Feature
 from anyascope.promql.syntax import Select, unwrapped
 from anyascope.rules.blocks import parse_span
 from anyascope.rules.expand import parse_rule_template
-from anyascope.rules.slo import ALERT, BURNS, INTERVAL_S, LABEL_SLO, LABEL_WINDOW, Slo, Window
+from anyascope.rules.slo import ALERT, BASE_S, BURNS, INTERVAL_S, LABEL_SLO, LABEL_WINDOW, Slo, Window
 from anyascope.semconv.alerts import LABEL_ALERTNAME, LABEL_SEVERITY
 from anyascope.wire.durations import parse_duration_ms
 from anyascope.wire.gotemplate import TemplateError
 from anyascope.wire.settings import Section
 
-SLO_FIELDS = (
-    *("name", "objective", "window", "total", "bad", "good", "by", "labels", "annotations", "alerts", "interval"),
-)
+NEEDED_FIELDS = ("name", "objective", "window", "total")
+SLO_FIELDS = (*NEEDED_FIELDS, "bad", "good", "by", "labels", "annotations", "alerts", "interval")
 WINDOW_S_MIN = 86_400  # of a shorter one the burn windows would be shorter than the rates that they add up
 WINDOW_S_MAX = 400 * 86_400
 WINDOW_BLOCKS_MIN, WINDOW_BLOCKS_MAX = 144, 57_600  # the same in blocks of ten minutes
@@ -45,19 +44,16 @@ def read_slo(section: Section, features: frozenset[Feature] = frozenset()) -> Sl
         interval_s=section.duration_s("interval", INTERVAL_S),
         line=section.line(),
     )
-    missing = [name for name in ("name", "objective", "window", "total") if not section.has(name)]
-    for name in missing:
-        section.wrong(f"needs {name}")
+    for name in NEEDED_FIELDS:
+        if not section.has(name):
+            section.wrong(f"needs {name}")
     if section.has("bad") == section.has("good"):
         section.wrong("needs either bad or good: the selector of the counters of bad, or of good events")
-    if slo.interval_s <= 0 or slo.interval_s > 300:
+    if not 0 < slo.interval_s <= BASE_S:
         section.wrong("must be more than 0s and at most 5m, which is what is added up", name="interval")
-    is_sound = _check_labels(section, slo)
-    return (
-        slo
-        if is_sound and slo.name and slo.objective and slo.total and (slo.bad or slo.good) and slo.window.usual_s
-        else None
-    )
+    are_labels_sound = _check_labels(section, slo)
+    is_whole = all((slo.name, slo.objective, slo.window.usual_s, slo.total, slo.bad or slo.good))
+    return slo if is_whole and are_labels_sound else None
 
 
 def _name(text: str) -> str:
@@ -121,11 +117,13 @@ def _check_labels(section: Section, slo: Slo) -> bool:
         section.wrong(f"invalid label name: {name}", name="labels" if name in slo.labels else "by")
     for name in sorted(taken):
         section.wrong(f"label {name} is given by the objective itself", name="labels" if name in slo.labels else "by")
-    for kind, texts in (("labels", slo.labels), ("annotations", slo.annotations)):
-        for name, text in texts.items():
-            try:
-                parse_rule_template(ALERT, text)
-            except TemplateError as error:
-                section.section(kind).wrong(error.message, name=name)
-                return False
-    return not wrong and not taken
+    written = [name for name, text in slo.labels.items() if "{{" in text]
+    for name in written:
+        section.section("labels").wrong("must be a fixed text: it stands on series, too", name=name)
+    for name, text in slo.annotations.items():
+        try:
+            parse_rule_template(ALERT, text)
+        except TemplateError as error:
+            section.section("annotations").wrong(error.message, name=name)
+            return False
+    return not (wrong or taken or written)

@@ -99,6 +99,7 @@ def test_an_objective_is_a_group_of_plain_rules():
         (("bad: failed", "worse: failed"), "field worse not found"),
         (("labels: {component: custody}", "labels: {severity: high}"), "given by the objective itself"),
         (("labels: {component: custody}", "by: ['a-b']"), "invalid label name"),
+        (("{component: custody}", "{component: '{{ $labels.x }}'}"), "must be a fixed text"),
         (("labels: {component: custody}", "annotations: {summary: '{{ x'}"), "annotations.summary"),
         (("labels: {component: custody}", "alerts: [page]"), "must be of critical, high, medium, low"),
         (("labels: {component: custody}", "interval: 10m"), "at most 5m"),
