@@ -1,0 +1,265 @@
+"""The watch over a node's wallets, on a node that is moved by hand."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from anyascope.clock import NS_PER_S
+from anyascope.collect.collectors.bitcoin.transactions.stuck import ABSENT_S
+from anyascope.collect.collectors.bitcoin.transactions.watch import SELDOM_S, TransactionsWatch
+from anyascope.collect.options import BitcoinNodeOptions
+from anyascope.collect.runner import Round
+from anyascope.store.documents import MemoryDocuments
+from anyascope.wire.bitcoin.rpc import Refusal
+from support.collecting import RecordingIntake, until
+from support.pretend_node import PretendNode
+
+INTERVAL_S = 15.0
+
+
+class QuickClock:
+    """Time passes where somebody waits for it, and never otherwise."""
+
+    def __init__(self) -> None:
+        self.passed_ns = 0
+
+    def now_ns(self) -> int:
+        return 1_000_000 * NS_PER_S + self.passed_ns
+
+    def monotonic_ns(self) -> int:
+        return self.passed_ns
+
+    async def sleep(self, seconds: float) -> None:
+        self.passed_ns += round(max(seconds, 0.0) * NS_PER_S)
+        await asyncio.sleep(0)
+
+
+class Site:
+    """A node, its watch, and what came of it."""
+
+    def __init__(self, **options) -> None:
+        self.node = PretendNode()
+        self.clock = QuickClock()
+        self.intake = RecordingIntake()
+        self.documents = MemoryDocuments(clock=self.clock)
+        self.options = BitcoinNodeOptions("n", "http://h:1", interval_s=INTERVAL_S, **options)
+        self.watch = self.start()
+
+    def start(self) -> TransactionsWatch:
+        """The server starts again: what is not kept is gone."""
+        self.watch = TransactionsWatch(
+            self.options,
+            intake=self.intake,
+            documents=self.documents,
+            clock=self.clock,
+            client=self.node,
+        )
+        return self.watch
+
+    async def look(self, after_s: float = INTERVAL_S) -> Round:
+        await self.clock.sleep(after_s)
+        return await self.watch.gather()
+
+    async def block(self, *txids: str) -> Round:
+        self.node.mine(txids)
+        self.watch.on_block()
+        return await self.look(0)
+
+    def told(self, txid: str) -> list[str]:
+        events = [each for each in self.intake.log_records if each.correlation_id == txid]
+        return [each.event_name.rpartition(".")[2] for each in events]
+
+
+def value(found: Round, name: str, **labels: str) -> float | None:
+    wanted = set(labels.items())
+    points = [point for family in found.families if family.name == name for point in family.points]
+    return next((number for known, number in points if wanted <= set(known)), None)
+
+
+async def test_a_message_is_followed_at_once():
+    """The wallet is asked of the transaction that the mempool took, and of no other; the figures follow."""
+    site = Site()
+    await site.look()
+    running = asyncio.create_task(site.watch.run())
+    txid = site.node.pay()
+    site.node.asked.clear()
+    site.watch.on_transaction(txid, True)
+    site.watch.on_transaction("of somebody else", True)
+    await until(lambda: site.told(txid) == ["seen"])
+    assert site.watch.nudge.is_set()
+    assert "listtransactions" not in site.node.asked
+    site.watch.on_transaction("unknown, and left", False)
+    await until(lambda: not site.watch._stir.is_set())
+    running.cancel()
+    found = await site.watch.gather()
+    assert value(found, "anya_bitcoin_wallet_unconfirmed_transactions", direction="withdrawal", wallet="w") == 1
+
+
+async def test_a_wallet_that_hears_late_is_asked_once_more():
+    """The node tells of a transaction before its wallets take it; what none takes is not asked for ever."""
+    site = Site()
+    await site.look()
+    txid = site.node.pay()
+    has, asked = site.node._gettransaction, []
+    site.node._gettransaction = lambda named, *_: has(named if named in asked else asked.append(named))
+    running = asyncio.create_task(site.watch.run())
+    site.watch.on_transaction(txid, True)
+    await until(lambda: site.told(txid) == ["seen"])
+    site.node.asked.clear()
+    site.watch.on_transaction("nobody's", True)
+    await until(lambda: site.node.asked.count("gettransaction") == 2)
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert site.node.asked.count("gettransaction") == 2
+    running.cancel()
+
+
+async def test_without_messages_polling_sees_all():
+    """A node without ZMQ: at each look."""
+    site = Site()
+    await site.look()
+    txid = site.node.pay(is_deposit=True)
+    await site.look()
+    assert site.told(txid) == ["seen"]
+    site.node.mine([txid])
+    await site.look()
+    assert site.told(txid) == ["seen", "confirmed"]
+
+
+async def test_a_full_intake_loses_nothing():
+    """What it does not take waits; what was told is kept only then, so a death before it tells it after the next start."""
+    site = Site()
+    await site.look()
+    txid = site.node.pay()
+    site.intake.refusals = 1_000
+    await site.look()
+    found = await site.look()
+    assert found.faults == ("events wait: the intake is full",)
+    site.intake.refusals = 0
+    site.start()
+    await site.look()
+    await site.look()
+    assert site.told(txid) == ["seen"]
+
+
+async def test_an_evicted_transaction_is_stuck():
+    """Out of the mempool for a minute, whatever it pays; the replacement that would bring it back is told."""
+    site = Site()
+    await site.look()
+    txid = site.node.pay(fee_sats=200)
+    await site.look()
+    site.node.pool.discard(txid)
+    await site.look()
+    assert site.told(txid) == ["seen"]
+    await site.look(max(ABSENT_S, SELDOM_S))
+    assert site.told(txid) == ["seen", "stuck"]
+    [waits] = site.watch.open_transactions()
+    assert (waits.is_in_mempool, waits.rate_sat_per_vb) == (False, None)
+    assert waits.bump is not None
+    assert (waits.bump.kind, waits.bump.fee_rate_sat_per_vb) == ("rbf", 2.0)
+    site.node.pool.add(txid)
+    await site.look(SELDOM_S)
+    assert site.told(txid) == ["seen", "stuck", "unstuck"]
+
+
+async def test_stuck_is_told_once_over_restarts():
+    """More than six blocks below the market; a server that starts again goes on counting, and repeats nothing."""
+    site = Site()
+    await site.look()
+    site.node.market = 50.0
+    txid = site.node.pay()
+    await site.look()
+    for number in range(8):  # the first says that it is below, the seventh after it that it is stuck
+        if number == 3:
+            site.start()
+        await site.block()
+        assert site.told(txid) == (["seen", "stuck"] if number == 7 else ["seen"])
+    site.start()
+    found = await site.block()
+    assert site.told(txid) == ["seen", "stuck"]
+    assert value(found, "anya_bitcoin_wallet_stuck_transactions", wallet="w") == 1
+    assert value(found, "anya_bitcoin_wallet_stuck_transaction_blocks", txid=txid) == 9
+    site.node.market = 5.0
+    await site.block()
+    assert site.told(txid) == ["seen", "stuck", "unstuck"]
+
+
+async def test_an_unusual_withdrawal_is_a_figure_for_an_hour():
+    """Thirty of a thousand sats, then one of a million."""
+    site = Site()
+    site.node.now_s -= 10_000
+    for _ in range(30):
+        site.node.pay()
+        site.node.now_s += 10
+    await site.look()
+    await site.block(*site.node.pool)
+    site.node.now_s = site.clock.now_ns() // NS_PER_S
+    site.node.pay(1_000_000)
+    found = await site.look()
+    assert value(found, "anya_bitcoin_wallet_unusual_movement", direction="withdrawal") == 1
+    assert value(found, "anya_bitcoin_wallet_movement_score", direction="withdrawal") > 3.5
+    assert value(found, "anya_bitcoin_wallet_unusual_movement", direction="deposit") == 0
+    found = await site.look(3_600)
+    assert value(found, "anya_bitcoin_wallet_unusual_movement", direction="withdrawal") == 0
+
+
+@pytest.mark.parametrize(
+    ("method", "code", "fault"),
+    [
+        ("getblockchaininfo", "unreachable", "unreachable: down"),
+        ("listwallets", "forbidden", "forbidden: down"),
+        ("listsinceblock", "timeout", "w: timeout: down"),
+    ],
+)
+async def test_a_refusal_is_said_and_passes(method, code, fault):
+    """The health says which; nothing is lost, and nothing is told of what could not be seen."""
+    site = Site()
+    await site.look()
+    txid = site.node.pay()
+    site.node.mine([])
+    site.node.refused[method] = Refusal(code, "down")
+    assert (await site.look()).faults == (fault,)
+    site.node.refused.clear()
+    await site.look()
+    assert site.told(txid) == ["seen"]
+
+
+async def test_nothing_is_told_of_another_chain_or_of_a_download():
+    """The wrong chain is a fault; a download is waited for."""
+    site = Site(chain="main")
+    found = await site.look()
+    assert not found.families
+    assert "is on chain regtest, expected main" in found.faults[0]
+    site = Site()
+    site.node.is_downloading = True
+    found = await site.look()
+    assert (found.families, found.faults) == ([], ())
+
+
+async def test_a_node_without_wallets_is_well():
+    """Built without them, or none is loaded; one that is unloaded is told no more."""
+    site = Site()
+    site.node.pay()
+    assert (await site.look()).families
+    site.node.wallets.clear()
+    found = await site.look()
+    assert (found.families, found.faults) == ([], ())
+    assert not site.watch.open_transactions()
+    site.node.refused["listwallets"] = Refusal("method_not_found", "disablewallet")
+    assert (await site.look()).faults == ()
+
+
+async def test_an_older_node_lists_no_change():
+    """It refuses the argument more, and is asked without."""
+    site = Site()
+    listed = site.node._listsinceblock
+    site.node._listsinceblock = lambda *params: (
+        Refusal("misc_error", "listsinceblock ( ... )") if len(params) > 4 else listed(*params)
+    )
+    await site.look()
+    txid = site.node.pay()
+    await site.block(txid)
+    assert site.told(txid) == ["seen", "confirmed"]
+    assert site.node.asked.count("listsinceblock") == 3
