@@ -28,6 +28,7 @@ BENCHES = (
     "alert_latency",
     "hsm_latency",
     "stale_tip",
+    "bitcoin_wallets",
     "page_latency",
     "storm",
     "kill_storm",

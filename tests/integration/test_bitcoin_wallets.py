@@ -9,6 +9,7 @@ import pytest
 
 from anyascope.clock import SystemClock
 from anyascope.collect.collectors.bitcoin.client import RpcClient
+from anyascope.collect.collectors.bitcoin.wallets import listing
 from anyascope.collect.collectors.bitcoin.wallets.watch import WalletsWatch
 from anyascope.collect.options import BitcoinNodeOptions
 from anyascope.store.documents import MemoryDocuments
@@ -17,7 +18,12 @@ from support.regtest import RegtestNode, litecoin_node, regtest_nodes
 RATE_SAT_PER_VB = 10
 # No estimate on regtest: today's fee is the least that the node takes.
 FEES = (f"-minrelaytxfee={RATE_SAT_PER_VB / 100_000:.8f}", f"-fallbackfee={RATE_SAT_PER_VB / 100_000:.8f}")
-DUST_SATS = 570  # above what nodes refuse to relay, below what the smallest input costs at 10 sat/vB
+DUST_SATS = (
+    550,
+    555,
+    560,
+    565,
+)  # of each kind; above what nodes refuse to relay, below what the smallest input costs at 10 sat/vB
 FEW_KEYS = "-keypool=10"  # of each kind: making a thousand takes seconds
 KINDS = ("wpkh(", "pkh(", "sh(wpkh(", "tr(")
 
@@ -73,13 +79,14 @@ def sweep_fee_sats(node: RegtestNode, wallet: str, to: str) -> int:
 
 
 @pytest.mark.long
-async def test_500_dust_outputs_cost_what_the_node_would_pay(tmp_path):
+async def test_500_dust_outputs_cost_what_the_node_would_pay(tmp_path, monkeypatch):
     """Count, sum, dust and cost to spend equal what `listunspent` and the fee say, and what `sendall` pays, to the sat."""
+    monkeypatch.setattr(listing, "PART_COINS", 100)  # five parts at first, and again
     with regtest_nodes(tmp_path, 1, *FEES) as [node]:
         node.funded_wallet("miner")
         node.call("createwallet", "dusty")
-        for kind in KINDS:
-            fund(node, "miner", dict.fromkeys(addresses(node, "dusty", kind, 125), DUST_SATS / 1e8))
+        for kind, sats in zip(KINDS, DUST_SATS, strict=True):
+            fund(node, "miner", dict.fromkeys(addresses(node, "dusty", kind, 125), sats / 1e8))
         [rich] = addresses(node, "dusty", "wpkh(", 126)[125:]
         fund(node, "miner", {rich: 0.1})
         async with watching(node, wallets=("dusty",)) as wallets:
@@ -97,13 +104,19 @@ async def test_500_dust_outputs_cost_what_the_node_would_pay(tmp_path):
                 if round(coin["amount"] * 1e8) < next(cost[k] for k in KINDS if coin["desc"].startswith(k))
             ]
             assert figures["dust_utxos dusty"] == len(dust) == 500
-            assert figures["dust_sats dusty"] == 500 * DUST_SATS
+            assert figures["dust_sats dusty"] == 125 * sum(DUST_SATS)
 
             destination = addresses(node, "miner", "wpkh(", 1)[0]
             assert figures["spend_cost_sats dusty"] == sweep_fee_sats(node, "dusty", destination)
             assert figures["spend_cost_sats dusty"] == figures["spend_vbytes dusty"] * RATE_SAT_PER_VB
             assert figures["consolidation_cost_sats dusty"] == 0  # of one coin that is no dust
             assert "no fee estimate" in wallets.round.detail
+
+            node.mine(1, to=destination)
+            node.call("sendtoaddress", rich, 0.1, wallet="miner")
+            node.mine(1, to=destination)
+            assert (await wallets.look())["utxos dusty"] == 502
+            assert wallets.client.counts.outcomes["listunspent", "ok"] > 6
 
 
 async def test_wallets_come_and_go(tmp_path):

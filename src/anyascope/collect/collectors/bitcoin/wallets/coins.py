@@ -40,6 +40,11 @@ class Coins:
         return sum(int(sats.sum()) for _, sats in self.kinds)
 
     @property
+    def amounts(self) -> NDArray[np.int64]:
+        """int64[coins] sats of all, in ascending order."""
+        return np.sort(np.concatenate([sats for _, sats in self.kinds])) if self.kinds else np.array([], dtype=np.int64)
+
+    @property
     def assumed(self) -> int:
         """How many are of a shape that was assumed."""
         return sum(len(sats) for each, sats in self.kinds if each.is_assumed)

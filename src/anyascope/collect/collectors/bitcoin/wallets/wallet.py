@@ -12,14 +12,14 @@ from anyascope.collect.collectors.bitcoin.client import RpcClient
 from anyascope.collect.collectors.bitcoin.sheet import sats
 from anyascope.collect.collectors.bitcoin.wallets.coins import Coins, coins_of
 from anyascope.collect.collectors.bitcoin.wallets.inputs import OTHER_SIGNATURES, OWN_SIGNATURES
+from anyascope.collect.collectors.bitcoin.wallets.listing import METHOD as UNSPENT
+from anyascope.collect.collectors.bitcoin.wallets.listing import list_unspent
 from anyascope.collect.collectors.bitcoin.wallets.patience import Patience
 from anyascope.model.wallets import WalletCall, WalletFunds
 from anyascope.wire.bitcoin.rpc import METHOD_NOT_FOUND, Refusal
-from anyascope.wire.bitcoin.wallet import Unspent
 
 LIST_AGAIN_S = 3_600.0  # coins are listed once an hour though nothing changed: what tells a change may miss one
-UNCONFIRMED = 0  # from how many confirmations a coin is listed
-INFO, BALANCES, LOCKED, UNSPENT = "getwalletinfo", "getbalances", "listlockunspent", "listunspent"
+INFO, BALANCES, LOCKED = "getwalletinfo", "getbalances", "listlockunspent"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,12 +84,16 @@ class Wallet:
     async def list_coins(self, state: WalletState) -> Refusal | None:
         """Ask for the coins; what was known stays where the node refuses."""
         started_ns = self._clock.monotonic_ns()
-        told = await self._client.call_as(list[Unspent], UNSPENT, UNCONFIRMED)
-        self._note(UNSPENT, started_ns)
+        known = None if self.coins is None else self.coins.amounts
+        held_sats = 0 if state.funds is None else state.funds.trusted_sats
+        told = await list_unspent(self._client, known, held_sats=held_sats, clock=self._clock)
         if isinstance(told, Refusal):
+            self._note(UNSPENT, started_ns)
             return told
+        now_ns = self._clock.monotonic_ns()
+        self._patience.note(UNSPENT, told.took_s, now_ns=now_ns, longest_s=told.longest_s)
         sizes = OWN_SIGNATURES if state.signs else OTHER_SIGNATURES
-        self.coins = await asyncio.to_thread(coins_of, told, sizes)
+        self.coins = await asyncio.to_thread(coins_of, told.coins, sizes)
         self._listed_mark, self._listed_at_ns = state.mark, started_ns
         self.listed_ns = self._clock.now_ns()
         return None
