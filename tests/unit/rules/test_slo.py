@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from prometheus_client import CollectorRegistry
 
@@ -20,6 +22,7 @@ from anyascope.rules.testing import RuleTestOptions, run_test_file
 from anyascope.store.memory.metrics import MemoryMetrics
 from anyascope.wire.settings import SettingsError
 from support.backtesting import START_S, backtested, lived, steps_firing, stored
+from support.components import REPOSITORY
 from support.rules_house import Pipe, RulesHouse
 
 DAY = """
@@ -251,6 +254,16 @@ tests:
     (tmp_path / "t.yml").write_text(text)
     report = await run_test_file(tmp_path / "t.yml", options=RuleTestOptions(new_store=MemoryMetrics))
     assert report.is_passed, report
+
+
+async def test_the_guides_example_is_true(tmp_path):
+    """Its objective and its unit test, as they stand there."""
+    rules, tests = re.findall(r"```yaml\n(.*?)```", (REPOSITORY / "docs/guide/slo.md").read_text(), re.DOTALL)
+    (tmp_path / "custody.yml").write_text(rules)
+    (tmp_path / "t.yml").write_text(tests)
+    report = await run_test_file(tmp_path / "t.yml", options=RuleTestOptions(new_store=MemoryMetrics))
+    assert report.is_passed, report
+    assert report.cases
 
 
 # --- in blocks --------------------------------------------------------------------------------------------------------
