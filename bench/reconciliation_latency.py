@@ -6,11 +6,11 @@ PYTHONPATH=src:tests:bench python bench/reconciliation_latency.py [--spends 20] 
 from __future__ import annotations
 
 import argparse
-import math
 import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 
+from figures import quantile, show
 from support.reconciliation_story import Story, playing
 from support.server import eventually
 
@@ -21,11 +21,10 @@ def seconds(text: str) -> float:
     return datetime.fromisoformat(whole).replace(tzinfo=UTC).timestamp() + float(f"0.{part}")
 
 
-def shown(what: str, values_s: list[float]) -> None:
-    """A row: median, 99th percentile (the largest of fewer than 100), largest."""
-    ordered = sorted(values_s)
-    at = math.ceil(0.99 * len(ordered)) - 1
-    print(f"| {what} | {len(ordered)} | {ordered[len(ordered) // 2]:.2f} | {ordered[at]:.2f} | {ordered[-1]:.2f} |")
+def row(what: str, values_s: list[float]) -> None:
+    """Median and largest."""
+    show(f"{what}, p50", quantile(values_s, 0.5), "s")
+    show(f"{what}, worst", max(values_s), "s")
 
 
 def unasked(story: Story, count: int) -> list[tuple[float, float, float]]:
@@ -63,10 +62,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="reconciliation-") as directory, playing(Path(directory)) as story:
         waits_s = honest(story, options.honest)
         stages = unasked(story, options.spends)
-    print("| seconds | spends | median | p99 | largest |\n|---|---|---|---|---|")
-    shown("honest: seen until matched", waits_s)
-    for number, what in enumerate(("seen by us", "judged", "in Slack")):
-        shown(f"unasked: the node's answer until {what}", [each[number] for each in stages])
+    row("honest spend: seen until matched", waits_s)
+    for number, what in enumerate(("seen", "judged", "in Slack")):
+        row(f"unasked spend: node's answer until {what}", [each[number] for each in stages])
+    show("unasked spend to Slack, p99", quantile([each[2] for each in stages], 0.99), "s", bar=2, is_most=True)
 
 
 if __name__ == "__main__":

@@ -29,6 +29,7 @@ BENCHES = (
     "hsm_latency",
     "stale_tip",
     "bitcoin_wallets",
+    "reconciliation_latency",
     "page_latency",
     "storm",
     "kill_storm",

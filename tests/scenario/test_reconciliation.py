@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from anyascope.custody import reconciliation
 from anyascope.custody.nouns import State
 from anyascope.custody.options import CustodyOptions
 from anyascope.errors import ConflictError, NotFoundError, UnavailableError
@@ -446,3 +447,40 @@ async def test_a_fault_of_one_look_does_not_end_the_watch(house: CustodyHouse, m
 
     assert house.paging() == {"1": ALL}
     assert house.room.health()[0].status.value == "healthy"
+
+
+async def test_a_deposit_asks_for_no_spend(house: CustodyHouse) -> None:
+    """A payment between two of our wallets is a deposit of one, and a spend of the other that somebody must have asked for."""
+    await house.begins("d1", kind="deposit")
+    await house.step("d1")
+    await house.signs("d1")
+    await house.names("d1", 1)
+    await house.sees(1)
+    await house.advance(2)
+
+    assert house.paging() == {"1": "request,approval"}
+
+
+async def test_an_operation_without_an_amount_allows_any(house: CustodyHouse) -> None:
+    """Such as a sweep, whose amount is known when it is done."""
+    await house.asks("w1", 1, amount=None)
+    await house.sees(1, amount=10**9)
+
+    assert house.states() == [("matched", "1")]
+
+
+async def test_more_open_spends_than_there_is_room_for_are_judged_later(house: CustodyHouse, monkeypatch) -> None:
+    """They are read from the store again once there are fewer; none is lost, and health says why they wait."""
+    monkeypatch.setattr(reconciliation, "OPEN_MAX", 4)
+    for number in range(1, 7):
+        await house.sees(number)
+    await house.advance(2)
+    room = house.room
+    assert room is not None
+    assert set(house.paging()) == {"1", "2", "3", "4"}
+    assert room.health()[0].status.value == "degraded"
+    for number in range(1, 4):
+        await room.accept(("regtest", txid(number)), by="ann", note="known")
+    await house.advance(20)
+
+    assert set(house.paging()) == {"4", "5", "6"}

@@ -100,7 +100,7 @@ def playing(directory: Path) -> Iterator[Story]:
         stack.callback(api.kill)
         api.start()
         _fund(node, api, miner)
-        eventually(lambda: _watches(server, node), within_s=60, what="the wallets are watched to the tip")
+        eventually(lambda: _watches(server), within_s=120, what="the wallets are watched to the tip")
         yield Story(node, miner, token, server, slack, api)
 
 
@@ -116,10 +116,11 @@ def _coins(node: RegtestNode) -> dict[str, float]:
     return {node.call("getnewaddress", wallet="treasury"): COIN_BTC for _ in range(COINS)}
 
 
-def _watches(server: ServerProcess, node: RegtestNode) -> bool:
-    query = 'sum(anya_bitcoin_wallet_funds_sats{wallet="treasury",state="trusted"})'
-    answer = httpx.get(f"{server.url}/api/v1/query", params={"query": query}).json()["data"]["result"]
-    return bool(answer) and float(answer[0]["value"][1]) == COINS * COIN_BTC * SAT_PER_BTC
+def _watches(server: ServerProcess) -> bool:
+    """Whether the three wallets are followed, and nothing of the funding waits for a block."""
+    components = httpx.get(f"{server.url}/api/anyascope/v1/health").json()["components"]
+    said = {one["component"]: one["message"] for one in components}
+    return said.get("collect.bitcoin.core.transactions") == "3 wallets, 0 transactions wait for a block"
 
 
 def _service(

@@ -34,6 +34,7 @@ OPEN_MAX = (
 )
 SETTLED_MAX = 50_000  # spends whose further events need no look at the store
 LOOKUPS_MAX = 4  # questions to the store at once, so that a burst of spends leaves it to others too
+HEARD_S_MIN = 0.2  # of the grace that is left at least when a spend is heard of
 LOOKUP_LATE_S = 5.0  # a store that takes longer does not keep people from being told
 REPORT_EVERY_S = 15.0  # within the five minutes after which a query takes a series for ended
 MARK_EVERY_S = 5.0  # a kill costs as much longer a wait at the next start
@@ -299,13 +300,19 @@ class Reconciliation:
             former = await self._book.find(replaced)
             inherited = former.correlation_ids if former is not None else ()
             await self._note_standing(replaced, self._pendings.get(replaced), is_gone=True)
-        due_ns = max(self._clock.monotonic_ns() + int(self._options.grace_s * NS_PER_S), self._catch_up_ns)
+        due_ns = max(self._clock.monotonic_ns() + self._rest_ns(spend), self._catch_up_ns)
         pending = Pending(Item(spend), due_ns, due_ns + int(LOOKUP_LATE_S * NS_PER_S), inherited)
         self._pendings.put(pending)
         self._touched.add(spend.key)
         if self._strangers(pending) or not self._verdict(pending).is_matched:
             self._report_due_ns = 0  # that it waits is news
             self._ask(pending)
+
+    def _rest_ns(self, spend: Spend) -> int:
+        """What is left of the grace: it began when the node was asked, and storing that took as long as storing evidence does."""
+        grace_ns = int(self._options.grace_s * NS_PER_S)
+        left_ns = grace_ns - max(self._clock.now_ns() - spend.seen_ns, 0)
+        return max(left_ns, min(grace_ns, int(HEARD_S_MIN * NS_PER_S)))
 
     async def _note_standing(self, key: SpendKey, pending: Pending | None, *, is_gone: bool) -> None:
         """A transaction moves nothing any more, or does again: what was approved is free for another, or is not."""
