@@ -119,19 +119,20 @@ class Pace:
         return None if came_s is None else max(0.0, now_ns / NS_PER_S - came_s)
 
     def is_settled(self, *, behind_headers: int, uptime_s: int | None, is_downloading: bool) -> bool:
-        """Whether the node's own alarms mean something: it has run for a while, and has caught up once since it started.
+        """Whether the node's own alarms mean something: it has run for a while, and has caught up since then.
 
-        A settled node that falls behind stays settled: that is what alarms are for.
+        Before, it may not have heard yet what it lacks. A settled node that falls behind stays settled: that is what alarms
+        are for.
 
         Args:
             uptime_s: None where the node does not tell.
         """
-        self._has_caught_up = not is_downloading and (self._has_caught_up or behind_headers <= 1)
         if is_downloading:
+            self._has_caught_up = False
+        if is_downloading or (uptime_s is not None and uptime_s < SETTLED_AFTER_S):
             return False
-        if uptime_s is None:
-            return self._has_caught_up
-        return uptime_s >= (SETTLED_AFTER_S if self._has_caught_up else CATCHING_UP_S_MAX)
+        self._has_caught_up = self._has_caught_up or behind_headers <= 1
+        return self._has_caught_up or (uptime_s is not None and uptime_s >= CATCHING_UP_S_MAX)
 
     def came_ns(self) -> dict[int, int]:
         """When each of the newest heights was first seen to be the tip; UTC."""

@@ -126,6 +126,14 @@ def test_a_node_is_settled_once_it_has_caught_up_and_run_for_a_while():
     assert not settled(Pace(), behind=2, uptime_s=None)
 
 
+def test_what_a_starting_node_has_not_heard_yet_does_not_count():
+    """Without peers it knows no headers that it lacks; ten minutes later it does."""
+    pace = Pace()
+    assert not settled(pace, behind=0, uptime_s=5)
+    assert not settled(pace, behind=70, uptime_s=700)
+    assert settled(pace, behind=1, uptime_s=900)
+
+
 def test_a_settled_node_that_falls_behind_stays_settled():
     """Else a full disk would mute the alarm about it; a restart begins anew."""
     pace = Pace()
