@@ -10,6 +10,7 @@ from anyascope.clock import SystemClock
 from anyascope.collect.collect import Collect
 from anyascope.collect.hsm_options import HsmOptions, RemoteOptions, SignerKind
 from anyascope.collect.options import (
+    BitcoinNodeOptions,
     CertificateOptions,
     CollectOptions,
     HostOptions,
@@ -100,6 +101,18 @@ async def test_scrapes_what_is_configured() -> None:
         assert named(scene.intake.last(), "a") == [1.0]
         assert scene.collect.targets()[0].health is TargetHealth.UP
         assert scene.health() == {"collect.scrape": HealthStatus.HEALTHY}
+
+
+async def test_the_wallets_of_a_node_are_watched_beside_it(tmp_path) -> None:
+    """A job of their own, which says of a node that is gone what the node's says; none where none is to be watched."""
+    node = BitcoinNodeOptions("one", "http://127.0.0.1:1", cookie_file=tmp_path / "none")
+    options = replace(NOTHING, bitcoin=(node, replace(node, name="two", wallets=())))
+    async with Scene(options) as scene:
+        await until(lambda: scene.health().get("collect.bitcoin.one.wallets") is HealthStatus.DEGRADED)
+        messages = {entry.component: entry.message for entry in scene.collect.health()}
+        assert messages["collect.bitcoin.one.wallets"].startswith("no_credentials: ")
+        assert "collect.bitcoin.two.wallets" not in messages
+        assert scene.collect.bitcoin_wallets() == []
 
 
 async def test_the_health_follows_the_targets() -> None:
