@@ -207,8 +207,9 @@ class Collect:
                 documents=self._documents,
                 clock=self._clock,
                 tally=self._tally,
+                counts=watch.log_lines,
             )
-            for node in self._options.bitcoin
+            for node, watch in zip(self._options.bitcoin, self._nodes, strict=True)
             if node.debug_log is not None
         ]
         runs += [debug_log.run() for debug_log in self._debug_logs]

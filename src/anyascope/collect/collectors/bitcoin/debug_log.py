@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -25,12 +26,16 @@ STREAM = "bitcoin"
 POLL_S = 1.0  # how late a line is seen
 RETRY_S = 5.0  # after the file could not be read, or what was read not be stored
 TEXT_CHARS_MAX = 64 * 1024  # longer ones are dumps
+LEVELS_COUNTED = ("warning", "error")
 
 
 class DebugLog:
     """Follows one node's log file and hands it in, in order, none twice but after a crash.
 
     The position is kept in a document after each batch that was stored. While the intake is full nothing is read.
+
+    Args:
+        counts: lines by level are added here, as far as they were written since the start.
     """
 
     def __init__(
@@ -42,7 +47,10 @@ class DebugLog:
         documents: DocumentStore,
         clock: Clock,
         tally: CollectorTally,
+        counts: dict[str, int] | None = None,
     ) -> None:
+        self._counts = {} if counts is None else counts
+        self._started_ns = clock.now_ns()
         self._node = node
         self._path = path
         self._intake = intake
@@ -85,7 +93,7 @@ class DebugLog:
             tail.close()
 
     async def _hand_in(self, lines: Sequence[tuple[bytes, dict[str, Json]]]) -> None:
-        batch = LogBatch(STREAM)
+        batch, fresh = LogBatch(STREAM), Counter[str]()
         now_ns, last_ns = self._clock.now_ns(), self._clock.now_ns()
         for line, _ in lines:
             if len(line) > LINE_BYTES_MAX:
@@ -94,8 +102,12 @@ class DebugLog:
             record = record_of(line.decode("utf-8", "replace"), node=self._node, now_ns=now_ns, last_ns=last_ns)
             last_ns = record.time_ns
             batch.add(record)
+            if record.severity_text in LEVELS_COUNTED and record.time_ns >= self._started_ns:
+                fresh[record.severity_text] += 1
         await self._intake.logs([batch], source=STREAM)
         self._tally.log_records.labels(stream=STREAM).inc(len(batch))
+        for level, count in fresh.items():
+            self._counts[level] = self._counts.get(level, 0) + count
         await self._documents.commit([Put(DOCUMENT_KIND, self._key, lines[-1][1])])
 
     def _tell(self, status: HealthStatus, message: str, advice: str = "") -> None:

@@ -28,6 +28,7 @@ from anyascope.collect.collectors.bitcoin.chain_figures import (
     tell_tips,
 )
 from anyascope.collect.collectors.bitcoin.client import RpcClient, RpcCounts
+from anyascope.collect.collectors.bitcoin.debug_log import LEVELS_COUNTED
 from anyascope.collect.collectors.bitcoin.events import STREAM, records_of
 from anyascope.collect.collectors.bitcoin.feed import BlockFeed, addresses_of
 from anyascope.collect.collectors.bitcoin.pace import Pace, spacing_of, tell_pace, window_to_ask
@@ -82,6 +83,9 @@ class NodeWatch:
         views: how all nodes were found last, by name; this node's entry is written here.
         intake: takes the events; the figures go by the runner.
         documents: keeps the newest blocks, so that a reorg while nobody looked is seen afterwards.
+
+    Attributes:
+        log_lines: lines of its log by level, counted by whoever follows it; empty where nobody does.
     """
 
     def __init__(
@@ -100,6 +104,7 @@ class NodeWatch:
         self._documents = documents
         self._clock = clock
         self._client = client or RpcClient(options, clock=clock)
+        self.log_lines: dict[str, int] = {} if options.debug_log is None else dict.fromkeys(LEVELS_COUNTED, 0)
         self._tally = NodeTally()
         self._chain = options.chain or "unknown"
         self._genesis = ""
@@ -425,6 +430,9 @@ class NodeWatch:
         self._tally.tell(sheet)
         self._tally.tell_rpc(sheet, self._client.counts)
         self.feed.tell(sheet)
+        for level, count in self.log_lines.items():
+            text = "Lines of the node's debug.log that are warnings or errors, written since the server's start."
+            sheet.counter("anya_bitcoin_log_lines_total", text, count, ("level", level))
 
     async def _ask(self, method: str, *params: Any) -> Any | None:
         """What the node says; None where it refuses, lacks the method, or was found gone in this round."""

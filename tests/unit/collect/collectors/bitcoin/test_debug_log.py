@@ -22,6 +22,7 @@ class Scene:
         self.clock = ManualClock()
         self.intake = RecordingIntake()
         self.documents = MemoryDocuments(clock=self.clock)
+        self.counts: dict[str, int] = {}
 
     async def run(self, seconds: float):
         debug_log = DebugLog(
@@ -31,6 +32,7 @@ class Scene:
             documents=self.documents,
             clock=self.clock,
             tally=CollectorTally(CollectorRegistry()),
+            counts=self.counts,
         )
         task = asyncio.create_task(debug_log.run())
         await self.clock.advance(seconds)
@@ -58,6 +60,15 @@ async def test_a_full_intake_loses_no_line(tmp_path):
     scene.intake.refusals = 2
     await scene.run(20)
     assert [record.body for record in scene.intake.log_records] == ["a"]
+
+
+async def test_warnings_and_errors_are_counted(tmp_path):
+    """As far as they were written since the start: an old log has no news."""
+    scene = Scene(tmp_path / "debug.log")
+    lines = ["1971-01-01T00:00:00Z [error] old", *(f"2096-12-01T09:57:5{at}Z [error] new" for at in range(3))]
+    scene.path.write_text("\n".join([*lines, "2096-12-01T09:58:00Z Warning: disk", "2096-12-01T09:58:01Z fine"]) + "\n")
+    await scene.run(2)
+    assert scene.counts == {"error": 3, "warning": 1}
 
 
 async def test_a_missing_log_is_told(tmp_path):
