@@ -195,3 +195,4 @@ def _tell_rpc(node: Node, new_blocks: Values) -> None:
     node.count("anya_bitcoin_zmq_messages_total", np.maximum(0, new_blocks), topic="hashblock")
     node.count("anya_bitcoin_zmq_lost_total", 0.0, topic="hashblock")
     node.count("anya_bitcoin_tips_unannounced_total", starts)
+    node.count("anya_bitcoin_log_lines_total", node.chance.random(steps) < 0.0005, level="error")

@@ -95,6 +95,7 @@ anya_bitcoin_peer_programs{{{_NODE},program="Satoshi:29"}} 40x40
 anya_bitcoin_rpc_calls_total{{{_NODE},method="getblockchaininfo",code="ok"}} 0+40x40
 anya_bitcoin_rpc_calls_total{{{_NODE},method="getblockchaininfo",code="timeout"}} 0+1x40
 anya_bitcoin_zmq_messages_total{{{_NODE},topic="hashblock"}} 0+1x40
+anya_bitcoin_log_lines_total{{{_NODE},level="error"}} 0x40
 anya_bitcoin_zmq_lost_total{{{_NODE},topic="hashblock"}} 0x40
 anya_bitcoin_rpc_duration_seconds_bucket{{{_NODE},method="getblockchaininfo",le="0.05"}} 0+30x40
 anya_bitcoin_rpc_duration_seconds_bucket{{{_NODE},method="getblockchaininfo",le="1"}} 0+40x40
