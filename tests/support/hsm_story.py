@@ -1,4 +1,4 @@
-"""Faults of a real SoftHSM, and how long each takes to reach Slack: from the moment that it happens to the message's arrival."""
+"""Faults of a real SoftHSM, and how long each takes to reach Slack by the rules of the pack `hsm`: from the moment that it happens to the message's arrival."""
 
 from __future__ import annotations
 
@@ -18,17 +18,8 @@ from support.sinks import Sink, http_sink
 from support.softhsm import SoftHsm, softhsm
 
 ROUNDS_MAX = 3  # of one fault a server: an alert that fires four times in 15 minutes is flapping, and told once
-FAULTS = {"HsmPinLocked": "PIN locked", "HsmDown": "token removed", "HsmLate": "signing hangs"}
+FAULTS = {"HsmPinLocked": "PIN locked", "HsmDown": "token removed", "HsmCallLate": "signing hangs"}
 Fault = tuple[Callable[[], object], Callable[[], object]]  # how it is made, and how it is mended
-RULES = """
-groups:
-- name: hsm
-  interval: 1m
-  rules:
-  - {alert: HsmPinLocked, expr: 'anya_hsm_pin_state{state="locked"} == 1', labels: {severity: critical}}
-  - {alert: HsmDown, expr: anya_hsm_up == 0, labels: {severity: critical}}
-  - {alert: HsmLate, expr: anya_hsm_call_late_seconds > 0, labels: {severity: critical}}
-"""
 
 
 def play(directory: Path, *, rounds: int, chance: Random) -> list[tuple[str, float]]:
@@ -41,7 +32,6 @@ def play(directory: Path, *, rounds: int, chance: Random) -> list[tuple[str, flo
     assert rounds <= ROUNDS_MAX
     token = softhsm(directory)
     front = shim(token, directory)
-    (directory / "rules.yml").write_text(RULES)
     with (
         http_sink(directory / "slack.jsonl") as slack,
         running_server(directory, config=_config(token, front, slack)) as server,
@@ -82,7 +72,7 @@ def _faults(token: SoftHsm, front: Shim, directory: Path) -> dict[str, Fault]:
     return {
         "HsmPinLocked": (locked.touch, locked.unlink),
         "HsmDown": (remove, put_back),
-        "HsmLate": (hang.touch, hang.unlink),
+        "HsmCallLate": (hang.touch, hang.unlink),
     }
 
 
@@ -100,7 +90,6 @@ def _config(token: SoftHsm, front: Shim, slack: Sink) -> str:
     return (
         QUIET_CONFIG
         + f"""
-rule_files: [rules.yml]
 rules: {{default_pack: false}}
 collectors: {{hsm: [{json.dumps(hsm)}]}}
 route: {{receiver: slack, group_by: ['...'], group_wait: 0s, group_interval: 1s}}
