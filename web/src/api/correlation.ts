@@ -1,6 +1,6 @@
 /** Gathers what carries one correlation id, from the resources that have it. */
 
-import { isHash, txidsIn, type Correlated, type Exemplar, type PlacedSpan } from "../model/correlation";
+import { clusters, isHash, txidsIn, type Correlated, type Exemplar, type PlacedSpan } from "../model/correlation";
 import type { LogRow } from "../model/logs";
 import { ApiProblem } from "../model/problem";
 import { fetchAlerts, fetchSpends, fetchTrace, oldestLogs, searchTraces } from "./own";
@@ -10,7 +10,8 @@ const BACK = "-30d"; // what is kept by default
 const ROWS_MAX = 500;
 const TRACES_MAX = 8; // an operation is one trace, or one a process that was started anew
 const IDS_MAX = 20; // a batch that pays many has as many transactions
-const AROUND_MS = 60_000;
+const AROUND_MS = 10_000; // measurements are made with what they measure
+const CLUSTERS_MAX = 5; // request, approval, and three confirmations: what lies between would be everybody else's
 const EXEMPLARS = '{__name__=~"anya_.+"}';
 
 const quoted = (text: string) => `"${text.replace(/(["\\])/g, "\\$1")}"`;
@@ -51,18 +52,11 @@ async function spansOf(ids: readonly string[], rows: readonly LogRow[], signal?:
     .filter(({ span }) => span.correlation_id === "" || ids.includes(span.correlation_id));
 }
 
-function spread(spans: readonly PlacedSpan[], rows: readonly LogRow[]): { startMs: number; endMs: number } | null {
-  const times = [...spans.map(({ span }) => Date.parse(span.start) + span.duration_ns / 1e6), ...rows.map((row) => Date.parse(row.time))];
-  if (times.length === 0) return null;
-  return { startMs: Math.min(...times) - AROUND_MS, endMs: Math.max(...times) + AROUND_MS };
-}
-
 async function exemplarsOf(ids: readonly string[], spans: readonly PlacedSpan[], rows: readonly LogRow[], signal?: AbortSignal): Promise<readonly Exemplar[]> {
-  const range = spread(spans, rows);
-  if (range === null) return [];
+  const times = [...spans.map(({ span }) => Date.parse(span.start) + span.duration_ns / 1e6), ...rows.map((row) => Date.parse(row.time))];
   const spanIds = new Set(spans.map(({ span }) => span.span_id));
-  const all = await queryExemplars(EXEMPLARS, range, signal);
-  return all.filter(({ labels }) => ids.includes(labels["correlation_id"] ?? "") || spanIds.has(labels["span_id"] ?? ""));
+  const all = await Promise.all(clusters(times, AROUND_MS, CLUSTERS_MAX).map((range) => queryExemplars(EXEMPLARS, range, signal)));
+  return all.flat().filter(({ labels }) => ids.includes(labels["correlation_id"] ?? "") || spanIds.has(labels["span_id"] ?? ""));
 }
 
 /** Everything that carries `id`, or that is joined to it by the transaction that it names. */

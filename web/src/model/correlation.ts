@@ -85,6 +85,17 @@ export function txidsIn(holders: readonly { readonly attributes: Readonly<Record
   return [...found];
 }
 
+/** Times as few ranges with a margin around each; those that touch are one. The first `most` of them. */
+export function clusters(timesMs: readonly number[], marginMs: number, most: number): readonly { readonly startMs: number; readonly endMs: number }[] {
+  const found: { startMs: number; endMs: number }[] = [];
+  for (const at of [...timesMs].sort((a, b) => a - b)) {
+    const last = found.at(-1);
+    if (last && at - marginMs <= last.endMs) last.endMs = at + marginMs;
+    else found.push({ startMs: at - marginMs, endMs: at + marginMs });
+  }
+  return found.slice(0, most);
+}
+
 function kindOf(row: LogRow): Kind {
   if (row.event_name.startsWith("audit.")) return "audit";
   if (row.stream === "bitcoin") return "chain";

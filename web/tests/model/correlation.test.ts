@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import { stagesOf, timeLine, txidsIn, type Correlated } from "../../src/model/correlation";
+import { clusters, stagesOf, timeLine, txidsIn, type Correlated } from "../../src/model/correlation";
 import type { LogRow } from "../../src/model/logs";
 import type { TraceSpan } from "../../src/model/traces";
 
@@ -94,6 +94,18 @@ describe("the time line", () => {
     ]);
     expect(line[1]?.to).toEqual({ path: "traces/t", query: { span: "custody.signing" } });
     expect(line[2]?.detail).toBe("operation_type=sign");
+  });
+});
+
+describe("times", () => {
+  it("that lie close are one range", () => {
+    expect(clusters([100, 0, 15, 103], 5, 9)).toEqual([
+      { startMs: -5, endMs: 5 },
+      { startMs: 10, endMs: 20 },
+      { startMs: 95, endMs: 108 },
+    ]);
+    expect(clusters([0, 10, 100], 5, 1)).toEqual([{ startMs: -5, endMs: 15 }]);
+    expect(clusters([], 5, 9)).toEqual([]);
   });
 });
 

@@ -1,7 +1,6 @@
 import { shortHash, type Strip, type StripBlock } from "../../model/bitcoin";
 import { formatAgo } from "../../model/time";
 import { href } from "../../state/location";
-import { CopyButton } from "../../ui/CopyButton";
 import { Link } from "../../ui/Link";
 
 const NEW_MS = 12_000; // long enough to be seen by who looks up, short enough to be news
@@ -40,11 +39,6 @@ export function BlockStrip({ strip, nodes, own, nowMs }: Props) {
     <section className="as-card" aria-label={`Newest blocks of ${strip.chain}`}>
       <h2 className="as-card-title">
         Newest blocks <span className="as-chip">{strip.chain}</span>
-        {tip && (
-          <span className="as-end">
-            <CopyButton label="Copy the tip's hash" text={() => tip.hash} />
-          </span>
-        )}
       </h2>
       <ol className="as-blocks" tabIndex={0} aria-label="Blocks, the newest first">
         {strip.blocks.map((block) => (

@@ -80,7 +80,7 @@ export default function CustodyPage() {
       <div className="as-custody-columns">
         <div className="as-custody-column">
           <Part title="Spends" what="spends" answer={custody.spends} isEmpty={(data) => data.spends.length === 0} empty={NO_SPEND}
-            aside={<span className="as-dim as-small">against what was asked for, approved and signed</span>}>
+            aside={<span className="as-dim as-small as-aside">against what was asked for, approved and signed</span>}>
             {(data) => <Spends spends={data.spends} nowMs={now} />}
           </Part>
           <Part title="Open transactions" what="transactions" answer={custody.transactions} isEmpty={(data) => data.transactions.length === 0} empty={NO_TRANSACTION}>

@@ -52,7 +52,7 @@ function Facts({ node }: { node: BitcoinNode }) {
         {formatValue(node.peers_in)} in, {formatValue(node.peers_out)} out
       </Fact>
       <Fact name="Mempool">
-        {mempool.transactions === null ? "–" : `${mempool.transactions.toLocaleString("en")} transactions, ${((mempool.bytes ?? 0) / 1e6).toFixed(1)} MvB`}
+        {mempool.transactions === null ? "–" : `${mempool.transactions.toLocaleString("en")} ${mempool.transactions === 1 ? "transaction" : "transactions"}, ${((mempool.bytes ?? 0) / 1e6).toFixed(1)} MvB`}
       </Fact>
       <Fact name="Its memory">
         {formatValue(mempool.usage_bytes, "bytes")} of {formatValue(mempool.max_bytes, "bytes")}

@@ -34,7 +34,7 @@ function Pieces({ coins, wallet }: { coins: Coins; wallet: Wallet }) {
 
 function Hint({ coins, wallet }: { coins: Coins; wallet: Wallet }) {
   const plan = coins.consolidation;
-  if (plan === null) return null;
+  if (plan === null || plan.transactions === 0) return null;
   if (plan.is_advised) {
     return (
       <div className="as-warning as-wallet-hint">

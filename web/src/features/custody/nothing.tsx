@@ -10,6 +10,9 @@ const NODE_YML = `collectors:
       cookie_file: /var/lib/bitcoind/.cookie
       chain: main`;
 
+const CUSTODY_YML = `custody:
+  wallets: [custody-*]  # without it every watched wallet`;
+
 const HSM_YML = `collectors:
   hsm:
   - name: core
@@ -35,9 +38,9 @@ export const NO_TRANSACTION = (
 );
 
 export const NO_SPEND = (
-  <Empty title="No spend was seen">
-    Each transaction that spends outputs of a watched wallet is compared with the signatures and requests that the SDK tells; see <code>custody</code>{" "}
-    in the configuration.
+  <Empty title="No spend was seen" code={CUSTODY_YML}>
+    With a section <code>custody</code> in anyascope.yml each transaction that spends from a watched wallet is compared with the requests, approvals and
+    signatures that the SDK puts on record.
   </Empty>
 );
 

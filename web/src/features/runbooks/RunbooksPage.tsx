@@ -49,7 +49,7 @@ function Rules({ book }: { book: Runbook }) {
   if (!book.rules || book.rules.length === 0) return null;
   return (
     <section className="as-card" aria-label="Its rule">
-      <h2 className="as-card-title">What raises it {book.pack && <span className="as-dim as-small">pack {book.pack}</span>}</h2>
+      <h2 className="as-card-title">What raises it {book.pack && <span className="as-dim as-small as-aside">pack {book.pack}</span>}</h2>
       {book.rules.map((rule) => (
         <div key={rule.expr} className="as-stack">
           <pre className="as-runbook-expr" tabIndex={0}>
