@@ -17,12 +17,13 @@ from support.server import eventually
 from support.softhsm import SoftHsm, softhsm
 
 WALLET = "hot-1"  # of the example; its key is in the token, the node only watches its address
+COLD = "custody-cold"  # of the node's own keys: what it spends nobody has asked for
 MINER = "miner"  # pays itself what it mines; nobody reconciles it
 STRANGER = "bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080"  # of BIP 173; nobody here spends
 AMOUNT_SAT = 12_000_000  # above what the policy of the example lets pass without a second person
-# Only what pays 50 sats a virtual byte is mined here: a transaction that pays less stays where it is.
-MINED_SAT_PER_VB = 50
-NODE_ARGUMENTS = ("-keypool=10", "-blockmintxfee=0.0005")
+# Only what pays 5 sats a virtual byte is mined here (the example pays 10): a transaction that pays less stays where it is.
+MINED_SAT_PER_VB = 5
+NODE_ARGUMENTS = ("-keypool=10", "-blockmintxfee=0.00005")
 
 CONFIG = """
 collectors:
@@ -72,19 +73,19 @@ class CustodyPage:
     def fund(self, amount_btc: float) -> None:
         """Pay the service's wallet, and wait until it knows."""
         address = httpx.get(f"{self.service.url}/wallets/{WALLET}", timeout=30).json()["address"]
-        self.pay(address, amount_btc, sat_per_vb=2 * MINED_SAT_PER_VB)
+        self.pay(address, amount_btc, sat_per_vb=20 * MINED_SAT_PER_VB)
         self.mine()
         eventually(
             lambda: httpx.get(f"{self.service.url}/wallets/{WALLET}", timeout=30).json()["balance_sat"] > 0,
             what="the deposit",
         )
 
-    def pay(self, address: str, amount_btc: float, *, sat_per_vb: float) -> str:
-        """A payment of the miner's."""
+    def pay(self, address: str, amount_btc: float, *, sat_per_vb: float, wallet: str = MINER) -> str:
+        """A payment that can be replaced; its id."""
         return str(
             self.node.call(
                 *("sendtoaddress", address, amount_btc, None, None, None, True, None, None, None, sat_per_vb),
-                wallet=MINER,
+                wallet=wallet,
             )
         )
 
@@ -101,6 +102,10 @@ def custody_page(folder: Path, *, nodes: int = 1) -> Iterator[CustodyPage]:
     with contextlib.ExitStack() as stack:
         node, *_ = stack.enter_context(regtest_nodes(folder / "nodes", nodes, *NODE_ARGUMENTS))
         miner = node.funded_wallet(MINER)
+        # Before the server's first look: what a wallet did before it was looked at is history.
+        node.call("createwallet", COLD)
+        node.call("sendtoaddress", node.call("getnewaddress", wallet=COLD), 0.5, wallet=MINER)
+        node.mine(1, to=miner)
         config = folder / "anyascope.yml"
         config.write_text(
             CONFIG.format(

@@ -67,9 +67,10 @@ def live_router(
         responses={200: {"content": {"text/event-stream": {}}}},
     )
     async def stream_changes() -> Response:
-        """A topic each with the body of the resource of its name: `health`, `alerts`, `bitcoin_nodes`, `bitcoin_wallets`.
+        """A topic each with the body of the resource of its name.
 
-        `events` counts stored events of custody by stream.
+        `health`, `alerts`, `bitcoin_nodes`, `bitcoin_wallets`, `bitcoin_transactions`; `events` counts stored events of
+        custody by stream.
         """
         stream = streams.open()
         changes = _woken_changes(look, ear, stream, every_s=look_every_s)

@@ -17,7 +17,7 @@ from anyascope.api.examples import BY_OPERATION
 from anyascope.api.hsms import HsmDesk, hsms_router
 from anyascope.api.live import live_router, live_topics
 from anyascope.api.logs import logs_router
-from anyascope.api.own_transactions import TransactionsSource, transactions_router
+from anyascope.api.own_transactions import TransactionsSource, transactions_router, transactions_view
 from anyascope.api.packs import PacksInForce, packs_router
 from anyascope.api.problems import install_problems
 from anyascope.api.queries import RunningQueries, queries_router
@@ -93,6 +93,7 @@ def own_api(  # noqa: PLR0913  # what the API asks, each by keyword
         **live_topics(desk, rules, responder, board),
         "bitcoin_nodes": lambda: nodes_view(nodes.bitcoin_nodes()),
         "bitcoin_wallets": lambda: wallets_view(wallets.bitcoin_wallets()),
+        "bitcoin_transactions": lambda: transactions_view(transactions.bitcoin_transactions()),
     }
     for router in (
         status_router(status, board),
