@@ -123,6 +123,15 @@ def test_every_runbook_is_a_rules(name):
     assert set(packs.pack(name).runbooks) == set(alert_names(load_pack_rules(name)))
 
 
+@pytest.mark.parametrize("name", packs.names())
+def test_runbooks_name_panels_that_are_there(name):
+    """Where a page says "panel *X*", the pack's dashboard has one of that title."""
+    titles = {panel["title"] for panel in panels_of(dashboard_of(name))}
+    pages = " ".join(book.markdown for book in packs.pack(name).runbooks.values())
+
+    assert set(re.findall(r"[Pp]anel \*([^*]+)\*", pages)) - titles == set()
+
+
 def test_names_are_unique():
     """No two rules that ship have the same name, no two dashboards the same id."""
     names = Counter(name for pack in (packs.DEFAULT, *packs.names()) for name in alert_names(load_pack_rules(pack)))
