@@ -77,11 +77,11 @@ class ChainClock:
         """See to it that so many blocks are remembered, from the store where they came before."""
         if blocks <= self._blocks_max:
             return
-        self._blocks_max = blocks
         reach_s = min(blocks * SLOW_BLOCK_S, WARM_S_MAX)
         step_s = max(WARM_STEP_S, -(-reach_s // WARM_STEPS_MAX))
         answer = await self._engine.instant(f"{HEIGHTS_EXPR}[{reach_s}s:{step_s}s]", time_ms)
         frame = answer.frame
+        self._blocks_max = blocks
         self._reached.clear()
         for row, labels in enumerate(frame.labels):
             part = slice(int(frame.offsets[row]), int(frame.offsets[row + 1]))

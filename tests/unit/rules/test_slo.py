@@ -8,11 +8,11 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from anyascope.clock import ManualClock
-from anyascope.errors import InvalidInputError
+from anyascope.errors import InvalidInputError, UnavailableError
 from anyascope.model.alerts import AlertState
 from anyascope.model.status import RuleHealth
 from anyascope.promql.engine import Engine
-from anyascope.rules.blocks import BlockSpan, BlockWindow
+from anyascope.rules.blocks import HEIGHTS_EXPR, BlockSpan, BlockWindow
 from anyascope.rules.chainclock import ChainClock
 from anyascope.rules.lint import lint
 from anyascope.rules.load import LoadOptions, load_rules
@@ -23,7 +23,7 @@ from anyascope.store.memory.metrics import MemoryMetrics
 from anyascope.wire.settings import SettingsError
 from support.backtesting import START_S, backtested, lived, steps_firing, stored
 from support.components import REPOSITORY
-from support.rules_house import Pipe, RulesHouse
+from support.rules_house import UNAVAILABLE, Pipe, RulesHouse, ScriptedEngine
 
 DAY = """
 slos:
@@ -315,6 +315,19 @@ async def test_a_window_is_remembered_from_the_store():
     with pytest.raises(InvalidInputError, match="the height of chain test is not known"):
         await clock.window(BlockSpan(6, "test"), now_ms)
     engine.close()
+
+
+async def test_a_store_that_does_not_answer_is_asked_again():
+    """One failed question at the start does not make a short window for weeks."""
+    engine = ScriptedEngine()
+    reached = f"{HEIGHTS_EXPR}[{144 * 900}s:60s]"
+    engine.answers = {HEIGHTS_EXPR: [({"chain": "main"}, 500.0)], reached: UNAVAILABLE}
+    clock = ChainClock(engine)
+    with pytest.raises(UnavailableError):
+        await clock.window(BlockSpan(144), 10**9)
+    engine.answers[reached] = [({"chain": "main"}, 500.0)]
+    assert (await clock.window(BlockSpan(144), 10**9 + 60_000)).blocks == 0
+    assert [query for query, _ in engine.asked].count(reached) == 2
 
 
 async def test_a_reorg_before_the_start_does_not_forget():
