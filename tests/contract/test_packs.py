@@ -120,7 +120,10 @@ def test_every_rule_says_what_to_do(name, rule):
 @pytest.mark.parametrize("name", packs.names())
 def test_every_runbook_is_a_rules(name):
     """No page is left of a rule that is gone."""
-    assert set(packs.pack(name).runbooks) == set(alert_names(load_pack_rules(name)))
+    alerts = alert_names(load_pack_rules(name))
+
+    assert set(packs.pack(name).runbooks) == set(alerts)
+    assert packs.pack(name).alerts == tuple(alerts)
 
 
 @pytest.mark.parametrize("name", packs.names())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Collection, Iterator, Sequence
+from functools import cache
 from typing import Annotated
 
 from fastapi import APIRouter, Path
@@ -16,7 +17,6 @@ from anyascope.api.encode import json_response
 from anyascope.api.params import NAME_CHARS_MAX, answers
 from anyascope.errors import NotFoundError
 from anyascope.model.status import RuleGroupView, RuleKind, RuleView
-from anyascope.rules.packs import alert_names, load_pack_rules
 from anyascope.semconv.alerts import ANNOTATION_RUNBOOK
 from anyascope.wire.own_packs import (
     PacksView,
@@ -82,19 +82,30 @@ def packs_router(in_force: PacksInForce, rules: RulesSource) -> APIRouter:
 
 def _pack_view(name: str, on: Collection[str], groups: Sequence[RuleGroupView]) -> PackView:
     found = packs.pack(name)
-    alerts = alert_names(load_pack_rules(name))
     judged = {rule.name for file, rule in _alerting(groups) if file.startswith(f"{name}:")}
-    dashboard = json.loads(found.dashboard)
+    uid, title = _dashboard(name)
     return PackView(
         name=name,
         about=found.about,
         is_on=name in on,
-        rules=alerts,
-        left_out=[alert for alert in alerts if alert not in judged] if name in on else [],
-        policies=[policy.name for policy in read_policies(found.policies, file=name)],
-        dashboard_uid=dashboard["uid"],
-        dashboard_title=dashboard["title"],
+        rules=list(found.alerts),
+        left_out=[alert for alert in found.alerts if alert not in judged] if name in on else [],
+        policies=list(_policies(name)),
+        dashboard_uid=uid,
+        dashboard_title=title,
     )
+
+
+@cache
+def _policies(name: str) -> tuple[str, ...]:
+    return tuple(policy.name for policy in read_policies(packs.pack(name).policies, file=name))
+
+
+@cache
+def _dashboard(name: str) -> tuple[str, str]:
+    """Id and title."""
+    found = json.loads(packs.pack(name).dashboard)
+    return found["uid"], found["title"]
 
 
 def _alerting(groups: Sequence[RuleGroupView]) -> Iterator[tuple[str, RuleView]]:

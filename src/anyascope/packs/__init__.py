@@ -20,6 +20,7 @@ DEFAULT: Final = "default"  # the pack of rules alone, for any machine
 _RULES: Final = "rules.yml"
 _RUNBOOKS: Final = "runbooks"
 _SUFFIX: Final = ".md"
+_ALERT = re.compile(r"^ *- alert: (\S+)$", re.MULTILINE)
 _HEADING = re.compile(r"#\s+(.+?)\s*(?:\n|$)")
 
 
@@ -40,6 +41,7 @@ class Pack:
     Attributes:
         about: what it watches, in one sentence.
         rules, tests, dashboard, policies: the texts of the files.
+        alerts: the names of the rules' alerts, in file order.
         runbooks: by the alert's name.
     """
 
@@ -49,6 +51,7 @@ class Pack:
     tests: str
     dashboard: str
     policies: str
+    alerts: tuple[str, ...]
     runbooks: Mapping[str, Runbook]
 
 
@@ -77,6 +80,7 @@ def pack(name: str) -> Pack:
         tests=texts["rules_test.yml"],
         dashboard=texts["dashboard.json"],
         policies=texts["policies.yml"],
+        alerts=tuple(_ALERT.findall(texts[_RULES])),
         runbooks={book.alertname: book for book in _runbooks(name, folder)},
     )
 
