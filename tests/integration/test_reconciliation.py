@@ -51,14 +51,18 @@ def test_only_what_nobody_asked_for_pages(tmp_path: Path) -> None:
         print("seconds from the node's answer to Slack:", [round(each, 2) for each in latencies_s])  # noqa: T201  # what is shown
         assert {one["txid"] for one in story.spends("unmatched")} == set(stolen)
 
+        waiting = story.ask(LARGE_SAT)
         story.server.kill()
         story.server.start()
+        # Asked for before the server died, approved and signed after it: found in the store.
+        approved = story.approve(waiting["id"])
+        eventually(lambda: approved in {one["txid"] for one in story.spends("matched")}, within_s=60, what="its match")
         story.node.mine(1, to=story.miner)
         after = story.steal(SAT_PER_BTC // 100)[0]
         story.page(after)
         assert {one["txid"] for one in story.spends("unmatched")} == {*stolen, after}
         assert [len(story.pages(txid)) for txid in stolen] == [1] * UNASKED
-        assert {one["state"] for one in story.spends() if one["txid"] in honest} == {"matched"}
+        assert {one["state"] for one in story.spends() if one["txid"] in {*honest, approved}} == {"matched"}
 
         url = f"{story.server.url}/api/anyascope/v1/custody/spends/regtest/{after}/accept"
         assert httpx.post(url, json={"by": "ann", "note": "by hand"}).json()["state"] == "accepted"
