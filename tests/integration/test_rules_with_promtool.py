@@ -46,6 +46,21 @@ def test_packs_hold_there(tmp_path, name, command):
     assert answer.returncode == 0, answer.stdout + answer.stderr
 
 
+def test_an_alertmanager_takes_the_policies(tmp_path):
+    """What `anyascope packs export` writes of them is sound to Alertmanager's own checker."""
+    assert run(["packs", "export", str(tmp_path)]) == 0
+
+    checked = subprocess.run(
+        [str(component("amtool")), "check-config", str(tmp_path / "alertmanager.yml")],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
 @pytest.mark.parametrize("path", PACK_TESTS, ids=lambda path: path.name)
 def test_default_rules_behave_the_same_there(path):
     """The tests of the default rules pass with Prometheus' engine too."""

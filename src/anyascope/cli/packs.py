@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -97,6 +98,21 @@ def _print_alert(terminal: Terminal, name: str) -> None:
     raise NotFoundError(f"no pack and no alert is called {name!r}; packs are {known}")
 
 
+def _alertmanager(names: Sequence[str]) -> str:
+    """Routes of an Alertmanager for the policies of these packs."""
+    from anyascope import packs
+    from anyascope.alerting.escalation.as_routes import alertmanager_text
+    from anyascope.alerting.escalation.settings import read_policies
+
+    found = {
+        policy.name: policy
+        for name in names
+        if name != packs.DEFAULT
+        for policy in read_policies(packs.pack(name).policies, file=f"{name}/policies.yml")
+    }
+    return alertmanager_text(found.values())
+
+
 @app.command("export")
 def exported(
     folder: Annotated[Path, typer.Argument(help="Is made where it is not there.", metavar="DIRECTORY")],
@@ -112,7 +128,9 @@ def exported(
     for name in only or ():
         if name not in known:
             raise InvalidInputError(f"must be one of {', '.join(known)}, got {name!r}", path="--pack")
-    texts = {folder / name / file: text for name in only or known for file, text in packs.files_of(name).items()}
+    chosen = list(dict.fromkeys(only or known))
+    texts = {folder / name / file: text for name in chosen for file, text in packs.files_of(name).items()}
+    texts[folder / "alertmanager.yml"] = _alertmanager(chosen)
     there = [path for path in texts if path.exists()]
     if there and not force:
         raise ConflictError(f"{there[0]} is there already; --force writes over it")

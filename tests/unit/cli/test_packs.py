@@ -67,7 +67,7 @@ def test_export_writes_every_file(run, tmp_path):
     code, out, _ = run("export", str(tmp_path / "out"))
     written = [path for path in (tmp_path / "out").rglob("*") if path.is_file()]
     assert (code, out) == (0, f"{len(written)} files written below {tmp_path / 'out'}\n")
-    assert {path.name for path in (tmp_path / "out").iterdir()} == {packs.DEFAULT, *packs.names()}
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {packs.DEFAULT, *packs.names(), "alertmanager.yml"}
     assert (tmp_path / "out/hsm/runbooks/HsmDown.md").read_text() == packs.runbooks()["HsmDown"].markdown
     (tmp_path / "out/hsm/rules.yml").write_text("mine")
     assert run("export", str(tmp_path / "out"))[0] == 2
