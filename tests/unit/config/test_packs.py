@@ -76,6 +76,13 @@ def test_a_rule_is_changed_in_part(plan):
     ]
 
 
+def test_a_rule_that_ships_may_count_blocks(plan):
+    """Where it waits for minutes as it ships."""
+    found = plan(HSM + "packs: {changed_rules: {HsmCanarySlow: {for: 3 blocks of main}}}")
+    [rule] = [rule for group in found.groups for rule in group.rules if rule.name == "HsmCanarySlow"]
+    assert (rule.hold_s, str(rule.hold_blocks)) == (0.0, "3 blocks of main")
+
+
 def test_a_default_rule_is_changed(plan):
     """By the same field."""
     found = plan("packs: {changed_rules: {TargetDown: {for: 42m}}}")
