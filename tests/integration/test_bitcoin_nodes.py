@@ -136,7 +136,8 @@ async def test_one_node_is_read_whole(tmp_path):
             await subscribed(watch, node)
             [block] = await mine(node, 1)
             await until(lambda: block in watch.blocks())
-            assert watch.figures("one")["bitcoin_blocks"] == node.call("getblockcount")
+            height = node.call("getblockcount")
+            await until(lambda: watch.figures("one")["bitcoin_blocks"] == height)
             assert watch.figures("one")["anya_bitcoin_zmq_lost_total hashblock"] == 0
             assert watch.collect._nodes[0].feed.has_announced(block)
 

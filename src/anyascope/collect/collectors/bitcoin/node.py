@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import structlog
@@ -14,6 +15,7 @@ from anyascope.clock import NS_PER_S, Clock
 from anyascope.collect.collectors.bitcoin import network_figures as network
 from anyascope.collect.collectors.bitcoin.branches import (
     Branch,
+    Change,
     branch_from_json,
     branch_to_json,
     change_of,
@@ -72,6 +74,7 @@ EVENTS_WAITING_MAX = 1_000  # while the intake is full; ten windows of blocks
 ANNOUNCED_WITHIN_S = 1.0  # messages leave the node before its RPC shows the block, and travel as fast
 DOCUMENT_KIND = "collect.bitcoin.branch"
 GROUPING = "fee rates in getmempoolinfo"  # an argument of Knots' that Core does not take
+TIP_AGE = "anya_bitcoin_tip_age_seconds"
 _UNSEEN = NodeView("")
 _BROKEN = frozenset((UNREACHABLE, TIMEOUT))
 
@@ -174,7 +177,19 @@ class NodeWatch:
         await self._settle(chain)
         self._is_downloading = bool(info.get("initialblockdownload"))
         self._judge_feed()
-        await self._follow(info)
+        change = await self._follow(info)
+        if change.come:
+            # Before its event: whoever hears of a block by its event finds it here.
+            self.sight = self._news()
+        # Beside the other calls: a block must not wait until the node has told of its peers.
+        telling = asyncio.create_task(self._hand_in_events())
+        try:
+            return await self._look_around(chain, info)
+        finally:
+            await telling
+
+    async def _look_around(self, chain: str, info: dict[str, Any]) -> Round:
+        """Everything but the branch."""
         await self._refresh_seldom()
         sheet = Sheet(chain)
         info.setdefault("time", _facts(self._seldom.get("getblockstats")).get("time"))  # nodes until 22 do not say it
@@ -190,9 +205,7 @@ class NodeWatch:
             text = "1 where the node is on another chain than the settings name; `found` says which."
             sheet.gauge("anya_bitcoin_wrong_chain", text, 0, ("found", chain))
         self._tell_own(sheet)
-        # Before the events: whoever hears of a block by its event finds it here.
         self.sight = self._seen(sheet, is_up=True)
-        await self._hand_in_events()
         return _round(sheet, verdict)
 
     async def _settle(self, chain: str) -> None:
@@ -247,19 +260,19 @@ class NodeWatch:
             told = await self._ask("getzmqnotifications")
             self.feed.listen_to(addresses_of(_dicts(told), self._options.url))
 
-    async def _follow(self, info: Mapping[str, Any]) -> None:
+    async def _follow(self, info: Mapping[str, Any]) -> Change:
         """Bring the branch up to the tip, and note what changed."""
         tip, height = str(info.get("bestblockhash", "")), info.get("blocks")
         if not isinstance(height, int):
-            return
+            return Change()
         self._pace.looked(tip, height, now_ns=self._clock.now_ns())
         if tip == self._branch.tip:
-            return
+            return Change()
         heights = heights_to_ask(height)
         hashes = await self._client.call_each("getblockhash", [(each,) for each in heights])
         found = {at: each for at, each in zip(heights, hashes, strict=True) if isinstance(each, str)}
         if len(found) < len(heights):
-            return  # the chain changed under our eyes, or the node went: the next look will see
+            return Change()  # the chain changed under our eyes, or the node went: the next look will see
         now = Branch(found)
         change = change_of(self._branch, now)
         self._branch = now
@@ -275,6 +288,7 @@ class NodeWatch:
             log.warning(
                 "bitcoin_reorg", node=self._options.name, depth_blocks=change.depth, fork_height=change.fork_height
             )
+        return change
 
     async def _refresh_seldom(self) -> None:
         """The calls that are not cheap, once a block, and once a minute without one."""
@@ -409,6 +423,17 @@ class NodeWatch:
         if self._lacks:
             remarks.append(f"lacks {', '.join(sorted(self._lacks))}")
         return judge(view, standing, remarks=remarks, faults=self._faults)
+
+    def _news(self) -> NodeSight:
+        """The sight with a tip that has just come, and all else as before."""
+        figures = {**self.sight.figures, (TIP_AGE, ()): 0.0}
+        return replace(
+            self.sight,
+            looked_ns=self._clock.now_ns(),
+            figures=figures,
+            blocks=self._newest.of(self._branch),
+            reorg=self._tally.last_reorg,
+        )
 
     def _seen(self, sheet: Sheet, *, is_up: bool) -> NodeSight:
         view = self._views[self._options.name]
