@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import hmac
 from contextlib import asynccontextmanager
 
 import pytest
@@ -20,6 +22,7 @@ from anyascope.collect.options import (
 )
 from anyascope.ids import CountedIds
 from anyascope.model.labels import metric_of
+from anyascope.model.secret import Secret
 from anyascope.ports import HealthStatus
 from anyascope.store.documents import MemoryDocuments
 from anyascope.store.memory.metrics import MemoryMetrics
@@ -27,7 +30,7 @@ from support.collecting import RecordingIntake, until, values_of
 from support.components import shared_path
 from support.dashboards import expressions
 from support.promql import answers, engine_over
-from support.regtest import RegtestNode, free_base, litecoin_node, regtest_node, regtest_nodes
+from support.regtest import RegtestNode, RpcError, free_base, litecoin_node, regtest_node, regtest_nodes
 
 ADDRESS = "bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080"  # of BIP 173; nobody here spends
 SELDOM_S = 3600.0  # no polling within a test: what is seen at this interval was announced
@@ -198,6 +201,50 @@ async def test_litecoins_daemon_is_watched_with_what_it_has(tmp_path):
 
             [block] = await asyncio.to_thread(node.call, "generatetodescriptor", 1, OTHER_BRANCH)
             await until(lambda: watch.blocks() == [block])
+
+
+def rpcauth(user: str, password: str) -> str:
+    """As `share/rpcauth/rpcauth.py` of Bitcoin Core makes it."""
+    salt = "0123456789abcdef"
+    return f"-rpcauth={user}:{salt}${hmac.new(salt.encode(), password.encode(), 'sha256').hexdigest()}"
+
+
+async def test_a_pruned_node_without_wallet_whose_user_may_do_little(tmp_path):
+    """What it tells is told, each call that is refused (403) is counted and named, and nothing else suffers."""
+    may = "getblockchaininfo,getnetworkinfo,getmempoolinfo,getblockhash,uptime,getzmqnotifications"
+    few = ("-prune=550", "-txindex=0", "-disablewallet", f"-rpcwhitelist=watch:{may}", "-rpcwhitelistdefault=0")
+    with regtest_nodes(tmp_path, 1, *few, rpcauth("watch", "let me in")) as [node]:
+        await mine(node, 2)
+        user = {"cookie_file": None, "username": "watch", "password": Secret("let me in")}
+        async with watching(options("few", node, **user)) as watch:
+            await until(lambda: watch.figures("few").get("bitcoin_blocks") == 2)
+            figures = watch.figures("few")
+            assert figures["up"] == figures["anya_bitcoin_pruned"] == 1
+            assert figures["bitcoin_mempool_size"] == 0
+            assert figures["anya_bitcoin_rpc_calls_total forbidden getpeerinfo"] == 1
+            assert "anya_bitcoin_peer_groups_outbound" not in figures
+            assert watch.health("few").status is HealthStatus.DEGRADED
+            assert watch.health("few").message.startswith("forbidden: ")
+            assert "rpcwhitelist" in watch.health("few").advice
+
+
+async def test_a_node_whose_work_queue_is_full_is_busy_and_not_gone(tmp_path):
+    """It refuses with 503 while others take its only thread and its queue; then it is looked at as before."""
+    with regtest_nodes(tmp_path, 1, "-rpcthreads=1", "-rpcworkqueue=1") as [node]:
+        async with watching(options("busy", node, interval_s=0.2)) as watch:
+            await until(lambda: watch.figures("busy").get("up") == 1)
+            calls = [asyncio.create_task(asyncio.to_thread(takes_its_time, node)) for _ in range(4)]
+            await until(lambda: watch.figures("busy")["up"] == 0)
+            assert watch.health("busy").status is HealthStatus.DEGRADED
+            assert watch.health("busy").message.startswith("busy: ")
+            await asyncio.gather(*calls)
+            await until(lambda: watch.figures("busy")["up"] == 1)
+            assert watch.figures("busy")["anya_bitcoin_rpc_calls_total busy getblockchaininfo"] >= 1
+
+
+def takes_its_time(node: RegtestNode) -> None:
+    with contextlib.suppress(RpcError, ValueError):  # the queue was full for it, too
+        node.call("waitfornewblock", 1500)
 
 
 @pytest.mark.long

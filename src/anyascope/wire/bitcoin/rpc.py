@@ -32,7 +32,7 @@ WALLET_NOT_FOUND = error_label(-18)
 _STATUSES = {401: UNAUTHORIZED, 403: FORBIDDEN, 503: BUSY}
 _WORDS = {
     UNAUTHORIZED: "the node refuses the credentials",
-    FORBIDDEN: "the node does not let this address in (rpcallowip)",
+    FORBIDDEN: "the node does not let this address in (rpcallowip), or this user call it (rpcwhitelist)",
     BUSY: "the node's work queue is full (rpcworkqueue)",
 }
 HTTP_OK = 200

@@ -26,7 +26,7 @@ _ADVICE: Mapping[str, str] = {
     TIMEOUT: "see what the node is busy with: its processor, its disk, the end of its debug.log",
     NO_CREDENTIALS: "start the node, and let the server's user read the file (rpccookieperms=group)",
     UNAUTHORIZED: "give the cookie_file of this very node, or the username and password of its rpcauth",
-    FORBIDDEN: "add this address to the node's rpcallowip",
+    FORBIDDEN: "add this address to the node's rpcallowip, or the method to the user's rpcwhitelist",
     BUSY: "raise the node's rpcworkqueue or rpcthreads, and see which client asks so much",
     INVALID_ANSWER: "check that url leads to a node's RPC, and what stands between",
     WARMUP: "wait: the node is starting",
