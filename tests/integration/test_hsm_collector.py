@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import shutil
-import subprocess
-import sys
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,9 +18,8 @@ from anyascope.collect.runner import Round
 from anyascope.model.secret import Secret
 from anyascope.store.documents import MemoryDocuments
 from support.collecting import RecordingIntake
-from support.components import component
-from support.pkcs11_shim import Shim, shim
-from support.softhsm import SoftHsm, softhsm
+from support.pkcs11_shim import leaking, shim
+from support.softhsm import SoftHsm, run_tool, softhsm
 
 pytest.importorskip("pkcs11")
 
@@ -105,15 +100,6 @@ class Scene:
         return found[0] if found else None
 
 
-def tool(token: SoftHsm, *arguments: str) -> None:
-    """Do something to the token behind the collector's back."""
-    command = [str(component("pkcs11-tool")), "--module", str(token.module), "--token-label", token.label]
-    login = ("--login", "--pin", token.pin)
-    subprocess.run(
-        [*command, *login, *arguments], env=token.environment, check=True, capture_output=True, timeout=CALL_WITHIN_S
-    )
-
-
 async def test_a_healthy_token_signs_and_tells_what_it_holds(token):
     """Canary, key counts, allowed labels and the token's own description become series; nothing is at fault."""
     async with Scene(token) as scene:
@@ -172,7 +158,7 @@ async def test_a_restarted_server_spends_no_try_of_a_token_that_counts_one(token
         await scene.look()
     async with Scene(token) as scene:
         assert (await scene.look()).faults[0] == "login is held back: pin_low"
-        tool(token, "--list-objects")  # logs in
+        run_tool(token, "--list-objects")  # logs in
         await scene.watch.close()  # SoftHSM reads a token's flags when it starts
         assert (await scene.look()).faults == ()
 
@@ -194,7 +180,7 @@ async def test_a_deleted_key_is_missed_by_canary_and_count(token):
     async with Scene(token) as scene:
         await scene.look()
         for kind in ("privkey", "pubkey"):
-            tool(token, "--delete-object", "--type", kind, "--label", "ec")
+            run_tool(token, "--delete-object", "--type", kind, "--label", "ec")
         found = await scene.look()
         assert found.faults[0].startswith("sign fails: No key matching")
         assert found.faults[1] == "no key is called ec"
@@ -254,7 +240,7 @@ async def test_a_module_that_crashes_costs_its_round(token, tmp_path):
 )
 async def test_the_canary_takes_other_kinds_of_keys(token, kind, how):
     """RSA and Ed25519 sign and are verified; a generic secret makes HMACs."""
-    tool(token, *how, "--label", "other", "--id", "0a", "--usage-sign")
+    run_tool(token, *how, "--label", "other", "--id", "0a", "--usage-sign")
     async with Scene(token, **{"sign": "", "encrypt": "", "has_random": False, kind: "other"}) as scene:
         found = await scene.look()
         assert found.faults == ()
@@ -290,28 +276,6 @@ async def test_a_module_that_cannot_be_loaded_is_told(token, tmp_path, module, s
         assert found.faults[0].startswith("does not answer: ")
         assert said in found.faults[0]
         assert scene.value("anya_hsm_up") == 0
-
-
-LEAKING = """
-import sys, pkcs11
-token = pkcs11.lib(sys.argv[1]).get_token(token_label=sys.argv[2])
-kept = []
-for line in sys.stdin:
-    kept += [token.open() for _ in range(int(line))]
-    print(len(kept), flush=True)
-"""
-
-
-@contextlib.contextmanager
-def leaking(token: SoftHsm, front: Shim) -> Iterator[subprocess.Popen[str]]:
-    """A client that opens as many sessions as it is told a line, closes none, and says how many it has."""
-    command = [sys.executable, "-c", LEAKING, str(front.module), token.label]
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
-    with subprocess.Popen(command, env={**token.environment, **front.environment}, **pipes) as client:
-        try:
-            yield client
-        finally:
-            client.kill()
 
 
 async def test_a_session_leak_is_forecast_and_its_client_named(token, tmp_path):

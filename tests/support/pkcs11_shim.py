@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import subprocess
+import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,3 +44,25 @@ def shim(token: SoftHsm, directory: Path) -> Shim:
     module = folder / "shim.so"
     subprocess.run([compiler, "-shared", "-fPIC", "-o", module, SOURCE, "-ldl"], check=True, timeout=60)
     return Shim(module, folder, {"SHIM": str(folder), "SHIM_MODULE": str(token.module)})
+
+
+LEAKING = """
+import sys, pkcs11
+token = pkcs11.lib(sys.argv[1]).get_token(token_label=sys.argv[2])
+kept = []
+for line in sys.stdin:
+    kept += [token.open() for _ in range(int(line))]
+    print(len(kept), flush=True)
+"""
+
+
+@contextlib.contextmanager
+def leaking(token: SoftHsm, front: Shim) -> Iterator[subprocess.Popen[str]]:
+    """A client that opens as many sessions as it is told a line, closes none, and says how many it has."""
+    command = [sys.executable, "-c", LEAKING, str(front.module), token.label]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, env={**token.environment, **front.environment}, **pipes) as client:
+        try:
+            yield client
+        finally:
+            client.kill()

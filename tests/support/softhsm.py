@@ -87,3 +87,9 @@ def _said(token: SoftHsm, *command: str) -> None:
         check=False,
     )
     assert done.returncode == 0, f"{command[1:4]}: {done.stderr}"
+
+
+def run_tool(token: SoftHsm, *arguments: str) -> None:
+    """Do something to the token with OpenSC's tool, logged in."""
+    login = ("--token-label", token.label, "--login", "--pin", token.pin)
+    _said(token, str(component("pkcs11-tool")), *login, *arguments)

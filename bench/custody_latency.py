@@ -1,0 +1,67 @@
+"""What happens to nodes, wallets and HSMs, and how long it takes until the page or Slack has it, by the settings' defaults.
+
+First the story of every act once, as a table; then each act that has a bar twenty times: from the component's own message (ZMQ) or the
+moment of the fault to the live stream's event or the message's arrival.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from random import Random
+
+from figures import quantile, show
+from support import custody_acts as acts
+from support.custody_stage import Stage, stage
+from support.hsm_story import ROUNDS_MAX, play
+
+TIMES = 20
+HSM_SERVERS = 7  # of three rounds: an alert that fires a fourth time is flapping, and told once
+ONCE = (
+    acts.canary_and_keys,
+    acts.wrong_pin,
+    acts.catching_up,
+    acts.disagreement,
+    acts.stop_and_start,
+    acts.stuck,
+    acts.dust,
+    acts.locked_pin,
+    acts.hang,
+    acts.deleted_key,
+)
+OFTEN: tuple[tuple[str, Callable[[Stage], float], float], ...] = (
+    ("new block: ZMQ to the live stream", acts.block_seconds, 1.0),
+    ("reorg: ZMQ to Slack", acts.reorg_seconds, 2.0),
+    ("unasked spend: ZMQ to Slack", acts.spend_seconds, 2.0),
+)
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as directory:
+        rows: list[acts.Row] = []
+        with stage(Path(directory)) as found, acts.leak(found.token, found.front) as opened:
+            took = {name: [act(found) for _ in range(TIMES)] for name, act, _ in OFTEN}
+            for act in (acts.new_block, acts.reorg_of_ours, acts.unasked_spend, *ONCE):
+                told = act(found)
+                rows += told if isinstance(told, tuple) else (told,)
+            rows.append(acts.leaking_sessions(found, opened))
+        print(acts.table(rows), flush=True)
+    for name, _, bar in OFTEN:
+        _show(name, took[name], bar)
+    chance = Random(7)
+    faults: list[tuple[str, float]] = []
+    for _ in range(HSM_SERVERS):
+        with tempfile.TemporaryDirectory() as directory:
+            faults += play(Path(directory), rounds=ROUNDS_MAX, chance=chance)
+    for what in dict.fromkeys(what for what, _ in faults):
+        _show(f"HSM, {what}: to Slack", [seconds for fault, seconds in faults if fault == what], 2.0)
+
+
+def _show(name: str, seconds: list[float], bar: float) -> None:
+    show(f"{name}, p50", quantile(seconds, 0.5), "s")
+    show(f"{name}, p99", quantile(seconds, 0.99), "s", bar=bar, is_most=True)
+
+
+if __name__ == "__main__":
+    main()
