@@ -19,24 +19,10 @@ from support.server import QUIET_CONFIG, ServerProcess, eventually, running_serv
 from support.sinks import Sink, http_sink
 from support.softhsm import SoftHsm, softhsm
 
-ALERT = "UnmatchedSpend"
+ALERT = "CustodySpendUnmatched"  # of the pack `wallets`
 SAT_PER_BTC = 100_000_000
 COINS = 25  # that the treasury gets: one a spend, so that none spends another's change
 COIN_BTC = 0.1
-RULES = """
-groups:
-- name: custody
-  interval: 1m
-  rules:
-  - alert: UnmatchedSpend
-    expr: anya_custody_unmatched_spend == 1
-    labels: {severity: critical, category: security, component: custody}
-    annotations:
-      summary: >-
-        {{ with printf "anya_custody_unmatched_spend_sats{txid=%q}" $labels.txid | query }}{{ . | first | value | printf "%.0f" }}{{ end }}
-        sats left wallet {{ $labels.wallet }} without {{ $labels.lacks }}
-      description: "{{ $labels.txid }} on {{ $labels.chain }}"
-"""
 
 
 @dataclass
@@ -101,7 +87,6 @@ def playing(directory: Path) -> Iterator[Story]:
         (node,) = stack.enter_context(regtest_nodes(directory / "nodes"))
         miner = node.funded_wallet("miner")
         node.call("createwallet", "treasury")
-        (directory / "rules.yml").write_text(RULES)
         slack = stack.enter_context(http_sink(directory / "slack.jsonl"))
         server = stack.enter_context(running_server(directory, config=_config(node, slack)))
         api = _service(directory, node=node, token=token, server=server, pay_to=miner)
@@ -151,9 +136,8 @@ def _config(node: RegtestNode, slack: Sink) -> str:
             "otlp_http: 127.0.0.1:0", f"otlp_http: 127.0.0.1:{free_port()}"
         )  # the same after a restart
         + f"""
-rule_files: [rules.yml]
 rules: {{default_pack: false}}
-packs: {{bitcoin: false, wallets: false}}
+packs: {{bitcoin: false, wallets: true}}
 collectors: {{bitcoin: {{nodes: [{json.dumps(watched)}]}}}}
 custody: {{wallets: ["custody-*", treasury]}}
 route: {{receiver: slack, group_by: ['...'], group_wait: 0s, group_interval: 1s}}
