@@ -25,6 +25,7 @@ DUST_SATS = (
     565,
 )  # of each kind; above what nodes refuse to relay, below what the smallest input costs at 10 sat/vB
 FEW_KEYS = "-keypool=10"  # of each kind: making a thousand takes seconds
+UNSYNCED = "-unsafesqlitesync=1"  # a wallet writes to disk for each output that pays to it
 KINDS = ("wpkh(", "pkh(", "sh(wpkh(", "tr(")
 
 
@@ -82,7 +83,7 @@ def sweep_fee_sats(node: RegtestNode, wallet: str, to: str) -> int:
 async def test_500_dust_outputs_cost_what_the_node_would_pay(tmp_path, monkeypatch):
     """Count, sum, dust and cost to spend equal what `listunspent` and the fee say, and what `sendall` pays, to the sat."""
     monkeypatch.setattr(listing, "PART_COINS", 100)  # five parts at first, and again
-    with regtest_nodes(tmp_path, 1, *FEES) as [node]:
+    with regtest_nodes(tmp_path, 1, *FEES, UNSYNCED) as [node]:
         node.funded_wallet("miner")
         node.call("createwallet", "dusty")
         for kind, sats in zip(KINDS, DUST_SATS, strict=True):
@@ -121,7 +122,7 @@ async def test_500_dust_outputs_cost_what_the_node_would_pay(tmp_path, monkeypat
 
 async def test_wallets_come_and_go(tmp_path):
     """Unloaded it is said, loaded again it is whole; a name that was never there; a locked one; the one without a name."""
-    with regtest_nodes(tmp_path, 1, FEW_KEYS) as [node]:
+    with regtest_nodes(tmp_path, 1, FEW_KEYS, UNSYNCED) as [node]:
         node.funded_wallet("hot")
         node.call("createwallet", "cold", False, False, "correct-horse-battery-9d1f")
         async with watching(node, wallets=("hot", "cold", "wrong")) as named, watching(node) as every:
@@ -159,7 +160,7 @@ async def test_wallets_come_and_go(tmp_path):
 
 async def test_a_change_is_seen_and_a_fee_is_reckoned_without_asking(tmp_path):
     """Coins are listed when a transaction comes, is confirmed, or a coin is locked, and not in between."""
-    with regtest_nodes(tmp_path, 1, FEW_KEYS) as [node]:
+    with regtest_nodes(tmp_path, 1, FEW_KEYS, UNSYNCED) as [node]:
         node.funded_wallet("miner")
         node.call("createwallet", "hot")
         address = addresses(node, "hot", "wpkh(", 1)[0]
@@ -184,7 +185,7 @@ async def test_a_change_is_seen_and_a_fee_is_reckoned_without_asking(tmp_path):
 
 async def test_a_shared_wallet_that_only_watches_is_reckoned_as_the_node_does(tmp_path):
     """Two of three in P2WSH without a key: its coins and their cost are those of `walletcreatefundedpsbt`."""
-    with regtest_nodes(tmp_path, 1, *FEES, FEW_KEYS) as [node]:
+    with regtest_nodes(tmp_path, 1, *FEES, FEW_KEYS, UNSYNCED) as [node]:
         node.funded_wallet("miner")
         told = [each["desc"] for each in node.call("listdescriptors", wallet="miner")["descriptors"]]
         keys = [desc.partition("(")[2].partition(")")[0] for desc in told if desc.startswith(("wpkh(", "pkh("))][:3]
