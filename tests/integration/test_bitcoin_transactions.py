@@ -16,7 +16,7 @@ from anyascope.ports import HealthStatus
 from support.bitcoin_room import BitcoinRoom, node_options, watching
 from support.collecting import until
 from support.components import component
-from support.regtest import RegtestNode, free_base, regtest_node, regtest_nodes
+from support.regtest import RegtestNode, free_base, litecoin_node, regtest_node, regtest_nodes
 
 ADDRESS = "bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080"  # of BIP 173; nobody here spends
 OTHER_BRANCH = "raw(52)"  # blocks that pay to another script have other hashes
@@ -180,8 +180,8 @@ async def test_the_bump_that_is_told_frees_what_is_stuck(tmp_path):
             final = await pay(node, fee_rate=2, replaceable=False)
             deposit = await pay(miner, "m", to=node.call("getnewaddress", wallet="w"), fee_rate=2)
             stuck = (replaceable, deposit, final)
-            await until(lambda: all(told(room, each) == ["seen"] for each in stuck), deadline_s=30)
             await asyncio.to_thread(_meet, node, miner)
+            await until(lambda: all(told(room, each) == ["seen"] for each in stuck), deadline_s=30)
             for _ in range(8):
                 await pay(miner, "m", to=back, amount=0.1, fee_rate=60)
                 await mine(miner)
@@ -205,6 +205,32 @@ async def test_the_bump_that_is_told_frees_what_is_stuck(tmp_path):
             await until(lambda: room.figures(SOURCE)["anya_bitcoin_wallet_stuck_transactions w"] == 0)
 
 
+@pytest.mark.long
+async def test_litecoins_daemon_tells_of_its_payments(tmp_path):
+    """An old dialect without messages, whose nodes replace nothing: what is stuck is freed by the child that is told."""
+    with litecoin_node(tmp_path, FEW_KEYS, "-blockmintxfee=0.005") as node:
+        await mine(node, 10, to=await asyncio.to_thread(node.funded_wallet, "w"))
+        async with watching(node_options("one", node, interval_s=0.5)) as room:
+            await until(lambda: UNCONFIRMED in room.figures(SOURCE), deadline_s=30)
+            to = node.call("getnewaddress", wallet="w")
+            stuck = await pay(node, to=to, fee_rate=20)
+            for _ in range(8):
+                high = await pay(node, to=to, amount=0.1, fee_rate=600)
+                await until(lambda txid=high: told(room, txid) == ["seen"])
+                await mine(node, to=to)
+                await until(lambda txid=high: told(room, txid) == ["seen", "confirmed"])
+            await until(lambda: told(room, stuck) == ["seen", "stuck"])
+            await until(lambda: room.collect.bitcoin_transactions()[0].bump is not None)
+            [waits] = room.collect.bitcoin_transactions()
+            assert waits.bump is not None
+            assert (waits.bump.kind, waits.bump.fee_rate_sat_per_vb >= 500) == ("cpfp", True)
+            child = await asyncio.to_thread(_run, waits.bump.command, tmp_path, node, client="litecoin-cli")
+            assert round(node.call("getmempoolentry", child)["fees"]["base"] * 1e8) == waits.bump.fee_sats
+            await mine(node, to=to)
+            await until(lambda: told(room, stuck)[-2:] == ["confirmed", "unstuck"])
+            assert room.health(f"collect.{SOURCE}").status is HealthStatus.HEALTHY
+
+
 def _meet(*nodes: RegtestNode) -> None:
     """Wait until all have the same mempool."""
     deadline = time.monotonic() + 60
@@ -216,13 +242,13 @@ def _meet(*nodes: RegtestNode) -> None:
     raise AssertionError("the nodes do not tell each other of their transactions")
 
 
-def _run(command: str, folder: Path, node: RegtestNode) -> str:
-    """Run it in a shell whose `bitcoin-cli` finds the node; the transaction that it made."""
+def _run(command: str, folder: Path, node: RegtestNode, *, client: str = "bitcoin-cli") -> str:
+    """Run it in a shell whose client finds the node; the transaction that it made."""
     programs = folder / "bin"
     programs.mkdir(exist_ok=True)
     port = node.url.rpartition(":")[2]
-    found = shlex.join([str(component("bitcoin-cli")), f"-datadir={node.data}", f"-rpcport={port}"])
-    shim = programs / "bitcoin-cli"
+    found = shlex.join([str(component(client)), f"-datadir={node.data}", f"-rpcport={port}"])
+    shim = programs / client
     shim.write_text(f'#!/bin/sh\nexec {found} "$@"\n')
     shim.chmod(0o755)
     path = f"{programs}:{os.environ['PATH']}"

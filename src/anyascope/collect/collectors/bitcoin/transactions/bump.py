@@ -53,6 +53,7 @@ class Till:
         version: of the node, as `getnetworkinfo` writes it.
         client: the command with what leads to the chain.
         has_keys: whether the wallet can sign.
+        replaces: whether the network's nodes replace transactions.
     """
 
     market: float
@@ -62,6 +63,7 @@ class Till:
     client: tuple[str, ...] = ("bitcoin-cli",)
     wallet: str = ""
     has_keys: bool = True
+    replaces: bool = True
 
     @property
     def target(self) -> float:
@@ -99,17 +101,19 @@ def why_no_replacement(facts: Facts, entry: PoolEntry | None, till: Till) -> str
 
     Source: Bitcoin Core `src/wallet/feebumper.cpp`, PreconditionChecks.
     """
-    if not facts.spends_ours:
-        return "its inputs are not ours"
-    if facts.fee_sats is None or (entry is not None and entry.fee_sats != facts.fee_sats):
-        return "not all of its inputs are ours"
-    if entry is not None and entry.descendants > 1:
-        return "its outputs are spent already"
-    if entry is None and not facts.vsize:
-        return "its size is not known"
-    if not facts.is_signalling and till.version < BUMPS_UNSIGNALLED:
-        return "it does not signal that it may be replaced"
-    return ""
+    is_ours_alone = facts.fee_sats is not None and (entry is None or entry.fee_sats == facts.fee_sats)
+    objections = (
+        (not facts.spends_ours, "its inputs are not ours"),
+        (not is_ours_alone, "not all of its inputs are ours"),
+        (entry is not None and entry.descendants > 1, "its outputs are spent already"),
+        (not till.replaces, "the network's nodes replace nothing"),
+        (entry is None and not facts.vsize, "its size is not known"),
+        (
+            not facts.is_signalling and till.version < BUMPS_UNSIGNALLED,
+            "it does not signal that it may be replaced",
+        ),
+    )
+    return next((why for is_so, why in objections if is_so), "")
 
 
 def _replacement(case: Case, till: Till) -> FeeBump:

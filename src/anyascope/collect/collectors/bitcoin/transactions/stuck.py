@@ -53,19 +53,27 @@ class Advice:
 
 @dataclass(frozen=True, slots=True)
 class NodeTraits:
-    """What of a node decides which commands it takes."""
+    """What of a node decides which commands it takes.
+
+    Attributes:
+        replaces: false of Litecoin's, which replace nothing unless told to (`mempoolreplacement`).
+    """
 
     version: int = 0
     client: tuple[str, ...] = ("bitcoin-cli",)
+    replaces: bool = True
 
 
 def traits_of(network_info: object, chain: str) -> NodeTraits:
     """From `getnetworkinfo`."""
     facts: Mapping[str, Any] = network_info if isinstance(network_info, dict) else {}
     version = facts.get("version")
-    program = "litecoin-cli" if "litecoin" in str(facts.get("subversion", "")).lower() else "bitcoin-cli"
+    is_litecoin = "litecoin" in str(facts.get("subversion", "")).lower()
+    program = "litecoin-cli" if is_litecoin else "bitcoin-cli"
     return NodeTraits(
-        version if isinstance(version, int) else 0, (program,) if chain == MAIN else (program, f"-chain={chain}")
+        version if isinstance(version, int) else 0,
+        client=(program,) if chain == MAIN else (program, f"-chain={chain}"),
+        replaces=not is_litecoin,
     )
 
 
@@ -131,6 +139,7 @@ class StuckDesk:
             client=traits.client,
             wallet=looker.wallet,
             has_keys=has_keys,
+            replaces=traits.replaces,
         )
         outputs: dict[str, list[OwnOutput]] | None = None
         found: dict[str, Advice] = {}

@@ -37,6 +37,7 @@ GAP_S_MAX = 1.0  # a spend that nobody asked for is at its receiver within two
 GAP_PER_LOOK = 20  # the node's part of a look may take a twentieth of the time
 BLOCK_GAP_S = 0.1  # between two looks that blocks ask for
 SELDOM_S = 60.0  # between two looks at all that waits, and at who is stuck, while no block comes
+ASKED_MAX = 3  # times that the wallets are asked of a transaction: the node tells of it before they take it
 NAMED_MAX = 10_000  # transactions that messages named since the last look; beyond it everything is looked at
 EVENTS_WAITING_MAX = 10_000  # while the intake is full; then the wallets are not looked at, and nothing is lost
 EVENTS_TOGETHER = 500  # of one batch
@@ -76,7 +77,7 @@ class TransactionsWatch:
         self._verdict = Verdict(HealthStatus.UNKNOWN, "not looked yet")
         self._records: deque[LogRecord] = deque()
         self._named: set[str] = set()
-        self._missed: set[str] = set()
+        self._missed: dict[str, int] = {}  # what no wallet had, and how often they were asked
         self._stir = asyncio.Event()
         self._lock = asyncio.Lock()
         self._is_block_due = True
@@ -143,8 +144,8 @@ class TransactionsWatch:
     async def _follow_mempool(self) -> None:
         async with self._lock:
             self._stir.clear()
-            named, self._named = self._named | self._missed, set()
-            again, self._missed = self._missed, set()
+            named, self._named = dict.fromkeys(self._named, 0) | self._missed, set()
+            self._missed = {}
             self._newest_ns, asked_ns = self._clock.monotonic_ns(), 0
             height = self._tip[1]
             if height < 0 or len(self._records) >= EVENTS_WAITING_MAX:
@@ -154,15 +155,16 @@ class TransactionsWatch:
             for wallet in self._watched:
                 looker = self._lookers[wallet]
                 began_ns = self._clock.monotonic_ns()
-                with contextlib.suppress(LookError):  # `gather` will say what is wrong
+                try:
                     missed &= await looker.look_at_named(named, height=height)
+                except LookError:
+                    self.on_block()  # a look at everything: it finds what this one did not, or says what is wrong
                 asked_ns += self._clock.monotonic_ns() - began_ns
                 happened |= await self._take(looker)  # our own work: the node does not wait for it
             if happened:
                 self.nudge.set()
-            # The node tells of a transaction before its wallets take it: what none has is asked for once more.
-            self._missed = missed - again
-            if self._missed and self._watched:
+            self._missed = {txid: named[txid] + 1 for txid in missed if named[txid] + 1 < ASKED_MAX and self._watched}
+            if self._missed:
                 self._stir.set()
             self._gap_s = min(GAP_S_MAX, max(GAP_S_MIN, GAP_PER_LOOK * asked_ns / NS_PER_S))
 
@@ -235,7 +237,6 @@ class TransactionsWatch:
     async def _judge_stuck(self) -> None:
         """Ask for the market only where something waits."""
         lookers = [self._lookers[wallet] for wallet in self._watched]
-        self._advice = {}
         if not any(looker.book.open() for looker in lookers):
             return
         height = self._tip[1]
@@ -243,12 +244,14 @@ class TransactionsWatch:
         if market is None:
             return
         self._traits = traits_of(await self._client.call("getnetworkinfo"), self._chain)
+        advised: dict[tuple[str, str], Advice] = {}
         for looker in lookers:
             looker.forget_pool()
             await self._desk.judge(looker, height=height, market=market)
             await self._take(looker)
             advice = await self._desk.advise(looker, traits=self._traits, market=market)
-            self._advice.update({(looker.wallet, txid): each for txid, each in advice.items()})
+            advised.update({(looker.wallet, txid): each for txid, each in advice.items()})
+        self._advice = advised
 
     async def _take(self, looker: WalletLooker) -> bool:
         """Whether something happened; it is handed in at once."""

@@ -84,6 +84,14 @@ def test_what_cannot_be_replaced_says_why(facts, entry, version, lacks):
     assert why_no_replacement(facts, entry, Till(10.0, version=version)) == lacks
 
 
+def test_where_nothing_is_replaced_a_child_pays():
+    """Litecoin's nodes: a payment that signals gets a child, too."""
+    case = Case(PAYMENT, ENTRY, outputs=[OwnOutput(1, 50_000, P2WPKH)])
+    bump, _ = bump_of(case, Till(10.0, version=210_400, replaces=False))
+    assert bump is not None
+    assert bump.kind == "cpfp"
+
+
 def test_a_child_pays_for_both():
     """A parent of 200 and a child of 110 virtual bytes at 10 sats cost 3100, of which 200 are paid."""
     case = Case(DEPOSIT, ENTRY, outputs=[OwnOutput(0, 600), OwnOutput(1, 50_000, P2WPKH)])

@@ -8,7 +8,7 @@ import pytest
 
 from anyascope.clock import NS_PER_S
 from anyascope.collect.collectors.bitcoin.transactions.stuck import ABSENT_S
-from anyascope.collect.collectors.bitcoin.transactions.watch import SELDOM_S, TransactionsWatch
+from anyascope.collect.collectors.bitcoin.transactions.watch import ASKED_MAX, SELDOM_S, TransactionsWatch
 from anyascope.collect.options import BitcoinNodeOptions
 from anyascope.collect.runner import Round
 from anyascope.store.documents import MemoryDocuments
@@ -97,7 +97,7 @@ async def test_a_message_is_followed_at_once():
     assert value(found, "anya_bitcoin_wallet_unconfirmed_transactions", direction="withdrawal", wallet="w") == 1
 
 
-async def test_a_wallet_that_hears_late_is_asked_once_more():
+async def test_a_wallet_that_hears_late_is_asked_again():
     """The node tells of a transaction before its wallets take it; what none takes is not asked for ever."""
     site = Site()
     await site.look()
@@ -109,11 +109,26 @@ async def test_a_wallet_that_hears_late_is_asked_once_more():
     await until(lambda: site.told(txid) == ["seen"])
     site.node.asked.clear()
     site.watch.on_transaction("nobody's", True)
-    await until(lambda: site.node.asked.count("gettransaction") == 2)
+    await until(lambda: site.node.asked.count("gettransaction") == ASKED_MAX)
     for _ in range(20):
         await asyncio.sleep(0)
-    assert site.node.asked.count("gettransaction") == 2
+    assert site.node.asked.count("gettransaction") == ASKED_MAX
     running.cancel()
+
+
+async def test_a_refusal_between_a_message_and_its_look_loses_nothing():
+    """The look at everything that follows finds the transaction."""
+    site = Site()
+    await site.look()
+    txid = site.node.pay()
+    site.node.refused["gettransaction"] = Refusal("busy", "full")
+    running = asyncio.create_task(site.watch.run())
+    site.watch.on_transaction(txid, True)
+    await until(site.watch.nudge.is_set)
+    running.cancel()
+    site.node.refused.clear()
+    await site.look(0)
+    assert site.told(txid) == ["seen"]
 
 
 async def test_without_messages_polling_sees_all():
