@@ -47,6 +47,7 @@ def config(nodes, token):
             "url": node.url,
             "cookie_file": str(node.cookie_file),
             "zmq": node.zmq,
+            "debug_log": str(node.data / "regtest/debug.log"),
             "interval": "1s",
         }
         for number, node in enumerate(nodes)
