@@ -1,6 +1,7 @@
 """Takes pictures of the pages, light and dark: those of `docs/images`.
 
     PYTHONPATH=src:tests python tests/e2e/screenshots.py --out docs/images
+    PYTHONPATH=src:tests python tests/e2e/screenshots.py --out docs/images --custody
 
 Make them small with `pngquant` and `optipng` before they are committed.
 Starts a server with the story of a custody service and lets it watch its host for some minutes, or takes the running
@@ -22,11 +23,13 @@ from tempfile import TemporaryDirectory
 from urllib.parse import urlencode
 
 import httpx
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page, expect, sync_playwright
 
 from support import page_server
+from support.custody_page import MINED_SAT_PER_VB, STRANGER, CustodyPage, custody_page
 
 SETTLE_MS = 1_500  # charts are drawn after their data came
+LOADED_MS = 60_000
 SIZE = {"width": 1440, "height": 900}
 CPU = 'sum by (mode) (rate(node_cpu_seconds_total{mode!="idle"}[1m]))'
 NETWORK = "sum by (device) (rate(node_network_receive_bytes_total[1m]))"
@@ -152,6 +155,24 @@ def alert_views(alert: str) -> dict[str, str]:
     }
 
 
+def custody_views(custody: CustodyPage) -> dict[str, str]:
+    """Pictures of custody: a withdrawal that was asked for, a spend that was not, a payment that is stuck."""
+    dear, cheap = 20 * MINED_SAT_PER_VB, MINED_SAT_PER_VB / 2
+    for _ in range(3):
+        custody.pay(custody.miner, 0.01, sat_per_vb=dear)
+        custody.mine()
+    withdrawal = custody.withdraw()
+    custody.pay(STRANGER, 0.3, sat_per_vb=cheap)
+    for number in range(10):
+        time.sleep(3)  # a look of its own for each block
+        custody.pay(custody.miner, 0.01, sat_per_vb=dear)
+        custody.mine()
+        if number == 5:
+            custody.pay(STRANGER, 0.1, sat_per_vb=dear, wallet="custody-cold")
+    time.sleep(10)
+    return {"custody": "custody", "correlation": f"correlation/{withdrawal}", "runbook": "runbooks/HsmDown"}
+
+
 def open_first_trace(page: Page, address: str) -> None:
     """Go from the list of failed withdrawals to the newest of them, with its failed span opened."""
     page.goto(address + "traces?service=gateway&status=error")
@@ -160,8 +181,8 @@ def open_first_trace(page: Page, address: str) -> None:
     page.locator(".as-span-row").nth(1).wait_for()
 
 
-def take(address: str, out: Path, views: dict[str, str]) -> None:
-    """Write `<view>-<scheme>.png` for every view."""
+def take(address: str, out: Path, views: dict[str, str], *, phone: tuple[str, ...] = ("now",)) -> None:
+    """Write `<view>-<scheme>.png` for every view, and of a trace where traces are among them; `<view>-phone.png` of some."""
     out.mkdir(parents=True, exist_ok=True)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
@@ -174,14 +195,17 @@ def take(address: str, out: Path, views: dict[str, str]) -> None:
             for name, view in views.items():
                 page.goto(address + view)
                 page.wait_for_timeout(SETTLE_MS)
+                expect(page.locator(".as-state-loading")).to_have_count(0, timeout=LOADED_MS)
+                page.wait_for_timeout(SETTLE_MS)
                 page.screenshot(path=out / f"{name}-{scheme}.png")
-            open_first_trace(page, address)
-            page.wait_for_timeout(SETTLE_MS)
-            page.screenshot(path=out / f"trace-{scheme}.png")
+            if "traces" in views:
+                open_first_trace(page, address)
+                page.wait_for_timeout(SETTLE_MS)
+                page.screenshot(path=out / f"trace-{scheme}.png")
             context.close()
-        phone = browser.new_context(viewport={"width": 375, "height": 812}, color_scheme="dark", is_mobile=True)
-        page = phone.new_page()
-        for name in ("now", "alert") if "alert" in views else ("now",):
+        small = browser.new_context(viewport={"width": 375, "height": 812}, color_scheme="dark", is_mobile=True)
+        page = small.new_page()
+        for name in phone:
             page.goto(address + views[name])
             page.wait_for_timeout(SETTLE_MS)
             page.screenshot(path=out / f"{name}-phone.png")
@@ -195,8 +219,12 @@ if __name__ == "__main__":
     parser.add_argument(
         "--watch-s", type=int, default=900, help="how long an own server watches before it is looked at"
     )
+    parser.add_argument("--custody", action="store_true", help="those of custody, beside a real node and a real token")
     given = parser.parse_args()
-    if given.address:
+    if given.custody:
+        with TemporaryDirectory() as folder, custody_page(Path(folder), nodes=2) as custody:
+            take(custody.server.pages, given.out, custody_views(custody), phone=("custody",))
+    elif given.address:
         take(given.address, given.out, VIEWS)
     else:
         with (
@@ -208,4 +236,4 @@ if __name__ == "__main__":
             story = page_server.tell_story(server, seed=11)
             httpx.post(f"{server.address}/v1/metrics", json=story.metrics_body(), timeout=30).raise_for_status()
             alert = tell_alert(server, story.failed[0])
-            take(server.pages, given.out, {**VIEWS, **alert_views(alert)})
+            take(server.pages, given.out, {**VIEWS, **alert_views(alert)}, phone=("now", "alert"))

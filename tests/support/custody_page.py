@@ -28,8 +28,7 @@ NODE_ARGUMENTS = ("-keypool=10", "-blockmintxfee=0.00005")
 CONFIG = """
 collectors:
   bitcoin:
-    nodes:
-    - {{name: core-1, url: "{url}", cookie_file: "{cookie}", chain: regtest, interval: 2s}}
+    nodes: [{nodes}]
   hsm:
   - name: core
     provider: softhsm
@@ -41,6 +40,10 @@ collectors:
     canary: {{sign: ec}}
 custody: {{wallets: ["custody-*"]}}
 """
+NODE = (
+    '{{name: core-{number}, url: "{url}", cookie_file: "{cookie}", chain: regtest, interval: 2s, block_spacing: 10m, '
+    "wallets: {wallets}}}"
+)
 
 
 @dataclass(frozen=True)
@@ -90,6 +93,12 @@ class CustodyPage:
         )
 
 
+def _node_settings(number: int, node: RegtestNode) -> str:
+    """The first has the wallets."""
+    wallets = f'["{MINER}", "{COLD}", "custody-{WALLET}"]' if number == 1 else "[]"
+    return NODE.format(number=number, url=node.url, cookie=node.cookie_file, wallets=wallets)
+
+
 def approval_of(answer: httpx.Response) -> str:
     """Why it was not given, for a failing test."""
     return f"{answer.status_code}: {answer.text}"
@@ -100,7 +109,8 @@ def custody_page(folder: Path, *, nodes: int = 1) -> Iterator[CustodyPage]:
     """All of it, started and stopped. Skips where the node or the token is not installed."""
     token = softhsm(folder / "hsm")
     with contextlib.ExitStack() as stack:
-        node, *_ = stack.enter_context(regtest_nodes(folder / "nodes", nodes, *NODE_ARGUMENTS))
+        running = stack.enter_context(regtest_nodes(folder / "nodes", nodes, *NODE_ARGUMENTS))
+        node = running[0]
         miner = node.funded_wallet(MINER)
         # Before the server's first look: what a wallet did before it was looked at is history.
         node.call("createwallet", COLD)
@@ -109,8 +119,7 @@ def custody_page(folder: Path, *, nodes: int = 1) -> Iterator[CustodyPage]:
         config = folder / "anyascope.yml"
         config.write_text(
             CONFIG.format(
-                url=node.url,
-                cookie=node.cookie_file,
+                nodes=", ".join(_node_settings(number, each) for number, each in enumerate(running, 1)),
                 module=token.module,
                 token=token.label,
                 pin=token.pin,

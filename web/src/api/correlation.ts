@@ -52,14 +52,15 @@ async function spansOf(ids: readonly string[], rows: readonly LogRow[], signal?:
     .filter(({ span }) => span.correlation_id === "" || ids.includes(span.correlation_id));
 }
 
-async function exemplarsOf(ids: readonly string[], spans: readonly PlacedSpan[], rows: readonly LogRow[], signal?: AbortSignal): Promise<readonly Exemplar[]> {
+/** Measurements that name it: asked after all else, which does not wait for them. */
+export async function gatherExemplars({ ids, spans, rows }: Correlated, signal?: AbortSignal): Promise<readonly Exemplar[]> {
   const times = [...spans.map(({ span }) => Date.parse(span.start) + span.duration_ns / 1e6), ...rows.map((row) => Date.parse(row.time))];
   const spanIds = new Set(spans.map(({ span }) => span.span_id));
   const all = await Promise.all(clusters(times, AROUND_MS, CLUSTERS_MAX).map((range) => queryExemplars(EXEMPLARS, range, signal)));
   return all.flat().filter(({ labels }) => ids.includes(labels["correlation_id"] ?? "") || spanIds.has(labels["span_id"] ?? ""));
 }
 
-/** Everything that carries `id`, or that is joined to it by the transaction that it names. */
+/** Everything but measurements that carries `id`, or that is joined to it by the transaction that it names. */
 export async function gather(id: string, signal?: AbortSignal): Promise<Correlated> {
   const faults: string[] = [];
   const { ids, rows, isCut } = await joinedRows(id, signal);
@@ -75,7 +76,7 @@ export async function gather(id: string, signal?: AbortSignal): Promise<Correlat
     rows,
     alerts: alerts.alerts.filter((alert) => known.includes(alert.correlation_id) || known.includes(alert.labels["txid"] ?? "")),
     spends: spends.spends.filter((spend) => known.includes(spend.txid) || spend.correlation_ids.some((joined) => known.includes(joined))),
-    exemplars: await orNothing("Metrics", exemplarsOf(known, spans, rows, signal), [], faults),
+    exemplars: [],
     isCut,
     faults,
   };

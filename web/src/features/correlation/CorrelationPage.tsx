@@ -1,9 +1,9 @@
 import "./correlation.css";
 
-import { useQuery } from "@tanstack/react-query";
+import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { useMemo } from "react";
 
-import { gather } from "../../api/correlation";
+import { gather, gatherExemplars } from "../../api/correlation";
 import { stagesOf, timeLine, type Correlated } from "../../model/correlation";
 import { href, navigate } from "../../state/location";
 import { useNow } from "../../state/now";
@@ -37,7 +37,12 @@ function Joined({ ids }: { ids: readonly string[] }) {
 }
 
 function Found({ found }: { found: Correlated }) {
-  const entries = useMemo(() => timeLine(found), [found]);
+  const measured = useQuery({
+    queryKey: ["correlation-metrics", found.ids, found.rows.length, found.spans.length],
+    queryFn: ({ signal }) => gatherExemplars(found, signal),
+    placeholderData: keepPreviousData,
+  });
+  const entries = useMemo(() => timeLine({ ...found, exemplars: measured.data ?? [] }), [found, measured.data]);
   const stages = useMemo(() => stagesOf(found), [found]);
   return (
     <>
@@ -48,7 +53,7 @@ function Found({ found }: { found: Correlated }) {
           <SpendNote key={`${spend.wallet}/${spend.txid}`} spend={spend} />
         ))}
       </section>
-      {found.faults.map((fault) => (
+      {[...found.faults, ...(measured.error ? [`Metrics: ${measured.error.message}`] : [])].map((fault) => (
         <div key={fault} className="as-warning" role="alert">
           Not all could be asked. {fault}
         </div>
