@@ -1,6 +1,6 @@
-"""What happens to nodes, wallets and HSMs, and how long it takes until the page or Slack has it, by the settings' defaults.
+"""What happens to nodes, wallets and HSMs, and how long it takes until the page or Slack has it.
 
-First the story of every act once, as a table; then each act that has a bar twenty times: from the component's own message (ZMQ) or the
+First the story of every act once, as a table; then each act that has a bar twenty times, by the settings' defaults: from the component's own message (ZMQ) or the
 moment of the fault to the live stream's event or the message's arrival.
 """
 
@@ -17,6 +17,7 @@ from support.custody_stage import Stage, stage
 from support.hsm_story import ROUNDS_MAX, play
 
 TIMES = 20
+INTERVAL = "15s"  # the settings' own
 HSM_SERVERS = 7  # of three rounds: an alert that fires a fourth time is flapping, and told once
 ONCE = (
     acts.canary_and_keys,
@@ -44,10 +45,11 @@ def main() -> None:
             for act in (acts.new_block, acts.reorg_of_ours, acts.unasked_spend, *ONCE):
                 told = act(found)
                 rows += told if isinstance(told, tuple) else (told,)
-            for name, repeated, bar in OFTEN:
-                _show(name, [repeated(found) for _ in range(TIMES)], bar)
             rows.append(acts.leaking_sessions(found, opened))
         print(acts.table(rows), flush=True)
+    with tempfile.TemporaryDirectory() as directory, stage(Path(directory), interval=INTERVAL) as found:
+        for name, repeated, bar in OFTEN:
+            _show(name, [repeated(found) for _ in range(TIMES)], bar)
     chance = Random(7)
     faults: list[tuple[str, float]] = []
     for _ in range(HSM_SERVERS):

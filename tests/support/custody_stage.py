@@ -144,8 +144,12 @@ class Stage:
 
 
 @contextlib.contextmanager
-def stage(directory: Path) -> Iterator[Stage]:
-    """Everything started, funded and healthy; all of it stops at the end."""
+def stage(directory: Path, *, interval: str = "2s") -> Iterator[Stage]:
+    """Everything started, funded and healthy; all of it stops at the end.
+
+    Args:
+        interval: between two looks at a node; the settings' default is 15 s.
+    """
     with contextlib.ExitStack() as stack:
         base = free_base(2)
         one = stack.enter_context(regtest_node(directory / "one", base, *OPTIONS))
@@ -158,7 +162,7 @@ def stage(directory: Path) -> Iterator[Stage]:
         front.tell("max", "2048")
         (directory / "story.yml").write_text(story_rules())
         slack = stack.enter_context(http_sink(directory / "slack.jsonl"))
-        config = _config([one, two], slack, hsms=[_core(token, front), _spare(spare)])
+        config = _config([one, two], slack, interval=interval, hsms=[_core(token, front), _spare(spare)])
         server = stack.enter_context(running_server(directory, config=config))
         heard, live = Heard(), Heard()
         done = threading.Event()
@@ -269,14 +273,14 @@ def _spare(token: SoftHsm) -> dict[str, Any]:
     }
 
 
-def _config(nodes: list[RegtestNode], slack: Sink, *, hsms: list[dict[str, Any]]) -> str:
+def _config(nodes: list[RegtestNode], slack: Sink, *, interval: str, hsms: list[dict[str, Any]]) -> str:
     watched = [
         {
             "name": name,
             "url": node.url,
             "cookie_file": str(node.cookie_file),
             "chain": "regtest",
-            "interval": "2s",
+            "interval": interval,
         }
         for name, node in zip(("one", "two"), nodes, strict=True)
     ]
