@@ -35,7 +35,7 @@ test: $(VENV)/.dev  ## every test that needs no browser and no long story
 	$(BIN)/python -m pytest -n auto -m "not e2e and not long" $(ARGS)
 
 stories: $(VENV)/.dev  ## long tests with real programs (Prometheus, Alertmanager, nodes) beside ours
-	$(BIN)/python -m pytest -n auto -m long $(ARGS)
+	$(BIN)/python -m pytest -n auto -m "long and not e2e" $(ARGS)
 
 check: $(VENV)/.dev  ## style, types, import contracts, tidiness
 	$(BIN)/ruff check .
