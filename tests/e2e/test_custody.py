@@ -90,7 +90,7 @@ def test_a_new_block_is_on_the_page_when_the_node_announces_it(page: Page, custo
 
 @pytest.mark.long
 def test_a_spend_that_nobody_asked_for_stands_on_top(page: Page, custody: CustodyPage) -> None:
-    """In red, with what it lacks; one that was asked for, approved and signed is matched below it."""
+    """In red, with what it lacks; one that was asked for is matched below it. A person can accept it, with name and reason."""
     asked = custody.withdraw()
     page.goto(custody.server.pages + "custody")
     expect(page.get_by_test_id("spend").filter(has_text=asked[-8:])).to_contain_text("Matched", timeout=SOON_MS)
@@ -103,6 +103,20 @@ def test_a_spend_that_nobody_asked_for_stands_on_top(page: Page, custody: Custod
     first.get_by_role("link", name=re.compile(unasked[-8:])).click()
     expect(page.get_by_test_id("stage-approval")).to_contain_text("missing")
     expect(page.get_by_role("region", name="Operation").get_by_role("alert")).to_contain_text("lacks request")
+    page.go_back()
+    spend = page.get_by_test_id("spend").filter(has_text=unasked[-8:])
+    spend.get_by_role("button", name="Accept").press("Enter")
+    form = page.get_by_role("dialog")
+    expect(form).to_contain_text(unasked)
+    expect(form.get_by_label("Your name")).to_be_focused()
+    page.keyboard.type("Ann")
+    form.get_by_label("Why it is in order").fill("paid by hand")
+    page.set_viewport_size({"width": 375, "height": 800})
+    assert page.evaluate("document.documentElement.scrollWidth") <= 375
+    form.get_by_role("button", name="Accept this spend").press("Enter")
+    expect(form).to_have_count(0)
+    expect(spend).to_contain_text("Accepted by a person")
+    expect(spend).to_contain_text("by Ann: paid by hand")
 
 
 @pytest.mark.long

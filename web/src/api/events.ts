@@ -77,6 +77,8 @@ export const NODES_KEY = ["bitcoin", "nodes"] as const;
 export const WALLETS_KEY = ["bitcoin", "wallets"] as const;
 export const TRANSACTIONS_KEY = ["bitcoin", "transactions"] as const;
 export const SPENDS_KEY = ["custody", "spends"] as const;
+/** One operation, by its id. */
+export const CORRELATION_KEY = ["correlation"] as const;
 export const HSMS_KEY = ["custody", "hsms"] as const;
 /** Records of what a block did to our transactions: asked for again when a block comes. */
 export const OWN_BLOCKS_KEY = ["custody", "own-blocks"] as const;

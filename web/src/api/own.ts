@@ -3,7 +3,7 @@
 import type { AlertList, NotificationPage } from "../model/alerts";
 import type { NodeList } from "../model/bitcoin";
 import type { Channel } from "../model/channels";
-import type { SpendList, TransactionList, WalletList } from "../model/custody";
+import type { Spend, SpendList, TransactionList, WalletList } from "../model/custody";
 import type { Health, Status } from "../model/health";
 import type { FieldCount, LogHistogram, LogPage, ValueCount } from "../model/logs";
 import type { Policies, Routing, RouteTest } from "../model/routing";
@@ -111,6 +111,10 @@ export const fetchWallets = (signal?: AbortSignal) => get<WalletList>(`${BASE}/b
 export const fetchTransactions = (signal?: AbortSignal) => get<TransactionList>(`${BASE}/bitcoin/transactions`, {}, signal);
 
 export const fetchSpends = (signal?: AbortSignal) => get<SpendList>(`${BASE}/custody/spends`, {}, signal);
+
+/** Says that an unmatched spend is in order: its alert ends. */
+export const acceptSpend = ({ chain, txid }: Pick<Spend, "chain" | "txid">, by: string, note: string) =>
+  send<Spend>(`${BASE}/custody/spends/${encodeURIComponent(chain)}/${encodeURIComponent(txid)}/accept`, { by, note });
 
 export const fetchRunbook = (name: string, signal?: AbortSignal) => get<Runbook>(`${BASE}/runbooks/${encodeURIComponent(name)}`, {}, signal);
 

@@ -1,7 +1,8 @@
 // @vitest-environment happy-dom
 import { MantineProvider } from "@mantine/core";
-import { cleanup, render, screen, within } from "@testing-library/react";
-import { afterEach, describe, expect, it } from "vitest";
+import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
+import { cleanup, fireEvent, render, screen, waitFor, within } from "@testing-library/react";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 
 import { StagePicture } from "../../src/features/correlation/StagePicture";
 import { BlockStrip } from "../../src/features/custody/BlockStrip";
@@ -18,7 +19,12 @@ afterEach(cleanup);
 
 const NOW_MS = Date.parse("2026-12-01T12:00:00Z");
 const TXID = "ab".repeat(32);
-const show = (element: React.ReactNode) => render(<MantineProvider>{element}</MantineProvider>);
+const show = (element: React.ReactNode) =>
+  render(
+    <QueryClientProvider client={new QueryClient()}>
+      <MantineProvider env="test">{element}</MantineProvider>
+    </QueryClientProvider>,
+  );
 
 describe("a node", () => {
   it("says its height, how old its tip is and how often that comes", () => {
@@ -92,6 +98,68 @@ describe("a spend", () => {
     expect(first?.textContent).toContain("no request");
     expect(first?.textContent).toContain("signature");
     expect(within(first ?? document.body).getByRole("link", { name: "Logs" })).toBeTruthy();
+  });
+});
+
+describe("accepting a spend", () => {
+  const unmatched = {
+    ...{ chain: "main", wallet: "hot", amount_sats: 1_234, seen_at: null, correlation_ids: [], operation: "", is_gone: false, accepted_by: "" },
+    ...{ node: "core-1", direction: "withdrawal", fee_sats: 1, note: "", txid: TXID, state: "unmatched", lacks: ["request", "signature"] },
+  } as Spend;
+  const sent = vi.fn<(url: string, init: RequestInit) => Promise<Response>>();
+  const open = () => {
+    show(<Spends spends={[unmatched]} nowMs={NOW_MS} />);
+    fireEvent.click(screen.getByRole("button", { name: /^Accept/ }));
+    return screen.findByRole("dialog");
+  };
+  const fill = (dialog: HTMLElement) => {
+    fireEvent.change(within(dialog).getByLabelText(/Your name/), { target: { value: " ann " } });
+    fireEvent.change(within(dialog).getByLabelText(/Why it is in order/), { target: { value: " by hand " } });
+    fireEvent.click(within(dialog).getByRole("button", { name: "Accept this spend" }));
+  };
+
+  beforeEach(() => {
+    localStorage.clear();
+    sent.mockReset();
+    vi.stubGlobal("fetch", sent);
+  });
+  afterEach(() => vi.unstubAllGlobals());
+
+  it("says what it does of which spend, and wants a name and a reason", async () => {
+    const dialog = await open();
+    expect(dialog.textContent).toContain("1,234 sat left hot (main) and it lacks request, signature");
+    expect(dialog.textContent).toContain("cannot be undone");
+    const submit = within(dialog).getByRole<HTMLButtonElement>("button", { name: "Accept this spend" });
+    fireEvent.change(within(dialog).getByLabelText(/Your name/), { target: { value: "ann" } });
+    fireEvent.change(within(dialog).getByLabelText(/Why it is in order/), { target: { value: "  " } });
+    expect(submit.disabled).toBe(true);
+    expect(sent).not.toHaveBeenCalled();
+  });
+
+  it("is sent once with both, closes, and remembers the name", async () => {
+    sent.mockImplementation(async () => Response.json({ ...unmatched, state: "accepted" }));
+    fill(await open());
+    await waitFor(() => expect(screen.queryByRole("dialog")).toBeNull());
+    const [[url, init] = ["", {}]] = sent.mock.calls;
+    expect(url).toContain(`/api/anyascope/v1/custody/spends/main/${TXID}/accept`);
+    expect(init.method).toBe("POST");
+    expect(JSON.parse(String(init.body))).toEqual({ by: "ann", note: "by hand" });
+    expect(sent).toHaveBeenCalledTimes(1);
+    expect(JSON.stringify({ ...localStorage })).toContain("ann");
+  });
+
+  it("that is refused says why and keeps what was written", async () => {
+    sent.mockImplementation(async () => Response.json({ title: "Conflict", detail: "it is matched by now", status: 409, code: "conflict" }, { status: 409 }));
+    const dialog = await open();
+    fill(dialog);
+    expect(await within(dialog).findByText(/it is matched by now/)).toBeTruthy();
+    expect(within(dialog).getByLabelText<HTMLTextAreaElement>(/Why it is in order/).value).toBe(" by hand ");
+  });
+
+  it("is not offered for a spend that is in order", () => {
+    show(<Spends spends={[{ ...unmatched, state: "accepted", accepted_by: "ann", note: "by hand" }]} nowMs={NOW_MS} />);
+    expect(screen.queryByRole("button", { name: /^Accept/ })).toBeNull();
+    expect(screen.getByTestId("spend").textContent).toContain("by ann: by hand");
   });
 });
 

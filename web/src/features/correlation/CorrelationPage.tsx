@@ -4,6 +4,7 @@ import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { useMemo } from "react";
 
 import { gather, gatherExemplars } from "../../api/correlation";
+import { CORRELATION_KEY } from "../../api/events";
 import { stagesOf, timeLine, type Correlated } from "../../model/correlation";
 import { href, navigate } from "../../state/location";
 import { useNow } from "../../state/now";
@@ -66,7 +67,7 @@ function Found({ found }: { found: Correlated }) {
 }
 
 function Answer({ id }: { id: string }) {
-  const answer = useQuery({ queryKey: ["correlation", id], queryFn: ({ signal }) => gather(id, signal), refetchInterval: REFRESH_MS });
+  const answer = useQuery({ queryKey: [...CORRELATION_KEY, id], queryFn: ({ signal }) => gather(id, signal), refetchInterval: REFRESH_MS });
   if (answer.data && timeLine(answer.data).length > 0) return <Found found={answer.data} />;
   return (
     <section className="as-card">

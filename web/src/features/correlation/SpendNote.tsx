@@ -2,6 +2,7 @@ import type { Spend } from "../../model/custody";
 import { satsText } from "../../model/custody";
 import { href } from "../../state/location";
 import { Link } from "../../ui/Link";
+import { AcceptSpend } from "../custody/AcceptSpend";
 
 /** How a spend of ours stands to its request and its signature. */
 export function SpendNote({ spend }: { spend: Spend }) {
@@ -12,7 +13,8 @@ export function SpendNote({ spend }: { spend: Spend }) {
       {spend.lacks.length > 0 ? `lacks ${spend.lacks.join(", ")}` : "request, approval and signature are there"} ({spend.state}).{" "}
       <Link className="as-link" href={href("custody")}>
         All spends
-      </Link>
+      </Link>{" "}
+      {isAlarming && <AcceptSpend spend={spend} />}
     </div>
   );
 }

@@ -4,6 +4,7 @@ import { href } from "../../state/location";
 import { Icon } from "../../ui/icons";
 import { Link } from "../../ui/Link";
 import { Ago } from "../../ui/Time";
+import { AcceptSpend } from "./AcceptSpend";
 
 const LOOKS: Record<SpendState, { word: string; color: string }> = {
   unmatched: { word: "Nobody asked for it", color: "var(--as-error)" },
@@ -53,6 +54,7 @@ function Row({ spend, nowMs }: { spend: Spend; nowMs: number }) {
               Logs
             </Link>
           )}
+          {spend.state === "unmatched" && <AcceptSpend spend={spend} />}
         </span>
       </div>
       {spend.accepted_by && (
