@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import threading
 import time
@@ -11,6 +12,7 @@ import pytest
 import zmq
 from playwright.sync_api import BrowserContext, Page, expect
 
+from anyascope.cli import main
 from support.custody_page import COLD, MINED_SAT_PER_VB, MINER, STRANGER, CustodyPage, custody_page
 from support.page_server import Server
 from support.server import eventually
@@ -146,8 +148,10 @@ def test_a_stuck_payment_says_what_frees_it(page: Page, custody: CustodyPage) ->
 
 
 @pytest.mark.long
-def test_a_withdrawal_is_followed_from_request_to_confirmation(page: Page, custody: CustodyPage) -> None:
-    """By its transaction's id or its correlation id: every stage, every signal, and the trace, on one time line."""
+def test_a_withdrawal_is_followed_from_request_to_confirmation(
+    page: Page, custody: CustodyPage, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """By its transaction's id or its correlation id: every stage, every signal, and the trace, on one time line; in a terminal, too."""
     txid = custody.withdraw()
     page.goto(custody.server.pages + f"correlation/{txid}")
     for stage in ("request", "approval", "signing", "broadcast"):
@@ -158,6 +162,11 @@ def test_a_withdrawal_is_followed_from_request_to_confirmation(page: Page, custo
     kinds = page.get_by_role("group", name="Kinds")
     for kind in ("Spans", "Logs", "Audit", "Custody", "Blockchain", "Metrics"):
         expect(kinds.get_by_role("button", name=kind)).to_be_enabled()
+    capsys.readouterr()
+    assert main.run(["--server", custody.server.address, "correlate", txid, "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert {"span", "log", "audit", "custody", "chain", "metric"} <= {entry["kind"] for entry in told["entries"]}
+    assert ([spend["txid"] for spend in told["spends"]], told["faults"]) == ([txid], [])
     kinds.get_by_role("button", name="Blockchain").click()
     expect(page).to_have_url(re.compile("kinds=chain"))
     expect(page.get_by_test_id("entry").first).to_contain_text("seen")

@@ -19,6 +19,7 @@ from anyascope.cli import (
     backtest,
     cardinality,
     check,
+    correlate,
     demo,
     doctor,
     hsm,
@@ -64,6 +65,7 @@ app.command("cardinality")(cardinality.cardinality)
 app.add_typer(cardinality.app, name="series")
 app.command("logs")(logs.logs)
 app.command("traces")(traces.traces)
+app.command("correlate")(correlate.correlate)
 app.add_typer(alerts.app, name="alerts")
 app.command("ack")(answers.ack)
 app.command("escalate")(answers.escalate)

@@ -16,6 +16,12 @@ def read_time(text: str) -> datetime:
     return datetime.fromisoformat(f"{whole}.{part[:6].ljust(6, '0')}").replace(tzinfo=UTC)
 
 
+def read_ns(text: str) -> int:
+    """The time that the server wrote, in Unix nanoseconds, exactly."""
+    whole, _, part = text.removesuffix("Z").partition(".")
+    return int(read_time(whole).timestamp()) * NS_PER_S + int(part.ljust(9, "0"))
+
+
 def local_time(text: str) -> str:
     """A server's time in the reader's own zone, to the millisecond, the zone beside it."""
     local = read_time(text).astimezone()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from anyascope.cli.session import print_json, session_of
-from anyascope.cli.show import NS_PER_S, duration, local_time, read_time, relative
+from anyascope.cli.show import duration, local_time, read_ns, relative
 from anyascope.cli.terminal import GAP, Cell, Style, Terminal, clean, columns_of, cut
 
 if TYPE_CHECKING:
@@ -82,12 +82,12 @@ def print_trace(terminal: Terminal, trace: TraceView) -> None:
     if terminal.is_tty:
         name_width = min(name_width, max(NAME_COLUMNS_MAX, terminal.width // 2))
     bar_width = max(terminal.width - name_width - DURATION_COLUMNS - 2 * len(GAP) - 2, BAR_COLUMNS_MIN)
-    origin_ns = _ns(trace.start)
+    origin_ns = read_ns(trace.start)
     for (_, span), name in zip(rows, names, strict=True):
         shown = cut(name, name_width) if terminal.is_tty else name
         is_error = span.status == "error"
         mark = terminal.paint("✗", Style.RED) if is_error else " "
-        first, length = _bar(_ns(span.start) - origin_ns, span.duration_ns, trace.duration_ns, bar_width)
+        first, length = _bar(read_ns(span.start) - origin_ns, span.duration_ns, trace.duration_ns, bar_width)
         bar = " " * first + terminal.paint("█" * length, Style.RED if is_error else Style.BLUE)
         padding = " " * (name_width - columns_of(shown))
         took = duration(span.duration_ns).rjust(DURATION_COLUMNS)
@@ -149,8 +149,3 @@ def _bar(offset_ns: int, duration_ns: int, whole_ns: int, width: int) -> tuple[i
 
 def _counted(count: int, noun: str) -> str:
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
-
-
-def _ns(text: str) -> int:
-    whole, _, part = text.removesuffix("Z").partition(".")
-    return int(read_time(whole).timestamp()) * NS_PER_S + int(part.ljust(9, "0"))

@@ -102,6 +102,25 @@ class Dropped:
     rows: int
 
 
+class Exemplar(msgspec.Struct, frozen=True):
+    """A measurement with what it was made of; `timestamp` in Unix seconds, the value as text, as in `Point`."""
+
+    labels: dict[str, str]
+    value: str
+    timestamp: float
+
+
+class ExemplarSeries(msgspec.Struct, frozen=True):
+    """The exemplars of one series."""
+
+    labels: dict[str, str] = msgspec.field(name="seriesLabels")
+    exemplars: list[Exemplar]
+
+
+class _Exemplars(msgspec.Struct):
+    data: list[ExemplarSeries]
+
+
 class _Series(msgspec.Struct):
     data: list[dict[str, str]]
 
@@ -338,6 +357,12 @@ class Client:
         """An expression's values from start to end (Unix seconds, both inclusive)."""
         asked = {"query": expression, "start": repr(start_s), "end": repr(end_s), "step": repr(step_s)}
         return self._prometheus("/api/v1/query_range", asked)
+
+    def exemplars(self, query: str, *, start_s: float, end_s: float) -> list[ExemplarSeries]:
+        """Exemplars of the series that a query names, from start to end (Unix seconds, both inclusive)."""
+        asked = {"query": query, "start": repr(start_s), "end": repr(end_s)}
+        answer = self._answer(self._http.build_request("POST", "/api/v1/query_exemplars", data=asked))
+        return self._decode(answer.content, _Exemplars).data
 
     def series(
         self, *selectors: str, start_s: float | None = None, end_s: float | None = None, limit: int = 0
