@@ -180,11 +180,12 @@ def test_a_withdrawal_is_followed_from_request_to_confirmation(
 
 @pytest.mark.long
 def test_the_token_and_the_wallets_are_told(page: Page, custody: CustodyPage) -> None:
-    """The canary's operations and the PIN of the HSM; each wallet's funds in bitcoins and in whole sats."""
+    """The canary's operations and the PIN of the HSM, and that it is as accepted; each wallet's funds in bitcoins and in whole sats."""
     page.goto(custody.server.pages + "custody")
     token = page.get_by_test_id("hsm").filter(has_text="core")
     expect(token).to_contain_text("sign works", timeout=SOON_MS)
     expect(token).to_contain_text("PIN ok")
+    expect(token).to_contain_text("As it was accepted")
     found = eventually(
         lambda: [one for one in custody.api("/bitcoin/wallets")["wallets"] if one["name"] == MINER and one["funds"]],
         what="the miner's wallet is looked at",

@@ -5,6 +5,7 @@ import type { NodeList } from "../model/bitcoin";
 import type { Channel } from "../model/channels";
 import type { Spend, SpendList, TransactionList, WalletList } from "../model/custody";
 import type { Health, Status } from "../model/health";
+import type { HsmStateList } from "../model/hsm";
 import type { FieldCount, LogHistogram, LogPage, ValueCount } from "../model/logs";
 import type { Policies, Routing, RouteTest } from "../model/routing";
 import type { Runbook, RunbookEntry } from "../model/runbooks";
@@ -109,6 +110,8 @@ export const fetchNodes = (signal?: AbortSignal) => get<NodeList>(`${BASE}/bitco
 export const fetchWallets = (signal?: AbortSignal) => get<WalletList>(`${BASE}/bitcoin/wallets`, {}, signal);
 
 export const fetchTransactions = (signal?: AbortSignal) => get<TransactionList>(`${BASE}/bitcoin/transactions`, {}, signal);
+
+export const fetchHsmStates = (signal?: AbortSignal) => get<HsmStateList>(`${BASE}/hsms`, {}, signal);
 
 export const fetchSpends = (signal?: AbortSignal) => get<SpendList>(`${BASE}/custody/spends`, {}, signal);
 

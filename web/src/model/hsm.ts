@@ -30,6 +30,19 @@ export interface Hsm {
   readonly nextExpiryS: number | null;
 }
 
+/** An HSM against what it was accepted as. */
+export interface HsmState {
+  readonly name: string;
+  /** Null until its token was seen. */
+  readonly accepted_at: string | null;
+  /** What is another since, a sentence each. */
+  readonly changes: readonly string[];
+}
+
+export interface HsmStateList {
+  readonly hsms: readonly HsmState[];
+}
+
 const short = (name: string) => name.replace(/^anya_hsm_/, "");
 
 /** All HSMs that have metrics or a component of health, by name. */

@@ -6,12 +6,14 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 
 import { StagePicture } from "../../src/features/correlation/StagePicture";
 import { BlockStrip } from "../../src/features/custody/BlockStrip";
+import { Hsms } from "../../src/features/custody/Hsms";
 import { NodeCard } from "../../src/features/custody/NodeCard";
 import { ReorgBanner } from "../../src/features/custody/ReorgBanner";
 import { Spends } from "../../src/features/custody/Spends";
 import { Transactions } from "../../src/features/custody/Transactions";
 import { Wallets } from "../../src/features/custody/Wallets";
 import type { OwnTransaction, Spend, Wallet } from "../../src/model/custody";
+import { hsmsOf } from "../../src/model/hsm";
 import { Markdown } from "../../src/ui/Markdown";
 import { node } from "../model/nodes";
 
@@ -185,6 +187,35 @@ describe("a wallet", () => {
   it("that is not loaded has no figures", () => {
     show(<Wallets wallets={[{ ...wallet, is_loaded: false, funds: null, coins: null }]} />);
     expect(screen.getByTestId("wallet").textContent).toBe("hotcore-1 · mainnot loaded at the node");
+  });
+});
+
+describe("an HSM", () => {
+  const change = "1 keys of private EC more than accepted";
+  const health = { component: "collect.hsm.core", kind: "collector", status: "degraded" as const, message: change, advice: "see who made them", since: null };
+  const card = (changes: readonly string[], accepted_at: string | null = "2026-12-01T11:00:00Z") => {
+    show(<Hsms hsms={hsmsOf([], [health])} states={[{ name: "core", accepted_at, changes }]} nowMs={NOW_MS} />);
+    return screen.getByTestId("hsm");
+  };
+
+  it("says each change since it was accepted, once, and what accepts it", () => {
+    const told = card([change, "its firmware is 7.9, was 7.8"]);
+    expect(within(told).getAllByText(change)).toHaveLength(1);
+    expect(told.textContent).toContain("Changed since it was accepted 1 h ago");
+    expect(told.textContent).toContain("its firmware is 7.9, was 7.8");
+    expect(told.textContent).toContain("see who made them");
+    expect(within(told).getByText("anyascope hsm accept core")).toBeTruthy();
+  });
+
+  it("that is as it was accepted says so, and has other troubles in full", () => {
+    const told = card([]);
+    expect(told.textContent).toContain("As it was accepted 1 h ago");
+    expect(told.textContent).toContain(change);
+    expect(within(told).queryByText(/hsm accept/)).toBeNull();
+  });
+
+  it("whose token was never seen says nothing of it", () => {
+    expect(card([], null).textContent).not.toContain("accepted 1 h");
   });
 });
 

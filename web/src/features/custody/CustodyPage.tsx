@@ -3,7 +3,7 @@ import "./custody.css";
 import { useQuery } from "@tanstack/react-query";
 
 import { HEALTH_KEY, HSMS_KEY, NODES_KEY, OWN_BLOCKS_KEY, SPENDS_KEY, TRANSACTIONS_KEY, WALLETS_KEY } from "../../api/events";
-import { fetchHealth, fetchNodes, fetchSpends, fetchTransactions, fetchWallets, searchLogs } from "../../api/own";
+import { fetchHealth, fetchHsmStates, fetchNodes, fetchSpends, fetchTransactions, fetchWallets, searchLogs } from "../../api/own";
 import { queryInstant } from "../../api/prometheus";
 import { ownByBlock, strips } from "../../model/bitcoin";
 import { HSM_QUERY, hsmsOf } from "../../model/hsm";
@@ -11,6 +11,7 @@ import { href } from "../../state/location";
 import { useNow } from "../../state/now";
 import { Link } from "../../ui/Link";
 import { Page } from "../../ui/Page";
+import { Problem } from "../../ui/Problem";
 import { ZoneLabel } from "../../ui/Time";
 import { BlockStrip } from "./BlockStrip";
 import { NO_HSM, NO_NODE, NO_SPEND, NO_TRANSACTION, NO_WALLET } from "./nothing";
@@ -41,6 +42,8 @@ function useCustody() {
       queryFn: ({ signal }) => searchLogs({ query: CONFIRMED, start: "-24h", end: "now" }, ROWS_MAX, null, signal),
     }),
     hsms: useQuery({ queryKey: HSMS_KEY, queryFn: ({ signal }) => queryInstant(HSM_QUERY, Date.now() / 1000, signal), ...again }),
+    // Below the same key, so that what makes the one old makes the other.
+    hsmStates: useQuery({ queryKey: [...HSMS_KEY, "states"], queryFn: ({ signal }) => fetchHsmStates(signal), ...again }),
   };
 }
 
@@ -92,7 +95,12 @@ export default function CustodyPage() {
             {(data) => <Wallets wallets={data.wallets} />}
           </Part>
           <Part title="HSMs" what="HSMs" answer={custody.hsms} isEmpty={(data) => hsmsOf(data.series, components).length === 0} empty={NO_HSM}>
-            {(data) => <Hsms hsms={hsmsOf(data.series, components)} nowMs={now} />}
+            {(data) => (
+              <>
+                {custody.hsmStates.error && <Problem problem={custody.hsmStates.error} what="What changed in the HSMs is not known." />}
+                <Hsms hsms={hsmsOf(data.series, components)} states={custody.hsmStates.data?.hsms ?? []} nowMs={now} />
+              </>
+            )}
           </Part>
         </div>
       </div>

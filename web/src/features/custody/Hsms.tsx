@@ -1,7 +1,8 @@
-import type { Hsm } from "../../model/hsm";
+import type { Hsm, HsmState } from "../../model/hsm";
 import { HEALTH_LOOKS } from "../../model/health";
 import { formatAgo } from "../../model/time";
 import { formatDuration } from "../../model/units";
+import { HsmChanges } from "./HsmChanges";
 
 const EXPIRY_SOON_S = 30 * 86_400;
 const PINS: Readonly<Record<string, string>> = {
@@ -29,7 +30,7 @@ function Sessions({ hsm }: { hsm: Hsm }) {
   );
 }
 
-function Row({ hsm, nowMs }: { hsm: Hsm; nowMs: number }) {
+function Row({ hsm, state, nowMs }: { hsm: Hsm; state: HsmState | undefined; nowMs: number }) {
   const looks = HEALTH_LOOKS[hsm.status];
   const expiresS = hsm.nextExpiryS === null ? null : hsm.nextExpiryS - nowMs / 1000;
   return (
@@ -44,7 +45,7 @@ function Row({ hsm, nowMs }: { hsm: Hsm; nowMs: number }) {
       </div>
       {hsm.status !== "healthy" && hsm.message && (
         <div className="as-small">
-          <div className="as-break">{hsm.message}</div>
+          {!state?.changes.includes(hsm.message) && <div className="as-break">{hsm.message}</div>}
           {hsm.advice && <div className="as-dim">→ {hsm.advice}</div>}
         </div>
       )}
@@ -76,16 +77,17 @@ function Row({ hsm, nowMs }: { hsm: Hsm; nowMs: number }) {
           Keys: {hsm.keys.map((one) => `${one.count.toLocaleString("en")} ${one.kind}`).join(", ")}
         </div>
       )}
+      {state && <HsmChanges state={state} nowMs={nowMs} />}
     </li>
   );
 }
 
-/** Each HSM: whether it signs, what stands before a lock-out, who leaks its sessions. */
-export function Hsms({ hsms, nowMs }: { hsms: readonly Hsm[]; nowMs: number }) {
+/** Each HSM: whether it signs, what stands before a lock-out, who leaks its sessions, what changed since it was accepted. */
+export function Hsms({ hsms, states, nowMs }: { hsms: readonly Hsm[]; states: readonly HsmState[]; nowMs: number }) {
   return (
     <ul className="as-rows">
       {hsms.map((hsm) => (
-        <Row key={hsm.name} hsm={hsm} nowMs={nowMs} />
+        <Row key={hsm.name} hsm={hsm} state={states.find((one) => one.name === hsm.name)} nowMs={nowMs} />
       ))}
     </ul>
   );

@@ -1,0 +1,30 @@
+import type { HsmState } from "../../model/hsm";
+import { CopyButton } from "../../ui/CopyButton";
+import { Ago } from "../../ui/Time";
+
+/** What is another than it was accepted (mechanisms, firmware, counts of keys), and what accepts it. */
+export function HsmChanges({ state, nowMs }: { state: HsmState; nowMs: number }) {
+  if (state.accepted_at === null) return null;
+  const accepted = <Ago at={state.accepted_at} nowMs={nowMs} />;
+  if (state.changes.length === 0) return <div className="as-small as-dim">As it was accepted {accepted}</div>;
+  const command = `anyascope hsm accept ${state.name}`;
+  return (
+    <div className="as-bump">
+      <div>
+        <strong>Changed</strong> since it was accepted {accepted}:
+      </div>
+      <ul className="as-hsm-changes" aria-label={`Changes of ${state.name}`}>
+        {state.changes.map((change) => (
+          <li key={change} className="as-break">
+            {change}
+          </li>
+        ))}
+      </ul>
+      <div className="as-bump-command">
+        <pre>{command}</pre>
+        <CopyButton label="Copy" text={() => command} />
+      </div>
+      <div className="as-dim">Only where it was meant: what is so now is then what it should be.</div>
+    </div>
+  );
+}
