@@ -93,6 +93,58 @@ def test_a_brush_zooms_and_back_undoes_it(page: Page, watching: Server) -> None:
     expect(page.get_by_test_id("range")).to_contain_text("Last 15 minutes")
 
 
+def test_events_are_drawn_on_the_graphs(page: Page, watching: Server) -> None:
+    """A chosen kind is drawn and listed; the list and the mark lead to the operation; what was not chosen is not there."""
+    ago_s = 300
+    send_event(watching, "bitcoin.block.connected", "block 941 of main at a", ago_s=ago_s, block="e2e0941")
+    send_event(watching, "hsm.down", "HSM e2e: does not answer", ago_s=120)
+    page.goto(view(watching, "metrics", q="up", **{"from": "-10m"}))
+    expect(page.locator(".as-chart canvas")).to_be_visible()
+    events = page.get_by_role("region", name="Events")
+    expect(events.get_by_text("as a list")).to_have_count(0)
+    events.get_by_role("button", name="Blocks").click()
+    expect(page).to_have_url(re.compile("events=blocks"))
+    expect(events.get_by_role("button", name="Blocks")).to_contain_text("1")
+    events.get_by_text("1 event, as a list").focus()
+    page.keyboard.press("Enter")
+    expect(events.get_by_role("list", name="Events drawn").get_by_role("link")).to_have_text(["block 941 of main at a"])
+    point_at_event(page, ago_s=ago_s, range_s=600)
+    expect(page.locator(".as-tip")).to_contain_text("block 941 of main at a")
+    page.mouse.down()
+    page.mouse.up()
+    expect(page).to_have_url(re.compile("correlation/e2e0941"))
+
+
+def point_at_event(page: Page, *, ago_s: float, range_s: float) -> None:
+    """Move over the graph, around where the event is, until its pointer says that a click opens it."""
+    over = page.locator(".as-chart .u-over")
+    over.scroll_into_view_if_needed()
+    box = over.bounding_box()
+    assert box is not None
+    middle = box["x"] + box["width"] * (1 - ago_s / range_s)
+    for aside in range(0, 60, 4):
+        for place in (middle - aside, middle + aside):
+            page.mouse.move(place, box["y"] + box["height"] / 2)
+            if over.evaluate("element => element.style.cursor") == "pointer":
+                return
+    raise AssertionError("no event is drawn near its time")
+
+
+def send_event(server: Server, name: str, text: str, *, ago_s: float, block: str = "") -> None:
+    """An event as the collectors tell it; with a block, its correlation id is the block's hash."""
+    told = {"bitcoin.block.hash": block, "bitcoin.node": "a", "correlation_id": block} if block else {}
+    record = {
+        "timeUnixNano": str(time.time_ns() - round(ago_s * 1e9)),
+        "severityNumber": 9 if block else 17,
+        "eventName": name,
+        "body": {"stringValue": text},
+        "attributes": [{"key": key, "value": {"stringValue": value}} for key, value in told.items()],
+    }
+    resource = {"attributes": [{"key": "service.name", "value": {"stringValue": name.partition(".")[0]}}]}
+    body = {"resourceLogs": [{"resource": resource, "scopeLogs": [{"logRecords": [record]}]}]}
+    httpx.post(f"{server.address}/v1/logs", json=body, timeout=30).raise_for_status()
+
+
 def test_a_series_is_shown_alone(page: Page, watching: Server) -> None:
     """A click on the legend isolates a series, a second click brings the others back."""
     page.goto(view(watching, "metrics", q=CPU, **{"from": "-15m"}))
@@ -398,6 +450,7 @@ def test_colours_follow_the_system(open_context: Callable[..., BrowserContext], 
         "alerts?tab=history",
         "alerts?tab=rules",
         "metrics?q=up",
+        "metrics?q=up&events=blocks,hsm",
         "logs?fields=1",
     ],
 )

@@ -1,11 +1,13 @@
 import { useMemo } from "react";
 import uPlot from "uplot";
 
+import type { TimedEvent } from "../model/events";
 import type { Columns } from "../model/prometheus";
 import { stack } from "../model/prometheus";
 import type { Zone } from "../model/time";
 import type { Unit } from "../model/units";
 import { inkOf, timeAxis, valueAxis } from "./axes";
+import { eventMarks, MARKS_PADDING } from "./eventMarks";
 import { seriesColor } from "./palette";
 import { useIsDark } from "./scheme";
 import { tooltip } from "./tooltip";
@@ -30,18 +32,23 @@ interface Props {
   height?: number;
   /** Lines across: a bound of the values, and moments in Unix seconds. Keep the object while nothing changes. */
   marks?: Marks;
+  /** What happened, the oldest first. Keep the object while nothing changes. */
+  events?: readonly TimedEvent[];
+  /** The events of a line that was clicked. */
+  onEvents?: (events: readonly TimedEvent[]) => void;
   /** A stretch of time was brushed; Unix milliseconds. */
   onZoom: (startMs: number, endMs: number) => void;
 }
 
 const POINTS_SHOWN_MAX = 60; // single points are worth a dot; dense lines are not
+const NO_EVENTS: readonly TimedEvent[] = [];
 
 function withAlpha(color: string, alpha: string): string {
   return color + alpha;
 }
 
 /** Series over time as lines or stacked areas, with crosshair, tooltip and zoom by brush. */
-export function TimeChart({ columns, names, unit, zone, stacked, shown, group, label, height = 260, marks, onZoom }: Props) {
+export function TimeChart({ columns, names, unit, zone, stacked, shown, group, label, height = 260, marks, events = NO_EVENTS, onEvents, onZoom }: Props) {
   const isDark = useIsDark();
   const key = shown.join(",");
   const startS = columns.times[0] ?? 0;
@@ -56,7 +63,7 @@ export function TimeChart({ columns, names, unit, zone, stacked, shown, group, l
     const indices = stacked ? [...order].reverse() : order;
     return {
       height,
-      padding: [10, 22, 0, 0],
+      padding: [events.length ? MARKS_PADDING : 10, 22, 0, 0],
       legend: { show: false },
       cursor: { sync: { key: group, setSeries: false }, points: { size: 7 }, drag: { x: true, y: false, setScale: false }, focus: { prox: 24 } },
       focus: { alpha: 0.35 },
@@ -77,7 +84,7 @@ export function TimeChart({ columns, names, unit, zone, stacked, shown, group, l
       ],
       // An area reaches down to the one below it, not to zero: else the colours would mix.
       bands: stacked ? indices.slice(1).map((_, below) => ({ series: [below + 1, below + 2] as [number, number] })) : [],
-      plugins: [tooltip({ zone, unit, isStacked: stacked })],
+      plugins: [tooltip({ zone, unit, isStacked: stacked, events, isDark }), eventMarks({ events, isDark, onOpen: onEvents })],
       hooks: {
         draw: [(chart) => drawMarks(chart, marks, isDark)],
         setSelect: [
@@ -92,7 +99,7 @@ export function TimeChart({ columns, names, unit, zone, stacked, shown, group, l
         ],
       },
     };
-  }, [isDark, key, stacked, height, group, zone, unit, names, marks, onZoom, startS, endS, columns.times.length]);
+  }, [isDark, key, stacked, height, group, zone, unit, names, marks, events, onEvents, onZoom, startS, endS, columns.times.length]);
   return <UPlot options={options} data={data} label={label} />;
 }
 

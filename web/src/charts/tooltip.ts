@@ -1,15 +1,20 @@
 import type uPlot from "uplot";
 
+import type { TimedEvent } from "../model/events";
 import { formatTime, zoneName, type Zone } from "../model/time";
 import { formatValue, type Unit } from "../model/units";
+import { eventsUnder, markColor } from "./eventMarks";
 
 const ROWS_MAX = 12; // what a hand can read before the pointer moves on
+const EVENTS_MAX = 5; // they take two lines each
 
 interface Options {
   zone: Zone;
   unit: Unit;
   /** Columns hold sums: a value is what it adds to the one below. */
   isStacked: boolean;
+  events?: readonly TimedEvent[];
+  isDark?: boolean;
 }
 
 interface Row {
@@ -42,8 +47,27 @@ function line(chart: uPlot, { index, value }: Row, unit: Unit): HTMLElement {
   return made;
 }
 
-/** Says at the crosshair what the time is and what each series has, the largest first. */
-export function tooltip({ zone, unit, isStacked }: Options): uPlot.Plugin {
+function eventLine(event: TimedEvent, zone: Zone, isDark: boolean): HTMLElement {
+  const made = document.createElement("div");
+  made.className = "as-tip-row as-tip-event";
+  const swatch = document.createElement("i");
+  swatch.style.background = markColor(event.kind, event.isBad, isDark);
+  const text = document.createElement("span");
+  text.textContent = event.text;
+  const time = document.createElement("b");
+  time.textContent = formatTime(event.atMs, zone, "time-ms");
+  made.append(swatch, text, time);
+  return made;
+}
+
+/** The rows of the events there, and how many more there are. */
+function eventLines(found: readonly TimedEvent[], zone: Zone, isDark: boolean): (HTMLElement | string)[] {
+  const more = found.length > EVENTS_MAX ? [`and ${found.length - EVENTS_MAX} more events`] : [];
+  return [...found.slice(0, EVENTS_MAX).map((event) => eventLine(event, zone, isDark)), ...more];
+}
+
+/** Says at the crosshair what the time is, what happened then, and what each series has, the largest first. */
+export function tooltip({ zone, unit, isStacked, events = [], isDark = false }: Options): uPlot.Plugin {
   const box = document.createElement("div");
   box.className = "as-tip";
   box.hidden = true;
@@ -56,12 +80,13 @@ export function tooltip({ zone, unit, isStacked }: Options): uPlot.Plugin {
       return;
     }
     const rows = rowsAt(chart, idx, isStacked);
+    const happened = eventLines(eventsUnder(chart, events), zone, isDark);
     const head = document.createElement("div");
     head.className = "as-tip-head";
     head.textContent = `${formatTime(time * 1000, zone)} ${zoneName(zone, time * 1000)}`;
     const more = rows.length > ROWS_MAX ? [`and ${rows.length - ROWS_MAX} more`] : [];
-    box.replaceChildren(head, ...rows.slice(0, ROWS_MAX).map((row) => line(chart, row, unit)), ...more);
-    box.hidden = rows.length === 0;
+    box.replaceChildren(head, ...happened, ...rows.slice(0, ROWS_MAX).map((row) => line(chart, row, unit)), ...more);
+    box.hidden = rows.length === 0 && happened.length === 0;
     const isRight = left > chart.over.clientWidth / 2;
     box.style.transform = `translate(${isRight ? left - box.offsetWidth - 14 : left + 14}px, ${Math.min(top ?? 0, 40)}px)`;
   };

@@ -3,6 +3,7 @@ import { useMemo, useState } from "react";
 
 import { queryRange } from "../../api/prometheus";
 import { TimeChart } from "../../charts/TimeChart";
+import type { TimedEvent } from "../../model/events";
 import { seriesName, toColumns, type RangeResult } from "../../model/prometheus";
 import { resolveRange, stepFor, writeDuration, zoneName, type Range } from "../../model/time";
 import { unitOfExpression } from "../../model/units";
@@ -18,6 +19,8 @@ interface Props {
   stepS: number | null;
   stacked: boolean;
   refreshMs: number | undefined;
+  events: readonly TimedEvent[];
+  onEvents: (events: readonly TimedEvent[]) => void;
   onZoom: (startMs: number, endMs: number) => void;
 }
 
@@ -30,7 +33,7 @@ function shownOf(count: number, isolated: ReadonlySet<number>): number[] {
   return isolated.size ? all.filter((index) => isolated.has(index)) : all;
 }
 
-function Drawn({ result, query, stacked, onZoom }: { result: RangeResult } & Pick<Props, "query" | "stacked" | "onZoom">) {
+function Drawn({ result, query, stacked, events, onEvents, onZoom }: { result: RangeResult } & Pick<Props, "query" | "stacked" | "events" | "onEvents" | "onZoom">) {
   const [zone] = useZone();
   const [isolated, setIsolated] = useState(ALL);
   const columns = useMemo(() => toColumns(result), [result]);
@@ -54,6 +57,8 @@ function Drawn({ result, query, stacked, onZoom }: { result: RangeResult } & Pic
         shown={shown}
         group="metrics"
         label={`Graph of ${query}`}
+        events={events}
+        onEvents={onEvents}
         onZoom={onZoom}
       />
       <div className="as-row as-small as-dim">
@@ -73,7 +78,7 @@ function Drawn({ result, query, stacked, onZoom }: { result: RangeResult } & Pic
 }
 
 /** A query over the range, as a graph with its legend. */
-export function GraphResult({ query, range, stepS, stacked, refreshMs, onZoom }: Props) {
+export function GraphResult({ query, range, stepS, stacked, refreshMs, events, onEvents, onZoom }: Props) {
   const answer = useQuery({
     queryKey: ["promql", "range", query, range, stepS],
     queryFn: ({ signal }) => {
@@ -90,7 +95,7 @@ export function GraphResult({ query, range, stepS, stacked, refreshMs, onZoom }:
     <div className="as-result" aria-busy={answer.isFetching}>
       <Warnings texts={answer.data.warnings} />
       {drawn ? (
-        <Drawn key={query} result={answer.data} query={query} stacked={stacked} onZoom={onZoom} />
+        <Drawn key={query} result={answer.data} query={query} stacked={stacked} events={events} onEvents={onEvents} onZoom={onZoom} />
       ) : (
         <Empty title="No series in this range">
           Nothing matches, or nothing arrived then. Widen the range, check the labels, or look under the table what is there now.

@@ -5,14 +5,17 @@ import { Button, SegmentedControl, Select, Switch, TextInput, Tooltip } from "@m
 import { useQueryClient } from "@tanstack/react-query";
 import { useCallback, useState } from "react";
 
+import { destinationOf, readKinds, toggledKinds, type TimedEvent } from "../../model/events";
 import { absoluteRange, isMoving, parseDuration, type Range } from "../../model/time";
-import { useQueryState } from "../../state/location";
+import { href, navigate, useQueryState } from "../../state/location";
 import { PANELS_MAX, usePanels } from "../../state/panels";
 import { useRange } from "../../state/range";
 import { Icon } from "../../ui/icons";
 import { Page } from "../../ui/Page";
 import { RangePicker } from "../../ui/RangePicker";
+import { EventBar } from "./EventBar";
 import { Panel } from "./Panel";
+import { useEvents } from "./useEvents";
 
 const REFRESHES: Record<string, number> = { "5s": 5_000, "15s": 15_000, "1m": 60_000 };
 
@@ -88,6 +91,11 @@ function Controls({ query, change, range, setRange, onRefresh }: ControlsProps) 
   );
 }
 
+function openEvents(events: readonly TimedEvent[]): void {
+  const { path, query } = destinationOf(events);
+  navigate(href(path, query));
+}
+
 /** Any number of PromQL queries over one range, as graphs or tables. */
 export default function MetricsPage() {
   const [query, change] = useQueryState();
@@ -95,6 +103,13 @@ export default function MetricsPage() {
   const { queries, setQuery, add, remove } = usePanels();
   const cache = useQueryClient();
   const refreshMs = isMoving(range) ? REFRESHES[query.get("refresh") ?? ""] : undefined;
+  const view = query.get("view") === "table" ? "table" : "graph";
+  const kinds = readKinds(query.get("events"));
+  const found = useEvents(view === "graph" ? kinds : [], range, refreshMs);
+  const refresh = () => {
+    void cache.invalidateQueries({ queryKey: ["promql"] });
+    void cache.invalidateQueries({ queryKey: ["events"] });
+  };
   const zoom = useCallback((startMs: number, endMs: number) => setRange(absoluteRange({ startMs, endMs })), [setRange]);
   return (
     <Page
@@ -105,10 +120,11 @@ export default function MetricsPage() {
           change={change}
           range={range}
           setRange={setRange}
-          onRefresh={() => void cache.invalidateQueries({ queryKey: ["promql"] })}
+          onRefresh={refresh}
         />
       }
     >
+      {view === "graph" && <EventBar kinds={kinds} found={found} onToggle={(kind) => change({ events: toggledKinds(kinds, kind) })} />}
       {queries.map((text, index) => (
         <Panel
           // A removed panel must not hand its draft to the next one.
@@ -116,9 +132,11 @@ export default function MetricsPage() {
           query={text}
           range={range}
           stepS={readStep(query.get("step"))}
-          view={query.get("view") === "table" ? "table" : "graph"}
+          view={view}
           stacked={query.get("stacked") === "1"}
           refreshMs={refreshMs}
+          events={found.events}
+          onEvents={openEvents}
           onRun={(next) => setQuery(index, next)}
           onRemove={queries.length > 1 ? () => remove(index) : undefined}
           onZoom={zoom}

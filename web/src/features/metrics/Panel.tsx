@@ -3,6 +3,7 @@ import { useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 
 import { COMPLETION } from "../../api/prometheus";
+import type { TimedEvent } from "../../model/events";
 import type { Range } from "../../model/time";
 import { useHistory } from "../../state/stored";
 import { Icon } from "../../ui/icons";
@@ -18,6 +19,8 @@ interface Props {
   view: "graph" | "table";
   stacked: boolean;
   refreshMs: number | undefined;
+  events: readonly TimedEvent[];
+  onEvents: (events: readonly TimedEvent[]) => void;
   onRun: (query: string) => void;
   onRemove: (() => void) | undefined;
   onZoom: (startMs: number, endMs: number) => void;
@@ -45,7 +48,7 @@ function HistoryMenu({ entries, onChoose }: { entries: readonly string[]; onChoo
 }
 
 /** One query: its editor, and what it answers. */
-export function Panel({ query, range, stepS, view, stacked, refreshMs, onRun, onRemove, onZoom }: Props) {
+export function Panel({ query, range, stepS, view, stacked, refreshMs, events, onEvents, onRun, onRemove, onZoom }: Props) {
   const [draft, setDraft] = useState({ of: query, text: query });
   const [entries, remember] = useHistory("promql");
   const cache = useQueryClient();
@@ -84,7 +87,16 @@ export function Panel({ query, range, stepS, view, stacked, refreshMs, onRun, on
       ) : view === "table" ? (
         <TableResult query={query} range={range} refreshMs={refreshMs} />
       ) : (
-        <GraphResult query={query} range={range} stepS={stepS} stacked={stacked} refreshMs={refreshMs} onZoom={onZoom} />
+        <GraphResult
+          query={query}
+          range={range}
+          stepS={stepS}
+          stacked={stacked}
+          refreshMs={refreshMs}
+          events={events}
+          onEvents={onEvents}
+          onZoom={onZoom}
+        />
       )}
     </section>
   );
