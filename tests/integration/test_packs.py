@@ -71,6 +71,7 @@ def test_packs_find_what_they_read(tmp_path):
     """Every metric that rules and dashboards read is told by a real component, every expression answers, no rule fails."""
     token = softhsm(tmp_path)
     with (
+        token.client(),  # whose open files are a figure
         regtest_nodes(tmp_path, 2, "-keypool=10") as nodes,
         running_server(tmp_path, config=config(nodes, token)) as server,
         httpx.Client(base_url=server.url, timeout=30) as client,
@@ -93,7 +94,13 @@ def test_packs_find_what_they_read(tmp_path):
             ),
             *(metrics_in(expr) for name in packs.names() for _, expr in asked(dashboard_of(name))),
         )
-        eventually(lambda: not read - NOT_HERE - names(), within_s=60, what=sorted(read - NOT_HERE - names()))
+
+        def all_are_told():
+            missing = read - NOT_HERE - names()
+            assert not missing, sorted(missing)
+            return True
+
+        eventually(all_are_told, within_s=60)
         for name in packs.names():
             for title, expr in asked(dashboard_of(name)):
                 answer = client.get("/api/v1/query", params={"query": expr})
@@ -111,4 +118,4 @@ def test_packs_find_what_they_read(tmp_path):
             ]
         )
         assert spend["annotations"]["runbook_url"] == f"{server.url}/runbooks/CustodySpendUnmatched"
-        assert "100M sats" in spend["annotations"]["description"]
+        assert "100000000 sats" in spend["annotations"]["description"]

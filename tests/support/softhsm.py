@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +15,14 @@ import pytest
 from support.components import REPOSITORY, component
 
 RUN_WITHIN_S = 90.0
+_HOLDS = """
+import sys
+import pkcs11
+
+with pkcs11.lib(sys.argv[1]).get_token(token_label=sys.argv[2]).open(user_pin=sys.argv[3]):
+    print("open", flush=True)
+    sys.stdin.read()
+"""
 _KEYS = (  # label, id, how pkcs11-tool makes it
     ("ec", "01", ("--keypairgen", "--key-type", "EC:secp256k1", "--usage-sign")),
     ("aes", "02", ("--keygen", "--key-type", "AES:32", "--sensitive")),
@@ -47,6 +57,25 @@ class SoftHsm:
         )
         assert done.returncode == 0, done.stderr[-3000:]
         return done.stdout
+
+    @contextlib.contextmanager
+    def client(self) -> Iterator[None]:
+        """Another program that has a session open."""
+        with subprocess.Popen(
+            [sys.executable, "-c", _HOLDS, str(self.module), self.label, self.pin],
+            env=self.environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        ) as process:
+            assert process.stdin is not None
+            assert process.stdout is not None
+            try:
+                assert process.stdout.readline() == "open\n"
+                yield
+            finally:
+                process.stdin.close()  # which ends it
+                process.wait(timeout=RUN_WITHIN_S)
 
 
 def softhsm(directory: Path) -> SoftHsm:
