@@ -9,14 +9,13 @@ from starlette.responses import Response
 
 from anyascope.api.bodies import described_body, document_of
 from anyascope.api.encode import json_response
-from anyascope.api.params import NAME_CHARS_MAX, CursorParam, answers
+from anyascope.api.params import BY_CHARS_MAX, NAME_CHARS_MAX, CursorParam, answers
 from anyascope.api.render import time_or_none
 from anyascope.custody.book import LIMIT_MAX, SpendPage
 from anyascope.custody.nouns import Item, SpendKey, State
 from anyascope.errors import InvalidInputError
 from anyascope.wire.own_custody import AcceptSpend, SpendsView, SpendView
 
-BY_CHARS_MAX = 200  # a person's name
 NOTE_CHARS_MAX = 2_000  # a paragraph
 
 

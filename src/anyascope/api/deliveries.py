@@ -11,13 +11,12 @@ from starlette.responses import Response
 
 from anyascope.api.bodies import described_body, document_of
 from anyascope.api.encode import json_response
-from anyascope.api.params import answers
+from anyascope.api.params import BY_CHARS_MAX, answers
 from anyascope.api.render import channel_view, notification_view
 from anyascope.errors import InvalidInputError
 from anyascope.model.notifications import ChannelReport, JournalEntry
 from anyascope.wire.own_api import ChannelsView, NotificationView, ReplayRequest
 
-BY_CHARS_MAX = 200  # a person's name or address
 ID_CHARS_MAX = 64  # ours have 32
 
 

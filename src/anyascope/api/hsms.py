@@ -10,14 +10,12 @@ from starlette.responses import Response
 
 from anyascope.api.bodies import described_body, document_of
 from anyascope.api.encode import json_response
-from anyascope.api.params import NAME_CHARS_MAX, answers
+from anyascope.api.params import BY_CHARS_MAX, NAME_CHARS_MAX, answers
 from anyascope.api.render import time_or_none
 from anyascope.errors import InvalidInputError
 from anyascope.model.hsm import WatchedHsm
 from anyascope.wire.own_hsms import HsmsView, HsmView
 from anyascope.wire.own_responses import ByBody
-
-BY_CHARS_MAX = 200  # a person's name
 
 
 class HsmDesk(Protocol):

@@ -10,6 +10,7 @@ from anyascope.api.problems import MEDIA_TYPE, Problem
 from anyascope.explore.syntax import QUERY_CHARS_MAX
 from anyascope.explore.times import TEXT_CHARS_MAX
 
+BY_CHARS_MAX = 200  # a person's name or address
 NAME_CHARS_MAX = 1_024  # of a service, operation, field or receiver; OpenTelemetry's SDKs cut attribute names far below
 CURSOR_CHARS_MAX = 512  # ours have under 100
 

@@ -18,7 +18,7 @@ from anyascope.alerting.silence_rules import check_length, check_matchers, next_
 from anyascope.api.alerts import RulesSource, all_alerts
 from anyascope.api.bodies import described_body, document_of
 from anyascope.api.encode import json_response
-from anyascope.api.params import CursorParam, answers
+from anyascope.api.params import BY_CHARS_MAX, CursorParam, answers
 from anyascope.clock import NS_PER_MS, NS_PER_S, Clock
 from anyascope.errors import InvalidInputError
 from anyascope.explore.times import format_time
@@ -44,7 +44,6 @@ from anyascope.wire.own_silences import (
 )
 
 LIMIT_MAX = 1_000  # of a page: each counts what it matches
-BY_CHARS_MAX = 200  # a person's name or address
 COMMENT_CHARS_MAX = 4_000  # a reason with a link, not a report
 SEEN_MS = 3_600_000  # series of the last hour count: what was gone for longer fires no alert now
 LOOKED_UP_MAX = 1_000  # rules whose series are looked up, 0.3 ms each; of more, all that may match are shown

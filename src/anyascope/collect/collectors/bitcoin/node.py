@@ -43,7 +43,7 @@ from anyascope.collect.collectors.bitcoin.pool_histogram import (
     groups_from_info,
     tell_groups,
 )
-from anyascope.collect.collectors.bitcoin.sheet import Sheet, warnings_of
+from anyascope.collect.collectors.bitcoin.sheet import Sheet, dicts_of, facts_of, warnings_of
 from anyascope.collect.collectors.bitcoin.sight import NewestBlocks, figures_of, subversion_of
 from anyascope.collect.collectors.bitcoin.tally import NodeTally
 from anyascope.collect.collectors.bitcoin.verdict import (
@@ -54,6 +54,7 @@ from anyascope.collect.collectors.bitcoin.verdict import (
     judge_download,
     judge_refusal,
     judge_wrong_chain,
+    round_of,
     standing_of,
 )
 from anyascope.collect.options import BitcoinNodeOptions
@@ -62,7 +63,7 @@ from anyascope.errors import UnavailableError
 from anyascope.model.bitcoin import NodeSight
 from anyascope.model.documents import Json, Put
 from anyascope.model.logs import LogBatch, LogRecord
-from anyascope.ports import HealthStatus, Intake
+from anyascope.ports import Intake
 from anyascope.store.api.documents import DocumentStore
 from anyascope.wire.bitcoin.rpc import INVALID_ANSWER, METHOD_NOT_FOUND, TIMEOUT, UNREACHABLE, Refusal
 
@@ -171,7 +172,7 @@ class NodeWatch:
             sheet.gauge("anya_bitcoin_wrong_chain", text, 1, ("found", wrong_chain))
         self._tell_own(sheet)
         self.sight = self._seen(sheet, is_up=False)
-        return _round(sheet, verdict)
+        return round_of(sheet, verdict)
 
     async def _look(self, chain: str, info: dict[str, Any]) -> Round:
         await self._settle(chain)
@@ -192,7 +193,7 @@ class NodeWatch:
         """Everything but the branch."""
         await self._refresh_seldom()
         sheet = Sheet(chain)
-        info.setdefault("time", _facts(self._seldom.get("getblockstats")).get("time"))  # nodes until 22 do not say it
+        info.setdefault("time", facts_of(self._seldom.get("getblockstats")).get("time"))  # nodes until 22 do not say it
         tell_chain(sheet, info)
         self._tell_pace(sheet, info)
         network_info = await self._tell_often(sheet, info)
@@ -206,7 +207,7 @@ class NodeWatch:
             sheet.gauge("anya_bitcoin_wrong_chain", text, 0, ("found", chain))
         self._tell_own(sheet)
         self.sight = self._seen(sheet, is_up=True)
-        return _round(sheet, verdict)
+        return round_of(sheet, verdict)
 
     async def _settle(self, chain: str) -> None:
         """Notice another start of the node, or another chain behind the same address."""
@@ -258,7 +259,7 @@ class NodeWatch:
             self.feed.listen_to([self._options.zmq])
         else:
             told = await self._ask("getzmqnotifications")
-            self.feed.listen_to(addresses_of(_dicts(told), self._options.url))
+            self.feed.listen_to(addresses_of(dicts_of(told), self._options.url))
 
     async def _follow(self, info: Mapping[str, Any]) -> Change:
         """Bring the branch up to the tip, and note what changed."""
@@ -312,48 +313,48 @@ class NodeWatch:
         """The mempool by fee rate: grouped by the node where it can (Knots), else read where it is small; None otherwise."""
         if GROUPING not in self._lacks and not self._is_gone():
             told = await self._client.call("getmempoolinfo", list(RATES_SAT_PER_VB))
-            groups = groups_from_info(_facts(told))
+            groups = groups_from_info(facts_of(told))
             if groups is not None:
                 return groups
             if isinstance(told, Refusal) and told.code in _BROKEN:
                 self._note("getmempoolinfo", told)
                 return None
             self._lacks.add(GROUPING)
-        size = _facts(await self._ask("getmempoolinfo")).get("size")
+        size = facts_of(await self._ask("getmempoolinfo")).get("size")
         if not isinstance(size, int) or size > ENTRIES_MAX:
             return None
         entries = await self._ask("getrawmempool", True)
-        return None if entries is None else groups_from_entries(_facts(entries))
+        return None if entries is None else groups_from_entries(facts_of(entries))
 
     def _tell_seldom(self, sheet: Sheet, info: Mapping[str, Any]) -> None:
         seldom = self._seldom
         if "getchaintips" in seldom:
-            tell_tips(sheet, _dicts(seldom["getchaintips"]))
-        deployments = _facts(seldom.get("getdeploymentinfo")).get("deployments") or info.get("softforks")
-        tell_deployments(sheet, _facts(deployments))
-        count = _facts(seldom.get("getchaintxstats")).get("txcount")
+            tell_tips(sheet, dicts_of(seldom["getchaintips"]))
+        deployments = facts_of(seldom.get("getdeploymentinfo")).get("deployments") or info.get("softforks")
+        tell_deployments(sheet, facts_of(deployments))
+        count = facts_of(seldom.get("getchaintxstats")).get("txcount")
         sheet.gauge("bitcoin_txcount", "Number of transactions since the genesis block.", count)
         if self._pool_groups is not None:
             tell_groups(sheet, self._pool_groups)
         if "getblockstats" in seldom:
-            tell_latest_block(sheet, _facts(seldom["getblockstats"]))
+            tell_latest_block(sheet, facts_of(seldom["getblockstats"]))
 
     async def _tell_often(self, sheet: Sheet, info: Mapping[str, Any]) -> Mapping[str, Any]:
         """The calls of every round; the answer of `getnetworkinfo`."""
-        found = _facts(await self._ask("getnetworkinfo"))
+        found = facts_of(await self._ask("getnetworkinfo"))
         network.tell_network(sheet, found)
         # Both answers carry the node's warnings, mostly the same ones.
         warnings = {*warnings_of(info), *warnings_of(found)}
         self._tally.warnings += bool(warnings)
         sheet.gauge("anya_bitcoin_warnings", "Warnings that the node shows now.", len(warnings))
         tell: Sequence[tuple[str, Callable[[Sheet, Any], None], Callable[[Any], Any]]] = (
-            ("getmempoolinfo", tell_mempool, _facts),
-            ("getpeerinfo", network.tell_peers, _dicts),
-            ("getnettotals", network.tell_traffic, _facts),
-            ("listbanned", network.tell_bans, _dicts),
-            ("getmemoryinfo", network.tell_memory, _facts),
-            ("getrpcinfo", network.tell_rpc_work, _facts),
-            ("getindexinfo", tell_indexes, _facts),
+            ("getmempoolinfo", tell_mempool, facts_of),
+            ("getpeerinfo", network.tell_peers, dicts_of),
+            ("getnettotals", network.tell_traffic, facts_of),
+            ("listbanned", network.tell_bans, dicts_of),
+            ("getmemoryinfo", network.tell_memory, facts_of),
+            ("getrpcinfo", network.tell_rpc_work, facts_of),
+            ("getindexinfo", tell_indexes, facts_of),
         )
         for method, into, shape in tell:
             told = await self._ask(method)
@@ -364,13 +365,13 @@ class NodeWatch:
         for blocks, rate in rates.items():
             sheet.gauge(*HASHRATES[blocks], rate)
         tell_estimates(
-            sheet, {t: _facts(e) for t, e in (await self._ask_each("estimatesmartfee", FEE_TARGETS)).items()}
+            sheet, {t: facts_of(e) for t, e in (await self._ask_each("estimatesmartfee", FEE_TARGETS)).items()}
         )
         return found
 
     def _tell_pace(self, sheet: Sheet, info: Mapping[str, Any]) -> None:
         time_s, headers, now_ns = info.get("time"), info.get("headers"), self._clock.now_ns()
-        stats = _facts(self._seldom.get("getchaintxstats"))
+        stats = facts_of(self._seldom.get("getchaintxstats"))
         settled = self._pace.is_settled(
             behind_headers=headers - self._branch.height if isinstance(headers, int) else 0,
             uptime_s=self._uptime_s,
@@ -501,18 +502,3 @@ class NodeWatch:
         except UnavailableError:
             return
         self._events.clear()
-
-
-def _round(sheet: Sheet, verdict: Verdict) -> Round:
-    if verdict.status is HealthStatus.HEALTHY:
-        return Round(sheet.families(), verdict.message)
-    is_down = verdict.status is HealthStatus.UNHEALTHY
-    return Round(sheet.families(), faults=(verdict.message,), advice=verdict.advice, is_down=is_down)
-
-
-def _facts(told: object) -> Mapping[str, Any]:
-    return told if isinstance(told, dict) else {}
-
-
-def _dicts(told: object) -> list[Mapping[str, Any]]:
-    return [each for each in told if isinstance(each, dict)] if isinstance(told, list) else []

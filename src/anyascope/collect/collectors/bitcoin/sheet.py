@@ -43,6 +43,16 @@ class Sheet:
             self._families.setdefault(family.name, family).add(float(value), self._chain, *labels)
 
 
+def facts_of(told: object) -> Facts:
+    """An answer that should be an object; nothing where it is not, such as a refusal."""
+    return told if isinstance(told, dict) else {}
+
+
+def dicts_of(told: object) -> list[Facts]:
+    """The objects of an answer that should be a list of them."""
+    return [each for each in told if isinstance(each, dict)] if isinstance(told, list) else []
+
+
 def scaled(value: object, factor: float) -> float | None:
     """The value times a factor; None where it is no number."""
     return value * factor if isinstance(value, (int, float)) else None

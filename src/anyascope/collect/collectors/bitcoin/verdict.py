@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from anyascope.collect.collectors.bitcoin.branches import Branch, is_same_branch, parted_blocks
+from anyascope.collect.collectors.bitcoin.sheet import Sheet
+from anyascope.collect.runner import Round
 from anyascope.ports import HealthStatus
 from anyascope.wire.bitcoin.rpc import (
     BUSY,
@@ -43,6 +45,14 @@ class Verdict:
     status: HealthStatus
     message: str
     advice: str = ""
+
+
+def round_of(sheet: Sheet, verdict: Verdict) -> Round:
+    """What a look brought, with its verdict as health."""
+    if verdict.status is HealthStatus.HEALTHY:
+        return Round(sheet.families(), verdict.message)
+    is_down = verdict.status is HealthStatus.UNHEALTHY
+    return Round(sheet.families(), faults=(verdict.message,), advice=verdict.advice, is_down=is_down)
 
 
 @dataclass(frozen=True, slots=True)

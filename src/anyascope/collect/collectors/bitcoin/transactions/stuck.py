@@ -8,7 +8,7 @@ from typing import Any
 
 from anyascope.clock import NS_PER_S, Clock
 from anyascope.collect.collectors.bitcoin.client import RpcClient
-from anyascope.collect.collectors.bitcoin.sheet import sats
+from anyascope.collect.collectors.bitcoin.sheet import facts_of, sats
 from anyascope.collect.collectors.bitcoin.transactions.bump import (
     Case,
     OwnOutput,
@@ -27,7 +27,6 @@ from anyascope.collect.collectors.bitcoin.transactions.market import (
 from anyascope.collect.collectors.bitcoin.transactions.nouns import Owned
 from anyascope.collect.collectors.bitcoin.transactions.pool import PoolEntry, effective_rate, entry_of
 from anyascope.model.own_transactions import FeeBump
-from anyascope.wire.bitcoin.rpc import Refusal
 
 STUCK_AFTER_BLOCKS = 6  # an hour below what the next three blocks take: what a custodian's customer waits for
 ABSENT_S = 60.0  # out of the mempool for so long is evicted, not on its way: nodes reload and relay within seconds
@@ -130,7 +129,7 @@ class StuckDesk:
         stuck = sorted((each for each in looker.book.open() if each.is_stuck), key=lambda each: each.height)
         if not stuck:
             return {}
-        has_keys = _facts(await looker.client.call("getwalletinfo")).get("private_keys_enabled") is not False
+        has_keys = facts_of(await looker.client.call("getwalletinfo")).get("private_keys_enabled") is not False
         till = Till(
             market.rate,
             minimum=market.minimum,
@@ -169,7 +168,9 @@ class StuckDesk:
         return [rate for rate in taken.values() if rate is not None]
 
     async def _ask_block(self, block: str) -> float | None:
-        return taken_rate(_facts(await self._client.call("getblockstats", block, ["feerate_percentiles", "totalfee"])))
+        return taken_rate(
+            facts_of(await self._client.call("getblockstats", block, ["feerate_percentiles", "totalfee"]))
+        )
 
     async def _rate(self, entry: PoolEntry, market: float) -> float:
         """The children are asked only where they could matter."""
@@ -182,7 +183,7 @@ class StuckDesk:
     async def _ancestors(self, txid: str, entry: PoolEntry | None) -> list[PoolEntry]:
         if entry is None or entry.ancestors <= 1:
             return []
-        told = _facts(await self._client.call("getmempoolancestors", txid, True))
+        told = facts_of(await self._client.call("getmempoolancestors", txid, True))
         return [each for each in map(entry_of, told.values()) if each is not None]
 
     async def _outputs(self, looker: WalletLooker) -> dict[str, list[OwnOutput]]:
@@ -195,7 +196,3 @@ class StuckDesk:
                 output = OwnOutput(int(each["vout"]), amount, str(each.get("scriptPubKey", "")))
                 found.setdefault(str(each["txid"]), []).append(output)
         return found
-
-
-def _facts(told: object) -> Mapping[str, Any]:
-    return {} if isinstance(told, Refusal) or not isinstance(told, dict) else told

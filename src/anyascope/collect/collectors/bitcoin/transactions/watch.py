@@ -18,7 +18,7 @@ from anyascope.collect.collectors.bitcoin.transactions.events import record_of
 from anyascope.collect.collectors.bitcoin.transactions.figures import tell_wallet
 from anyascope.collect.collectors.bitcoin.transactions.looks import LookError, WalletLooker
 from anyascope.collect.collectors.bitcoin.transactions.stuck import Advice, NodeTraits, StuckDesk, traits_of
-from anyascope.collect.collectors.bitcoin.verdict import Verdict, judge_refusal, judge_wrong_chain
+from anyascope.collect.collectors.bitcoin.verdict import Verdict, judge_refusal, judge_wrong_chain, round_of
 from anyascope.collect.collectors.bitcoin.wallets.loaded import find_wallets, wallet_label
 from anyascope.collect.options import BitcoinNodeOptions
 from anyascope.collect.runner import Round
@@ -318,11 +318,4 @@ class TransactionsWatch:
         for wallet in self._watched:
             book = self._lookers[wallet].book
             tell_wallet(sheet, book, ("wallet", wallet_label(wallet)), height=self._tip[1], now_s=now_s)
-        return _round(sheet, self._verdict)
-
-
-def _round(sheet: Sheet, verdict: Verdict) -> Round:
-    if verdict.status is HealthStatus.HEALTHY:
-        return Round(sheet.families(), verdict.message)
-    is_down = verdict.status is HealthStatus.UNHEALTHY
-    return Round(sheet.families(), faults=(verdict.message,), advice=verdict.advice, is_down=is_down)
+        return round_of(sheet, self._verdict)

@@ -9,7 +9,7 @@ from typing import Any
 
 from anyascope.clock import NS_PER_S, Clock
 from anyascope.collect.collectors.bitcoin.client import RpcClient
-from anyascope.collect.collectors.bitcoin.sheet import sats
+from anyascope.collect.collectors.bitcoin.sheet import facts_of, sats
 from anyascope.collect.collectors.bitcoin.wallets.coins import Coins, coins_of
 from anyascope.collect.collectors.bitcoin.wallets.inputs import OTHER_SIGNATURES, OWN_SIGNATURES
 from anyascope.collect.collectors.bitcoin.wallets.listing import METHOD as UNSPENT
@@ -68,7 +68,7 @@ class Wallet:
         if isinstance(balances, Refusal):
             return balances
         locked = await self._ask(LOCKED)
-        return state_of(_facts(info), _facts(balances), None if isinstance(locked, Refusal) else locked)
+        return state_of(facts_of(info), facts_of(balances), None if isinstance(locked, Refusal) else locked)
 
     def wants_coins(self, state: WalletState) -> bool:
         """Whether its coins are to be listed now: they changed, and the node had its rest."""
@@ -154,7 +154,3 @@ def _old_funds_of(info: Mapping[str, Any]) -> WalletFunds | None:
         sats(info.get(field)) for field in ("balance", "unconfirmed_balance", "immature_balance")
     )
     return None if trusted is None else WalletFunds(trusted, pending or 0, immature or 0)
-
-
-def _facts(told: object) -> Mapping[str, Any]:
-    return told if isinstance(told, dict) else {}

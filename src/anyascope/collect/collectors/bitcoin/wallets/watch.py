@@ -5,11 +5,10 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
 from anyascope.clock import NS_PER_S, Clock
 from anyascope.collect.collectors.bitcoin.client import RpcClient
-from anyascope.collect.collectors.bitcoin.sheet import Sheet
+from anyascope.collect.collectors.bitcoin.sheet import Sheet, facts_of
 from anyascope.collect.collectors.bitcoin.verdict import judge_refusal
 from anyascope.collect.collectors.bitcoin.wallets.fees import ESTIMATE, TARGET_BLOCKS, Fee, FeeBook, fee_of
 from anyascope.collect.collectors.bitcoin.wallets.loaded import WalletRoll, find_wallets, wallet_label
@@ -64,7 +63,7 @@ class WalletsWatch:
         info = await self._client.call("getblockchaininfo")
         if isinstance(info, Refusal):
             return self._closed(info)
-        chain = str(_facts(info).get("chain", ""))
+        chain = str(facts_of(info).get("chain", ""))
         if not chain or self._options.chain not in ("", chain):
             return self._closed(Refusal("wrong_chain", f"is on chain {chain}, expected {self._options.chain}"))
         roll = await find_wallets(self._client, self._options.wallets)
@@ -96,7 +95,7 @@ class WalletsWatch:
     async def _fee(self) -> Fee | None:
         """Today's fee; estimates are remembered, for what the node takes at least is no price."""
         estimate = await self._client.call("estimatesmartfee", TARGET_BLOCKS)
-        fee = fee_of(_facts(estimate), _facts(await self._client.call("getmempoolinfo")))
+        fee = fee_of(facts_of(estimate), facts_of(await self._client.call("getmempoolinfo")))
         if fee is not None and fee.source == ESTIMATE:
             self._book.note(fee.sat_per_kvb, now_ns=self._clock.now_ns())
             await self._keep()
@@ -215,7 +214,3 @@ def _remarks(sights: Sequence[WalletSight], fee: Fee | None) -> list[str]:
 
 def _is_broken(told: object) -> bool:
     return isinstance(told, Refusal) and told.code in _BROKEN
-
-
-def _facts(told: object) -> Mapping[str, Any]:
-    return told if isinstance(told, dict) else {}
