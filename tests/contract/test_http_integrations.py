@@ -13,7 +13,7 @@ from typing import Any
 
 import httpx
 import pytest
-from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import SpanKind
@@ -29,6 +29,23 @@ CALLER = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}\Z")
 
 
+class Unfinished(SpanProcessor):
+    """How many spans have begun and not ended: a server may finish a request after its answer was read and counted."""
+
+    def __init__(self) -> None:
+        self._ids: set[int] = set()
+
+    def on_start(self, span: Any, parent_context: Any = None) -> None:
+        self._ids.add(span.context.span_id)
+
+    def on_end(self, span: ReadableSpan) -> None:
+        if span.context is not None:
+            self._ids.discard(span.context.span_id)
+
+    def __len__(self) -> int:
+        return len(self._ids)
+
+
 @dataclass
 class House:
     """A served application with its telemetry."""
@@ -38,6 +55,7 @@ class House:
     url: str
     registry: CollectorRegistry
     exporter: InMemorySpanExporter
+    unfinished: Unfinished
     client: httpx.Client
     before: dict[tuple[str, tuple[tuple[str, str], ...]], float]
 
@@ -70,6 +88,10 @@ class House:
             if span.kind is SpanKind.SERVER and (span.attributes or {}).get("url.path") == path
         ]
 
+    def is_quiet(self) -> bool:
+        """Whether nothing of an earlier request can come any more, neither a sample nor a span."""
+        return self.samples()["anya_http_active_connections", ()] == 0 and not self.unfinished
+
     def span(self, path: str) -> ReadableSpan:
         """The one server span of this request."""
         until(lambda: len(self.spans(path)) == 1, f"the span of {path}: {[s.name for s in self.spans(path)]}")
@@ -88,7 +110,9 @@ def served(request, tmp_path_factory) -> Iterator[House]:
     static = tmp_path_factory.mktemp("static")
     (static / "hello.txt").write_text("hello")
     registry, exporter, provider = CollectorRegistry(), InMemorySpanExporter(), TracerProvider()
+    unfinished = Unfinished()
     provider.add_span_processor(SimpleSpanProcessor(exporter))
+    provider.add_span_processor(unfinished)  # behind the exporter: what has ended for this one is exported
     former = AnyaMetrics.swap_global(None)
     AnyaMetrics.init(registry)
     app = request.param.make(static)
@@ -99,21 +123,21 @@ def served(request, tmp_path_factory) -> Iterator[House]:
         each_anew = httpx.Limits(max_keepalive_connections=0)
         client = httpx.Client(trust_env=False, timeout=WITHIN_S, limits=each_anew)
         with request.param.serve(watched) as url, client:
-            yield House(request.param, watched, url, registry, exporter, client, {})
+            yield House(request.param, watched, url, registry, exporter, unfinished, client, {})
     finally:
         AnyaMetrics.swap_global(former)
 
 
 @pytest.fixture
 def house(served) -> Iterator[House]:
-    until(lambda: served.samples()["anya_http_active_connections", ()] == 0, "what a test before began has ended")
+    until(served.is_quiet, "what a test before began has ended")
     served.exporter.clear()
     served.before = served.samples()
     gate.seen.clear()
     gate.opened.clear()
     yield served
     gate.opened.set()
-    until(lambda: served.samples()["anya_http_active_connections", ()] == 0, "active connections return to 0")
+    until(served.is_quiet, "active connections return to 0, spans end")
 
 
 def test_a_request_is_one_server_span_with_its_template(house):
