@@ -28,7 +28,7 @@ from anyascope.collect.collectors.hsm.nouns import (
 from anyascope.collect.collectors.hsm.pin import PinGate
 from anyascope.collect.collectors.hsm.pkcs11 import pin_state
 from anyascope.collect.collectors.hsm.sessions import SessionTrend
-from anyascope.collect.collectors.hsm.tally import OperationTally
+from anyascope.collect.collectors.hsm.tally import ERRORS_MAX, OperationTally
 from anyascope.collect.collectors.hsm.token_info import UNAVAILABLE, known_counts
 from anyascope.collect.collectors.hsm.watch import HsmWatch
 from anyascope.collect.hsm_options import CanaryOptions, HsmOptions, Pkcs11Options, RemoteOptions, SignerKind
@@ -105,6 +105,16 @@ def test_operations_are_counted_timed_and_their_errors_told() -> None:
     assert points[f"{name}_bucket", "canary_sign", "+Inf"] == points[f"{name}_count", "canary_sign"] == 2
     assert points["anya_hsm_operations_total", "canary_sign", "error"] == 1
     assert points["anya_hsm_errors_total", "device_error", "CKR_DEVICE_ERROR"] == 1
+
+
+def test_a_module_that_answers_with_noise_makes_no_series_without_end() -> None:
+    """Beyond the limit errors are counted by their type alone; none is lost."""
+    tally = OperationTally([])
+    for code in range(1_000):
+        tally.fail("vendor_defined", f"CKR_VENDOR_DEFINED+{code:#x}")
+    (errors,) = [family for family in tally.families() if family.name == "anya_hsm_errors_total"]
+    assert len(errors.points) <= ERRORS_MAX + 1
+    assert sum(value for _, value in errors.points) == 1_000
 
 
 def test_certificates_on_the_token_tell_when_they_end() -> None:

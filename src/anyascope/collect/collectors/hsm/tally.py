@@ -14,6 +14,7 @@ BUCKETS_S = (0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 2.5, 5.0, 10.0)
 DURATION = "anya_hsm_operation_duration_seconds"
 # At 0 from the start, as all operations: a rule's increase() sees the first event only of a series that was there before it.
 SEEDED = (("timeout", ""), ("io_failed", ""), ("key_not_found", ""), ("pin_incorrect", "CKR_PIN_INCORRECT"))
+ERRORS_MAX = 200  # series of errors: all codes of the standard twice over; a module that answers with noise has more
 PREFIX = "canary_"  # before the operation's name, so that nobody takes it for one of an application
 
 
@@ -40,8 +41,9 @@ class OperationTally:
             self.fail(operation.failure.error_type, operation.failure.code)
 
     def fail(self, error_type: str, code: str) -> None:
-        """Count an error that is no operation's, too."""
-        self._errors[error_type, code] += 1
+        """Count an error that is no operation's, too; beyond `ERRORS_MAX` different ones, without the code."""
+        is_known = (error_type, code) in self._errors or len(self._errors) < ERRORS_MAX
+        self._errors[error_type, code if is_known else ""] += 1
 
     def families(self) -> list[Family]:
         """All counts."""
