@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from difflib import get_close_matches
 from urllib.parse import urlsplit
 
 from anyascope.collect.options import (
@@ -15,6 +16,14 @@ from anyascope.wire.http_settings import read_secret, read_tls
 from anyascope.wire.settings import Section
 
 CHAINS = ("main", "test", "testnet4", "signet", "regtest")
+
+
+def read_bitcoin(collectors: Section) -> tuple[BitcoinNodeOptions, ...]:
+    """`collectors.bitcoin`. What is wrong is noted in the section; the caller raises."""
+    if isinstance(collectors.plain("bitcoin"), list):
+        collectors.wrong("must be a mapping with a field nodes, whose value is this list", name="bitcoin")
+        return ()
+    return read_bitcoin_nodes(collectors.section("bitcoin"))
 
 
 def read_bitcoin_nodes(section: Section) -> tuple[BitcoinNodeOptions, ...]:
@@ -95,7 +104,11 @@ def _node_url(text: str) -> str:
 
 def _chain(text: str) -> str:
     if text not in CHAINS:
-        raise ValueError(f"must be one of {', '.join(CHAINS)}, got {text!r}")
+        near = get_close_matches(
+            {"mainnet": "main", "bitcoin": "main", "testnet3": "test"}.get(text, text), CHAINS, n=1
+        )
+        hint = f"; did you mean {near[0]}?" if near else ""
+        raise ValueError(f"must be one of {', '.join(CHAINS)}, got {text!r}{hint}")
     return text
 
 

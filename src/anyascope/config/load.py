@@ -18,6 +18,7 @@ from anyascope.collect.scrape_config import ScrapeConfig
 from anyascope.collect.settings import read_external_labels, read_scrape_configs
 from anyascope.config.addresses import parse_address
 from anyascope.config.packs import pack_policies, packs_in_force, read_packs
+from anyascope.config.remarks import file_remarks, remarks_on
 from anyascope.config.sections import (
     read_collectors,
     read_engine,
@@ -131,6 +132,7 @@ def load(sources: Sources) -> Settings:
         settings = replace(settings, alerting=alerting, files=(*settings.files, sources.alertmanager_config))
     settings = _with_pack_policies(settings)
     _look_up(settings)
+    settings = replace(settings, warnings=(*settings.warnings, *remarks_on(settings)))
     return _with_flags(settings, sources)
 
 
@@ -148,21 +150,30 @@ def _look_up(settings: Settings) -> None:
 def check(path: Path) -> list[Mistake]:
     """Every mistake of one configuration file, whichever of the three kinds it is; empty where it is sound."""
     try:
-        top = read_settings(read_text(path), file=str(path))
-        names = set(top.names())
-        if "route" in names and not names & OWN_SECTIONS:
-            read_alertmanager_file(read_text(path), file=str(path))
-        elif names & set(PROMETHEUS_UNUSED) - {"storage"}:
-            _with_prometheus(Settings(), path)
-        else:
-            settings = _load_main(path)
-            if "receivers" in names:  # else they stand in a file of Alertmanager's, where names will be looked up
-                _look_up(settings)
+        _load_any(path)
     except SettingsError as error:
         return list(error.mistakes)
     except InvalidInputError as error:
         return [Mistake(str(path), 0, error.path, error.message)]
     return []
+
+
+def check_remarks(path: Path) -> tuple[str, ...]:
+    """What of a sound configuration file is hardly meant, or cannot be read by this user now, one sentence each."""
+    settings = _load_any(path)
+    return (*settings.warnings, *remarks_on(settings), *file_remarks(settings))
+
+
+def _load_any(path: Path) -> Settings:
+    names = set(read_settings(read_text(path), file=str(path)).names())
+    if "route" in names and not names & OWN_SECTIONS:
+        return replace(Settings(), alerting=read_alertmanager_file(read_text(path), file=str(path)))
+    if names & set(PROMETHEUS_UNUSED) - {"storage"}:
+        return _with_prometheus(Settings(), path)
+    settings = _load_main(path)
+    if "receivers" in names:  # else they stand in a file of Alertmanager's, where names will be looked up
+        _look_up(settings)
+    return settings
 
 
 def check_alertmanager(path: Path) -> list[Mistake]:
@@ -234,6 +245,9 @@ def _load_main(path: Path | None) -> Settings:
     )
     logging.done()
     limits.done()
+    for name in ("groups", "slos"):
+        if top.plain(name) is not None:
+            top.wrong("belongs into a rule file, which rule_files names", name=name)
     top.done()
     top.raise_if_wrong()
     return settings

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from itertools import chain
@@ -53,7 +53,7 @@ def _read_changes(section: Section) -> Changes:
         if name not in known:
             section.wrong(_not_known(name, known), name=name)
         elif not isinstance(change, dict) or set(change) - set(CHANGEABLE):
-            section.wrong(f"must have fields of {', '.join(CHANGEABLE)}", name=name)
+            section.wrong(_not_changeable(change), name=name)
         else:
             try:
                 load_pack_rules(known[name], {name: change})
@@ -64,15 +64,24 @@ def _read_changes(section: Section) -> Changes:
     return found
 
 
+def _not_changeable(change: object) -> str:
+    unknown = sorted(set(change) - set(CHANGEABLE)) if isinstance(change, dict) else []
+    got = f", got {', '.join(unknown)}{_nearest(unknown[0], CHANGEABLE)}" if unknown else ""
+    return f"must have fields of {', '.join(CHANGEABLE)}{got}"
+
+
 def _packs_by_alert() -> dict[str, str]:
     every = (packs.DEFAULT, *packs.names())
     return dict(chain.from_iterable(((alert, name) for alert in alert_names(load_pack_rules(name))) for name in every))
 
 
 def _not_known(name: str, known: Mapping[str, str]) -> str:
-    near = get_close_matches(name, known, n=1)
-    hint = f"; did you mean {near[0]}?" if near else ""
-    return f"no rule that ships with the server is called {name!r}{hint}"
+    return f"no rule that ships with the server is called {name!r}{_nearest(name, known)}"
+
+
+def _nearest(name: str, known: Iterable[str]) -> str:
+    near = get_close_matches(name, list(known), n=1)
+    return f"; did you mean {near[0]}?" if near else ""
 
 
 def packs_in_force(settings: PacksSettings, collect: CollectOptions) -> tuple[str, ...]:

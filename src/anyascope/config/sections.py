@@ -7,7 +7,7 @@ from pathlib import Path
 
 from anyascope.alerting.receivers.secrets import read_secret
 from anyascope.clock import MS_PER_S
-from anyascope.collect.bitcoin_settings import read_bitcoin_nodes
+from anyascope.collect.bitcoin_settings import read_bitcoin
 from anyascope.collect.hsm_settings import read_hsms
 from anyascope.collect.options import (
     CertificateOptions,
@@ -269,7 +269,7 @@ def read_collectors(section: Section, scrape_configs: tuple[ScrapeConfig, ...]) 
         process=_read_process(section.section("process")),
         journal=_read_journal(section.section("journal")),
         certificates=_read_certificates(section.section("certificates")),
-        bitcoin=read_bitcoin_nodes(section.section("bitcoin")),
+        bitcoin=read_bitcoin(section),
         itself=_read_self(section.section("self")),
         hsms=read_hsms(section.sections("hsm")),
     )

@@ -40,6 +40,10 @@ class CustodyOptions:
 def read_custody(top: Section) -> CustodyOptions:
     """The section `custody` of the top of the configuration; off without one."""
     section = top.section("custody")
+    if "custody" in top.names() and not top.has("custody"):
+        top.wrong(
+            "is empty: `custody: {}` reconciles every watched wallet; without the section nothing is", name="custody"
+        )
     grace_s = section.duration_s("grace", GRACE_S)
     if grace_s > GRACE_S_MAX:
         section.wrong(f"must be at most {GRACE_S_MAX:.0f}s", name="grace")

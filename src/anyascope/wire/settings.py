@@ -170,6 +170,7 @@ class Section:
         self._keys: dict[str, Node] = {}
         self._fields = self._collect(node) if node is not None else {}
         self._asked: set[str] = set()
+        self._known: set[str] = set()
 
     @property
     def path(self) -> str:
@@ -196,6 +197,7 @@ class Section:
 
     def has(self, name: str) -> bool:
         """Whether the field is there and not null."""
+        self._known.add(name)
         node = self._fields.get(name)
         if node is not None and is_null(node):
             self._asked.add(name)  # whoever asks knows the field; as a null it is not there
@@ -225,7 +227,7 @@ class Section:
         """
         for name in self._fields:
             if name not in self._asked:
-                near = get_close_matches(name, self._asked, n=1)
+                near = get_close_matches(name, sorted(self._asked | self._known), n=1)
                 hint = f"; did you mean {near[0]}?" if near else ""
                 self.wrong(f"{self._mistakes.words.unknown(name, kind)}{hint}", name=name)
 
@@ -269,6 +271,11 @@ class Section:
     def duration_s(self, name: str, default: T) -> float | T: ...
     def duration_s(self, name: str, default: object = ...) -> object:
         """Seconds of a duration such as `30s`."""
+        text = self._text_of(name)
+        if self._mistakes.words.is_lenient and text.isdecimal() and text != "0":
+            self._asked.add(name)
+            self.wrong(f"needs a unit, such as {text}s or {text}m, got {text!r}", name=name)
+            return parse_fallback(parse_duration_s) if default is ... else default
         return self._scalar(name, default, parse_duration_s)
 
     @overload
@@ -344,10 +351,17 @@ class Section:
     def _mark(self, name: str) -> Node | None:
         """The node whose place is told: a single value's own, the name of a larger one, or the section."""
         node = self._fields.get(name, self._node)
-        return node if node is None or isinstance(node, ScalarNode) else self._keys.get(name, node)
+        has_place = isinstance(node, ScalarNode) and not is_null(
+            node
+        )  # nothing stands at the end of its line, or below
+        return node if node is None or has_place else self._keys.get(name, node)
 
     def _at(self, name: str) -> str:
         return f"{self._path}.{name}" if self._path else name
+
+    def _text_of(self, name: str) -> str:
+        node = self._fields.get(name)
+        return str(node.value) if isinstance(node, ScalarNode) else ""
 
     def _collect(self, node: MappingNode) -> dict[str, Node]:
         inherited = {str(key.value): value for key, value in _merged_pairs(node)}

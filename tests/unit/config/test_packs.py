@@ -98,7 +98,11 @@ def test_a_default_rule_is_changed(plan):
         ),
         (
             "HsmDown: {wait: 1m}",
-            "packs.changed_rules.HsmDown: must have fields of expr, for, keep_firing_for, labels, annotations",
+            "packs.changed_rules.HsmDown: must have fields of expr, for, keep_firing_for, labels, annotations, got wait",
+        ),
+        (
+            "HsmDown: {forr: 1m}",
+            "packs.changed_rules.HsmDown: must have fields of expr, for, keep_firing_for, labels, annotations, got forr; did you mean for?",
         ),
         ("HsmDown: 1m", "packs.changed_rules.HsmDown: must have fields of"),
         ("HsmDown: {expr: 'up =='}", 'packs.changed_rules.HsmDown: group "hsm-now"'),

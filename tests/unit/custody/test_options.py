@@ -34,6 +34,15 @@ def test_an_empty_section_covers_every_wallet() -> None:
     assert found.covers("anything")
 
 
+@pytest.mark.parametrize("nothing", ["", " ~", " # wallets: [hot]"])
+def test_a_section_with_nothing_in_it_is_refused(nothing: str) -> None:
+    """Whoever wrote the word wants it on; as a null it would be off, and nobody would hear of it."""
+    _, wrong = read(f"custody:{nothing}\n")
+    assert wrong == [
+        "anyascope.yml:1: custody: is empty: `custody: {}` reconciles every watched wallet; without the section nothing is"
+    ]
+
+
 def test_names_may_hold_stars() -> None:
     """They are compared to the letter otherwise."""
     found, wrong = read(

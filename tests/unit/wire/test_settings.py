@@ -65,6 +65,22 @@ def test_half_a_character_is_refused(text):
     assert "half of a character" in str(caught.value)
 
 
+def test_a_field_that_was_only_looked_for_is_offered_too():
+    """Readers ask for some fields only where they are there; a misspelt one is still told the nearest name."""
+    section = read_settings("walets: [a]\n", file="f.yml")
+    assert not section.has("wallets")
+    section.done()
+    with pytest.raises(SettingsError, match="field walets is not known here; did you mean wallets"):
+        section.raise_if_wrong()
+
+
+def test_a_bare_number_is_no_duration():
+    """The message says what lacks."""
+    assert mistakes_of("grace: 5\n", lambda section: section.duration_s("grace", 1.0)) == [
+        "f.yml:1: grace: needs a unit, such as 5s or 5m, got '5'"
+    ]
+
+
 def test_a_null_is_not_there():
     """A field that was asked for is known, whether it is null or missing."""
     section = read_settings("a: ~\nb:\nc: 1\n", file="f.yml")
