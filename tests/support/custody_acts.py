@@ -175,17 +175,14 @@ def block_seconds(stage: Stage) -> float:
 
 
 def reorg_seconds(stage: Stage) -> float:
-    """From the ZMQ message of a reorg's first block that goes to Slack.
-
-    The packs' alert holds for an hour: here each reorg is an alert of its own, by the rule `EachReorg`.
-    """
+    """From the ZMQ message of a reorg's first block that goes to Slack, by the pack's own rule, which tells each by itself."""
     before = time.time()
     lost, tip = stage.one.mine(2, to=NOBODYS)
     stage.live.when(f"one {tip}", what="both blocks on the live stream")
     stage.one.call("invalidateblock", lost)
     stage.one.call("generatetodescriptor", 3, OTHER_BRANCH)
     happened = stage.zmq.when(f"D {tip}", what="the first disconnection")
-    return stage.told("EachReorg", since_s=before) - happened
+    return stage.told("BitcoinReorgTwoBlocks", since_s=before, having="one") - happened
 
 
 def spend_seconds(stage: Stage) -> float:

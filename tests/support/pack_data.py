@@ -57,6 +57,7 @@ anya_bitcoin_nodes_on_another_branch{{{_NODE}}} 0x40
 anya_bitcoin_reorgs_total{{{_NODE}}} 0x40
 anya_bitcoin_reorg_depth_blocks{{{_NODE}}} 1x40
 anya_bitcoin_reorg_timestamp_seconds{{{_NODE}}} 60x40
+anya_bitcoin_reorg_fork_height{{{_NODE}}} 900000x40
 anya_bitcoin_median_time_seconds{{{_NODE}}} 0x40
 bitcoin_hashps{{{_NODE}}} 9e20x40
 bitcoin_latest_block_weight{{{_NODE}}} 3990000x40

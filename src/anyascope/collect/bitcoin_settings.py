@@ -6,6 +6,7 @@ from difflib import get_close_matches
 from urllib.parse import urlsplit
 
 from anyascope.collect.options import (
+    BITCOIN_SETTLED_AFTER_S,
     BITCOIN_TIMEOUT_S,
     COLLECT_INTERVAL_S,
     UNNAMED_WALLET_LABEL,
@@ -61,6 +62,7 @@ def _read_node(section: Section) -> BitcoinNodeOptions:
         interval_s=section.duration_s("interval", COLLECT_INTERVAL_S),
         timeout_s=section.duration_s("timeout", BITCOIN_TIMEOUT_S),
         block_spacing_s=section.duration_s("block_spacing", None),
+        settled_after_s=section.duration_s("settled_after", BITCOIN_SETTLED_AFTER_S),
     )
     if section.has("name") and not node.name:
         section.wrong("must not be empty", name="name")

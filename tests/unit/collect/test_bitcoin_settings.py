@@ -34,6 +34,7 @@ nodes:
   interval: 30s
   timeout: 5s
   block_spacing: 150s
+  settled_after: 0s
 """
     )
     assert first == BitcoinNodeOptions(
@@ -46,6 +47,7 @@ nodes:
         5,
     )
     assert (first.block_spacing_s, second.block_spacing_s) == (None, 150)
+    assert (first.settled_after_s, second.settled_after_s) == (600, 0)
     assert second.debug_log == Path("/var/log/core-2.log")
     assert second.tls.ca_file == Path("/etc/ca.pem")
 

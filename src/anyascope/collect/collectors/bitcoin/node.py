@@ -113,7 +113,7 @@ class NodeWatch:
         self._chain = options.chain or "unknown"
         self._genesis = ""
         self._branch = Branch()
-        self._pace = Pace()
+        self._pace = Pace(settled_after_s=options.settled_after_s)
         self._newest = NewestBlocks()
         self._seldom: dict[str, Any] = {}
         self._seldom_at = ("", 0)
@@ -218,7 +218,7 @@ class NodeWatch:
             self._pace.restarted()
         if chain != self._chain:
             self._branch, self._seldom, self._seldom_at = Branch(), {}, ("", 0)
-            self._pace = Pace()
+            self._pace = Pace(settled_after_s=self._options.settled_after_s)
         if is_new or chain != self._chain or not self._genesis:
             self._lacks.clear()  # it may be another version
             self._genesis = str(await self._ask("getblockhash", 0) or "")

@@ -10,6 +10,7 @@ from typing import Any
 from anyascope.clock import NS_PER_S
 from anyascope.collect.collectors.bitcoin.branches import WINDOW_BLOCKS
 from anyascope.collect.collectors.bitcoin.sheet import Sheet
+from anyascope.collect.options import BITCOIN_SETTLED_AFTER_S
 from anyascope.model.documents import Json
 
 BITCOIN_SPACING_S = 600.0
@@ -17,7 +18,6 @@ LITECOIN_SPACING_S = 150.0
 MEASURED_BLOCKS = (
     144  # a day of Bitcoin: long enough that chance moves the average by 8%, short enough to follow miners
 )
-SETTLED_AFTER_S = 600.0  # a node that has just started has no peers yet, and a mempool to load
 CATCHING_UP_S_MAX = 3_600.0  # a node past its initial download lacks a day of blocks at most; later, behind is a fault
 TIME_OFF_S_MAX = 7_200.0  # a block's time may lie this far from the truth: consensus' bound for the future
 
@@ -93,9 +93,14 @@ class Arrival:
 
 
 class Pace:
-    """When this node's blocks came, and whether it has caught up since it started."""
+    """When this node's blocks came, and whether it has caught up since it started.
 
-    def __init__(self) -> None:
+    Args:
+        settled_after_s: how long it must have run.
+    """
+
+    def __init__(self, *, settled_after_s: float = BITCOIN_SETTLED_AFTER_S) -> None:
+        self._settled_after_s = settled_after_s
         self._arrival: Arrival | None = None
         self._looked_ns: int | None = None
         self._came_ns: dict[int, int] = {}
@@ -129,7 +134,7 @@ class Pace:
         """
         if is_downloading:
             self._has_caught_up = False
-        if is_downloading or (uptime_s is not None and uptime_s < SETTLED_AFTER_S):
+        if is_downloading or (uptime_s is not None and uptime_s < self._settled_after_s):
             return False
         self._has_caught_up = self._has_caught_up or behind_headers <= 1
         return self._has_caught_up or (uptime_s is not None and uptime_s >= CATCHING_UP_S_MAX)
@@ -155,7 +160,7 @@ def tell_pace(
     sheet: Sheet, *, age_s: float | None, spacing_s: float | None, is_settled: bool, is_downloading: bool
 ) -> None:
     """The node's pace as points; an initial download, whose tip is years old, has no probability."""
-    text = "Whether the node's own alarms mean something: caught up, and running for 10 minutes."
+    text = "Whether the node's own alarms mean something: caught up, and running for long enough."
     sheet.gauge("anya_bitcoin_settled", text, is_settled)
     text = "Time since the best block came, or since that of its header where it was there before."
     sheet.gauge("anya_bitcoin_tip_age_seconds", text, age_s)

@@ -95,6 +95,14 @@ def test_an_age_is_never_negative_and_grows():
     assert pace.age_s(7_000.0, now_ns=115 * S) == 15
 
 
+@pytest.mark.parametrize(("settled_after_s", "uptime_s", "expected"), [(0, 0, True), (60, 59, False), (60, 60, True)])
+def test_a_node_settles_as_soon_as_its_settings_say(settled_after_s, uptime_s, expected):
+    """A node that is made to be tried out speaks at once; one in its initial download never does."""
+    pace = Pace(settled_after_s=settled_after_s)
+    assert pace.is_settled(behind_headers=0, uptime_s=uptime_s, is_downloading=False) is expected
+    assert pace.is_settled(behind_headers=0, uptime_s=uptime_s, is_downloading=True) is False
+
+
 def test_what_was_seen_is_kept_over_a_restart():
     """As the document store gives it back; what is not ours is ignored."""
     pace = Pace()
