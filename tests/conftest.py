@@ -5,12 +5,18 @@ from __future__ import annotations
 import os
 import signal
 
+import httpx
 import pytest
 from hypothesis import settings
 
 # The same examples each run, so that a change and nothing else turns a test red; `ANYASCOPE_HUNT=1` looks at new ones.
 settings.register_profile("anyascope", derandomize=not os.environ.get("ANYASCOPE_HUNT"))
 settings.load_profile("anyascope")
+
+# httpx gives a server five seconds where nothing else is said. A server on a machine that does other work beside may take
+# longer; what is ours says always how long it waits, so this is for what tests ask themselves.
+for _part in ("connect", "read", "write", "pool"):
+    setattr(httpx._config.DEFAULT_TIMEOUT_CONFIG, _part, 60.0)
 
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     # A shell starts its background jobs so, and every process of ours that a test ends with SIGINT would inherit it.

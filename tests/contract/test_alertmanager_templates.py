@@ -153,7 +153,7 @@ def test_the_table_is_what_amtool_says():
             ],
             capture_output=True,
             text=True,
-            timeout=20,
+            timeout=60,
             check=False,
             cwd=REPOSITORY,
         )

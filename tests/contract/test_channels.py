@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -36,7 +35,7 @@ class Kind:
     refusing: tuple[str, ...]  # final
     silent: str
 
-    def options(self, port: int, *, timeout_s: float = 5.0):
+    def options(self, port: int, *, timeout_s: float = 30.0):
         if self.name == "email":
             return EmailOptions(
                 to="Team <team@example.test>",
@@ -66,8 +65,8 @@ class Kind:
 HTTP_BUSY = ("500", "503", "429", "408", "drop", "reset")
 HTTP_REFUSING = ("400", "401", "403", "404", "410", "413")
 KINDS = [
-    Kind("webhook", HTTP_BUSY, HTTP_REFUSING, "hang=30"),
-    Kind("slack", HTTP_BUSY, HTTP_REFUSING, "hang=30"),
+    Kind("webhook", HTTP_BUSY, HTTP_REFUSING, "hang=60"),
+    Kind("slack", HTTP_BUSY, HTTP_REFUSING, "hang=60"),
     Kind(
         "email",
         ("mail=451", "rcpt=450", "data=451", "data=drop", "auth=454"),
@@ -124,10 +123,9 @@ async def test_a_refusal_is_final(kind, tmp_path):
 async def test_a_far_end_that_says_nothing_is_left_in_time(kind, tmp_path):
     """The channel's own time-out ends the attempt, which may be tried again."""
     with kind.far_end(tmp_path, kind.silent) as sink:
-        started = time.monotonic()
-        outcome = await attempt(kind.options(sink.port, timeout_s=0.3))
+        async with asyncio.timeout(30):  # half of how long the far end is silent
+            outcome = await attempt(kind.options(sink.port, timeout_s=0.3))
         assert outcome.kind is RETRY
-        assert time.monotonic() - started < 5
 
 
 async def test_a_far_end_that_is_not_there_is_tried_again(kind):

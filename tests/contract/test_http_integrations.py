@@ -24,7 +24,7 @@ from anyascope.sdk.metrics import AnyaMetrics
 from support.web_apps import FRAMEWORKS, Framework
 from support.web_parts import CHUNKS, gate
 
-WITHIN_S = 20.0
+WITHIN_S = 60.0
 CALLER = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}\Z")
 

@@ -73,7 +73,7 @@ def prometheus_posting_to(server: str, folder: Path) -> Iterator[tuple[str, subp
             yield f"http://{url}", process
         finally:
             process.terminate()
-            process.wait(timeout=20)
+            process.wait(timeout=60)
 
 
 @pytest.mark.long
@@ -97,7 +97,7 @@ def test_a_real_prometheus_leaves_its_alerts_here(tmp_path: Path) -> None:
         (tmp_path / "rules.yml").write_text(RULES % 1)
         process.send_signal(signal.SIGHUP)
         resolved = [("Always", "critical", "resolved")]
-        eventually(lambda: own(server.url) == resolved, within_s=30, what="it is resolved")
+        eventually(lambda: own(server.url) == resolved, within_s=60, what="it is resolved")
         still_firing = httpx.get(f"{server.url}/api/v2/alerts").json()
     assert [entry["url"] for entry in known] == [f"{server.url}/api/v2/alerts"]
     assert alert["labels"] == {"alertname": "Always", "cluster": "c1", "severity": "page"}

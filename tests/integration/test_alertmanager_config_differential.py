@@ -241,7 +241,7 @@ def test_alerts_take_the_same_routes(tmp_path):
             [amtool, "config", "routes", "test", f"--config.file={file}", *given],
             capture_output=True,
             text=True,
-            timeout=20,
+            timeout=60,
             check=True,
         )
         here = routes_for(read_alertmanager_file(text, file="a.yml"), labels)

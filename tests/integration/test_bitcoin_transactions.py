@@ -63,7 +63,7 @@ async def mine(node: RegtestNode, blocks: int = 1, *, to: str = ADDRESS) -> list
 async def begun(room: BitcoinRoom, node: RegtestNode) -> None:
     """The first look is over, and messages come: a subscription counts some time after its connection."""
     await until(lambda: UNCONFIRMED in room.figures(SOURCE))
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while not room.events("bitcoin.block.connected"):
             await mine(node)
             await asyncio.sleep(0.1)
@@ -134,7 +134,7 @@ async def test_a_reorg_throws_a_payment_out(tmp_path):
         async with watching(node_options("one", node)) as room:
             await begun(room, node)
             height = node.call("getblockcount")
-            await until(lambda: other.call("getblockcount") == height, deadline_s=30)
+            await until(lambda: other.call("getblockcount") == height)
             node.call("setnetworkactive", False)
             txid = await pay(node)
             await mine(node, 2)
@@ -144,7 +144,7 @@ async def test_a_reorg_throws_a_payment_out(tmp_path):
             await asyncio.to_thread(other.call, "generatetodescriptor", 3, OTHER_BRANCH)
             node.call("setnetworkactive", True)
             node.call("addnode", f"127.0.0.1:{int(other.zmq.rpartition(':')[2]) - 2}", "onetry")
-            await until(lambda: told(room, txid) == ["seen", "confirmed", "unconfirmed"], deadline_s=30)
+            await until(lambda: told(room, txid) == ["seen", "confirmed", "unconfirmed"])
             unconfirmed = event(room, "unconfirmed", txid).attributes
             assert unconfirmed["bitcoin.block.hash"] == lost
             assert unconfirmed["bitcoin.transaction.amount_sats"] == 100_000_000
@@ -167,7 +167,7 @@ async def test_the_bump_that_is_told_frees_what_is_stuck(tmp_path):
     """
     with regtest_nodes(tmp_path, 2, FEW_KEYS, AT_ONCE, "-blockmintxfee=0.0005") as [node, miner]:
         await funded(node)
-        await until(lambda: miner.call("getblockcount") == node.call("getblockcount"), deadline_s=30)
+        await until(lambda: miner.call("getblockcount") == node.call("getblockcount"))
         miner.call("createwallet", "m")
         back = miner.call("getnewaddress", wallet="m")
         for _ in range(9):
@@ -181,11 +181,11 @@ async def test_the_bump_that_is_told_frees_what_is_stuck(tmp_path):
             deposit = await pay(miner, "m", to=node.call("getnewaddress", wallet="w"), fee_rate=2)
             stuck = (replaceable, deposit, final)
             await asyncio.to_thread(_meet, node, miner)
-            await until(lambda: all(told(room, each) == ["seen"] for each in stuck), deadline_s=30)
+            await until(lambda: all(told(room, each) == ["seen"] for each in stuck))
             for _ in range(8):
                 await pay(miner, "m", to=back, amount=0.1, fee_rate=60)
                 await mine(miner)
-            await until(lambda: all(told(room, each) == ["seen", "stuck"] for each in stuck), deadline_s=30)
+            await until(lambda: all(told(room, each) == ["seen", "stuck"] for each in stuck))
             await until(lambda: room.figures(SOURCE)["anya_bitcoin_wallet_stuck_transactions w"] == 3)
             assert room.figures(SOURCE)[f"anya_bitcoin_wallet_stuck_transaction_blocks {deposit} w"] >= 7
 
@@ -199,7 +199,7 @@ async def test_the_bump_that_is_told_frees_what_is_stuck(tmp_path):
                 assert abs(paid - bump.fee_sats) <= 0.05 * bump.fee_sats  # sizes of signatures differ
             await asyncio.to_thread(_meet, node, miner)
             await mine(miner)
-            await until(lambda: all(told(room, each)[-1:] == ["confirmed"] for each in made), deadline_s=30)
+            await until(lambda: all(told(room, each)[-1:] == ["confirmed"] for each in made))
             await until(lambda: told(room, deposit) == ["seen", "stuck", "confirmed", "unstuck"])
             assert told(room, replaceable) == ["seen", "stuck", "replaced", "unstuck"]
             await until(lambda: room.figures(SOURCE)["anya_bitcoin_wallet_stuck_transactions w"] == 0)
@@ -211,7 +211,7 @@ async def test_litecoins_daemon_tells_of_its_payments(tmp_path):
     with litecoin_node(tmp_path, FEW_KEYS, "-blockmintxfee=0.005") as node:
         await mine(node, 10, to=await asyncio.to_thread(node.funded_wallet, "w"))
         async with watching(node_options("one", node, interval_s=0.5)) as room:
-            await until(lambda: UNCONFIRMED in room.figures(SOURCE), deadline_s=30)
+            await until(lambda: UNCONFIRMED in room.figures(SOURCE))
             to = node.call("getnewaddress", wallet="w")
             stuck = await pay(node, to=to, fee_rate=20)
             for _ in range(8):
@@ -280,12 +280,10 @@ async def test_what_was_missed_is_told_once(tmp_path):
             await until(lambda: UNCONFIRMED not in again.figures(SOURCE))
             node.call("loadwallet", "w", True)
             await until(lambda: UNCONFIRMED in again.figures(SOURCE))
-            node.call("stop")
-            await until(lambda: again.health(f"collect.{SOURCE}").status is HealthStatus.UNHEALTHY, deadline_s=30)
+            await asyncio.to_thread(node.stop)
+            await until(lambda: again.health(f"collect.{SOURCE}").status is HealthStatus.UNHEALTHY)
             assert not again.collect.bitcoin_transactions()
-            await until(lambda: not (tmp_path / "regtest" / ".cookie").exists(), deadline_s=30)
-            await asyncio.sleep(0.5)
             with regtest_node(tmp_path, base, FEW_KEYS) as started:
                 third = await pay(started)
-                await until(lambda: told(again, third) == ["seen"], deadline_s=30)
+                await until(lambda: told(again, third) == ["seen"])
             assert told(again, first) == ["confirmed"]

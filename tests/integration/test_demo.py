@@ -46,7 +46,7 @@ def test_the_demo_shows_a_failing_signer_and_leaves_nothing(tmp_path: Path) -> N
         assert "Ordered failure:</strong> signer" in page
         alerts = eventually(
             lambda: httpx.get(f"{server}/api/anyascope/v1/alerts", params={"state": "firing"}).json()["alerts"],
-            within_s=30,
+            within_s=60,
             what="the service's alert arrives",
         )
         assert [alert["name"] for alert in alerts if alert["source"] == "hsm"] == ["HSM Operation Failed"]

@@ -49,7 +49,7 @@ def line(number: int) -> dict[str, object]:
 
 def bodies(server: ServerProcess) -> set[str]:
     params = {"query": "numbered", "limit": "5000"}
-    rows = httpx.get(f"{server.url}/api/anyascope/v1/logs/search", params=params, timeout=20).json()["rows"]
+    rows = httpx.get(f"{server.url}/api/anyascope/v1/logs/search", params=params, timeout=60).json()["rows"]
     return {row["body"] for row in rows}
 
 
@@ -75,7 +75,7 @@ def test_a_full_disk_refuses_and_recovers(tmp_path):
                     return None
                 return answer
 
-            refused = eventually(refusal, within_s=30, what="the refusal")
+            refused = eventually(refusal, within_s=60, what="the refusal")
             assert refused.status_code == 503
             assert int(refused.headers["retry-after"]) > 0
             assert "disk is full" in refused.text
@@ -83,7 +83,7 @@ def test_a_full_disk_refuses_and_recovers(tmp_path):
             assert {c["component"]: c["status"] for c in health["components"]}["disk"] == "unhealthy"
             assert bodies(server) == acknowledged
             filler.unlink()
-            eventually(lambda: httpx.post(f"{server.url}/v1/logs", json=line(9999)).status_code == 200, within_s=30)
+            eventually(lambda: httpx.post(f"{server.url}/v1/logs", json=line(9999)).status_code == 200, within_s=60)
             assert bodies(server) == acknowledged | {"numbered line 9999"}
         finally:
             server.kill()
@@ -122,20 +122,20 @@ def test_a_critical_alert_is_told_while_the_disk_is_full(tmp_path):
             filler = fill(disk / "filler")
             # The sender hears that it was not stored; people are told all the same.
             eventually(
-                lambda: httpx.post(f"{server.url}/api/v2/alerts", json=alert, timeout=20).status_code != 200,
+                lambda: httpx.post(f"{server.url}/api/v2/alerts", json=alert, timeout=60).status_code != 200,
                 what="a store that cannot write",
             )
             (told,) = eventually(sink.records, what="the notification")
             (said,) = json.loads(told["body"])["alerts"]
             assert said["annotations"]["delivery_notice"].startswith("Sent from memory")
-            health = httpx.get(f"{server.url}/api/anyascope/v1/health", timeout=20).json()
+            health = httpx.get(f"{server.url}/api/anyascope/v1/health", timeout=60).json()
             assert {one["component"]: one["status"] for one in health["components"]}[
                 "notification journal"
             ] == "unhealthy"
             filler.unlink()
 
             def entry():
-                answer = httpx.get(f"{server.url}/api/anyascope/v1/notifications", timeout=20).json()
+                answer = httpx.get(f"{server.url}/api/anyascope/v1/notifications", timeout=60).json()
                 return answer["notifications"]
 
             (kept,) = eventually(entry, what="the journal")

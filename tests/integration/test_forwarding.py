@@ -154,19 +154,23 @@ scrape_configs:
         for name in ("first", "second", "victoria"):
             eventually(lambda name=name: own(server, highest, name) > at_s, what=f"all is sent to {name}")
 
+        # A scrape of that time may still have been under way when a later one was sent.
         for query in ('{job="app"}[1m]', 'go_goroutines{job="self"}[1m]'):
-            wanted = matrix(ours, query, at_s)
-            assert wanted
-            assert matrix(far.get, query, at_s, site="zrh", by="2.0") == wanted
-            first = matrix(far.get, query.replace("}", ',by=""}'), at_s, site="zrh")
-            assert first == wanted
+            for found in (
+                lambda query=query: matrix(far.get, query, at_s, site="zrh", by="2.0"),
+                lambda query=query: matrix(far.get, query.replace("}", ',by=""}'), at_s, site="zrh"),
+            ):
+                _same(found, lambda query=query: matrix(ours, query, at_s))
         numbers = '{job="app",v!="nan"}[1m]'
-        assert _floats(matrix(other.get, numbers, at_s, site="zrh")) == _floats(matrix(ours, numbers, at_s))
+        _same(
+            lambda: _floats(matrix(other.get, numbers, at_s, site="zrh")),
+            lambda: _floats(matrix(ours, numbers, at_s)),
+        )
         for query in (f"histogram_count({NATIVE})", f"histogram_quantile(0.9, {NATIVE})", f"histogram_sum({NATIVE})"):
-            wanted = {labels: float(value[1]) for labels, value in matrix(ours, query, at_s).items()}
-            found = matrix(far.get, query, at_s, site="zrh", by="2.0")
-            assert wanted
-            assert {labels: float(value[1]) for labels, value in found.items()} == pytest.approx(wanted, rel=DIGITS)
+            _same(
+                lambda query=query: _values(matrix(far.get, query, at_s, site="zrh", by="2.0")),
+                lambda query=query: pytest.approx(_values(matrix(ours, query, at_s)), rel=DIGITS),
+            )
         assert not matrix(far.get, "short_lived", at_s)
         times = {"start": f"{at_s - 60:.3f}", "end": f"{at_s:.3f}"}
         exemplars = far.get("/api/v1/query_exemplars", query="payments_total", **times).json()["data"]
@@ -174,6 +178,22 @@ scrape_configs:
         assert {one["labels"]["trace_id"] for each in exemplars for one in each["exemplars"]} == {"abc"}
         assert own(server, "prometheus_remote_storage_samples_failed_total", "first") == 0
         assert own(server, "prometheus_remote_storage_samples_failed_total", "second") == 0
+
+
+def _same(found: Callable[[], Any], wanted: Callable[[], Any]) -> None:
+    """Wait until both ask for something, and have the same."""
+
+    def agree() -> bool:
+        theirs, ours = found(), wanted()
+        assert theirs
+        assert theirs == ours
+        return True
+
+    eventually(agree, what="the far end holds the same")
+
+
+def _values(found: dict[frozenset[tuple[str, str]], Any]) -> dict[frozenset[tuple[str, str]], float]:
+    return {labels: float(value[1]) for labels, value in found.items()}
 
 
 def _floats(found: dict[frozenset[tuple[str, str]], Any]) -> dict[frozenset[tuple[str, str]], Any]:

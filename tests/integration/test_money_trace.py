@@ -95,7 +95,7 @@ def test_a_withdrawal_is_one_trace_from_request_to_third_confirmation(tmp_path: 
         watcher.kill()
         node.mine(1, to=miner)
         watcher.start()
-        eventually(lambda: confirmations(api, withdrawal_id) == 2, within_s=40, what="the second, by another process")
+        eventually(lambda: confirmations(api, withdrawal_id) == 2, what="the second, by another process")
         node.mine(1, to=miner)
         eventually(lambda: confirmations(api, withdrawal_id) == 3, what="the third confirmation")
         spans = eventually(lambda: spans_of(server, "custody_operation.lifetime"), what="the end of the trace")
@@ -121,19 +121,29 @@ def test_a_withdrawal_is_one_trace_from_request_to_third_confirmation(tmp_path: 
 def check_joined(server: ServerProcess, request: Any, correlation_id: str, signing_id: str) -> None:
     """Logs, audit events and metric exemplars lead to the same withdrawal."""
     with Client(server.url) as client:
-        rows = eventually(
-            lambda: client.search_logs(f'correlation_id:"{correlation_id}"', limit=500).rows, what="its log records"
-        )
-    events = {row.attributes.get("event.name") or row.body for row in rows}
-    assert {"custody_operation_started", "withdrawal_requested", "withdrawal_broadcast"} <= events
-    assert {"audit.withdrawal.intent", "audit.withdrawal.outcome"} <= events
-    assert {row.service for row in rows} == {"custody", "custody-watcher"}
-    with Client(server.url) as client:
-        audited = client.search_logs(f'audit.correlation_id:"{signing_id}"', limit=50).rows
-    assert {"intent", "outcome"} <= {row.attributes.get("audit.phase") for row in audited}
-    found = httpx.get(
-        f"{server.url}/api/v1/query_exemplars",
-        params={"query": "anya_bitcoin_transaction_duration_seconds_bucket", "start": request.start, "end": 4e9},
-    ).json()
-    exemplars = [each["labels"] for series in found["data"] for each in series["exemplars"]]
-    assert correlation_id in {labels.get("correlation_id") for labels in exemplars}
+
+        def logged() -> bool:
+            rows = client.search_logs(f'correlation_id:"{correlation_id}"', limit=500).rows
+            events = {row.attributes.get("event.name") or row.body for row in rows}
+            assert {"custody_operation_started", "withdrawal_requested", "withdrawal_broadcast"} <= events
+            assert {"audit.withdrawal.intent", "audit.withdrawal.outcome"} <= events
+            assert {row.service for row in rows} == {"custody", "custody-watcher"}
+            return True
+
+        def audited() -> bool:
+            rows = client.search_logs(f'audit.correlation_id:"{signing_id}"', limit=50).rows
+            assert {"intent", "outcome"} <= {row.attributes.get("audit.phase") for row in rows}
+            return True
+
+        eventually(logged, what="its log records")
+        eventually(audited, what="its audit records")
+
+    def measured() -> bool:
+        found = httpx.get(
+            f"{server.url}/api/v1/query_exemplars",
+            params={"query": "anya_bitcoin_transaction_duration_seconds_bucket", "start": request.start, "end": 4e9},
+        ).json()
+        exemplars = [each["labels"] for series in found["data"] for each in series["exemplars"]]
+        return correlation_id in {labels.get("correlation_id") for labels in exemplars}
+
+    eventually(measured, what="an exemplar that leads to it")

@@ -64,7 +64,7 @@ async def server() -> AsyncIterator[Server]:
     yield Server(store, f"http://127.0.0.1:{bound.getsockname()[1]}", f"127.0.0.1:{port}")
     await receive.listener("otlp_grpc").stop(0)
     http.should_exit = True
-    await asyncio.wait_for(task, 10)
+    await asyncio.wait_for(task, 60)
     await ingest.drain()
     await store.close()
 

@@ -48,7 +48,7 @@ def refused(done: subprocess.CompletedProcess[str]) -> str:
 
 
 def query(server: ServerProcess, text: str) -> list[dict[str, object]]:
-    answer = httpx.get(f"{server.url}/api/v1/query", params={"query": text}, timeout=20)
+    answer = httpx.get(f"{server.url}/api/v1/query", params={"query": text})
     found: list[dict[str, object]] = answer.json()["data"]["result"]
     return found
 
@@ -110,7 +110,7 @@ def test_sigterm_drains_and_exits_0(tmp_path):
     """What was accepted is there after an orderly stop and a new start."""
     server = ServerProcess(tmp_path).start()
     httpx.post(f"{server.url}/v1/logs", json=log_line("before the stop")).raise_for_status()
-    assert server.stop(within_s=10) == 0
+    assert server.stop() == 0
     server.start()
     try:
         rows = httpx.get(f"{server.url}/api/anyascope/v1/logs/search", params={"query": "before"}).json()["rows"]
@@ -164,7 +164,7 @@ def test_a_reload_takes_the_new_and_keeps_the_old_when_it_is_broken(tmp_path, by
         server.config_file.write_text(QUIET_CONFIG + scrape.replace("first", "third"))
         reload(server)
         eventually(lambda: pools(server) == {"third"}, what="the mended configuration")
-        assert config_error(server) == ""
+        eventually(lambda: config_error(server) == "", what="no mistake any longer")
 
 
 def test_an_empty_store_stays_empty_without_collectors(tmp_path):
@@ -180,8 +180,8 @@ def test_an_empty_store_stays_empty_without_collectors(tmp_path):
 def test_watches_its_machine_and_itself_by_default(tmp_path):
     """Within seconds there are host metrics, own metrics, own logs and own spans."""
     with running_server(tmp_path, arguments=()) as server:
-        eventually(lambda: query(server, "node_cpu_seconds_total"), within_s=40, what="host metrics")
-        eventually(lambda: query(server, 'up{job="anyascope"} == 1'), within_s=40, what="own metrics")
+        eventually(lambda: query(server, "node_cpu_seconds_total"), within_s=60, what="host metrics")
+        eventually(lambda: query(server, 'up{job="anyascope"} == 1'), within_s=60, what="own metrics")
         search = f"{server.url}/api/anyascope/v1/logs/search"
         eventually(lambda: httpx.get(search, params={"query": "service:anyascope"}).json()["rows"], what="own logs")
         services = f"{server.url}/api/anyascope/v1/traces/services"

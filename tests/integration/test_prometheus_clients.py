@@ -136,5 +136,9 @@ scrape_configs:
             (native,) = prometheus.get("/api/v1/query", query=text).json()["data"]["result"]
             (own,) = httpx.get(f"{server.url}/api/v1/query", params={"query": text}).json()["data"]["result"]
             assert (native["metric"], native["value"][1]) == ({"job": "a", "site": "lab"}, own["value"][1])
-        up = prometheus.get("/api/v1/query", query='up{job="federate"}').json()["data"]["result"]
-        assert [row["value"][1] for row in up] == ["1"]
+
+        def is_up() -> bool:
+            up = prometheus.get("/api/v1/query", query='up{job="federate"}').json()["data"]["result"]
+            return [row["value"][1] for row in up] == ["1"]
+
+        eventually(is_up, what="a federation that is well")  # one that takes more than its second is not

@@ -66,4 +66,4 @@ def test_only_what_nobody_asked_for_pages(tmp_path: Path) -> None:
 
         url = f"{story.server.url}/api/anyascope/v1/custody/spends/regtest/{after}/accept"
         assert httpx.post(url, json={"by": "ann", "note": "by hand"}).json()["state"] == "accepted"
-        eventually(lambda: len(story.pages(after)) == 2, within_s=30, what="the page ends")
+        eventually(lambda: len(story.pages(after)) == 2, within_s=60, what="the page ends")

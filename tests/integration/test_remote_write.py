@@ -143,10 +143,8 @@ def test_prometheus_and_what_it_wrote_agree(page: str, message: str, tmp_path: P
         config = settings(page, server.url, message)
         with RealPrometheus(component("prometheus"), tmp_path, settings=config, arguments=(FEATURES,)) as prometheus:
             # Some scrapes, of which the native histograms need two for a rate.
-            eventually(lambda: answer(prometheus.url, f"histogram_count(rate({NATIVE}[5s]))", time.time()), within_s=30)
-            eventually(
-                lambda: answer(server.url, 'sum(count_over_time(up{job="app"}[1m])) >= 6', time.time()), within_s=30
-            )
+            eventually(lambda: answer(prometheus.url, f"histogram_count(rate({NATIVE}[5s]))", time.time()))
+            eventually(lambda: answer(server.url, 'sum(count_over_time(up{job="app"}[1m])) >= 6', time.time()))
             # Scrapes of this time have ended.
             at_s = time.time() - 2.0
             for query in QUERIES:
@@ -217,19 +215,17 @@ def test_a_prometheus_catches_up_after_our_kill(page: str, message: str, tmp_pat
     try:
         with RealPrometheus(component("prometheus"), tmp_path, settings=config, arguments=(FEATURES,)) as prometheus:
             began_s = time.time()
-            eventually(lambda: answer(server.url, 'count_over_time(up{job="app"}[1m]) >= 3', time.time()), within_s=30)
+            eventually(lambda: answer(server.url, 'count_over_time(up{job="app"}[1m]) >= 3', time.time()))
             server.kill()
-            eventually(lambda: pending(prometheus) > 0, within_s=30, what="samples that wait for their far end")
+            eventually(lambda: pending(prometheus) > 0, what="samples that wait for their far end")
             server.start()
-            eventually(lambda: answer(server.url, 'up{job="app"}', time.time()), within_s=30)
+            eventually(lambda: answer(server.url, 'up{job="app"}', time.time()))
             time_s = time.time()
             span = f"[{round(time_s - began_s) + 5}s]"
             names = ('up{job="app"}', "payments_total", "latency_seconds_bucket", "prometheus_tsdb_head_series")
             queries = [f"count_over_time({name}{span})" for name in names] + [f"rate(payments_total{span})"]
             for query in queries:
-                eventually(
-                    lambda query=query: agrees(server.url, prometheus.url, query, time_s - 2.0), within_s=30, what=query
-                )
+                eventually(lambda query=query: agrees(server.url, prometheus.url, query, time_s - 2.0), what=query)
     finally:
         server.kill()
 

@@ -95,7 +95,7 @@ def test_a_server_that_was_never_there_gets_it_when_it_comes(tmp_path):
     for number in range(300):
         provider.get_tracer("host").start_span(f"s{number}").end()
     assert not provider.force_flush(2_000)
-    assert door.waiting()[0] == 300
+    eventually(lambda: door.waiting()[0] == 300, what="all are in the spool")
     (tmp_path / "server").mkdir()
     config = CONFIG.format(grpc=free_port(), http=port)
     with running_server(tmp_path / "server", config=config) as server:

@@ -14,7 +14,7 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportM
 from support.components import REPOSITORY
 from support.far_end import far_end
 
-ENDS_WITHIN_S = 30
+ENDS_WITHIN_S = 90
 HEAD = """
 import multiprocessing, os, signal, sys, time
 from prometheus_client import Counter

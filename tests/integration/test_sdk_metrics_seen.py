@@ -90,8 +90,13 @@ def exemplars(url, query):
 
 def assert_seen(url, span):
     wanted = expected()
-    eventually(lambda: seen(url).keys() >= wanted.keys(), what="all series")
-    assert seen(url) == wanted
+
+    def all_is_seen():
+        found = seen(url)
+        assert found == wanted
+        return True
+
+    eventually(all_is_seen, what="all series")  # a scrape that takes more than its second ends them for a moment
     meta = eventually(lambda: metadata(url), what="metadata")
     wanted_meta = {family.removesuffix("_total"): about for family, about in told_metadata().items()}
     found_meta = {family.removesuffix("_total"): about for family, about in meta.items()}

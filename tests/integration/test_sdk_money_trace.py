@@ -64,7 +64,7 @@ with sdk.resume_custody_operation(stored) as operation:
             txid = node.call("sendtoaddress", address, 0.0005, wallet="hot")
             sending.set_result(txid)
         operation.set_transaction(txid)
-telemetry.flush()
+assert telemetry.flush(60)
 print("CONTEXT", operation.context, flush=True)
 os.kill(os.getpid(), signal.SIGKILL)
 """
@@ -85,7 +85,7 @@ while operation.outcome is None:
     if "blockhash" in found:
         operation.confirmed(found["confirmations"], block_height=found["blockheight"], block_hash=found["blockhash"])
     if operation.confirmations != before:
-        telemetry.flush()
+        assert telemetry.flush(60)
         print("CONTEXT", operation.context, flush=True)
     time.sleep(0.05)
 telemetry.shutdown()

@@ -250,7 +250,7 @@ async def play(stories: Sequence[Story], urls: dict[str, str], *, began_s: float
     Gives, by story, the longest that a side took to answer, in seconds: how late its times may be for the machine's sake.
     """
     limits = httpx.Limits(max_connections=100)
-    async with httpx.AsyncClient(limits=limits, timeout=20) as client, asyncio.TaskGroup() as group:
+    async with httpx.AsyncClient(limits=limits, timeout=60) as client, asyncio.TaskGroup() as group:
         plays = {
             story.name: group.create_task(_play(story, client, urls, began_s + number * STAGGER_S))
             for number, story in enumerate(stories)

@@ -15,7 +15,7 @@ import httpx
 from support.components import component
 from support.ports import free_port
 
-START_S = 30.0
+START_S = 90.0
 SETTINGS = "route: {receiver: all}\nreceivers: [{name: all}]\n"
 
 
@@ -40,7 +40,7 @@ def real_alertmanager(folder: Path, *, settings: str = SETTINGS) -> Iterator[str
             yield url
         finally:
             process.terminate()
-            process.wait(timeout=20)
+            process.wait(timeout=60)
 
 
 def amtool(url: str, *arguments: str) -> str:

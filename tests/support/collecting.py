@@ -155,7 +155,7 @@ def answers(body: bytes, *, status: str = "200 OK", headers: str = "Content-Type
     return handle
 
 
-async def until(condition: Callable[[], bool], *, deadline_s: float = 10.0) -> None:
+async def until(condition: Callable[[], bool], *, deadline_s: float = 60.0) -> None:
     """Wait for a condition, at most so long."""
     async with asyncio.timeout(deadline_s):
         while not condition():  # noqa: ASYNC110  # what is waited for has no event

@@ -18,8 +18,8 @@ from support import custody_story
 from support.components import REPOSITORY
 from support.ports import free_port
 
-READY_S = 60.0
-STOP_S = 15.0
+READY_S = 90.0
+STOP_S = 60.0
 
 RULES = """
 groups:
@@ -95,7 +95,7 @@ def _await_ready(process: subprocess.Popen[bytes], server: Server) -> None:
         if process.poll() is not None:
             raise AssertionError(f"the server ended with {process.returncode}:\n{server.log.read_text()[-4000:]}")
         try:
-            if httpx.get(f"{server.address}/-/ready", timeout=2).status_code == 200:
+            if httpx.get(f"{server.address}/-/ready", timeout=30).status_code == 200:
                 return
         except httpx.HTTPError:
             pass  # not listening yet
@@ -108,7 +108,7 @@ def _await_series(server: Server) -> None:
     deadline = time.monotonic() + READY_S
     query = {"query": "count(rate(node_cpu_seconds_total[1m])) and count(node_memory_MemAvailable_bytes)"}
     while time.monotonic() < deadline:
-        if httpx.get(f"{server.address}/api/v1/query", params=query, timeout=10).json()["data"]["result"]:
+        if httpx.get(f"{server.address}/api/v1/query", params=query, timeout=60).json()["data"]["result"]:
             return
         time.sleep(0.5)
     raise AssertionError(f"no samples of this host within {READY_S} s:\n{server.log.read_text()[-4000:]}")

@@ -14,7 +14,7 @@ import httpx
 from support.components import REPOSITORY
 from support.ports import free_port
 
-START_S = 30.0
+START_S = 90.0
 OWN_ADDRESS = "OWN_ADDRESS"  # stands in settings for the address that the program will have
 
 
@@ -70,7 +70,7 @@ class RealPrometheus:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._process.terminate()
-        self._process.wait(timeout=20)
+        self._process.wait(timeout=60)
         self._log.close()
 
     @property

@@ -64,7 +64,7 @@ class Story:
 
     def page(self, txid: str) -> dict[str, Any]:
         """What Slack was told of this transaction."""
-        return eventually(lambda: self.pages(txid), within_s=30, what=f"a page of {txid}")[0]
+        return eventually(lambda: self.pages(txid), within_s=60, what=f"a page of {txid}")[0]
 
     def pages(self, text: str = ALERT) -> list[dict[str, Any]]:
         """All that Slack was told in which this text stands, oldest first."""

@@ -18,8 +18,9 @@ from typing import Any
 
 from support.components import component
 
-START_WITHIN_S = 60.0
+START_WITHIN_S = 90.0
 CALL_WITHIN_S = 60.0
+STOP_WITHIN_S = 60.0
 MATURE_BLOCKS = 101  # Bitcoin: what a miner earns can be spent after a hundred more blocks
 BASES_TRIED_MAX = 200
 _NEWER = ("-fixedseeds=0", "-natpmp=0")  # what Core 0.21 refuses to start with
@@ -36,12 +37,13 @@ class RpcError(Exception):
 
 @dataclass(frozen=True)
 class RegtestNode:
-    """A running node. `url` is of the node, `wallet_url(name)` of one of its wallets."""
+    """A running node. `url` is of the node, `wallet_url(name)` of one of its wallets; `process` where we started it."""
 
     url: str
     cookie_file: Path
     zmq: str
     data: Path
+    process: subprocess.Popen[bytes] | None = None
 
     @property
     def credentials(self) -> tuple[str, str]:
@@ -74,6 +76,12 @@ class RegtestNode:
     def mine(self, blocks: int, *, to: str) -> list[str]:
         """The hashes of new blocks, whose reward goes to this address."""
         return self.call("generatetoaddress", blocks, to)
+
+    def stop(self) -> None:
+        """Ask it to stop, and wait until its process has: it keeps its folder locked to its last moment."""
+        assert self.process is not None
+        self.call("stop")
+        self.process.wait(STOP_WITHIN_S)
 
     def funded_wallet(self, name: str) -> str:
         """Make a wallet with spendable coins; its first address."""
@@ -130,14 +138,14 @@ def _running(program: Path, data: Path, port: int, more: list[str]) -> Iterator[
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    node = RegtestNode(f"http://127.0.0.1:{port + 1}", data / "regtest" / ".cookie", zmq, data)
+    node = RegtestNode(f"http://127.0.0.1:{port + 1}", data / "regtest" / ".cookie", zmq, data, process)
     try:
         _await_answer(node, process)
         yield node
     finally:
         process.terminate()
         try:
-            process.wait(timeout=30)
+            process.wait(STOP_WITHIN_S)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()

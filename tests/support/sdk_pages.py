@@ -16,7 +16,7 @@ from support.components import REPOSITORY
 from support.web_fastapi import fastapi_app
 from support.web_litestar import litestar_app
 
-FLUSH_WITHIN_S = 20.0
+FLUSH_WITHIN_S = 60.0
 DOCUMENTED = "http://127.0.0.1:4318"
 _FIRST_LINES = re.compile(r"```python\n(.*?)```", re.DOTALL)
 

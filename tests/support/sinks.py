@@ -13,7 +13,7 @@ from typing import Any
 
 from support.components import shared_path
 
-STOP_WITHIN_S = 10
+STOP_WITHIN_S = 60
 
 
 @dataclass(frozen=True)

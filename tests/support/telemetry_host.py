@@ -32,12 +32,13 @@ from anyascope.sdk.delivery import (
 
 CHILD_SPANS = 40
 BUSY_THREADS = 4
+SPOOLED_WITHIN_S = 30.0
 
 
 def begin(arguments: argparse.Namespace) -> tuple[trace.Tracer, LoggerProvider]:
     if arguments.spool:
         delivery.use_spool(arguments.spool)
-    door = delivery.open_door("traces", Target(f"{arguments.url}/v1/traces", attempt_s=2.0))
+    door = delivery.open_door("traces", Target(f"{arguments.url}/v1/traces", attempt_s=arguments.attempt_s))
     tracing = TracerProvider()
     tracing.add_span_processor(batch_span_processor(door_span_exporter(door), queue_max=20_000, delay_ms=20))
     logging = LoggerProvider()
@@ -142,7 +143,8 @@ def exit_now(arguments: argparse.Namespace, tracer: trace.Tracer) -> None:
 def hard_exit(arguments: argparse.Namespace, tracer: trace.Tracer) -> None:
     """What was handed to the spool survives even this."""
     record(tracer, "parent", arguments.count)
-    time.sleep(0.5)
+    (processor,) = tracer.span_processor._span_processors
+    assert processor._queue.flush(SPOOLED_WITHIN_S)  # into the spool; nobody waits for the far end
     tell(recorded=[arguments.count])
     os._exit(4)
 
@@ -176,6 +178,7 @@ def main() -> None:
     parser.add_argument("url")
     parser.add_argument("--spool", default="")
     parser.add_argument("--count", type=int, default=100)
+    parser.add_argument("--attempt-s", type=float, default=30.0)
     arguments = parser.parse_args()
     tracer, logging = begin(arguments)
     if arguments.scenario == "audit":

@@ -52,7 +52,7 @@ class VendorKind:
     refusals: tuple[int, ...] = (400, 401, 403, 404, 410)
     calls: int = 1
 
-    def options(self, url: str, *, timeout_s: float = 5.0, **http: Any) -> ChannelOptions:
+    def options(self, url: str, *, timeout_s: float = 30.0, **http: Any) -> ChannelOptions:
         return self.make(url, timeout_s=timeout_s, http=HttpOptions(**http))
 
 

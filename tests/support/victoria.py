@@ -12,7 +12,7 @@ import httpx
 
 from support.ports import free_port
 
-START_S = 30.0
+START_S = 90.0
 
 
 class RealVictoria:
@@ -53,7 +53,7 @@ class RealVictoria:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._process.terminate()
-        self._process.wait(timeout=20)
+        self._process.wait(timeout=60)
         self._log.close()
 
     def get(self, path: str, **parameters: str) -> httpx.Response:
