@@ -168,7 +168,8 @@ def test_a_withdrawal_is_followed_from_request_to_confirmation(
     assert main.run(["--server", custody.server.address, "correlate", txid, "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
     assert {"span", "log", "audit", "custody", "chain", "metric"} <= {entry["kind"] for entry in told["entries"]}
-    assert ([spend["txid"] for spend in told["spends"]], told["faults"]) == ([txid], [])
+    assert [spend["txid"] for spend in told["spends"]] == [txid]
+    assert {part["state"] for part in told["parts"]} == {"whole"}
     kinds.get_by_role("button", name="Blockchain").click()
     expect(page).to_have_url(re.compile("kinds=chain"))
     expect(page.get_by_test_id("entry").first).to_contain_text("seen")

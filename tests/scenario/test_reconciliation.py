@@ -484,3 +484,22 @@ async def test_more_open_spends_than_there_is_room_for_are_judged_later(house: C
     await house.advance(20)
 
     assert set(house.paging()) == {"4", "5", "6"}
+
+
+async def test_spends_of_an_operation_are_found_by_any_of_its_ids(house: CustodyHouse) -> None:
+    """Open ones by txid or correlation id, settled ones by their key; the newest first."""
+    await house.begins("w2")
+    await house.names("w2", 2)
+    await house.asks("w1", 1)
+    await house.sees(1)
+    await house.advance(1)
+    await house.sees(2)
+    room = house.room
+    assert room is not None
+    waiting = await room.related([txid(2)], [])
+    assert [(one.spend.txid, one.state) for one in waiting] == [(txid(2), State.WAITING)]
+    await house.advance(2)
+    both = await room.related(["w2"], [("regtest", txid(1)), ("regtest", txid(2)), ("main", txid(9))])
+
+    assert [(one.spend.txid, one.state) for one in both] == [(txid(2), State.UNMATCHED), (txid(1), State.MATCHED)]
+    assert await room.related(["w9"], []) == []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -185,6 +185,9 @@ class Spends:
         end = begin + limit
         return SpendPage(tuple(found[begin:end]), str(end) if end < len(found) else "")
 
+    async def related(self, ids: Collection[str], keys: Collection[SpendKey]) -> Sequence[Item]:
+        return [one for one in self.items if one.spend.key in keys or {one.spend.txid, *one.correlation_ids} & {*ids}]
+
     async def accept(self, key: SpendKey, *, by: str, note: str) -> Item:
         for number, item in enumerate(self.items):
             if item.spend.key == key:
@@ -255,7 +258,7 @@ class House:
     # --- what tests do ---
 
     async def keep_logs(self, *records: LogRecord) -> None:
-        batch = batch_of(*records)
+        batch = batch_of(*records, stream=records[0].stream or "otlp")
         await self.store.logs.write_logs([batch])
         self.arrivals.arrive(batch)
 

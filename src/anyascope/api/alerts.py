@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Annotated, Literal, Protocol
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Annotated, Literal, Protocol, TypeAlias
 
 from fastapi import APIRouter, Query
 from starlette.responses import Response
@@ -13,6 +13,7 @@ from anyascope.api.encode import json_response
 from anyascope.api.params import NAME_CHARS_MAX, CursorParam, answers
 from anyascope.api.render import alert_view, notification_view, time_or_none
 from anyascope.model.alerts import AlertState
+from anyascope.model.labels import Labels
 from anyascope.model.notifications import DeliveryStatus
 from anyascope.model.status import AlertView as RuleAlert
 from anyascope.model.status import RuleGroupView
@@ -29,6 +30,10 @@ from anyascope.semconv.alerts import (
 from anyascope.wire.own_api import AlertsView, AlertView, NotificationsView
 
 NOTIFICATIONS_MAX = 1_000  # of a page: each names its alerts and attempts, about 1 kB
+
+
+About: TypeAlias = Callable[[Labels, Mapping[str, str], str], bool]
+"""Whether an alert with these labels, annotations and this correlation id is asked for."""
 
 
 class RulesSource(Protocol):
@@ -82,16 +87,23 @@ def values_of(rules: RulesSource) -> dict[str, float]:
     return {fingerprint_of(alert.labels): alert.value for alert in _of_rules(rules)}
 
 
-def all_alerts(desk: AlertDesk, rules: RulesSource, responder: AlertResponder) -> list[AlertView]:
-    """What fires or was lately resolved from `alerting`, what is pending from the rules."""
+def all_alerts(
+    desk: AlertDesk, rules: RulesSource, responder: AlertResponder, *, about: About | None = None
+) -> list[AlertView]:
+    """What fires or was lately resolved from `alerting`, what is pending from the rules; those that are `about` something."""
     values: dict[str, float] = {}
     pending: dict[str, AlertView] = {}
     for alert in _of_rules(rules):
         fingerprint = fingerprint_of(alert.labels)
         values[fingerprint] = alert.value
-        if alert.state is AlertState.PENDING:
+        is_asked = about is None or about(alert.labels, alert.annotations, "")
+        if alert.state is AlertState.PENDING and is_asked:
             pending[fingerprint] = _pending(alert, fingerprint)
-    told = [alert_view(alert, care=responder.care_of(alert.id), value=values.get(alert.id)) for alert in desk.alerts()]
+    told = [
+        alert_view(alert, care=responder.care_of(alert.id), value=values.get(alert.id))
+        for alert in desk.alerts()
+        if about is None or about(alert.labels, alert.annotations, alert.correlation_id)
+    ]
     firing = {alert.id for alert in told if alert.state == "firing"}
     views = [*told, *(alert for alert in pending.values() if alert.id not in firing)]
     # Sorted twice: newest first, and then, that order kept among equals, the most severe first.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from typing import Annotated, Protocol
 
 from fastapi import APIRouter, Path, Query, Request
@@ -27,6 +28,13 @@ class SpendDesk(Protocol):
 
         Raises:
             InvalidInputError: the limit is out of bounds, or the cursor is not one of ours.
+            UnavailableError: the store cannot be read.
+        """
+
+    async def related(self, ids: Collection[str], keys: Collection[SpendKey]) -> Sequence[Item]:
+        """Spends that are open and about one of these txids or correlation ids, and those of these keys; newest first.
+
+        Raises:
             UnavailableError: the store cannot be read.
         """
 
@@ -58,7 +66,7 @@ def custody_router(desk: SpendDesk) -> APIRouter:
     ) -> Response:
         """Newest first, those that wait before all others. A page may be short and have a cursor all the same."""
         page = await desk.spends(limit=limit, cursor=cursor, state=state)
-        return json_response(SpendsView(spends=[_view(item) for item in page.items], cursor=page.cursor or None))
+        return json_response(SpendsView(spends=[spend_view(item) for item in page.items], cursor=page.cursor or None))
 
     @router.post(
         "/custody/spends/{chain}/{txid}/accept",
@@ -79,12 +87,13 @@ def custody_router(desk: SpendDesk) -> APIRouter:
         for path, text, chars_max in (("by", by, BY_CHARS_MAX), ("note", note, NOTE_CHARS_MAX)):
             if not 0 < len(text) <= chars_max:
                 raise InvalidInputError(f"must have 1 to {chars_max} characters", path=path)
-        return json_response(_view(await desk.accept((chain, txid), by=by, note=note)))
+        return json_response(spend_view(await desk.accept((chain, txid), by=by, note=note)))
 
     return router
 
 
-def _view(item: Item) -> SpendView:
+def spend_view(item: Item) -> SpendView:
+    """A spend as the API shows it."""
     spend = item.spend
     return SpendView(
         chain=spend.chain,

@@ -454,6 +454,52 @@ SPEND: Final = {
     "note": "moved by hand, OPS-42",
 }
 
+CORRELATION: Final[dict[str, Any]] = {
+    "ids": ["8f14e45f-ceea-467f-a8f2-3d5c1d9d3a11", SPEND["txid"]],
+    "outcome": "",
+    "is_under_way": True,
+    "stages": [
+        {"name": "request", "state": "done", "at": _TIME, "took_ns": None, "detail": "by customer"},
+        {"name": "approval", "state": "done", "at": _TIME, "took_ns": 61_000_000_000, "detail": "by ann"},
+        {"name": "signing", "state": "done", "at": _TIME, "took_ns": 81_000_000, "detail": ""},
+        {"name": "broadcast", "state": "done", "at": _TIME, "took_ns": 12_000_000, "detail": "seen by core-1"},
+        {"name": "confirmation", "state": "open", "at": None, "took_ns": None, "detail": "1 of 3, block 925,000"},
+    ],
+    "setbacks": [{"kind": "stuck", "at": _TIME, "txid": SPEND["txid"], "detail": "told by core-1", "is_over": True}],
+    "entries": [
+        {
+            "at": _TIME,
+            "kind": "span",
+            "source": "custody",
+            "title": "custody.signing",
+            "detail": "",
+            "is_bad": False,
+            "duration_ns": 81_000_000,
+            "correlation_id": "8f14e45f-ceea-467f-a8f2-3d5c1d9d3a11",
+            "metric": "",
+            "trace_id": _TRACE_ID,
+            "span_id": _SPAN_ID,
+            "alert_id": "",
+        }
+    ],
+    "traces": TRACE_SEARCH["traces"],
+    "alerts": [],
+    "spends": [SPEND],
+    "figures": [
+        {
+            "labels": {"__name__": "anya_bitcoin_wallet_stuck_transaction_blocks", "txid": SPEND["txid"]},
+            "at": _TIME,
+            "value": 8.0,
+        }
+    ],
+    "parts": [
+        {"name": "logs", "state": "whole", "detail": ""},
+        {"name": "traces", "state": "whole", "detail": ""},
+        {"name": "spends", "state": "whole", "detail": ""},
+        {"name": "metrics", "state": "late", "detail": "no answer within 5 s"},
+    ],
+}
+
 _TXID = "ad3f62b03db08aa3206c2e26ae6b4610afd847c67b064315116c7d5145c07f12"
 
 BITCOIN_TRANSACTIONS: Final[dict[str, Any]] = {
@@ -494,6 +540,7 @@ BY_OPERATION: Final[dict[str, Any]] = {
     "listBitcoinWallets": BITCOIN_WALLETS,
     "listSpends": {"spends": [SPEND], "cursor": None},
     "acceptSpend": SPEND,
+    "getCorrelation": CORRELATION,
     "listBitcoinTransactions": BITCOIN_TRANSACTIONS,
     "getSdkSettings": SDK_SETTINGS,
     "getStatus": STATUS,

@@ -11,6 +11,7 @@ from anyascope import __version__
 from anyascope.api.alerts import RulesSource, alerts_router
 from anyascope.api.bitcoin import NodesSource, bitcoin_router, nodes_view
 from anyascope.api.cardinality import SeriesRoomSource, cardinality_router
+from anyascope.api.correlations import CorrelationParts, correlations_router
 from anyascope.api.custody import SpendDesk, custody_router
 from anyascope.api.deliveries import Deliveries, deliveries_router
 from anyascope.api.examples import BY_OPERATION
@@ -109,6 +110,11 @@ def own_api(  # noqa: PLR0913  # what the API asks, each by keyword
         wallets_router(wallets),
         custody_router(spends),
         transactions_router(transactions),
+        correlations_router(
+            CorrelationParts(
+                logs, spans, metrics, desk=desk, rules=rules, responder=responder, spends=spends, clock=clock
+            )
+        ),
         sdk_router(sdk),
         routing_router(routing),
         deliveries_router(deliveries),

@@ -47,6 +47,7 @@ from anyascope.wire.own_api import (
     TrialsView,
     ValuesView,
 )
+from anyascope.wire.own_correlation import CorrelationView
 from anyascope.wire.own_custody import AcceptSpend, SpendsView, SpendView
 from anyascope.wire.own_hsms import HsmsView, HsmView
 from anyascope.wire.own_packs import PacksView
@@ -100,25 +101,6 @@ class Dropped:
     """So many records were left out of the tail, because this reader was too slow."""
 
     rows: int
-
-
-class Exemplar(msgspec.Struct, frozen=True):
-    """A measurement with what it was made of; `timestamp` in Unix seconds, the value as text, as in `Point`."""
-
-    labels: dict[str, str]
-    value: str
-    timestamp: float
-
-
-class ExemplarSeries(msgspec.Struct, frozen=True):
-    """The exemplars of one series."""
-
-    labels: dict[str, str] = msgspec.field(name="seriesLabels")
-    exemplars: list[Exemplar]
-
-
-class _Exemplars(msgspec.Struct):
-    data: list[ExemplarSeries]
 
 
 class _Series(msgspec.Struct):
@@ -278,6 +260,14 @@ class Client:
         """A whole trace."""
         return self._own(f"/traces/{quote(trace_id, safe='')}", {}, TraceView)
 
+    def correlation(self, identity: str) -> CorrelationView:
+        """One operation across signals, by its correlation id or its transaction's id.
+
+        Raises:
+            NotFoundError: nothing carries it.
+        """
+        return self._own(f"/correlations/{quote(identity, safe='')}", {}, CorrelationView)
+
     # --- alerts -------------------------------------------------------------------------------------------------------
 
     def alerts(self, *, state: str = "") -> AlertsView:
@@ -357,12 +347,6 @@ class Client:
         """An expression's values from start to end (Unix seconds, both inclusive)."""
         asked = {"query": expression, "start": repr(start_s), "end": repr(end_s), "step": repr(step_s)}
         return self._prometheus("/api/v1/query_range", asked)
-
-    def exemplars(self, query: str, *, start_s: float, end_s: float) -> list[ExemplarSeries]:
-        """Exemplars of the series that a query names, from start to end (Unix seconds, both inclusive)."""
-        asked = {"query": query, "start": repr(start_s), "end": repr(end_s)}
-        answer = self._answer(self._http.build_request("POST", "/api/v1/query_exemplars", data=asked))
-        return self._decode(answer.content, _Exemplars).data
 
     def series(
         self, *selectors: str, start_s: float | None = None, end_s: float | None = None, limit: int = 0

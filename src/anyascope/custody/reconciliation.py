@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Coroutine, Iterable, Sequence
+from collections.abc import Callable, Collection, Coroutine, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -457,6 +457,18 @@ class Reconciliation:
             return SpendPage(tuple(waiting[:limit]))
         page = await self._book.page(limit=limit, cursor=cursor, state=state)
         return SpendPage((*waiting, *page.items), page.cursor)
+
+    async def related(self, ids: Collection[str], keys: Collection[SpendKey]) -> Sequence[Item]:
+        """Spends that are open and about one of these txids or correlation ids, and those of these keys; newest first.
+
+        Raises:
+            UnavailableError: the store cannot be read.
+        """
+        found = {key: pending.item for key in self._pendings.about(ids) if (pending := self._pendings.get(key))}
+        for key in keys:
+            if key not in found and (item := await self._book.find(key)) is not None:
+                found[key] = item
+        return sorted(found.values(), key=lambda item: item.spend.seen_ns, reverse=True)
 
     async def accept(self, key: SpendKey, *, by: str, note: str) -> Item:
         """Take an unmatched spend for one that is in order; once this returns it survives `kill -9`, and its page ends.

@@ -29,6 +29,7 @@ from anyascope.promql.asking import Asked
 from anyascope.wire import (
     own_api,
     own_bitcoin,
+    own_correlation,
     own_custody,
     own_hsms,
     own_packs,
@@ -139,6 +140,7 @@ VIEWS = {
     for module in (
         own_api,
         own_bitcoin,
+        own_correlation,
         own_custody,
         own_hsms,
         own_packs,
