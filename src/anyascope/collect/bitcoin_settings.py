@@ -6,6 +6,7 @@ from difflib import get_close_matches
 from urllib.parse import urlsplit
 
 from anyascope.collect.options import (
+    BITCOIN_MEMPOOL_EXPIRY_S,
     BITCOIN_SETTLED_AFTER_S,
     BITCOIN_TIMEOUT_S,
     COLLECT_INTERVAL_S,
@@ -63,10 +64,16 @@ def _read_node(section: Section) -> BitcoinNodeOptions:
         timeout_s=section.duration_s("timeout", BITCOIN_TIMEOUT_S),
         block_spacing_s=section.duration_s("block_spacing", None),
         settled_after_s=section.duration_s("settled_after", BITCOIN_SETTLED_AFTER_S),
+        mempool_expiry_s=section.duration_s("mempool_expiry", BITCOIN_MEMPOOL_EXPIRY_S),
     )
     if section.has("name") and not node.name:
         section.wrong("must not be empty", name="name")
-    durations = (("interval", node.interval_s), ("timeout", node.timeout_s), ("block_spacing", node.block_spacing_s))
+    durations = (
+        ("interval", node.interval_s),
+        ("timeout", node.timeout_s),
+        ("block_spacing", node.block_spacing_s),
+        ("mempool_expiry", node.mempool_expiry_s),
+    )
     for name, seconds in durations:
         if seconds is not None and seconds <= 0:
             section.wrong("must be more than 0", name=name)

@@ -208,6 +208,7 @@ class Collect:
                 clock=self._clock,
                 tally=self._tally,
                 counts=watch.log_lines,
+                events=watch.log_events,
             )
             for node, watch in zip(self._options.bitcoin, self._nodes, strict=True)
             if node.debug_log is not None

@@ -13,6 +13,7 @@ from anyascope.model.secret import Secret
 COLLECT_INTERVAL_S = 15.0  # as most Prometheus setups have it; a rule over 1 minute then sees four samples
 CERTIFICATE_INTERVAL_S = 300.0  # certificates change by hand or once in weeks; a handshake every 5 minutes is unnoticed
 BITCOIN_SETTLED_AFTER_S = 600.0  # a node that has just started has no peers yet, and a mempool to load
+BITCOIN_MEMPOOL_EXPIRY_S = 336 * 3600.0  # Core's mempoolexpiry, which no RPC tells
 BITCOIN_TIMEOUT_S = 10.0  # a node that writes its cache to disk answers within seconds
 UNNAMED_WALLET_LABEL = "default"  # what the series of the wallet without a name carry as `wallet`
 WALLET_NAME_CHARS_MAX = 128  # of a label's value; a path to a wallet is rarely longer
@@ -97,6 +98,7 @@ class BitcoinNodeOptions:
         timeout_s: how long one call may take.
         block_spacing_s: from block to block, as the network aims at; None where its genesis block says it.
         settled_after_s: for so long after its start the node's own alarms are muted.
+        mempool_expiry_s: age at which the node drops a transaction that no block took (`mempoolexpiry`).
     """
 
     name: str
@@ -113,6 +115,7 @@ class BitcoinNodeOptions:
     timeout_s: float = BITCOIN_TIMEOUT_S
     block_spacing_s: float | None = None
     settled_after_s: float = BITCOIN_SETTLED_AFTER_S
+    mempool_expiry_s: float = BITCOIN_MEMPOOL_EXPIRY_S
 
 
 def wallet_name_fault(name: str) -> str:

@@ -35,6 +35,7 @@ nodes:
   timeout: 5s
   block_spacing: 150s
   settled_after: 0s
+  mempool_expiry: 72h
 """
     )
     assert first == BitcoinNodeOptions(
@@ -48,6 +49,7 @@ nodes:
     )
     assert (first.block_spacing_s, second.block_spacing_s) == (None, 150)
     assert (first.settled_after_s, second.settled_after_s) == (600, 0)
+    assert (first.mempool_expiry_s, second.mempool_expiry_s) == (336 * 3600, 72 * 3600)
     assert second.debug_log == Path("/var/log/core-2.log")
     assert second.tls.ca_file == Path("/etc/ca.pem")
 

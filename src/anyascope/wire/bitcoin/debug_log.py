@@ -1,6 +1,6 @@
 """Lines of a node's debug.log, taken apart.
 
-Source: Bitcoin Core `src/logging.cpp`: time, then as far as asked for `[thread]`, `[file:line]` and `[function]`, then `[category]`
+Source: Bitcoin Core `src/logging.cpp`, `src/validation.cpp`, `src/httprpc.cpp`, `src/httpserver.cpp`: time, then as far as asked for `[thread]`, `[file:line]` and `[function]`, then `[category]`
 (its level is debug), `[category:level]` or `[level]`, then the text. Wallets begin their text with their own name in brackets.
 """
 
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from anyascope.model.logs import Severity
@@ -16,6 +17,19 @@ _CATEGORIES = (
     "all|addrman|bench|blockstorage|cmpctblock|coindb|estimatefee|http|i2p|ipc|kernel|leveldb|libevent|lock|mempool|mempoolrej|net|"
     "netgroup|proxy|prune|qt|rand|reindex|rpc|scan|selectcoins|stats|tor|txpackages|txreconciliation|util|validation|walletdb|zmq"
 )
+# What lines tell of that no RPC does; a number in the line says how often. Those of the mempool are written with `debug=mempool`.
+_EVENTS: Mapping[str, re.Pattern[str]] = {
+    "mempool_expired": re.compile(r"Expired (?P<count>\d{1,9}) transactions from the memory pool"),
+    "mempool_evicted": re.compile(r"Removed (?P<count>\d{1,9}) txn, rolling minimum fee bumped"),
+    "mempool_replaced": re.compile(r"replacing (?:mempool )?tx [0-9a-f]{64}"),
+    "rpc_unauthorized": re.compile(r"ThreadRPCServer incorrect password attempt"),
+    "rpc_forbidden": re.compile(r"RPC User .{0,100} not allowed to call method"),
+    "rpc_queue_full": re.compile(
+        r"(?:WARNING: )?request rejected because http work queue depth exceeded", re.IGNORECASE
+    ),
+    "stale_tip": re.compile(r"Potential stale tip detected"),
+}
+EVENTS = tuple(_EVENTS)
 _LINE = re.compile(
     r"(?P<time>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?Z) (?:\[\*\] )?"
     rf"(?:(?P<origin>(?:\[[^\]\n]{{1,200}}\] ){{0,3}}?)\[(?:(?P<category>{_CATEGORIES})(?::(?P<level>[a-z]+))?"
@@ -61,6 +75,15 @@ def decode_line(line: str) -> DebugLine:
     return DebugLine(
         text, _time_ns(found["time"]), level, "" if category == "all" else category, (found["origin"] or "").strip()
     )
+
+
+def event_of(line: DebugLine) -> tuple[str, int] | None:
+    """Which of `EVENTS` the line tells of, and how many of it; None of most lines."""
+    for event, pattern in _EVENTS.items():
+        found = pattern.match(line.text)
+        if found is not None:
+            return event, int(found.groupdict().get("count") or 1)
+    return None
 
 
 def _time_ns(text: str) -> int | None:

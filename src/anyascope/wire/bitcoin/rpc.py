@@ -1,7 +1,8 @@
 """Requests to a node's JSON-RPC, and its answers.
 
 Bitcoin Core answers a refused call with an HTTP status of its own (404, 500) and a JSON body, and a request it does not even
-look at with a status and no JSON: 401 (credentials), 403 (address not allowed), 503 (work queue full).
+look at with a status and no JSON: 401 (credentials), 403 (address not allowed), 503 (work queue full; 500 until version 22). A proxy
+in front answers with statuses of its own.
 
 Source: Bitcoin Core `doc/JSON-RPC-interface.md`, `src/httprpc.cpp`, `src/httpserver.cpp`.
 """
@@ -19,6 +20,7 @@ from anyascope.semconv.bitcoin_rpc import error_label
 
 OK = "ok"
 UNREACHABLE = "unreachable"  # no connection, or it broke
+TLS_FAILED = "tls_failed"  # a connection, but no TLS on it: another certificate, or no TLS at the other end
 TIMEOUT = "timeout"
 NO_CREDENTIALS = "no_credentials"  # the cookie or password file cannot be read
 UNAUTHORIZED = "unauthorized"
@@ -33,8 +35,11 @@ _STATUSES = {401: UNAUTHORIZED, 403: FORBIDDEN, 503: BUSY}
 _WORDS = {
     UNAUTHORIZED: "the node refuses the credentials",
     FORBIDDEN: "the node does not let this address in (rpcallowip), or this user call it (rpcwhitelist)",
-    BUSY: "the node's work queue is full (rpcworkqueue)",
+    BUSY: "HTTP status 503: the node, or a proxy before it, takes no request now",
 }
+_QUEUE_FULL = b"work queue depth exceeded"  # any status: 503, and 500 of older ones
+_QUEUE_FULL_WORDS = "the node's work queue is full (rpcworkqueue)"
+_HEAD_BYTES = 200  # of a body that is no JSON: where such words would stand
 HTTP_OK = 200
 MESSAGE_CHARS_MAX = 300  # of what a node says about an error
 
@@ -69,11 +74,13 @@ def decode_answers(count: int, status: int, body: bytes) -> list[Any | Refusal]:
 
     Never raises: whatever is no JSON-RPC answer is the same refusal for all of them.
     """
+    if status != HTTP_OK and _QUEUE_FULL in body[:_HEAD_BYTES].lower():
+        return [Refusal(BUSY, _QUEUE_FULL_WORDS)] * count
     if status in _STATUSES:
         return [Refusal(_STATUSES[status], _WORDS[_STATUSES[status]])] * count
     try:
         told = json.loads(body)
-    except ValueError:  # also a body that is no UTF-8
+    except (ValueError, RecursionError):  # also a body that is no UTF-8, or nests without end
         told = None
     entries = told if count > 1 else [told]
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):

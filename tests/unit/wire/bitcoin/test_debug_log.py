@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from anyascope.wire.bitcoin.debug_log import DebugLine, decode_line
+from anyascope.wire.bitcoin.debug_log import DebugLine, decode_line, event_of
 
 NS = 1_796_119_074 * 1_000_000_000
 
@@ -40,3 +40,24 @@ def test_microseconds_count():
 def test_other_lines_are_text(line):
     """What is in no known form is kept whole."""
     assert decode_line(line) == DebugLine(line)
+
+
+@pytest.mark.parametrize(
+    ("line", "event"),
+    [
+        ("[mempool] Expired 12 transactions from the memory pool", ("mempool_expired", 12)),
+        ("[mempool] Removed 3 txn, rolling minimum fee bumped to 0.00001 BTC/kvB", ("mempool_evicted", 3)),
+        (f"[mempool] replacing mempool tx {'ab' * 32} (wtxid=…", ("mempool_replaced", 1)),
+        (f"[mempool] replacing tx {'ab' * 32} with {'cd' * 32} for 0.00001 additional fees", ("mempool_replaced", 1)),
+        ("ThreadRPCServer incorrect password attempt from 127.0.0.1:4711", ("rpc_unauthorized", 1)),
+        ("RPC User watch not allowed to call method getpeerinfo", ("rpc_forbidden", 1)),
+        ("WARNING: request rejected because http work queue depth exceeded, it can be", ("rpc_queue_full", 1)),
+        ("[warning] Request rejected because http work queue depth exceeded, it can be", ("rpc_queue_full", 1)),
+        ("Potential stale tip detected, will try using extra outbound peer", ("stale_tip", 1)),
+        ("[hot] Expired 12 transactions from the memory pool", None),  # a wallet's own words
+        ("UpdateTip: new best=00ab", None),
+    ],
+)
+def test_some_lines_tell_what_no_rpc_does(line, event):
+    """With how often, where the line says it."""
+    assert event_of(decode_line(f"2026-12-01T09:57:54Z {line}")) == event

@@ -36,7 +36,10 @@ def test_answers_of_a_batch_are_told_in_the_order_of_the_calls():
         (401, b"", "unauthorized"),
         (403, b"", "forbidden"),
         (503, b"Work queue depth exceeded", "busy"),
+        (500, b"Work queue depth exceeded", "busy"),  # as nodes until 22 say it
+        (503, b"<html>no server is available</html>", "busy"),
         (500, b"oops", "http_error"),
+        (200, b"[" * 100_000, "invalid_answer"),
         (404, b'{"result":null,"error":{"code":-32601,"message":"Method not found"},"id":1}', "method_not_found"),
         (500, b'{"result":null,"error":{"code":-28,"message":"Loading block index"},"id":1}', "in_warmup"),
         (200, b'{"result":{"chain":"regt', "invalid_answer"),

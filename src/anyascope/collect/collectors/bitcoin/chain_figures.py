@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from anyascope.collect.collectors.bitcoin.sheet import SATS, Facts, Sheet, scaled
+from anyascope.collect.collectors.bitcoin.sheet import SATS, Facts, Sheet, facts_of, scaled
 
 HASHRATES = {
     120: ("bitcoin_hashps", "Estimated network hash rate per second for the last 120 blocks."),
@@ -38,6 +38,8 @@ def tell_chain(sheet: Sheet, info: Facts) -> None:
     sheet.gauge("anya_bitcoin_median_time_seconds", "Median time of the last 11 blocks.", info.get("mediantime"))
     sheet.gauge("anya_bitcoin_pruned", "Whether the node deletes old blocks.", info.get("pruned"))
     sheet.gauge("anya_bitcoin_prune_height", "The lowest block that a pruned node has.", info.get("pruneheight"))
+    text = "What a pruned node may take of the disk for blocks."
+    sheet.gauge("anya_bitcoin_prune_target_bytes", text, info.get("prune_target_size"))
 
 
 def tell_tips(sheet: Sheet, tips: Sequence[Facts]) -> None:
@@ -62,7 +64,8 @@ def tell_latest_block(sheet: Sheet, stats: Facts) -> None:
     total, fee = scaled(stats.get("total_out"), 1 / SATS), scaled(stats.get("totalfee"), 1 / SATS)
     sheet.gauge("bitcoin_latest_block_value", "Bitcoin value of all transactions in the latest block.", total)
     sheet.gauge("bitcoin_latest_block_fee", "Total fee to process the latest block, in bitcoins.", fee)
-    for share, rate in zip((10, 25, 50, 75, 90), stats.get("feerate_percentiles") or (), strict=False):
+    rates = stats.get("feerate_percentiles")
+    for share, rate in zip((10, 25, 50, 75, 90), rates if isinstance(rates, list) else (), strict=False):
         sheet.gauge(
             "anya_bitcoin_latest_block_fee_sat_per_vb",
             "Fee rates of the latest block, by percentile of weight.",
@@ -71,22 +74,28 @@ def tell_latest_block(sheet: Sheet, stats: Facts) -> None:
         )
 
 
-def tell_indexes(sheet: Sheet, indexes: Mapping[str, Facts]) -> None:
+def tell_transactions(sheet: Sheet, stats: Facts) -> None:
+    """From `getchaintxstats` of the last 144 blocks."""
+    sheet.gauge("bitcoin_txcount", "Number of transactions since the genesis block.", stats.get("txcount"))
+    text = "Transactions a second in the last 144 blocks, by their median times."
+    sheet.gauge("anya_bitcoin_chain_transactions_per_second", text, stats.get("txrate"))
+
+
+def tell_indexes(sheet: Sheet, indexes: Mapping[str, object]) -> None:
     """From `getindexinfo`."""
-    for name, index in indexes.items():
-        label = ("index", name)
+    for name, told in indexes.items():
+        label, index = ("index", name), facts_of(told)
         sheet.gauge("anya_bitcoin_index_synced", "Whether the index has all blocks.", index.get("synced"), label)
         height = index.get("best_block_height")
         sheet.gauge("anya_bitcoin_index_height", "The last block in the index.", height, label)
 
 
-def tell_deployments(sheet: Sheet, deployments: Mapping[str, Facts]) -> None:
+def tell_deployments(sheet: Sheet, deployments: Mapping[str, object]) -> None:
     """From `getdeploymentinfo`, or `softforks` of older nodes."""
-    for name, deployment in deployments.items():
-        label = ("deployment", name)
+    for name, told in deployments.items():
+        label, deployment = ("deployment", name), facts_of(told)
         sheet.gauge("anya_bitcoin_deployment_active", "Whether the rules hold.", deployment.get("active"), label)
-        status = (deployment.get("bip9") or {}).get("status")
+        status = facts_of(deployment.get("bip9")).get("status")
         for state in _DEPLOYMENT_STATES if status else ():
-            told = float(state == status)
             text = "The state of a deployment by BIP 9: 1 of one state."
-            sheet.gauge("anya_bitcoin_deployment_state", text, told, label, ("state", state))
+            sheet.gauge("anya_bitcoin_deployment_state", text, state == status, label, ("state", state))

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Sequence
+import ssl
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, TypeVar
 from urllib.parse import quote
 
 import httpx
@@ -20,6 +21,7 @@ from anyascope.wire.bitcoin.rpc import (
     NO_CREDENTIALS,
     OK,
     TIMEOUT,
+    TLS_FAILED,
     UNAUTHORIZED,
     UNREACHABLE,
     Call,
@@ -28,14 +30,25 @@ from anyascope.wire.bitcoin.rpc import (
     decode_answers,
     encode_calls,
 )
+from anyascope.wire.tls import default_context
 
-ANSWER_BYTES_MAX = 64 * 1024 * 1024  # getpeerinfo of 1000 peers is 3 MB; a broken end must not fill the memory
+ANSWER_BYTES_MAX = 64 * 1024 * 1024  # a wallet's 100,000 coins; a broken end must not fill the memory
+NODE_ANSWER_BYTES_MAX = (
+    8 * 1024 * 1024
+)  # getpeerinfo of 1000 peers is 3 MB; what is decoded holds all else up for 80 ms
 AT_ONCE_BYTES = 256 * 1024  # decoded in 2 ms; more is decoded beside the event loop
+CAUSES_MAX = 10  # of one error: its library wraps it four times
 BUCKETS_S = (0.001, 0.005, 0.01, 0.05, 0.1, 0.2, 0.5, 1.0, 2.5, 5.0, 10.0)  # 0.2: what a call may cost a node
 
 T = TypeVar("T")
-Decoder: TypeAlias = Callable[[int, bytes], list[Any]]
-"""What each call of a request brought, or its refusal, from status and body."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decoder:
+    """How an answer is read: `answers` gives what each call of a request brought, or its refusal, from status and body."""
+
+    answers: Callable[[int, bytes], list[Any]]
+    is_large: bool = False
 
 
 @dataclass(slots=True)
@@ -75,6 +88,7 @@ class _Session:
     """Connections and credentials, shared by the clients of a node and of its wallets."""
 
     http: httpx.AsyncClient | None = None
+    context: ssl.SSLContext | None = None
     auth: tuple[str, str] | None = None
 
 
@@ -85,6 +99,7 @@ class RpcClient:
 
     Args:
         counts: where the calls are counted; of its own where None.
+        answer_bytes_max: of an answer of `call` and `call_each`; a larger one is a refusal.
         transport: how requests travel; another one in tests.
     """
 
@@ -94,9 +109,11 @@ class RpcClient:
         *,
         clock: Clock,
         counts: RpcCounts | None = None,
+        answer_bytes_max: int = ANSWER_BYTES_MAX,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self._options = options
+        self._answer_bytes_max = answer_bytes_max
         self._url = options.url
         self._clock = clock
         self._transport = transport
@@ -119,8 +136,9 @@ class RpcClient:
         return (await self._ask([Call(method, params)]))[0]
 
     async def call_as(self, shape: type[T], method: str, *params: Any) -> T | Refusal:
-        """What one call brought, in this shape: for large answers."""
-        answers = await self._ask([Call(method, params)], lambda status, body: [decode_answer_as(shape, status, body)])
+        """What one call brought, in this shape: for large answers, up to `ANSWER_BYTES_MAX`."""
+        decode = Decoder(lambda status, body: [decode_answer_as(shape, status, body)], is_large=True)
+        answers = await self._ask([Call(method, params)], decode)
         found: T | Refusal = answers[0]
         return found
 
@@ -144,61 +162,81 @@ class RpcClient:
         self, calls: Sequence[Call], decode: Decoder | None = None, *, fine: Collection[str] = ()
     ) -> list[Any | Refusal]:
         started_ns = self._clock.monotonic_ns()
-        answers = await self._try(calls, decode or (lambda status, body: decode_answers(len(calls), status, body)))
+        answers = await self._try(
+            calls, decode or Decoder(lambda status, body: decode_answers(len(calls), status, body))
+        )
         seconds = (self._clock.monotonic_ns() - started_ns) / NS_PER_S
         self.counts.note(calls[0].method, answers, seconds, fine=fine)
         return answers
 
     async def _try(self, calls: Sequence[Call], decode: Decoder) -> list[Any | Refusal]:
-        """Ask, and once more where the node started again meanwhile: other credentials, or a kept connection that ended."""
+        """Ask; and once more where the node started again meanwhile, and has other credentials."""
         try:
             before = self._session.auth = self._session.auth or await self._credentials()
             answers = await self._send(calls, decode)
-            if isinstance(answers[0], Refusal) and answers[0].code == UNAUTHORIZED:
-                self._session.auth = await self._credentials()
-                if self._session.auth != before:
-                    return await self._send(calls, decode)
-        except httpx.RemoteProtocolError:
-            return await self._last_try(calls, decode)
-        except (httpx.HTTPError, TimeoutError, OSError) as error:
-            return [_refusal(error, self._options.timeout_s)] * len(calls)
+            if not (isinstance(answers[0], Refusal) and answers[0].code == UNAUTHORIZED):
+                return answers
+            self._session.auth = await self._credentials()
         except InvalidInputError as error:
             return [Refusal(NO_CREDENTIALS, str(error))] * len(calls)
-        return answers
-
-    async def _last_try(self, calls: Sequence[Call], decode: Decoder) -> list[Any | Refusal]:
-        try:
-            return await self._send(calls, decode)
-        except (httpx.HTTPError, TimeoutError, OSError) as error:
-            return [_refusal(error, self._options.timeout_s)] * len(calls)
+        return answers if self._session.auth == before else await self._send(calls, decode)
 
     async def _send(self, calls: Sequence[Call], decode: Decoder) -> list[Any | Refusal]:
-        if self._session.http is None:
-            # A kept connection outlives a round; no proxy of the environment, which is for the outside.
-            self._session.http = httpx.AsyncClient(
-                verify=await self._tls.context() if self._options.url.startswith("https") else True,
-                timeout=self._options.timeout_s,
-                trust_env=False,
-                transport=self._transport,
-            )
+        """Send, and once more where a kept connection ended before any answer: every call here only reads."""
+        for is_last in (False, True):
+            try:
+                return await self._exchange(calls, decode)
+            except (httpx.HTTPError, TimeoutError, OSError, _TlsFileError) as error:
+                has_ended = isinstance(error, (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError))
+                if is_last or not has_ended:
+                    return [_refusal(error, self._options.timeout_s)] * len(calls)
+        raise AssertionError("the last try returns")
+
+    async def _exchange(self, calls: Sequence[Call], decode: Decoder) -> list[Any | Refusal]:
+        http = await self._connected()
         name = self._options.tls.server_name
-        request = self._session.http.build_request(
+        request = http.build_request(
             "POST", self._url, content=encode_calls(calls), extensions={"sni_hostname": name} if name else {}
         )
         request.headers["content-type"] = "application/json"
-        body = bytearray()
         async with asyncio.timeout(self._options.timeout_s):
-            answer = await self._session.http.send(request, auth=self._session.auth, stream=True)
+            answer = await http.send(request, auth=self._session.auth, stream=True)
             try:
-                async for part in answer.aiter_bytes():
-                    body += part
-                    if len(body) > ANSWER_BYTES_MAX:
-                        return [Refusal(INVALID_ANSWER, f"more than {ANSWER_BYTES_MAX} bytes")] * len(calls)
+                body = await self._body(answer, ANSWER_BYTES_MAX if decode.is_large else self._answer_bytes_max)
             finally:
                 await answer.aclose()
+        if isinstance(body, Refusal):
+            return [body] * len(calls)
         if len(body) > AT_ONCE_BYTES:
-            return await asyncio.to_thread(decode, answer.status_code, bytes(body))
-        return decode(answer.status_code, bytes(body))
+            return await asyncio.to_thread(decode.answers, answer.status_code, body)
+        return decode.answers(answer.status_code, body)
+
+    async def _connected(self) -> httpx.AsyncClient:
+        """The connections that are kept; other ones where a file of `tls` changed."""
+        try:
+            context = await self._tls.context() if self._url.startswith("https") else default_context()
+        except InvalidInputError as error:
+            raise _TlsFileError(str(error)) from error
+        session = self._session
+        if session.http is None or session.context is not context:
+            await self.close()
+            # No proxy of the environment, which is for the outside.
+            session.http = httpx.AsyncClient(
+                verify=context, timeout=self._options.timeout_s, trust_env=False, transport=self._transport
+            )
+            session.context = context
+        return session.http
+
+    async def _body(self, answer: httpx.Response, bytes_max: int) -> bytes | Refusal:
+        body = bytearray()
+        try:
+            async for part in answer.aiter_bytes():
+                body += part
+                if len(body) > bytes_max:
+                    return Refusal(INVALID_ANSWER, f"more than {bytes_max} bytes")
+        except (httpx.RemoteProtocolError, httpx.ReadError, httpx.DecodingError) as error:
+            return Refusal(INVALID_ANSWER, f"the answer broke off after {len(body)} bytes: {_cause(error)}")
+        return bytes(body)
 
     async def _credentials(self) -> tuple[str, str]:
         """User and password as they are now.
@@ -218,9 +256,34 @@ class RpcClient:
         return user, password
 
 
+class _TlsFileError(Exception):
+    """A file of `tls` cannot be used."""
+
+
 def _refusal(error: Exception, timeout_s: float) -> Refusal:
     if isinstance(error, (TimeoutError, httpx.TimeoutException)):
         return Refusal(TIMEOUT, f"no answer within {timeout_s:g} s")
+    if isinstance(error, _TlsFileError):
+        return Refusal(TLS_FAILED, str(error))
+    if any(isinstance(each, ssl.SSLError) for each in _causes(error)):
+        return Refusal(TLS_FAILED, _cause(error))
     if isinstance(error, httpx.RemoteProtocolError):
-        return Refusal(INVALID_ANSWER, f"the answer broke off: {error}")
-    return Refusal(UNREACHABLE, str(error) or type(error).__name__)
+        return Refusal(INVALID_ANSWER, f"no HTTP answer: {error}")
+    return Refusal(UNREACHABLE, _cause(error))
+
+
+def _cause(error: Exception) -> str:
+    """What lies behind an error of the library: the system's own word where there is one."""
+    causes = list(_causes(error))
+    told = next((each.strerror for each in reversed(causes) if isinstance(each, OSError) and each.strerror), None)
+    return told or str(error) or type(causes[-1]).__name__
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """The error, and what led to it; of several tries the first."""
+    known: BaseException | None = error
+    for _ in range(CAUSES_MAX):
+        if known is None:
+            return
+        yield known
+        known = known.exceptions[0] if isinstance(known, BaseExceptionGroup) else known.__cause__ or known.__context__

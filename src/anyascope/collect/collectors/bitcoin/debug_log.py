@@ -8,7 +8,7 @@ from pathlib import Path
 
 import structlog
 
-from anyascope.clock import Clock
+from anyascope.clock import NS_PER_S, Clock
 from anyascope.collect.tail import LINE_BYTES_MAX, FileTail
 from anyascope.collect.tally import CollectorTally
 from anyascope.errors import AnyascopeError
@@ -17,7 +17,7 @@ from anyascope.model.documents import Json, Put
 from anyascope.model.logs import LogBatch, LogRecord
 from anyascope.ports import ComponentHealth, HealthStatus, Intake
 from anyascope.store.api.documents import DocumentStore
-from anyascope.wire.bitcoin.debug_log import decode_line
+from anyascope.wire.bitcoin.debug_log import DebugLine, decode_line, event_of
 
 log = structlog.get_logger("anyascope.collect")
 
@@ -36,6 +36,7 @@ class DebugLog:
 
     Args:
         counts: lines by level are added here, as far as they were written since the start.
+        events: what they tell of, by kind, likewise.
     """
 
     def __init__(
@@ -48,8 +49,10 @@ class DebugLog:
         clock: Clock,
         tally: CollectorTally,
         counts: dict[str, int] | None = None,
+        events: dict[str, int] | None = None,
     ) -> None:
         self._counts = {} if counts is None else counts
+        self._events = {} if events is None else events
         self._started_ns = clock.now_ns()
         self._node = node
         self._path = path
@@ -93,21 +96,27 @@ class DebugLog:
             tail.close()
 
     async def _hand_in(self, lines: Sequence[tuple[bytes, dict[str, Json]]]) -> None:
-        batch, fresh = LogBatch(STREAM), Counter[str]()
+        batch, fresh, events = LogBatch(STREAM), Counter[str](), Counter[str]()
         now_ns, last_ns = self._clock.now_ns(), self._clock.now_ns()
         for line, _ in lines:
             if len(line) > LINE_BYTES_MAX:
                 self._tally.log_records_dropped.labels(stream=STREAM, reason="too_long").inc()
                 continue
-            record = record_of(line.decode("utf-8", "replace"), node=self._node, now_ns=now_ns, last_ns=last_ns)
+            told = decode_line(line.decode("utf-8", "replace"))
+            record = record_of(told, node=self._node, now_ns=now_ns, last_ns=last_ns)
             last_ns = record.time_ns
             batch.add(record)
-            if record.severity_text in LEVELS_COUNTED and record.time_ns >= self._started_ns:
-                fresh[record.severity_text] += 1
+            if record.time_ns < self._started_ns // NS_PER_S * NS_PER_S:  # its clock has whole seconds
+                continue
+            fresh[told.level] += 1
+            if (found := event_of(told)) is not None:
+                events[found[0]] += found[1]
         await self._intake.logs([batch], source=STREAM)
         self._tally.log_records.labels(stream=STREAM).inc(len(batch))
-        for level, count in fresh.items():
-            self._counts[level] = self._counts.get(level, 0) + count
+        for level in LEVELS_COUNTED:
+            self._counts[level] = self._counts.get(level, 0) + fresh[level]
+        for event, count in events.items():
+            self._events[event] = self._events.get(event, 0) + count
         await self._documents.commit([Put(DOCUMENT_KIND, self._key, lines[-1][1])])
 
     def _tell(self, status: HealthStatus, message: str, advice: str = "") -> None:
@@ -119,9 +128,8 @@ class DebugLog:
         return ComponentHealth(name, "collector", status, message, advice, self._clock.now_ns())
 
 
-def record_of(line: str, *, node: str, now_ns: int, last_ns: int) -> LogRecord:
+def record_of(told: DebugLine, *, node: str, now_ns: int, last_ns: int) -> LogRecord:
     """The record of one line; one without a time, as the rest of another, has the time of the line before."""
-    told = decode_line(line)
     attributes: dict[str, AttributeValue] = {"bitcoin.node": node}
     if told.category:
         attributes["bitcoin.log.category"] = told.category

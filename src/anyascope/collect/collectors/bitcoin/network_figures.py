@@ -5,10 +5,10 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from statistics import median
 
-from anyascope.collect.collectors.bitcoin.sheet import Facts, Sheet
+from anyascope.collect.collectors.bitcoin.sheet import Facts, Sheet, dicts_of, facts_of, number_of, texts_of
 
 PEER_PROGRAMS_MAX = 20  # peers choose what they call themselves; what is rarer than these is `other`
 BANS_MAX = 1_000  # each is two series
@@ -25,12 +25,12 @@ def tell_network(sheet: Sheet, info: Facts) -> None:
     sheet.gauge("anya_bitcoin_network_active", "Whether the node talks to others.", info.get("networkactive"))
     sheet.gauge("anya_bitcoin_time_offset_seconds", "The peers' clocks against the node's.", info.get("timeoffset"))
     sheet.gauge("anya_bitcoin_node_info", "Always 1.", 1, ("subversion", str(info.get("subversion", ""))))
-    for network in info.get("networks") or ():
+    for network in dicts_of(info.get("networks")):
         label = ("network", str(network.get("name")))
         text = "Whether the node can reach this network."
         sheet.gauge("anya_bitcoin_network_reachable", text, network.get("reachable"), label)
-    for service in info.get("localservicesnames") or ():
-        sheet.gauge("anya_bitcoin_service_offered", "Services that the node offers.", 1, ("service", str(service)))
+    for service in texts_of(info.get("localservicesnames")):
+        sheet.gauge("anya_bitcoin_service_offered", "Services that the node offers.", 1, ("service", service))
 
 
 def tell_peers(sheet: Sheet, peers: Sequence[Facts]) -> None:
@@ -39,23 +39,43 @@ def tell_peers(sheet: Sheet, peers: Sequence[Facts]) -> None:
     for (network, direction), count in found.items():
         labels = (("network", network), ("direction", direction))
         sheet.gauge("anya_bitcoin_peer_connections", "Peers by network and direction.", count, *labels)
+    _tell_programs(sheet, peers)
+    services = (name for peer in peers for name in texts_of(peer.get("servicesnames")))
+    text = "Peers that offer a service."
+    _tell_kinds(sheet, "anya_bitcoin_peers_offering", text, kinds=services, label="service")
+    purposes = texts_of([peer.get("connection_type") for peer in peers])
+    text = "Peers by what the connection is for."
+    _tell_kinds(sheet, "anya_bitcoin_peer_connection_types", text, kinds=purposes, label="type")
+    transports = texts_of([peer.get("transport_protocol_type") for peer in peers])
+    text = "Peers by transport: v2 is encrypted (BIP 324)."
+    _tell_kinds(sheet, "anya_bitcoin_peer_transports", text, kinds=transports, label="transport")
+    text = "Time from ping to pong, over all peers."
+    _tell_spread(sheet, "anya_bitcoin_peer_ping_seconds", text, values=_numbers(peers, "pingtime"))
+    text = "The peers' clocks against the node's, over all peers; positive where theirs are ahead."
+    _tell_spread(sheet, "anya_bitcoin_peer_time_offset_seconds", text, values=_numbers(peers, "timeoffset"))
+    outbound = [str(peer.get("addr", "")) for peer in peers if not peer.get("inbound")]
+    groups = {group_of(address) for address in outbound}
+    text = "Distinct networks (/16 of IPv4, /32 of IPv6, each other address its own) of outbound peers."
+    sheet.gauge("anya_bitcoin_peer_groups_outbound", text, len(groups))
+
+
+def _tell_programs(sheet: Sheet, peers: Sequence[Facts]) -> None:
     programs = Counter(program_of(str(peer.get("subver", ""))) for peer in peers)
     kept = dict(programs.most_common(PEER_PROGRAMS_MAX))
     kept["other"] = kept.get("other", 0) + sum(programs.values()) - sum(kept.values())
     for program, count in kept.items():
         text = "Peers by program and major version."
         sheet.gauge("anya_bitcoin_peer_programs", text, count, ("program", program))
-    for service, count in Counter(name for peer in peers for name in peer.get("servicesnames") or ()).items():
-        text = "Peers that offer a service."
-        sheet.gauge("anya_bitcoin_peers_offering", text, count, ("service", str(service)))
-    pings = [peer["pingtime"] for peer in peers if isinstance(peer.get("pingtime"), (int, float))]
-    for kind, value in (("min", min(pings)), ("median", median(pings)), ("max", max(pings))) if pings else ():
-        text = "Time from ping to pong, over all peers."
-        sheet.gauge("anya_bitcoin_peer_ping_seconds", text, value, ("statistic", kind))
-    outbound = [str(peer.get("addr", "")) for peer in peers if not peer.get("inbound")]
-    groups = {group_of(address) for address in outbound}
-    text = "Distinct networks (/16 of IPv4, /32 of IPv6, each other address its own) of outbound peers."
-    sheet.gauge("anya_bitcoin_peer_groups_outbound", text, len(groups))
+
+
+def _tell_kinds(sheet: Sheet, name: str, text: str, *, kinds: Iterable[str], label: str) -> None:
+    for kind, count in Counter(kinds).items():
+        sheet.gauge(name, text, count, (label, kind))
+
+
+def _tell_spread(sheet: Sheet, name: str, text: str, *, values: Sequence[float]) -> None:
+    for kind, value in (("min", min(values)), ("median", median(values)), ("max", max(values))) if values else ():
+        sheet.gauge(name, text, value, ("statistic", kind))
 
 
 def tell_traffic(sheet: Sheet, totals: Facts) -> None:
@@ -75,7 +95,7 @@ def tell_bans(sheet: Sheet, bans: Sequence[Facts]) -> None:
 
 def tell_memory(sheet: Sheet, memory: Facts) -> None:
     """From `getmemoryinfo`."""
-    locked = memory.get("locked") or {}
+    locked = facts_of(memory.get("locked"))
     for part, text in (
         ("used", "Number of bytes used."),
         ("free", "Number of bytes available."),
@@ -89,8 +109,8 @@ def tell_memory(sheet: Sheet, memory: Facts) -> None:
 
 def tell_rpc_work(sheet: Sheet, info: Facts) -> None:
     """From `getrpcinfo`, whose own call is among the active ones."""
-    active = info.get("active_commands") or ()
-    others = [call.get("duration", 0) for call in active if call.get("method") != "getrpcinfo"]
+    active = dicts_of(info.get("active_commands"))
+    others = [number_of(call.get("duration")) or 0.0 for call in active if call.get("method") != "getrpcinfo"]
     sheet.gauge("bitcoin_rpc_active", "Number of RPC calls being processed.", len(active))
     text = "How long the oldest call of others has been running."
     sheet.gauge("anya_bitcoin_rpc_longest_call_seconds", text, max(others, default=0) / 1_000_000)
@@ -114,6 +134,10 @@ def group_of(address: str) -> str:
         return host  # onion, i2p
     bits = 16 if parsed.version == 4 else 32
     return str(ipaddress.ip_network((parsed, bits), strict=False))
+
+
+def _numbers(peers: Sequence[Facts], field: str) -> list[float]:
+    return [value for peer in peers if (value := number_of(peer.get(field))) is not None]
 
 
 def _direction(peer: Facts) -> str:

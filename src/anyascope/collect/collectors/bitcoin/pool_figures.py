@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from anyascope.collect.collectors.bitcoin.pool_reader import PoolAges
 from anyascope.collect.collectors.bitcoin.sheet import Facts, Sheet, sat_per_vb, sats
 
 FEE_TARGETS = (1, 2, 3, 5, 6, 12, 20, 144)  # blocks; 2, 3, 5 and 20 are the established exporter's
@@ -33,6 +34,30 @@ def tell_mempool(sheet: Sheet, pool: Facts) -> None:
         rate = sat_per_vb(pool.get(field))
         text = "The least fee rate to enter the mempool, to be relayed, and to replace another."
         sheet.gauge("anya_bitcoin_fee_min_sat_per_vb", text, rate, ("kind", kind))
+
+
+def tell_ages(sheet: Sheet, ages: PoolAges | None, *, expiry_s: float) -> None:
+    """How old transactions are, against the age at which the node drops them; the node itself tells neither."""
+    text = "Age at which the node drops a transaction, by the settings."
+    sheet.gauge("anya_bitcoin_mempool_expiry_seconds", text, expiry_s)
+    if ages is None:
+        return
+    text = "Age of the oldest transaction in the mempool; only where all were read."
+    sheet.gauge("anya_bitcoin_mempool_oldest_seconds", text, ages.oldest_s)
+    text = "Transactions that the node drops for their age within a day."
+    sheet.gauge("anya_bitcoin_mempool_expiring_transactions", text, ages.expiring)
+    text = "Transactions that say they may be replaced (BIP 125)."
+    sheet.gauge("anya_bitcoin_mempool_replaceable_transactions", text, ages.replaceable)
+    text = "Transactions that were read one by one to know of ages: all, or a sample of a large mempool."
+    sheet.gauge("anya_bitcoin_mempool_read_transactions", text, ages.read)
+
+
+def tell_passage(sheet: Sheet, entered: int, left: int) -> None:
+    """What ZMQ said of the mempool, where it says so."""
+    text = "Transactions that the mempool took, by ZMQ."
+    sheet.counter("anya_bitcoin_mempool_entered_total", text, entered)
+    text = "Transactions that left the mempool without a block, by ZMQ: replaced, evicted, expired or in conflict."
+    sheet.counter("anya_bitcoin_mempool_left_total", text, left)
 
 
 def tell_estimates(sheet: Sheet, estimates: Mapping[int, Facts]) -> None:

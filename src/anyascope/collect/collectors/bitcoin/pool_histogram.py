@@ -3,27 +3,13 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
-from anyascope.collect.collectors.bitcoin.sheet import SATS, Facts, Sheet
+from anyascope.collect.collectors.bitcoin.pool_entries import PoolEntry
+from anyascope.collect.collectors.bitcoin.sheet import SATS, Facts, Sheet, dicts_of
 
-RATES_SAT_PER_VB = (
-    0,
-    1,
-    2,
-    3,
-    5,
-    8,
-    12,
-    20,
-    30,
-    50,
-    80,
-    120,
-    200,
-    500,
-)  # lower bounds; each half as much again, or twice
-ENTRIES_MAX = 5_000  # transactions that are read one by one: 4 MB and 50 ms of the node; a full mempool has 100,000
+# Lower bounds; each half as much again, or twice.
+RATES_SAT_PER_VB = (0, 1, 2, 3, 5, 8, 12, 20, 30, 50, 80, 120, 200, 500)
 
 Groups = dict[int, tuple[int, int]]
 """Transactions and virtual bytes by the lower bound of their fee rate."""
@@ -34,17 +20,24 @@ def groups_from_info(info: Facts) -> Groups | None:
     told = info.get("fee_histogram")
     if not isinstance(told, dict):
         return None
-    found = [group for group in told.values() if isinstance(group, dict)]
-    return {int(group["from_feerate"]): (int(group["count"]), int(group["sizes"])) for group in found}
+    groups: Groups = {}
+    for group in dicts_of(list(told.values())):
+        bound, count, vbytes = (group.get(part) for part in ("from_feerate", "count", "sizes"))
+        if isinstance(bound, int) and isinstance(count, int) and isinstance(vbytes, int):
+            groups[bound] = (count, vbytes)
+    return groups
 
 
-def groups_from_entries(entries: Mapping[str, Facts]) -> Groups:
-    """From `getrawmempool` in its long form."""
+def groups_from_entries(entries: Iterable[PoolEntry]) -> Groups:
+    """From the transactions themselves; one without a size counts nowhere."""
     groups: Groups = dict.fromkeys(RATES_SAT_PER_VB, (0, 0))
-    for size, rate in _sizes_and_rates(entries.values()):
+    for entry in entries:
+        if entry.vsize <= 0:
+            continue
+        rate = max(0.0, round(entry.fee_btc * SATS) / entry.vsize)
         bound = RATES_SAT_PER_VB[bisect_right(RATES_SAT_PER_VB, rate) - 1]
         count, vbytes = groups[bound]
-        groups[bound] = (count + 1, vbytes + size)
+        groups[bound] = (count + 1, vbytes + entry.vsize)
     return groups
 
 
@@ -57,10 +50,3 @@ def tell_groups(sheet: Sheet, groups: Groups) -> None:
         sheet.gauge("anya_bitcoin_mempool_rate_transactions", text, count, label)
         text = "Virtual bytes in the mempool by fee rate, up to the next bound."
         sheet.gauge("anya_bitcoin_mempool_rate_vbytes", text, vbytes, label)
-
-
-def _sizes_and_rates(entries: Iterable[Facts]) -> Iterable[tuple[int, float]]:
-    for entry in entries:
-        size, fee = entry.get("vsize"), (entry.get("fees") or {}).get("base", entry.get("fee"))
-        if isinstance(size, int) and size > 0 and isinstance(fee, (int, float)):
-            yield size, round(fee * SATS) / size

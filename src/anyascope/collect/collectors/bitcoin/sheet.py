@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -39,8 +40,20 @@ class Sheet:
         return list(self._families.values())
 
     def _add(self, family: Family, value: object, labels: tuple[tuple[str, str], ...]) -> None:
-        if isinstance(value, (int, float)):
-            self._families.setdefault(family.name, family).add(float(value), self._chain, *labels)
+        number = number_of(value)
+        if number is not None:
+            self._families.setdefault(family.name, family).add(number, self._chain, *labels)
+
+
+def number_of(value: object) -> float | None:
+    """A finite number; None of anything else. Yes and no are 1 and 0."""
+    if not isinstance(value, (int, float)):
+        return None
+    try:
+        number = float(value)
+    except OverflowError:  # JSON has whole numbers without end
+        return None
+    return number if math.isfinite(number) else None
 
 
 def facts_of(told: object) -> Facts:
@@ -53,19 +66,27 @@ def dicts_of(told: object) -> list[Facts]:
     return [each for each in told if isinstance(each, dict)] if isinstance(told, list) else []
 
 
+def texts_of(told: object) -> list[str]:
+    """The texts of an answer that should be a list of them."""
+    return [each for each in told if isinstance(each, str)] if isinstance(told, list) else []
+
+
 def scaled(value: object, factor: float) -> float | None:
     """The value times a factor; None where it is no number."""
-    return value * factor if isinstance(value, (int, float)) else None
+    number = number_of(value)
+    return None if number is None else number * factor
 
 
 def sats(value: object) -> int | None:
     """An amount that the node wrote in bitcoins, in whole sats."""
-    return round(value * SATS) if isinstance(value, (int, float)) else None
+    number = number_of(value)
+    return None if number is None else round(number * SATS)
 
 
 def sat_per_vb(value: object) -> float | None:
     """A fee rate that the node wrote in bitcoins a kilobyte; to the hundredth of a thousandth, which is what it can say."""
-    return round(value * SATS / VBYTES, 5) if isinstance(value, (int, float)) else None
+    number = number_of(value)
+    return None if number is None else round(number * SATS / VBYTES, 5)
 
 
 def warnings_of(facts: Facts) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from itertools import accumulate
 
 from anyascope.clock import NS_PER_S
@@ -17,6 +18,9 @@ class NodeTally:
     def __init__(self) -> None:
         self.warnings = 0
         self.unannounced = 0
+        self.entered = 0
+        self.left = 0
+        self.looked_s = 0.0
         self._connected = 0
         self._disconnected = 0
         self._reorgs = 0
@@ -39,6 +43,13 @@ class NodeTally:
             return None
         return SeenReorg(self._last.depth, self._last.fork_height, round(self._last_s * NS_PER_S))
 
+    def passed(self, _: str, is_added: bool) -> None:  # noqa: FBT001  # as the feed tells it
+        """A transaction entered the mempool, or left it without a block."""
+        if is_added:
+            self.entered += 1
+        else:
+            self.left += 1
+
     def fault(self, code: str) -> None:
         """A call of a round was refused."""
         self._faults[code] = self._faults.get(code, 0) + 1
@@ -50,6 +61,8 @@ class NodeTally:
         for code, count in self._faults.items():
             text = "Number of errors encountered by the exporter."
             sheet.counter("bitcoin_exporter_errors_total", text, count, ("type", code))
+        text = "Time spent processing metrics from bitcoin node."
+        sheet.counter("bitcoin_exporter_process_time_total", text, self.looked_s)
         sheet.counter("anya_bitcoin_blocks_connected_total", "Blocks that joined the best chain.", self._connected)
         sheet.counter("anya_bitcoin_blocks_disconnected_total", "Blocks that left the best chain.", self._disconnected)
         sheet.counter("anya_bitcoin_reorgs_total", "Times that blocks left the best chain.", self._reorgs)
@@ -75,3 +88,13 @@ class NodeTally:
                 sheet.bucket(name, text, "_bucket", count, label, ("le", bound))
             sheet.bucket(name, text, "_sum", latency.sum_s, label)
             sheet.bucket(name, text, "_count", added_up[-1], label)
+
+
+def tell_log(sheet: Sheet, *, lines: Mapping[str, int], events: Mapping[str, int]) -> None:
+    """What was counted in the node's log, where it is followed."""
+    for level, count in lines.items():
+        text = "Lines of the node's debug.log that are warnings or errors, written since the server's start."
+        sheet.counter("anya_bitcoin_log_lines_total", text, count, ("level", level))
+    for event, count in events.items():
+        text = "What the node's debug.log told of, by kind, since the server's start."
+        sheet.counter("anya_bitcoin_log_events_total", text, count, ("event", event))

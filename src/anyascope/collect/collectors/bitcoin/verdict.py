@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
+from anyascope.clock import NS_PER_S
 from anyascope.collect.collectors.bitcoin.branches import Branch, is_same_branch, parted_blocks
 from anyascope.collect.collectors.bitcoin.sheet import Sheet
 from anyascope.collect.runner import Round
@@ -12,9 +13,11 @@ from anyascope.ports import HealthStatus
 from anyascope.wire.bitcoin.rpc import (
     BUSY,
     FORBIDDEN,
+    HTTP_ERROR,
     INVALID_ANSWER,
     NO_CREDENTIALS,
     TIMEOUT,
+    TLS_FAILED,
     UNAUTHORIZED,
     UNREACHABLE,
     WARMUP,
@@ -29,12 +32,18 @@ _ADVICE: Mapping[str, str] = {
     NO_CREDENTIALS: "start the node, and let the server's user read the file (rpccookieperms=group)",
     UNAUTHORIZED: "give the cookie_file of this very node, or the username and password of its rpcauth",
     FORBIDDEN: "add this address to the node's rpcallowip, or the method to the user's rpcwhitelist",
-    BUSY: "raise the node's rpcworkqueue or rpcthreads, and see which client asks so much",
-    INVALID_ANSWER: "check that url leads to a node's RPC, and what stands between",
+    BUSY: "see which client asks so much, or raise the node's rpcworkqueue or rpcthreads; where a proxy stands before the node, see "
+    "whether it finds the node",
+    INVALID_ANSWER: "check that url leads to a node's RPC (https where TLS stands before it), and what stands between",
+    HTTP_ERROR: "see the end of the node's debug.log; where a proxy stands before the node, see whether it finds the node",
+    TLS_FAILED: "give the authority of the certificate as tls.ca_file, and the name in it as tls.server_name; use http:// where "
+    "nothing with TLS stands before the node",
     WARMUP: "wait: the node is starting",
+    "slow": "see what the node is busy with (its processor, its disk, its swap), and the way to it",
     "zmq_silent": "check that the node's zmqpubhashblock can be reached from here, or set zmq; blocks are seen by polling",
 }
 UNANNOUNCED = "zmq_silent"
+SLOW = "slow"
 _PASSING = frozenset((WARMUP, BUSY))
 
 
@@ -105,6 +114,19 @@ def standing_of(node: NodeView, views: Iterable[NodeView]) -> Standing | None:
     return Standing(behind, highest.name if behind else "", strangers, ahead_ns, parted)
 
 
+def tell_standing(sheet: Sheet, standing: Standing, *, now_ns: int) -> None:
+    """A node against its fellows, as points."""
+    text = "Blocks behind the highest other node of the same network."
+    sheet.gauge("anya_bitcoin_behind_blocks", text, standing.behind_blocks)
+    lag_s = 0.0 if standing.ahead_ns is None else (now_ns - standing.ahead_ns) / NS_PER_S
+    text = "Time since another node of the same network had a higher tip first; 0 when not behind."
+    sheet.gauge("anya_bitcoin_tip_lag_seconds", text, max(0.0, lag_s))
+    text = "Other nodes of the same network that are on another branch."
+    sheet.gauge("anya_bitcoin_nodes_on_another_branch", text, len(standing.others))
+    text = "Blocks above the last one that all nodes of the network share, on the longer branch; 0 when they agree."
+    sheet.gauge("anya_bitcoin_branch_blocks", text, standing.parted_blocks)
+
+
 def judge_refusal(refusal: Refusal) -> Verdict:
     """A node that does not say how its chain is."""
     status = HealthStatus.DEGRADED if refusal.code in _PASSING else HealthStatus.UNHEALTHY
@@ -141,7 +163,7 @@ def judge(
     if standing is not None and standing.behind_blocks >= BEHIND_BLOCKS_MIN:
         message = f"{standing.behind_blocks} blocks behind {standing.ahead}: at {node.branch.height}"
         return Verdict(HealthStatus.DEGRADED, message, "see the node's peers, its disk and the end of its debug.log")
-    if node.headers - node.branch.height >= BEHIND_BLOCKS_MIN:
+    if node.branch.hashes and node.headers - node.branch.height >= BEHIND_BLOCKS_MIN:
         message = (
             f"{node.headers - node.branch.height} blocks behind the headers that it knows: at {node.branch.height}"
         )
@@ -149,8 +171,26 @@ def judge(
     if node.peers == 0 and node.network[0] != "regtest":
         return Verdict(HealthStatus.UNHEALTHY, f"no peers: cut off at block {node.branch.height}", "see the network")
     if faults:
-        return replace(judge_refusal(faults[0]), status=HealthStatus.DEGRADED)
+        return _judge_faults(faults)
     return Verdict(HealthStatus.HEALTHY, "; ".join((f"{node.network[0]}, block {node.branch.height}", *remarks)))
+
+
+def _judge_faults(faults: Sequence[Refusal]) -> Verdict:
+    """All that was refused, what has the same reason together; the advice is for the first."""
+    told: dict[str, list[str]] = {}
+    for fault in faults:
+        told.setdefault(fault.code, []).append(fault.message)
+    message = "; ".join(f"{code}: {_together(messages)}" for code, messages in told.items())
+    return Verdict(HealthStatus.DEGRADED, message, judge_refusal(faults[0]).advice)
+
+
+def _together(messages: Sequence[str]) -> str:
+    """`a, b: reason` of `a: reason` and `b: reason`; other messages one after the other."""
+    reasons: dict[str, list[str]] = {}
+    for message in dict.fromkeys(messages):  # a method may have been asked twice
+        method, _, reason = message.partition(": ")
+        reasons.setdefault(reason, []).append(method)
+    return "; ".join(", ".join(methods) + (f": {reason}" if reason else "") for reason, methods in reasons.items())
 
 
 def _judge_branch(node: NodeView, others: Sequence[NodeView]) -> Verdict:

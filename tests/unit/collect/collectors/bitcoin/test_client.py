@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import shutil
 
+import certifi
 import httpx
 import pytest
 
 from anyascope.clock import ManualClock
 from anyascope.collect.collectors.bitcoin.client import RpcClient
 from anyascope.collect.options import BitcoinNodeOptions
+from anyascope.model.http import TlsOptions
 from anyascope.model.secret import Secret
 
 URL = "http://127.0.0.1:8332"
@@ -112,6 +115,45 @@ async def test_an_unusable_cookie_names_its_file(tmp_path, text):
     refusal = await client(result, cookie_file=cookie).call("uptime")
     assert refusal.code == "no_credentials"
     assert str(cookie) in refusal.message
+
+
+async def test_an_answer_that_breaks_off_is_not_asked_for_again():
+    """What came before is named; a heavy call is not made twice."""
+    asked = []
+
+    class Cut(httpx.AsyncByteStream):
+        async def __aiter__(self):
+            yield b'{"result"'
+            raise httpx.RemoteProtocolError("peer closed connection without sending complete message body")
+
+    rpc = client(lambda request: asked.append(request) or httpx.Response(200, stream=Cut()))
+    refusal = await rpc.call("getpeerinfo")
+    assert refusal.code == "invalid_answer"
+    assert refusal.message.startswith("the answer broke off after 9 bytes: ")
+    assert len(asked) == 1
+
+
+async def test_a_huge_answer_is_refused():
+    """Before it fills the memory; a call that is known to be large has another bound."""
+    rpc = client(lambda _: httpx.Response(200, json={"id": 0, "result": ["x" * 100]}))
+    rpc._answer_bytes_max = 50
+    assert (await rpc.call("getpeerinfo")).message == "more than 50 bytes"
+    assert await rpc.call_as(list[str], "getrawmempool") == ["x" * 100]
+
+
+async def test_an_authority_that_cannot_be_read_is_named(tmp_path):
+    """It is no matter of credentials, and is read again at the next call."""
+    asked = []
+    options = BitcoinNodeOptions(
+        "n", "https://127.0.0.1:8332", username="u", password=Secret("p"), tls=TlsOptions(ca_file=tmp_path / "ca.pem")
+    )
+    transport = httpx.MockTransport(lambda request: asked.append(request) or result(request))
+    rpc = RpcClient(options, clock=ManualClock(), transport=transport)
+    refusal = await rpc.call("uptime")
+    assert (refusal.code, asked) == ("tls_failed", [])
+    assert "ca.pem" in refusal.message
+    shutil.copy(certifi.where(), tmp_path / "ca.pem")
+    assert await rpc.call("uptime") == "uptime"
 
 
 async def test_a_refusal_that_answers_is_no_error():

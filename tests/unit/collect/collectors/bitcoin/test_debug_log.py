@@ -11,6 +11,7 @@ from anyascope.collect.collectors.bitcoin.debug_log import DebugLog, record_of
 from anyascope.collect.tally import CollectorTally
 from anyascope.ports import HealthStatus
 from anyascope.store.documents import MemoryDocuments
+from anyascope.wire.bitcoin.debug_log import decode_line
 from support.collecting import RecordingIntake
 
 
@@ -23,6 +24,7 @@ class Scene:
         self.intake = RecordingIntake()
         self.documents = MemoryDocuments(clock=self.clock)
         self.counts: dict[str, int] = {}
+        self.events: dict[str, int] = {}
 
     async def run(self, seconds: float):
         debug_log = DebugLog(
@@ -33,6 +35,7 @@ class Scene:
             clock=self.clock,
             tally=CollectorTally(CollectorRegistry()),
             counts=self.counts,
+            events=self.events,
         )
         task = asyncio.create_task(debug_log.run())
         await self.clock.advance(seconds)
@@ -71,6 +74,17 @@ async def test_warnings_and_errors_are_counted(tmp_path):
     assert scene.counts == {"error": 3, "warning": 1}
 
 
+async def test_what_lines_tell_of_is_counted(tmp_path):
+    """By kind, with the number that the line has; what happened before the start counts nothing."""
+    scene = Scene(tmp_path / "debug.log")
+    expired = "[mempool] Expired 12 transactions from the memory pool"
+    scene.path.write_text(
+        f"1971-01-01T00:00:00Z {expired}\n2096-12-01T09:57:50Z {expired}\n2096-12-01T09:57:51Z {expired}\n"
+    )
+    await scene.run(2)
+    assert scene.events == {"mempool_expired": 24}
+
+
 async def test_a_missing_log_is_told(tmp_path):
     """The health names the file, and it is taken up when it comes."""
     scene = Scene(tmp_path / "debug.log")
@@ -81,5 +95,5 @@ async def test_a_missing_log_is_told(tmp_path):
 
 def test_the_rest_of_a_text_has_the_time_of_its_line():
     """A line without a time belongs to the one before."""
-    record = record_of("second line", node="n", now_ns=9 * NS_PER_S, last_ns=5 * NS_PER_S)
+    record = record_of(decode_line("second line"), node="n", now_ns=9 * NS_PER_S, last_ns=5 * NS_PER_S)
     assert (record.time_ns, record.observed_ns) == (5 * NS_PER_S, 9 * NS_PER_S)

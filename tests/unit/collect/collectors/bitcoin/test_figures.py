@@ -12,6 +12,7 @@ from anyascope.collect.collectors.bitcoin.chain_figures import (
 )
 from anyascope.collect.collectors.bitcoin.feed import BlockFeed, addresses_of
 from anyascope.collect.collectors.bitcoin.network_figures import group_of, program_of, tell_bans, tell_peers
+from anyascope.collect.collectors.bitcoin.pool_entries import PoolEntry, PoolFees
 from anyascope.collect.collectors.bitcoin.pool_figures import tell_estimates, tell_mempool
 from anyascope.collect.collectors.bitcoin.pool_histogram import groups_from_entries, groups_from_info, tell_groups
 from anyascope.collect.collectors.bitcoin.sheet import Sheet, sat_per_vb, sats, warnings_of
@@ -151,12 +152,12 @@ def test_lost_messages_ask_for_a_look():
 
 def test_a_mempool_is_grouped_by_fee_rate():
     """By the node or by us, with the same bounds; the bound itself belongs to its group, and empty groups are 0."""
-    entries = {
-        "a": {"vsize": 100, "fees": {"base": 0.000001}},  # 1 sat/vB
-        "b": {"vsize": 200, "fees": {"base": 0.00000398}},  # 1.99
-        "c": {"vsize": 100, "fee": 0.01},  # 10,000, as nodes until 0.16 write it
-        "d": {"vsize": 0, "fees": {"base": 1}},
-    }
+    entries = [
+        PoolEntry(vsize=100, fees=PoolFees(0.000001)),  # 1 sat/vB
+        PoolEntry(vsize=200, fees=PoolFees(0.00000398)),  # 1.99
+        PoolEntry(vsize=100, fee=0.01),  # 10,000, as nodes until 0.16 write it
+        PoolEntry(vsize=0, fees=PoolFees(1)),
+    ]
     groups = groups_from_entries(entries)
     assert {bound: group for bound, group in groups.items() if group[0]} == {1: (2, 300), 500: (1, 100)}
     found = told(tell_groups, groups)

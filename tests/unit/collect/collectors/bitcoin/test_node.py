@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 
+import msgspec
 import pytest
 
-from anyascope.clock import ManualClock
+from anyascope.clock import NS_PER_S, ManualClock
 from anyascope.collect.collectors.bitcoin.client import RpcCounts
 from anyascope.collect.collectors.bitcoin.node import NodeWatch
 from anyascope.collect.collectors.bitcoin.verdict import NodeView
@@ -22,14 +23,19 @@ MISSING = Refusal("method_not_found", "Method not found")
 class PlayedNode:
     """Answers from a chain of letters, one a block, and from what it is told to say."""
 
-    def __init__(self, chain: str) -> None:
+    def __init__(self, chain: str, clock: ManualClock) -> None:
         self.chain = chain
+        self.clock = clock
+        self.started_ns = clock.monotonic_ns() - 9 * NS_PER_S
         self.says: dict[str, object] = {}
         self.counts = RpcCounts()
         self.asked: list[str] = []
+        self.takes_s: dict[str, float] = {}
 
     async def call(self, method, *params):
         self.asked.append(method)
+        if method in self.takes_s:
+            await self.clock.sleep(self.takes_s[method])
         if method in self.says:
             return self.says[method]
         height = len(self.chain) - 1
@@ -38,10 +44,18 @@ class PlayedNode:
             return {"chain": "main", "blocks": height, "headers": height, "bestblockhash": tip, "chainwork": "0a"}
         if method == "getblockhash":
             return self.chain[params[0]]
-        return {"uptime": 9, "getnetworkinfo": {"connections": 8}}.get(method, MISSING)
+        uptime_s = (self.clock.monotonic_ns() - self.started_ns) // NS_PER_S
+        return {"uptime": uptime_s, "getnetworkinfo": {"connections": 8}}.get(method, MISSING)
 
-    async def call_each(self, method, params):
+    def started(self, *, seconds_ago: int) -> None:
+        self.started_ns = self.clock.monotonic_ns() - seconds_ago * NS_PER_S
+
+    async def call_each(self, method, params, *, fine=()):
         return [await self.call(method, *each) for each in params]
+
+    async def call_as(self, shape, method, *params):
+        told = await self.call(method, *params)
+        return told if isinstance(told, Refusal) else msgspec.convert(told, shape)
 
     async def close(self):
         pass
@@ -56,7 +70,7 @@ class Scene:
         self.clock = ManualClock()
         self.intake = RecordingIntake()
         self.documents = MemoryDocuments(clock=self.clock)
-        self.node = PlayedNode(chain)
+        self.node = PlayedNode(chain, self.clock)
         self.restart()
 
     def restart(self, *, name: str = "n") -> None:
@@ -143,7 +157,7 @@ async def test_methods_that_a_node_lacks_are_asked_once_and_named():
     assert "getpeerinfo" in found.detail
     await scene.look()
     assert scene.node.asked.count("getpeerinfo") == 1
-    scene.node.says["uptime"] = 1
+    scene.node.started(seconds_ago=1)
     await scene.look()
     assert scene.node.asked.count("getpeerinfo") == 2
 
@@ -157,6 +171,54 @@ async def test_a_node_that_goes_in_the_middle_of_a_look_is_asked_no_further():
     assert found.faults == ("timeout: getnetworkinfo: no answer within 10 s",)
     assert not found.is_down
     assert figure(found, "bitcoin_blocks") == 2
+
+
+async def test_a_method_that_the_user_may_not_call_is_rarely_tried():
+    """Each try is a line of the node's log; what is forbidden stays told, and is tried again after a restart."""
+    scene = Scene()
+    scene.node.says |= dict.fromkeys(("getpeerinfo", "listbanned"), Refusal("forbidden", "not allowed"))
+    for _ in range(3):
+        found = await scene.look()
+        assert found.faults == ("forbidden: getpeerinfo, listbanned: not allowed",)
+    assert scene.node.asked.count("getpeerinfo") == 1
+    await scene.clock.advance(600)
+    await scene.look()
+    assert scene.node.asked.count("getpeerinfo") == 2
+    scene.node.started(seconds_ago=1)
+    del scene.node.says["getpeerinfo"], scene.node.says["listbanned"]
+    assert (await scene.look()).faults == ()
+
+
+async def test_a_node_that_does_not_tell_its_blocks_says_so():
+    """Without `getblockhash` no block and no reorg is seen: that is no silence."""
+    scene = Scene()
+    scene.node.says["getblockhash"] = Refusal("forbidden", "not allowed")
+    found = await scene.look()
+    assert found.faults == ("forbidden: getblockhash: not allowed",)
+    assert figure(found, "bitcoin_blocks") == 2
+
+
+async def test_a_node_that_takes_long_for_everything_is_slow():
+    """Half of its answers, not one of them: a node that writes its cache to disk is late once."""
+    scene = Scene()
+    scene.node.takes_s = {"getpeerinfo": 9.0}
+    assert (await scene.look(60)).faults == ()
+    scene.node.takes_s = dict.fromkeys(("uptime", "getblockhash", "getnetworkinfo"), 1.5)
+    found = await scene.look(60)
+    assert found.faults == ("slow: half of its answers took 1.5 s or more",)
+    assert not found.is_down
+    scene.node.takes_s = {}
+    assert (await scene.look()).faults == ()
+
+
+async def test_without_an_uptime_a_node_that_falls_behind_stays_settled():
+    """Not knowing when it started is no reason to think that it just did."""
+    scene = Scene(block_spacing_s=600)
+    scene.node.says["uptime"] = Refusal("forbidden", "not allowed")
+    assert figure(await scene.look(), "anya_bitcoin_settled") == 1
+    tip = scene.node.chain[-1]
+    scene.node.says["getblockchaininfo"] = {"chain": "main", "blocks": 2, "headers": 9, "bestblockhash": tip}
+    assert figure(await scene.look(), "anya_bitcoin_settled") == 1
 
 
 @pytest.mark.parametrize("answer", [None, [], "text", {}, {"chain": ""}])
@@ -194,28 +256,15 @@ async def test_a_silent_feed_is_noticed():
     assert (await scene.look()).faults == ()
 
 
-async def test_only_a_small_mempool_is_read_whole():
-    """A node that does not group its mempool is asked for its entries, unless there are too many."""
-    entry = {"vsize": 100, "fees": {"base": 0.00001}}
-    scene = Scene()
-    scene.node.says |= {"getmempoolinfo": {"size": 1}, "getrawmempool": {"a": entry}}
-    found = await scene.look()
-    assert any(family.name == "anya_bitcoin_mempool_rate_vbytes" for family in found.families)
-    scene.restart()
-    scene.node.says["getmempoolinfo"] = {"size": 5_001}
-    found = await scene.look()
-    assert scene.node.asked.count("getrawmempool") == 1
-    assert not any(family.name == "anya_bitcoin_mempool_rate_vbytes" for family in found.families)
-
-
 async def test_a_node_tells_its_pace():
     """How old its tip is and how likely that is, whether it is settled; in initial download no probability."""
     scene = Scene(block_spacing_s=600)
-    scene.node.says["uptime"] = 599
+    scene.node.started(seconds_ago=580)
     found = await scene.look()
     assert figure(found, "anya_bitcoin_settled") == 0
     assert figure(found, "anya_bitcoin_block_spacing_seconds") == 600
-    scene.node.chain, scene.node.says["uptime"] = "gabc", 614
+    scene.node.chain = "gabc"
+    await scene.clock.advance(15)
     found = await scene.look()
     assert figure(found, "anya_bitcoin_settled") == 1
     assert figure(found, "anya_bitcoin_tip_age_seconds") == pytest.approx(0, abs=15)

@@ -104,6 +104,21 @@ def test_a_call_that_fails_degrades_a_node_that_is_well():
     assert "behind c" in verdict(node("a", "ga"), node("c", "gabc"), faults=faults).message
 
 
+def test_what_was_refused_is_told_together():
+    """All methods that lack the same right in one breath, other reasons after them; the advice is for the first."""
+    why = "not let in"
+    faults = [
+        Refusal("forbidden", f"getpeerinfo: {why}"),
+        Refusal("zmq_silent", "block 00ab came without a ZMQ message"),
+        Refusal("forbidden", f"listbanned: {why}"),
+    ]
+    found = verdict(node("a", "ga"), faults=faults)
+    assert found.message == (
+        "forbidden: getpeerinfo, listbanned: not let in; zmq_silent: block 00ab came without a ZMQ message"
+    )
+    assert "rpcwhitelist" in found.advice
+
+
 def test_a_wrong_chain_and_a_download_are_said_in_words():
     """What was found, what was wanted; how far it is."""
     assert judge_wrong_chain("test", "main").message == "is on chain test, expected main; nothing of it is kept"

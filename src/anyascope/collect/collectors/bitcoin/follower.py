@@ -1,0 +1,93 @@
+"""Follows one node's best chain: which blocks it is made of, when they came, and what is kept of that over restarts."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Mapping
+from typing import Any
+
+from anyascope.clock import Clock
+from anyascope.collect.collectors.bitcoin.branches import (
+    Branch,
+    Change,
+    branch_from_json,
+    branch_to_json,
+    change_of,
+    heights_to_ask,
+)
+from anyascope.collect.collectors.bitcoin.inquiry import Inquiry
+from anyascope.collect.collectors.bitcoin.pace import Pace
+from anyascope.errors import UnavailableError
+from anyascope.model.documents import Json, Put
+from anyascope.store.api.documents import DocumentStore
+
+DOCUMENT_KIND = "collect.bitcoin.branch"
+# The chain changed between two calls: the next look will see.
+_CHANGED_MEANWHILE = ("invalid_parameter",)
+
+
+class ChainFollower:
+    """One node's chain.
+
+    Args:
+        settled_after_s: how long the node must have run before its own alarms mean something.
+
+    Attributes:
+        chain: such as `main`; empty before the node was seen first.
+        genesis: hash of its first block; empty where the node did not say.
+    """
+
+    def __init__(self, node: str, *, documents: DocumentStore, clock: Clock, settled_after_s: float) -> None:
+        self._node = node
+        self._documents = documents
+        self._clock = clock
+        self._settled_after_s = settled_after_s
+        self.chain = ""
+        self.genesis = ""
+        self.branch = Branch()
+        self.pace = Pace(settled_after_s=settled_after_s)
+
+    def turn_to(self, chain: str) -> bool:
+        """Whether this is another chain than before, behind the same address: nothing that was known is true of it."""
+        if chain == self.chain:
+            return False
+        self.chain, self.genesis = chain, ""
+        self.branch, self.pace = Branch(), Pace(settled_after_s=self._settled_after_s)
+        return True
+
+    async def find_network(self, inquiry: Inquiry) -> None:
+        """Learn which network this is, and take up the branch of an earlier run where it is of the same."""
+        genesis = await inquiry.ask("getblockhash", 0)
+        self.genesis = genesis if isinstance(genesis, str) else ""
+        if self.branch.hashes or not self.genesis:
+            return
+        known = await self._documents.get(DOCUMENT_KIND, self._node)
+        if known is not None and known.body.get("genesis") == self.genesis:
+            self.branch = branch_from_json(known.body)
+            self.pace.take_up(known.body)
+
+    async def follow(self, info: Mapping[str, Any], inquiry: Inquiry) -> Change:
+        """Bring the branch up to the tip that `getblockchaininfo` told; what changed."""
+        tip, height = str(info.get("bestblockhash", "")), info.get("blocks")
+        if not isinstance(height, int):
+            return Change()
+        self.pace.looked(tip, height, now_ns=self._clock.now_ns())
+        if tip == self.branch.tip:
+            return Change()
+        heights = heights_to_ask(height)
+        hashes = await inquiry.ask_each("getblockhash", heights, fine=_CHANGED_MEANWHILE)
+        found = {at: each for at, each in zip(heights, hashes, strict=True) if isinstance(each, str)}
+        if len(found) < len(heights):
+            return Change()
+        now = Branch(found)
+        change = change_of(self.branch, now)
+        self.branch = now
+        if not info.get("initialblockdownload"):
+            await self._keep()
+        return change
+
+    async def _keep(self) -> None:
+        body: dict[str, Json] = {"genesis": self.genesis, **branch_to_json(self.branch), **self.pace.to_json()}
+        # A store that is full must not blind us: what is not kept now is kept with the next block.
+        with contextlib.suppress(UnavailableError):
+            await self._documents.commit([Put(DOCUMENT_KIND, self._node, body)])
