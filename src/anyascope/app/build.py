@@ -77,6 +77,7 @@ def _assemble(
             rooms.ingest,
             rooms.collect,
             rooms.custody,
+            rooms.coverage,
             rooms.forward,
             rooms.rules,
             rooms.alerting,

@@ -20,6 +20,7 @@ from anyascope.collect.collect import Collect
 from anyascope.collect.options import CollectOptions
 from anyascope.compiled import Workshop
 from anyascope.config.settings import RulesSettings, Settings, StoreKind
+from anyascope.custody.coverage import Coverage
 from anyascope.custody.reconciliation import Doors, Reconciliation
 from anyascope.forward.forward import Forward
 from anyascope.ingest.ingest import Ingest
@@ -63,6 +64,7 @@ class Rooms:
     rules: Rules
     collect: Collect
     custody: Reconciliation
+    coverage: Coverage
     forward: Forward
     own: OwnTelemetry | None
     redactor: Redactor
@@ -106,6 +108,12 @@ def build_rooms(settings: Settings, stores: Stores, *, url: str, ground: Ground,
         registry=registry,
     )
     forward = build_forward(settings.forward, stores, ingest, ground)
+    custody = Reconciliation(
+        Doors(intake, ingest, stores.telemetry.logs, stores.documents),
+        options=settings.custody,
+        clock=clock,
+        registry=registry,
+    )
     return Rooms(
         stores=stores,
         ingest=ingest,
@@ -129,11 +137,11 @@ def build_rooms(settings: Settings, stores: Stores, *, url: str, ground: Ground,
         answering=answering,
         rules=rules,
         collect=collect,
-        custody=Reconciliation(
-            Doors(intake, ingest, stores.telemetry.logs, stores.documents),
-            options=settings.custody,
+        custody=custody,
+        coverage=Coverage(
+            lambda: custody.options,
+            wallets=lambda: [one.name for one in collect.bitcoin_wallets() if one.is_loaded],
             clock=clock,
-            registry=registry,
         ),
         forward=forward,
         own=own,

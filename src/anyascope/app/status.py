@@ -30,7 +30,7 @@ from anyascope.store.api.retention import StoreKeeper
 from anyascope.wire.durations import format_duration_ms
 from anyascope.wire.own_api import CollectorView, ConfigView, FaceView, ProblemView, SignalView, StatusView
 
-COLLECTOR_KINDS = frozenset(("collector", "scrape"))
+COLLECTOR_KINDS = frozenset(("collector", "scrape", "custody"))
 
 
 @dataclass(frozen=True, slots=True)

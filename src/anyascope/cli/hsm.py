@@ -7,14 +7,30 @@ from typing import Annotated
 
 import typer
 
+from anyascope.cli.help import examples
 from anyascope.cli.session import print_json, session_of
 from anyascope.cli.show import time_or_dash
 from anyascope.cli.terminal import Cell, Style, Terminal, clean
 
-app = typer.Typer(help="Look at watched HSMs, and accept what became of them.", no_args_is_help=True)
+app = typer.Typer(
+    help="Watched HSMs: how each is, and what is another than it was accepted.",
+    epilog=examples(
+        ("anyascope hsm", "how each is"),
+        ("anyascope hsm accept core", "what changed was meant: keys, firmware, mechanisms"),
+    ),
+    invoke_without_command=True,
+)
+NO_HSM = "no HSM is watched: name one in collectors.hsm of anyascope.yml, then reload"
 
 _STATES = {"healthy": Style.GREEN, "degraded": Style.YELLOW, "unhealthy": Style.RED}
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+@app.callback()
+def hsm(context: typer.Context, *, as_json: AsJson = False) -> None:
+    """Show how each HSM is, where no other command is given."""
+    if context.invoked_subcommand is None:
+        list_hsms(context, as_json=as_json)
 
 
 @app.command("list")
@@ -27,7 +43,7 @@ def list_hsms(context: typer.Context, *, as_json: AsJson = False) -> None:
         print_json(terminal, found)
         return
     if not found.hsms:
-        terminal.line("no HSM is watched")
+        terminal.line(NO_HSM)
         return
     rows = [
         [

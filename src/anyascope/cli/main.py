@@ -17,6 +17,7 @@ from anyascope.cli import (
     alerts,
     answers,
     backtest,
+    bitcoin,
     cardinality,
     check,
     correlate,
@@ -73,6 +74,9 @@ app.command("journal")(journal.journal)
 app.add_typer(route.app, name="route")
 app.add_typer(template.app, name="template")
 app.add_typer(silence.app, name="silence")
+app.command("nodes", epilog=bitcoin.NODES_EXAMPLES)(bitcoin.nodes)
+app.command("wallets", epilog=bitcoin.WALLETS_EXAMPLES)(bitcoin.wallets)
+app.command("transactions", epilog=bitcoin.TRANSACTIONS_EXAMPLES)(bitcoin.transactions)
 app.add_typer(hsm.app, name="hsm")
 app.add_typer(spends.app, name="spends")
 app.add_typer(notify.app, name="notify")

@@ -47,6 +47,7 @@ from anyascope.wire.own_api import (
     TrialsView,
     ValuesView,
 )
+from anyascope.wire.own_bitcoin import BitcoinNodesView
 from anyascope.wire.own_correlation import CorrelationView
 from anyascope.wire.own_custody import AcceptSpend, SpendsView, SpendView
 from anyascope.wire.own_hsms import HsmsView, HsmView
@@ -63,6 +64,8 @@ from anyascope.wire.own_silences import (
     SilenceView,
 )
 from anyascope.wire.own_traces import ServicesView, TraceSearchView, TraceView
+from anyascope.wire.own_transactions import OwnTransactionsView
+from anyascope.wire.own_wallets import BitcoinWalletsView
 from anyascope.wire.prompb.read import ReadQuery, ReadSeries, decode_read_answer, encode_read_request
 
 T = TypeVar("T")
@@ -318,6 +321,18 @@ class Client:
     def hsms(self) -> HsmsView:
         """How each watched HSM is."""
         return self._own("/hsms", {}, HsmsView)
+
+    def bitcoin_nodes(self) -> BitcoinNodesView:
+        """Each watched Bitcoin node as the last look found it."""
+        return self._own("/bitcoin/nodes", {}, BitcoinNodesView)
+
+    def bitcoin_wallets(self) -> BitcoinWalletsView:
+        """Each watched wallet as the last look found it."""
+        return self._own("/bitcoin/wallets", {}, BitcoinWalletsView)
+
+    def bitcoin_transactions(self) -> OwnTransactionsView:
+        """Own transactions that wait for a block, or lost theirs."""
+        return self._own("/bitcoin/transactions", {}, OwnTransactionsView)
 
     def spends(self, *, limit: int = 100, cursor: str = "", state: str = "") -> SpendsView:
         """Spends of watched wallets, newest first."""

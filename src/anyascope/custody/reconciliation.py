@@ -498,6 +498,11 @@ class Reconciliation:
         log.info("spend_accepted", txid=key[1], chain=key[0], by=by)
         return accepted
 
+    @property
+    def options(self) -> CustodyOptions:
+        """Those in force."""
+        return self._options
+
     def health(self) -> Sequence[ComponentHealth]:
         """Nothing while it is off."""
         if not self._options.is_on:

@@ -85,7 +85,7 @@ def test_no_server_is_one_line_with_what_to_do(run, server):
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [
-        (["nope"], "No such command 'nope' (see anyascope --help)"),
+        (["gibberish"], "No such command 'gibberish' (see anyascope --help)"),
         (["query"], "Missing argument 'EXPR' (see anyascope query --help)"),
         (["alerts", "--state", "gone"], "see anyascope alerts --help"),
         (["--server", "ftp://x", "alerts"], "--server: must be an address"),

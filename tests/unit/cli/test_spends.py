@@ -21,6 +21,8 @@ def asked(monkeypatch):
         found.append(request)
         if request.method == "POST":
             return httpx.Response(200, json=examples.SPEND)
+        if request.url.path.endswith("/health"):
+            return httpx.Response(200, json=examples.HEALTH)
         cursor = "2" if "cursor" not in request.url.params or not request.url.params["cursor"] else None
         return httpx.Response(200, json={"spends": [examples.SPEND], "cursor": cursor})
 
@@ -50,4 +52,7 @@ def test_accepts_one_with_a_reason(asked, capsys):
     assert capsys.readouterr().out.startswith("accepted")
     assert asked[0].url.path.endswith("/custody/spends/regtest/ab/accept")
     assert json.loads(asked[0].content) == {"by": "ann", "note": "by hand"}
+    asked.clear()
+    assert main.run(["spends", "accept", examples.SPEND["txid"], "--note", "by hand"]) == 0
+    assert asked[-1].url.path.endswith(f"/custody/spends/main/{examples.SPEND['txid']}/accept")
     assert main.run(["spends", "accept", "ab"]) == 2
