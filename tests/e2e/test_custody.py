@@ -125,16 +125,13 @@ def test_a_spend_that_nobody_asked_for_stands_on_top(page: Page, custody: Custod
 @pytest.mark.long
 def test_a_stuck_payment_says_what_frees_it(page: Page, custody: CustodyPage) -> None:
     """Its card has the replacement's cost and a command to copy, and goes when the payment was replaced and mined."""
-    for _ in range(3):  # what the newest blocks took is the market
-        custody.pay(custody.miner, 0.01, sat_per_vb=DEAR)
-        custody.mine()
+    custody.bury(3)
     page.goto(custody.server.pages + "custody")
     txid = custody.pay(STRANGER, 0.3, sat_per_vb=CHEAP)
     waiting = page.get_by_test_id("transaction").filter(has_text=txid[-8:])
     expect(waiting).to_be_visible(timeout=SOON_MS)
     for _ in range(STUCK_BLOCKS):
-        custody.pay(custody.miner, 0.01, sat_per_vb=DEAR)
-        custody.mine()
+        custody.bury()
         height = str(custody.node.call("getblockcount"))
         expect(page.get_by_test_id("block").first).to_have_attribute("data-height", height)
     stuck = page.get_by_test_id("stuck").filter(has_text=txid[-8:])
@@ -150,20 +147,21 @@ def test_a_stuck_payment_says_what_frees_it(page: Page, custody: CustodyPage) ->
 
 @pytest.mark.long
 def test_a_withdrawal_is_followed_from_request_to_confirmation(
-    page: Page, custody: CustodyPage, complaints: Any, capsys: pytest.CaptureFixture[str]
+    page: Page, custody: CustodyPage, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """By its transaction's id or its correlation id: every stage, every signal, and the trace, on one time line; in a terminal, too."""
-    complaints.expect("404 (Not Found)")  # of a trace that audit records name already, and whose spans are on their way
     txid = custody.withdraw()
     page.goto(custody.server.pages + f"correlation/{txid}")
     for stage in ("request", "approval", "signing", "broadcast"):
         expect(page.get_by_test_id(f"stage-{stage}")).to_contain_text("done", timeout=SOON_MS)
     expect(page.get_by_test_id("stage-approval")).to_contain_text("by approver")
+    expect(page.get_by_test_id("progress")).to_contain_text("under way")
     custody.mine(3)
     expect(page.get_by_test_id("stage-confirmation")).to_contain_text("3 of 3", timeout=SOON_MS)
+    expect(page.get_by_test_id("progress")).to_contain_text("ended: success", timeout=SOON_MS)
     kinds = page.get_by_role("group", name="Kinds")
     for kind in ("Spans", "Logs", "Audit", "Custody", "Blockchain", "Metrics"):
-        expect(kinds.get_by_role("button", name=kind)).to_be_enabled()
+        expect(kinds.get_by_role("button", name=kind)).to_be_enabled(timeout=SOON_MS)
     capsys.readouterr()
     assert main.run(["--server", custody.server.address, "correlate", txid, "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
@@ -179,6 +177,34 @@ def test_a_withdrawal_is_followed_from_request_to_confirmation(
     expect(page).to_have_url(re.compile(r"/traces/[0-9a-f]{32}"))
     page.get_by_role("link", name="Follow the operation").click()
     expect(page.get_by_test_id("stage-signing")).to_contain_text("done")
+
+
+@pytest.mark.long
+def test_a_withdrawal_that_is_stuck_has_its_alert_on_its_page(page: Page, custody: CustodyPage) -> None:
+    """While it waits the page of the operation tells so, with the alert that names it, and each leads to the other; freed and mined, it is good again."""
+    txid = custody.withdraw()
+    custody.hold_back(txid)
+    page.goto(custody.server.pages + f"correlation/{txid}")
+    expect(page.get_by_test_id("stage-broadcast")).to_contain_text("done", timeout=SOON_MS)
+    custody.bury(STUCK_BLOCKS)
+    setback = page.get_by_test_id("setback").filter(has_text="Stuck below the market")
+    expect(setback).to_contain_text("still so", timeout=SOON_MS)
+    alert = page.get_by_test_id("about-alert").filter(has_text="stuck")
+    expect(alert).to_contain_text("firing since", timeout=SOON_MS)
+    expect(page.get_by_role("region", name="Operation")).to_contain_text("anya_bitcoin_wallet_stuck_transaction_blocks")
+    alert.get_by_role("link").click()
+    expect(page).to_have_url(re.compile("/alerts/"))
+    page.get_by_role("region", name="Labels").get_by_role("link", name=txid).click()
+    expect(page).to_have_url(re.compile(f"/correlation/{txid}$"))
+    # By the operation's own id as well: the alert names the transaction only.
+    page.get_by_role("region", name="Operation").get_by_role("link", name=re.compile(r"^[0-9a-f-]{36}$")).click()
+    expect(page).to_have_url(re.compile(r"/correlation/[0-9a-f-]{36}$"))
+    expect(alert).to_be_visible(timeout=SOON_MS)
+    custody.hold_back(txid, held=False)
+    custody.mine(3)
+    expect(page.get_by_test_id("stage-confirmation")).to_contain_text("3 of 3", timeout=SOON_MS)
+    expect(setback).to_contain_text("made good since", timeout=SOON_MS)
+    expect(alert.filter(has_text="firing")).to_have_count(0, timeout=SOON_MS)
 
 
 @pytest.mark.long
@@ -201,7 +227,7 @@ def test_the_token_and_the_wallets_are_told(page: Page, custody: CustodyPage) ->
     expect(page.get_by_role("region", name="Its rule")).to_contain_text("anya_hsm_up")
 
 
-def test_a_server_without_custody_says_what_to_configure(page: Page, empty: Server) -> None:
+def test_a_server_without_custody_says_what_to_configure(page: Page, complaints: Any, empty: Server) -> None:
     """Each part is empty in its own words."""
     page.goto(empty.pages + "custody")
     for part, said in (
@@ -214,6 +240,7 @@ def test_a_server_without_custody_says_what_to_configure(page: Page, empty: Serv
         expect(page.get_by_role("region", name=part, exact=True)).to_contain_text(said)
     page.goto(empty.pages + "correlation/nobody-has-this")
     expect(page.get_by_text("Nothing carries this id")).to_be_visible()
+    complaints.expect("404")  # the browser tells of every answer that is one
 
 
 def test_custody_fits_a_phone(open_context: Callable[..., BrowserContext], empty: Server) -> None:

@@ -23,6 +23,7 @@ STRANGER = "bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080"  # of BIP 173; nobody 
 AMOUNT_SAT = 12_000_000  # above what the policy of the example lets pass without a second person
 # Only what pays 5 sats a virtual byte is mined here (the example pays 10): a transaction that pays less stays where it is.
 MINED_SAT_PER_VB = 5
+HELD_SATS = 1_000_000  # more than any transaction here pays
 NODE_ARGUMENTS = ("-keypool=10", "-blockmintxfee=0.00005")
 
 CONFIG = """
@@ -42,6 +43,8 @@ custody: {{wallets: ["custody-*"]}}
 """
 NODE = (
     '{{name: core-{number}, url: "{url}", cookie_file: "{cookie}", chain: regtest, interval: 2s, block_spacing: 10m, '
+    # A minute old, and meant to be spoken of.
+    "settled_after: 0s, "
     "wallets: {wallets}}}"
 )
 
@@ -72,6 +75,16 @@ class CustodyPage:
         approved = httpx.post(f"{url}/withdrawals/{asked.json()['id']}/approval", headers=token, timeout=30)
         assert approved.status_code == httpx.codes.OK, approval_of(approved)
         return str(approved.json()["txid"])
+
+    def bury(self, blocks: int = 1) -> None:
+        """Mine blocks that take dear payments: what they took is the market."""
+        for _ in range(blocks):
+            self.pay(self.miner, 0.01, sat_per_vb=20 * MINED_SAT_PER_VB)
+            self.mine()
+
+    def hold_back(self, txid: str, *, held: bool = True) -> None:
+        """No block takes this transaction, whatever it pays; or any may again."""
+        self.node.call("prioritisetransaction", txid, 0, -HELD_SATS if held else HELD_SATS)
 
     def fund(self, amount_btc: float) -> None:
         """Pay the service's wallet, and wait until it knows."""

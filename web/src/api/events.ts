@@ -97,7 +97,7 @@ export function useLive(): Connection {
       bitcoin_transactions: (data) => cache.setQueryData(TRANSACTIONS_KEY, data),
       // Something happened: what is not told here is asked for again where it is looked at.
       events: () => {
-        for (const queryKey of [SPENDS_KEY, OWN_BLOCKS_KEY, HSMS_KEY]) void cache.invalidateQueries({ queryKey });
+        for (const queryKey of [SPENDS_KEY, OWN_BLOCKS_KEY, HSMS_KEY, CORRELATION_KEY]) void cache.invalidateQueries({ queryKey });
       },
     },
     { whileHidden: false },

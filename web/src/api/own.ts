@@ -3,6 +3,7 @@
 import type { AlertList, NotificationPage } from "../model/alerts";
 import type { NodeList } from "../model/bitcoin";
 import type { Channel } from "../model/channels";
+import type { Correlation } from "../model/correlation";
 import type { Spend, SpendList, TransactionList, WalletList } from "../model/custody";
 import type { Health, Status } from "../model/health";
 import type { HsmStateList } from "../model/hsm";
@@ -83,10 +84,6 @@ export const replayNotification = (id: string, by: string) =>
 export const searchLogs = (asked: LogQuestion, limit: number, cursor: string | null, signal?: AbortSignal) =>
   get<LogPage>(`${BASE}/logs/search`, { ...asked, limit, cursor }, signal);
 
-/** As `searchLogs` until now, the oldest first. */
-export const oldestLogs = (query: string, start: string, limit: number, signal?: AbortSignal) =>
-  get<LogPage>(`${BASE}/logs/search`, { query, start, end: "now", limit, order: "oldest" }, signal);
-
 export const fetchHistogram = (asked: LogQuestion, buckets: number, signal?: AbortSignal) =>
   get<LogHistogram>(`${BASE}/logs/histogram`, { ...asked, buckets }, signal);
 
@@ -114,6 +111,9 @@ export const fetchTransactions = (signal?: AbortSignal) => get<TransactionList>(
 export const fetchHsmStates = (signal?: AbortSignal) => get<HsmStateList>(`${BASE}/hsms`, {}, signal);
 
 export const fetchSpends = (signal?: AbortSignal) => get<SpendList>(`${BASE}/custody/spends`, {}, signal);
+
+/** Everything that carries this id, or that its transaction joins to it. */
+export const fetchCorrelation = (id: string, signal?: AbortSignal) => get<Correlation>(`${BASE}/correlations/${encodeURIComponent(id)}`, {}, signal);
 
 /** Says that an unmatched spend is in order: its alert ends. */
 export const acceptSpend = ({ chain, txid }: Pick<Spend, "chain" | "txid">, by: string, note: string) =>

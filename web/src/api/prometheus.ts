@@ -1,4 +1,3 @@
-import type { Exemplar } from "../model/correlation";
 import type { InstantResult, InstantSeries, RangeResult, RangeSeries, RuleGroup } from "../model/prometheus";
 import { ApiProblem } from "../model/problem";
 import { get, post, serverUrl } from "./http";
@@ -49,20 +48,6 @@ export async function queryInstant(query: string, timeS: number, signal?: AbortS
     default:
       return { series: [{ metric: {}, value: data.result }], warnings: notes(answer) };
   }
-}
-
-interface ExemplarSeries {
-  readonly seriesLabels: Readonly<Record<string, string>>;
-  readonly exemplars: readonly { readonly labels: Readonly<Record<string, string>>; readonly value: string; readonly timestamp: number }[];
-}
-
-/** Exemplars of the series that a query names, both ends included. */
-export async function queryExemplars(query: string, range: { startMs: number; endMs: number }, signal?: AbortSignal): Promise<readonly Exemplar[]> {
-  const params = { query, start: range.startMs / 1000, end: range.endMs / 1000 };
-  const answer = await post<Answer<readonly ExemplarSeries[]>>("/api/v1/query_exemplars", params, signal);
-  return answer.data.flatMap((series) =>
-    series.exemplars.map((one) => ({ metric: series.seriesLabels, labels: one.labels, value: Number(one.value), atMs: one.timestamp * 1000 })),
-  );
 }
 
 export async function rules(signal?: AbortSignal): Promise<readonly RuleGroup[]> {

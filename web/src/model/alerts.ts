@@ -110,3 +110,12 @@ export function expressionOf(generatorUrl: string): string | null {
   const query = generatorUrl.split("?")[1];
   return query ? new URLSearchParams(query).get("g0.expr") : null;
 }
+
+const TXID = /(?<![\w-])[0-9a-f]{64}(?![\w-])/g;
+
+/** The operations that an alert is about: its correlation id or the transaction of its labels, else each transaction that its text names. */
+export function subjectsOf(alert: Pick<Alert, "correlation_id" | "labels" | "annotations">): readonly string[] {
+  const own = [alert.correlation_id, alert.labels["correlation_id"], alert.labels["txid"]].filter((id) => id !== undefined && id !== "");
+  if (own.length > 0) return [...new Set(own as string[])];
+  return [...new Set(Object.values(alert.annotations).flatMap((text) => text.match(TXID) ?? []))];
+}

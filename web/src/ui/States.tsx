@@ -5,6 +5,7 @@ import type { ReactNode } from "react";
 
 import { adviceFor } from "../model/problem";
 import { Icon } from "./icons";
+import { Time } from "./Time";
 
 /** Where content will be: as many grey lines as it will about fill. */
 export function Loading({ lines = 4, what }: { lines?: number; what: string }) {
@@ -42,6 +43,16 @@ export function Failure({ problem, what, onRetry }: { problem: unknown; what: st
           Try again
         </Button>
       )}
+    </div>
+  );
+}
+
+/** Over what is shown although it could not be asked for again: how old it is, and why. */
+export function Stale({ problem, atMs }: { problem: unknown; atMs: number }) {
+  const text = problem instanceof Error ? problem.message : String(problem);
+  return (
+    <div className="as-warning" role="status" data-testid="stale">
+      As of <Time at={atMs} parts="time" />: {text} Trying again.
     </div>
   );
 }

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 
 import { sampleAlerts, sampleHealth } from "../../dev/alerts";
-import { countStates, expressionOf, filterAlerts } from "../../src/model/alerts";
+import { countStates, expressionOf, filterAlerts, subjectsOf } from "../../src/model/alerts";
 import { GOLDEN, extend, levelFor, type Signal } from "../../src/model/golden";
 import { headline } from "../../src/model/health";
 
@@ -16,6 +16,20 @@ describe("alerts", () => {
     ["https://example.org/", null],
     ["", null],
   ])("know the query behind %s", (url, query) => expect(expressionOf(url)).toBe(query));
+});
+
+describe("what an alert is about", () => {
+  const [one, two] = ["ab".repeat(32), "cd".repeat(32)];
+  const about = (correlation_id: string, labels: Record<string, string>, annotations: Record<string, string> = {}) => subjectsOf({ correlation_id, labels, annotations });
+
+  it("is its operation and the transaction of its labels, each once", () => {
+    expect(about("c", { txid: one })).toEqual(["c", one]);
+    expect(about(one, { txid: one }, { description: two })).toEqual([one]);
+  });
+  it("is else what its text names", () => {
+    expect(about("", {}, { description: `stuck: ${one} (8 blocks)`, transactions: `${two} ${one} ` })).toEqual([one, two]);
+    expect(about("", {}, { description: `${one}ab` })).toEqual([]);
+  });
 });
 
 describe("headline", () => {

@@ -221,7 +221,7 @@ describe("an HSM", () => {
 
 describe("a stage", () => {
   it("that is missing says so in words", () => {
-    show(<StagePicture stages={[{ name: "approval", state: "missing", atMs: null, tookS: null, detail: "" }]} />);
+    show(<StagePicture stages={[{ name: "approval", state: "missing", at: null, took_ns: null, detail: "" }]} />);
     expect(screen.getByTestId("stage-approval").textContent).toBe("approvalmissing");
   });
 });

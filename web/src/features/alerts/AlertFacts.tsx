@@ -1,4 +1,4 @@
-import type { Alert } from "../../model/alerts";
+import { subjectsOf, type Alert } from "../../model/alerts";
 import { writeLabels } from "../../model/routing";
 import { href } from "../../state/location";
 import { Link } from "../../ui/Link";
@@ -24,6 +24,7 @@ function Row({ name, children }: { name: string; children: React.ReactNode }) {
 
 /** Everything that an alert carries, and where it goes. */
 export function AlertFacts({ alert }: { alert: Alert }) {
+  const subjects = subjectsOf(alert);
   return (
     <section className="as-card" aria-label="Labels">
       <h2 className="as-card-title">What it carries</h2>
@@ -69,11 +70,13 @@ export function AlertFacts({ alert }: { alert: Alert }) {
               ))}
             </Row>
           )}
-          {alert.correlation_id && (
-            <Row name="correlation id">
-              <Link className="as-link" href={href(`correlation/${encodeURIComponent(alert.correlation_id)}`)} title="Follow the operation">
-                {alert.correlation_id}
-              </Link>
+          {subjects.length > 0 && (
+            <Row name="operation">
+              {subjects.map((id) => (
+                <Link key={id} className="as-link as-mono as-break" href={href(`correlation/${encodeURIComponent(id)}`)} title="Follow the operation">
+                  {id}
+                </Link>
+              ))}
             </Row>
           )}
           <Row name="id">{alert.id}</Row>

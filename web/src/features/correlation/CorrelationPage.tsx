@@ -1,24 +1,28 @@
 import "./correlation.css";
 
-import { keepPreviousData, useQuery } from "@tanstack/react-query";
-import { useMemo } from "react";
+import { useQuery } from "@tanstack/react-query";
 
-import { gather, gatherExemplars } from "../../api/correlation";
 import { CORRELATION_KEY } from "../../api/events";
-import { stagesOf, timeLine, type Correlated } from "../../model/correlation";
+import { fetchCorrelation } from "../../api/own";
+import { missingParts, progressText, type Correlation } from "../../model/correlation";
+import { ApiProblem } from "../../model/problem";
 import { href, navigate } from "../../state/location";
 import { useNow } from "../../state/now";
 import { CopyButton } from "../../ui/CopyButton";
 import { Link } from "../../ui/Link";
 import { Page } from "../../ui/Page";
 import { SearchBar } from "../../ui/SearchBar";
-import { Empty, Failure, Loading } from "../../ui/States";
+import { Empty, Failure, Loading, Stale } from "../../ui/States";
 import { ZoneLabel } from "../../ui/Time";
+import { AboutAlerts } from "./AboutAlerts";
+import { Elsewhere } from "./Elsewhere";
 import { EntryList } from "./EntryList";
+import { Setbacks } from "./Setbacks";
 import { SpendNote } from "./SpendNote";
 import { StagePicture } from "./StagePicture";
 
-const REFRESH_MS = 10_000; // a withdrawal goes on for as long as its blocks take
+const FOLLOW_MS = 2_000; // while it is under way; what nodes tell of it comes at once, by the live stream
+const REFRESH_MS = 15_000; // of what has ended: a reorg may open it again
 const CLOCK_MS = 10_000;
 
 function Joined({ ids }: { ids: readonly string[] }) {
@@ -29,7 +33,7 @@ function Joined({ ids }: { ids: readonly string[] }) {
       <CopyButton label="Copy" text={() => asked} />
       {others.length > 0 && <span className="as-dim">joined with</span>}
       {others.map((id) => (
-        <Link key={id} className="as-link as-mono as-clip" href={href(`correlation/${id}`)} title={id}>
+        <Link key={id} className="as-link as-mono as-clip" href={href(`correlation/${encodeURIComponent(id)}`)} title={id}>
           {id}
         </Link>
       ))}
@@ -37,44 +41,65 @@ function Joined({ ids }: { ids: readonly string[] }) {
   );
 }
 
-function Found({ found }: { found: Correlated }) {
-  const measured = useQuery({
-    queryKey: ["correlation-metrics", found.ids, found.rows.length, found.spans.length],
-    queryFn: ({ signal }) => gatherExemplars(found, signal),
-    placeholderData: keepPreviousData,
-  });
-  const entries = useMemo(() => timeLine({ ...found, exemplars: measured.data ?? [] }), [found, measured.data]);
-  const stages = useMemo(() => stagesOf(found), [found]);
+/** How far it came, in words, also for who cannot see the picture. */
+function Progress({ found }: { found: Correlation }) {
+  const text = progressText(found);
+  if (!text) return null;
+  return (
+    <p className="as-progress as-small" role="status" data-testid="progress">
+      {text}
+    </p>
+  );
+}
+
+function Found({ found }: { found: Correlation }) {
   return (
     <>
       <section className="as-card" aria-label="Operation">
         <Joined ids={found.ids} />
-        {stages.length > 0 && <StagePicture stages={stages} />}
+        {found.stages.length > 0 && <StagePicture stages={found.stages} />}
+        <Progress found={found} />
+        <Setbacks setbacks={found.setbacks} />
         {found.spends.map((spend) => (
-          <SpendNote key={`${spend.wallet}/${spend.txid}`} spend={spend} />
+          <SpendNote key={`${spend.chain}/${spend.txid}`} spend={spend} />
         ))}
+        <AboutAlerts alerts={found.alerts} />
+        <Elsewhere traces={found.traces} figures={found.figures} />
       </section>
-      {[...found.faults, ...(measured.error ? [`Metrics: ${measured.error.message}`] : [])].map((fault) => (
-        <div key={fault} className="as-warning" role="alert">
-          Not all could be asked. {fault}
+      {missingParts(found.parts).map((text) => (
+        <div key={text} className="as-warning" role="status">
+          Not all is here. {text}
         </div>
       ))}
       <section className="as-card as-card-flush" aria-label="Time line">
-        <EntryList entries={entries} isCut={found.isCut} />
+        <EntryList entries={found.entries} />
       </section>
     </>
   );
 }
 
 function Answer({ id }: { id: string }) {
-  const answer = useQuery({ queryKey: [...CORRELATION_KEY, id], queryFn: ({ signal }) => gather(id, signal), refetchInterval: REFRESH_MS });
-  if (answer.data && timeLine(answer.data).length > 0) return <Found found={answer.data} />;
+  const answer = useQuery({
+    queryKey: [...CORRELATION_KEY, id],
+    queryFn: ({ signal }) => fetchCorrelation(id, signal),
+    // Also where nothing carries it yet: its first record may be on its way.
+    refetchInterval: (query) => (query.state.data?.is_under_way || query.state.error ? FOLLOW_MS : REFRESH_MS),
+  });
+  if (answer.data) {
+    return (
+      <>
+        {answer.error && <Stale problem={answer.error} atMs={answer.dataUpdatedAt} />}
+        <Found found={answer.data} />
+      </>
+    );
+  }
   return (
     <section className="as-card">
-      {answer.data ? (
+      {answer.error instanceof ApiProblem && answer.error.status === 404 ? (
         <Empty title="Nothing carries this id">
           <span className="as-mono as-break">{id}</span> is in no span, record or alert of the last 30 days. A correlation id stands on every span
-          and log line of the SDK (<code>anya.correlation_id</code>); a transaction&#39;s id joins what its wallet told.
+          and log line of the SDK (<code>anya.correlation_id</code>); a transaction&#39;s id joins what its wallet told. This page looks again by
+          itself.
         </Empty>
       ) : answer.error ? (
         <Failure problem={answer.error} what="This operation" onRetry={() => void answer.refetch()} />
@@ -96,7 +121,7 @@ export default function CorrelationPage({ rest }: { rest: string }) {
         label="Correlation id or transaction id"
         placeholder="correlation id or transaction id"
         history="correlation"
-        onRun={(text) => navigate(href(text ? `correlation/${encodeURIComponent(text)}` : "correlation"))}
+        onRun={(text) => navigate(href(text.trim() ? `correlation/${encodeURIComponent(text.trim())}` : "correlation"))}
       />
       {rest ? (
         <Answer key={rest} id={rest} />

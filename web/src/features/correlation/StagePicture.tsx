@@ -1,14 +1,14 @@
-import type { Stage } from "../../model/correlation";
+import { STATE_WORDS, type Stage } from "../../model/correlation";
 import { formatDuration } from "../../model/units";
 import { Icon, type IconName } from "../../ui/icons";
 import { Time } from "../../ui/Time";
 
-const LOOKS: Record<Stage["state"], { icon: IconName; color: string; word: string }> = {
-  done: { icon: "check", color: "var(--as-ok)", word: "done" },
-  failed: { icon: "close", color: "var(--as-error)", word: "failed" },
-  open: { icon: "clock", color: "var(--as-warn)", word: "under way" },
-  missing: { icon: "warning", color: "var(--as-error)", word: "missing" },
-  waiting: { icon: "minus", color: "var(--as-dim)", word: "not yet" },
+const LOOKS: Record<Stage["state"], { icon: IconName; color: string }> = {
+  done: { icon: "check", color: "var(--as-ok)" },
+  failed: { icon: "close", color: "var(--as-error)" },
+  open: { icon: "clock", color: "var(--as-warn)" },
+  missing: { icon: "warning", color: "var(--as-error)" },
+  waiting: { icon: "minus", color: "var(--as-dim)" },
 };
 
 /** The stages in their order, how long each took after the one before, and what is missing. */
@@ -24,12 +24,12 @@ export function StagePicture({ stages }: { stages: readonly Stage[] }) {
             </span>
             <strong>{stage.name}</strong>
             <span className="as-small" style={{ color: looks.color }}>
-              {looks.word}
-              {stage.tookS !== null && <span className="as-dim"> after {formatDuration(stage.tookS)}</span>}
+              {STATE_WORDS[stage.state]}
+              {stage.took_ns !== null && <span className="as-dim"> after {formatDuration(stage.took_ns / 1e9)}</span>}
             </span>
-            {stage.atMs !== null && (
+            {stage.at !== null && (
               <span className="as-small as-dim">
-                <Time at={stage.atMs} parts="time-ms" />
+                <Time at={stage.at} parts="time-ms" />
               </span>
             )}
             {stage.detail && <span className="as-small as-break">{stage.detail}</span>}

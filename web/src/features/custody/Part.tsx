@@ -2,7 +2,7 @@ import type { UseQueryResult } from "@tanstack/react-query";
 import type { ReactNode } from "react";
 
 import { ApiProblem } from "../../model/problem";
-import { Failure, Loading } from "../../ui/States";
+import { Failure, Loading, Stale } from "../../ui/States";
 
 interface Props<T> {
   title: string;
@@ -25,6 +25,7 @@ export function Part<T>({ title, aside, what, answer, isEmpty, empty, children }
         {title}
         {aside}
       </h2>
+      {answer.data !== undefined && answer.error && !isAbsent && <Stale problem={answer.error} atMs={answer.dataUpdatedAt} />}
       {answer.data !== undefined ? (
         isEmpty(answer.data) ? (
           empty

@@ -37,5 +37,14 @@ export function pageAbove(path: string): PageEntry | null {
 export function findPage(path: string): { page: PageEntry; rest: string } | null {
   const [first = "", ...others] = path.split("/");
   const page = first === "" ? PAGES[0] : PAGES.find((entry) => entry.path === first);
-  return page ? { page, rest: decodeURIComponent(others.join("/")) } : null;
+  return page ? { page, rest: decoded(others.join("/")) } : null;
+}
+
+/** An address that somebody typed may hold a bare `%`: it is taken as it is. */
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
 }
