@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import hmac
 import threading
 from contextlib import asynccontextmanager
 
@@ -31,7 +30,7 @@ from support.collecting import RecordingIntake, until, values_of
 from support.components import shared_path
 from support.dashboards import expressions
 from support.promql import answers, engine_over
-from support.regtest import RegtestNode, RpcError, free_base, litecoin_node, regtest_node, regtest_nodes
+from support.regtest import RegtestNode, RpcError, free_base, litecoin_node, regtest_node, regtest_nodes, rpcauth
 
 ADDRESS = "bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080"  # of BIP 173; nobody here spends
 SELDOM_S = 3600.0  # no polling within a test: what is seen at this interval was announced
@@ -204,12 +203,6 @@ async def test_litecoins_daemon_is_watched_with_what_it_has(tmp_path):
 
             [block] = await asyncio.to_thread(node.call, "generatetodescriptor", 1, OTHER_BRANCH)
             await until(lambda: watch.blocks() == [block])
-
-
-def rpcauth(user: str, password: str) -> str:
-    """As `share/rpcauth/rpcauth.py` of Bitcoin Core makes it."""
-    salt = "0123456789abcdef"
-    return f"-rpcauth={user}:{salt}${hmac.new(salt.encode(), password.encode(), 'sha256').hexdigest()}"
 
 
 async def test_a_pruned_node_without_wallet_whose_user_may_do_little(tmp_path):

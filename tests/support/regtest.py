@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hmac
 import json
 import socket
 import subprocess
@@ -89,6 +90,12 @@ class RegtestNode:
         address = self.call("getnewaddress", wallet=name)
         self.mine(MATURE_BLOCKS, to=address)
         return address
+
+
+def rpcauth(user: str, password: str) -> str:
+    """As `share/rpcauth/rpcauth.py` of Bitcoin Core makes it."""
+    salt = "0123456789abcdef"
+    return f"-rpcauth={user}:{salt}${hmac.new(salt.encode(), password.encode(), 'sha256').hexdigest()}"
 
 
 @contextlib.contextmanager

@@ -27,15 +27,19 @@ class Announcements:
         return self._silent_tip if self._feed.is_listening else ""
 
     def expect(self, tip: str) -> None:
-        """Polling found a new tip."""
-        if self._feed.is_listening:
+        """Polling found a new tip. While one is waited for, later ones are not: blocks may come quicker than their messages."""
+        if self._feed.is_listening and self._awaited is None:
             self._awaited = (tip, self._clock.monotonic_ns())
 
     def judge(self) -> bool:
         """Whether a tip is found now to have come in silence; its message may come a moment later than the tip."""
-        now_ns = self._clock.monotonic_ns()
-        if self._awaited is None or now_ns - self._awaited[1] < ANNOUNCED_WITHIN_S * NS_PER_S:
+        if self._awaited is None:
             return False
-        tip, self._awaited = self._awaited[0], None
-        self._silent_tip = "" if self._feed.has_announced(tip) else tip
-        return bool(self._silent_tip)
+        tip, since_ns = self._awaited
+        if self._feed.has_announced(tip):
+            self._awaited, self._silent_tip = None, ""
+            return False
+        if self._clock.monotonic_ns() - since_ns < ANNOUNCED_WITHIN_S * NS_PER_S:
+            return False
+        self._awaited, self._silent_tip = None, tip
+        return True

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import socket
 import ssl
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -275,8 +277,12 @@ def _refusal(error: Exception, timeout_s: float) -> Refusal:
 def _cause(error: Exception) -> str:
     """What lies behind an error of the library: the system's own word where there is one."""
     causes = list(_causes(error))
-    told = next((each.strerror for each in reversed(causes) if isinstance(each, OSError) and each.strerror), None)
-    return told or str(error) or type(causes[-1]).__name__
+    for each in reversed(causes):
+        if isinstance(each, (ssl.SSLError, socket.gaierror)) and each.strerror:
+            return each.strerror  # numbers of their own
+        if isinstance(each, OSError) and each.errno:
+            return os.strerror(each.errno)
+    return str(error) or type(causes[-1]).__name__
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

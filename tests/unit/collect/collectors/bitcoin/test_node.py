@@ -256,6 +256,22 @@ async def test_a_silent_feed_is_noticed():
     assert (await scene.look()).faults == ()
 
 
+async def test_blocks_that_come_quicker_than_looks_do_not_hide_a_silence():
+    """A tip that is waited for is judged, whatever tips come after it; and so is the end of the silence."""
+    scene = Scene()
+    scene.watch.feed._addresses = frozenset(("tcp://127.0.0.1:1",))
+    await scene.look()
+    for block in "cdef":
+        scene.node.chain += block
+        found = await scene.look(0.5)
+    assert found.faults == ("zmq_silent: block c came without a ZMQ message",)
+    scene.watch.feed._announced.extend("ghij")
+    for block in "ghij":
+        scene.node.chain += block
+        found = await scene.look(0.5)
+    assert found.faults == ()
+
+
 async def test_a_node_tells_its_pace():
     """How old its tip is and how likely that is, whether it is settled; in initial download no probability."""
     scene = Scene(block_spacing_s=600)
