@@ -66,9 +66,14 @@ class Watch:
         for labels, value in values_of(batch).items():
             assert dict(labels)["chain"]
             assert dict(labels)["node"] == node
-            rest = [each for key, each in labels if key not in ("__name__", "job", "instance", "node", "chain")]
+            rest = [each for key, each in labels if key not in ("__name__", "job", "instance", "node", "chain", "coin")]
             found[" ".join([metric_of(labels), *rest])] = value
         return found
+
+    def networks(self, node: str) -> set[tuple[str, str]]:
+        """Coin and chain of all series of the node's last round."""
+        batch = next(b for source, b in reversed(self.intake.batches) if source == f"bitcoin.{node}")
+        return {(dict(labels).get("coin", ""), dict(labels)["chain"]) for labels in values_of(batch)}
 
     def health(self, node: str):
         return next(each for each in self.collect.health() if each.component == f"collect.bitcoin.{node}")
@@ -189,6 +194,7 @@ async def test_litecoins_daemon_is_watched_with_what_it_has(tmp_path):
             await until(lambda: watch.figures("ltc").get("bitcoin_blocks") == 3)
             info, figures = node.call("getblockchaininfo"), watch.figures("ltc")
             assert figures["up"] == 1
+            assert watch.networks("ltc") == {("litecoin", "regtest")}
             assert figures["anya_bitcoin_node_info /LitecoinCore:0.21.4/"] == 1
             header = node.call("getblockheader", info["bestblockhash"])
             assert figures["anya_bitcoin_tip_timestamp_seconds"] == header["time"]

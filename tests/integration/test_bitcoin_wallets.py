@@ -42,7 +42,12 @@ class Wallets:
         """One round: metric, wallet and other labels to value."""
         self.round = await self.watch.gather()
         return {
-            " ".join([family.name.removeprefix("anya_bitcoin_wallet_"), *(value for _, value in labels[1:])]): point
+            " ".join(
+                [
+                    family.name.removeprefix("anya_bitcoin_wallet_"),
+                    *(value for key, value in labels if key not in ("chain", "coin")),
+                ]
+            ): point
             for family in self.round.families
             for labels, point in family.points
         }

@@ -59,7 +59,7 @@ class BitcoinRoom:
         found = {}
         for labels, value in values_of(batch).items():
             assert dict(labels)["chain"]
-            rest = [each for key, each in labels if key not in ("__name__", "job", "instance", "node", "chain")]
+            rest = [each for key, each in labels if key not in ("__name__", "job", "instance", "node", "chain", "coin")]
             found[" ".join([metric_of(labels), *rest])] = value
         return found
 

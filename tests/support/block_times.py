@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from anyascope.collect.collectors.bitcoin.pace import BITCOIN_SPACING_S, MEASURED_BLOCKS, spacing_of
+from anyascope.collect.collectors.bitcoin.networks import BITCOIN_SPACING_S
+from anyascope.collect.collectors.bitcoin.pace import MEASURED_BLOCKS, spacing_of
 from support.replay import STEP_S, Replay, Values
 
 MAIN_GENESIS = "000000000019d6689c085ae165831e934ff763ae46a2a6c172b3f1b60a8ce26f"

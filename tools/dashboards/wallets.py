@@ -26,22 +26,22 @@ TRUSTED = ',state="trusted"'
 
 def most(metric: str, extra: str = "") -> str:
     """A figure of each wallet, of the node that says most where several watch it."""
-    return f"max by (chain, wallet) (anya_bitcoin_wallet_{metric}{{{WALLET}{extra}}})"
+    return f"max by (coin, chain, wallet) (anya_bitcoin_wallet_{metric}{{{WALLET}{extra}}})"
 
 
 def by_direction(metric: str, extra: str = "") -> str:
     """The same by direction."""
-    return f"max by (chain, wallet, direction) (anya_bitcoin_wallet_{metric}{{{WALLET}{extra}}})"
+    return f"max by (coin, chain, wallet, direction) (anya_bitcoin_wallet_{metric}{{{WALLET}{extra}}})"
 
 
 def grown(metric: str) -> str:
     """How much a counter of each wallet grew in an hour."""
-    return f"max by (chain, wallet) (increase(anya_bitcoin_wallet_{metric}{{{WALLET}}}[1h]))"
+    return f"max by (coin, chain, wallet) (increase(anya_bitcoin_wallet_{metric}{{{WALLET}}}[1h]))"
 
 
 def fallen(state: str) -> str:
     """How many spends became this in an hour."""
-    return f'sum by (chain, wallet) (increase(anya_custody_spends_total{{{CUSTODY},result="{state}"}}[1h]))'
+    return f'sum by (coin, chain, wallet) (increase(anya_custody_spends_total{{{CUSTODY},result="{state}"}}[1h]))'
 
 
 NOW = Row(
@@ -109,7 +109,7 @@ FUNDS = Row(
             "Funds that are not spendable",
             "What others sent and no block confirms yet, and what was mined lately.",
             (
-                f'max by (chain, wallet, state) (anya_bitcoin_wallet_funds_sats{{{WALLET},state!="trusted"}})',
+                f'max by (coin, chain, wallet, state) (anya_bitcoin_wallet_funds_sats{{{WALLET},state!="trusted"}})',
                 f"{NAMED} {{{{state}}}}",
             ),
             unit=SATS,
@@ -118,7 +118,7 @@ FUNDS = Row(
             "Moved in an hour",
             "Sats that came, left, or moved within a wallet in the hour before.",
             (
-                f"max by (chain, wallet, direction) (increase(anya_bitcoin_wallet_moved_sats_total{{{WALLET}}}[1h]))",
+                f"max by (coin, chain, wallet, direction) (increase(anya_bitcoin_wallet_moved_sats_total{{{WALLET}}}[1h]))",
                 f"{NAMED} {{{{direction}}}}",
             ),
             unit=SATS,
@@ -163,7 +163,7 @@ TRANSACTIONS = Row(
             "Seen in an hour",
             "Transactions that came into the wallets.",
             (
-                f"max by (chain, wallet, direction) (increase(anya_bitcoin_wallet_transactions_total{{{WALLET}}}[1h]))",
+                f"max by (coin, chain, wallet, direction) (increase(anya_bitcoin_wallet_transactions_total{{{WALLET}}}[1h]))",
                 f"{NAMED} {{{{direction}}}}",
             ),
             width=12,
@@ -226,7 +226,7 @@ COINS = Row(
             "Coins by size",
             "How many coins hold at most so much. Many small ones make spending dear.",
             (
-                f"max by (chain, wallet, le) (anya_bitcoin_wallet_utxo_sats_bucket{{{WALLET}}})",
+                f"max by (coin, chain, wallet, le) (anya_bitcoin_wallet_utxo_sats_bucket{{{WALLET}}})",
                 f"{NAMED} up to {{{{le}}}}",
             ),
             is_stepped=True,

@@ -7,7 +7,7 @@ with every exporter that calls the height `bitcoin_blocks`.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -17,9 +17,11 @@ from anyascope.model.labels import Labels
 
 HEIGHT_METRIC = "bitcoin_blocks"
 LABEL_CHAIN = "chain"
+LABEL_COIN = "coin"  # of series of other coins than Bitcoin, whose nodes call their chains `main` and `test`, too
+BITCOIN = "bitcoin"
 # A node in its initial download goes through the blocks of years in hours: it does not tell the time.
 _DOWNLOADING = f"on ({LABEL_CHAIN}, node) anya_bitcoin_initial_download == 1"
-HEIGHTS_EXPR = f"max by ({LABEL_CHAIN}) ({HEIGHT_METRIC} unless {_DOWNLOADING})"
+HEIGHTS_EXPR = f"max by ({LABEL_COIN}, {LABEL_CHAIN}) ({HEIGHT_METRIC} unless {_DOWNLOADING})"
 BLOCKS_MAX = 1_000_000  # 19 years
 REORG_BLOCKS_MAX = 100  # as deep as a coinbase is locked; a height that falls deeper is another chain's
 
@@ -32,7 +34,7 @@ class BlockSpan:
 
     Attributes:
         blocks: at least 1.
-        chain: whose, where the alert does not say; empty where the rule does not say either.
+        chain: whose, as `network_of` names it; empty where the rule does not say, and the alert may.
     """
 
     blocks: int
@@ -57,12 +59,12 @@ class BlockWindow:
 
 
 def parse_span(text: str) -> BlockSpan | None:
-    """What `3 blocks` or `3 blocks of main` says; None of a text that does not speak of blocks.
+    """What `3 blocks`, `3 blocks of main` or `3 blocks of litecoin/main` says; None of a text that does not speak of blocks.
 
     Raises:
         InvalidInputError: it speaks of them in another way, or of too few or too many.
     """
-    if "block" not in text:
+    if "block" not in text.lower():
         return None
     found = _SPAN.fullmatch(text)
     if found is None:
@@ -70,16 +72,25 @@ def parse_span(text: str) -> BlockSpan | None:
     blocks = int(found[1]) if len(found[1]) < 10 else BLOCKS_MAX + 1
     if not 1 <= blocks <= BLOCKS_MAX:
         raise InvalidInputError(f"must be 1 to {BLOCKS_MAX} blocks, got {text!r}")
-    return BlockSpan(blocks, found[2] or "")
+    return BlockSpan(blocks, (found[2] or "").removeprefix(f"{BITCOIN}/"))
+
+
+def network_of(labels: Mapping[str, str]) -> str:
+    """The network that series or an alert with these labels are of: `main`, or `litecoin/main` of another coin.
+
+    Empty where they do not say.
+    """
+    coin, chain = labels.get(LABEL_COIN, BITCOIN), labels.get(LABEL_CHAIN, "")
+    return f"{coin}/{chain}" if chain and coin not in ("", BITCOIN) else chain
 
 
 def heights_of(elements: Iterable[tuple[Labels, object]]) -> dict[str, int]:
-    """Height by chain, of an answer to `HEIGHTS_EXPR`. What is no height is left out.
+    """Height by network, of an answer to `HEIGHTS_EXPR`. What is no height is left out.
 
     A node that does not tell its chain has an empty one.
     """
     return {
-        dict(labels).get(LABEL_CHAIN, ""): int(value)
+        network_of(dict(labels)): int(value)
         for labels, value in elements
         if isinstance(value, float) and np.isfinite(value)
     }
@@ -90,7 +101,7 @@ class BlockClock:
     """The highest block of each chain so far; it never runs backwards in a reorg, and stands while no node answers.
 
     Attributes:
-        heights: by chain.
+        heights: by network.
     """
 
     heights: dict[str, int] = field(default_factory=dict)
@@ -120,13 +131,13 @@ class Reading:
 def read_clock(span: BlockSpan, alerts: Iterable[Labels], heights: Mapping[str, int]) -> Reading:
     """The heights that count for these alerts.
 
-    The chain is the one that the rule names, else the alert's label `chain`, else the only one there is.
+    The chain is the one that the rule names, else that of the alert's labels `chain` and `coin`, else the only one there is.
     """
     told: dict[Labels, int] = {}
     fault = ""
     for labels in alerts:
         try:
-            told[labels] = heights[chain_of(span, dict(labels).get(LABEL_CHAIN, ""), heights)]
+            told[labels] = heights[chain_of(span, dict(labels), heights)]
         except InvalidInputError as error:
             fault = fault or str(error)
     return Reading(told, fault)
@@ -140,16 +151,16 @@ def unknown_height(span: BlockSpan) -> str:
     )
 
 
-def chain_of(span: BlockSpan, label: str, heights: Mapping[str, int]) -> str:
+def chain_of(span: BlockSpan, labels: Mapping[str, str], heights: Mapping[str, int]) -> str:
     """The chain that counts, of those whose heights are known.
 
     Args:
-        label: the chain of what is judged; empty where it has none.
+        labels: of what is judged.
 
     Raises:
         InvalidInputError: it is not known, with what to do.
     """
-    wanted = span.chain or label
+    wanted = span.chain or network_of(labels)
     named = {chain: height for chain, height in heights.items() if chain} or heights
     if not named:
         raise InvalidInputError(unknown_height(span))
@@ -163,6 +174,11 @@ def chain_of(span: BlockSpan, label: str, heights: Mapping[str, int]) -> str:
             f"{span}: the height of chain {wanted} is not known, only that of {known}: watch a node of {wanted}"
         )
     raise InvalidInputError(
-        f"{span}: it is not said of which chain, and there are {known}: write '{span} of {min(named)}', or let the alert "
-        f"have the label {LABEL_CHAIN}"
+        f"{span}: it is not said of which chain, and there are {known}: write '{span} of {_likeliest(named)}', or let the "
+        f"alert have the label {LABEL_CHAIN}"
     )
+
+
+def _likeliest(names: Collection[str]) -> str:
+    """The one that is meant most often: of Bitcoin's chains, `main` before all others."""
+    return min(names, key=lambda name: ("/" in name, name != "main", name))

@@ -65,7 +65,7 @@ class ChainClock:
         """
         await self._remember(span.blocks, time_ms)
         heights = await self.read(time_ms)
-        chain = chain_of(span, "", heights)
+        chain = chain_of(span, {}, heights)
         reached = self._reached.get(chain)
         if not reached:  # known from before a restart, and not seen since
             raise InvalidInputError(f"{span}: no node of chain {chain or 'any'} has told its height yet")

@@ -16,10 +16,11 @@ from anyascope.model.labels import Labels, labels_of
 from anyascope.model.metrics import STALE_NAN
 from anyascope.model.status import AlertView, RuleGroupView, RuleHealth, RuleKind, RuleView
 from anyascope.promql.asking import asked_by
-from anyascope.rules.blocks import Reading, read_clock
+from anyascope.rules.blocks import LABEL_CHAIN, Reading, read_clock
 from anyascope.rules.chainclock import ChainClock
 from anyascope.rules.definition import AlertingRule, RecordingRule, Rule, RuleGroup
 from anyascope.rules.evaluate import Moment, Sample, alert_samples, batch_of, decide, find, record
+from anyascope.rules.lint.labelsets import labels_of_alert
 from anyascope.rules.nodata import Memory, look_at_data
 from anyascope.rules.options import House
 from anyascope.rules.persist import STATE_KIND, Active, GroupState, rule_keys, state_key, to_document
@@ -179,7 +180,11 @@ class GroupEvaluation:
             return Reading()
         heights = await self._clock.read(moment.time_ms)
         is_demanded = self._house.options.is_clock_demanded and moment.now_ns >= self._believed_from_ns
-        if not alerts and is_demanded and (span.chain or not heights):
+        if (
+            not alerts
+            and is_demanded
+            and (span.chain or not heights or not labels_of_alert(rule).may_have(LABEL_CHAIN))
+        ):
             return read_clock(span, [()], heights)  # a rule that could never fire says so before it should
         return read_clock(span, alerts, heights)
 

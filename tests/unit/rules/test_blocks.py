@@ -44,6 +44,10 @@ def rule_of(text, **options):
         ("3 blocks", THREE),
         ("1 block", BlockSpan(1)),
         ("144 blocks of test", BlockSpan(144, "test")),
+        ("3 blocks of litecoin/main", BlockSpan(3, "litecoin/main")),
+        ("3 blocks of bitcoin/main", BlockSpan(3, "main")),
+        ("  03   blocks ", THREE),
+        ("1000000 blocks", BlockSpan(1_000_000)),
         ("3m", None),
         ("0", None),
         ("", None),
@@ -57,7 +61,21 @@ def test_spans_are_read(text, span):
 
 
 @pytest.mark.parametrize(
-    "text", ["0 blocks", "blocks", "-1 blocks", "3blocks", "3 blocks of", "1.5 blocks", "9" * 40 + " blocks"]
+    "text",
+    [
+        "0 blocks",
+        "3 Blocks",
+        "3 blocks 2m",
+        "3 block s",
+        "+3 blocks",
+        "1000001 blocks",
+        "blocks",
+        "-1 blocks",
+        "3blocks",
+        "3 blocks of",
+        "1.5 blocks",
+        "9" * 40 + " blocks",
+    ],
 )
 def test_what_is_no_span_is_told(text):
     """With what it should look like, and the rule that it stands in."""
@@ -140,6 +158,9 @@ def test_an_alerts_chain(span, label, heights, height):
     [
         ("", {}, "watch a node under collectors.bitcoin"),
         ("", {"main": 5, "test": 7}, "write '3 blocks of main'"),
+        ("", {"main": 5, "litecoin/main": 7}, "write '3 blocks of main'"),
+        ("", {"litecoin/main": 5, "test": 7}, "write '3 blocks of test'"),
+        ("main", {"litecoin/main": 7}, "the height of chain main is not known, only that of litecoin/main"),
         ("signet", {"main": 5}, "the height of chain signet is not known, only that of main"),
     ],
 )
@@ -165,6 +186,10 @@ class House(RulesHouse):
 
     async def block(self, height, *, chain="main", node="a"):
         await self.send({"__name__": "bitcoin_blocks", "chain": chain, "node": node}, height)
+        await self.clock.advance(1)
+
+    async def coin_block(self, height, **labels):
+        await self.send({"__name__": "bitcoin_blocks", "node": "l", **labels}, height)
         await self.clock.advance(1)
 
     def rule(self):
@@ -266,6 +291,65 @@ async def test_each_alert_has_its_own_chain(house):
     for height in (101, 102, 103):
         await house.block(height, chain="main")
     assert house.state() is AlertState.FIRING
+
+
+async def test_coins_whose_chains_have_one_name_have_a_clock_each(house):
+    """Litecoin's nodes call their chain `main`, too: its blocks come four times as fast, and do nothing for Bitcoin's alerts."""
+    await house.start(rules())
+    await house.block(100, chain="main")
+    await house.coin_block(900, chain="main", coin="litecoin")
+    await house.condition(1, chain="main")
+    await house.condition(1, chain="main", coin="litecoin")
+    for height in (901, 902, 903):
+        await house.coin_block(height, chain="main", coin="litecoin")
+    assert [alert.get("coin") for alert in house.fired()] == ["litecoin"]
+    for height in (101, 102, 103):
+        await house.block(height, chain="main")
+    assert [alert.get("coin") for alert in house.fired()] == [None]
+
+
+async def test_a_rule_may_name_the_coin(house):
+    """`of litecoin/main` waits for Litecoin's blocks, whatever the alert says of itself."""
+    await house.start(rules("2 blocks of litecoin/main"))
+    await house.block(100, chain="main")
+    await house.coin_block(900, chain="main", coin="litecoin")
+    await house.condition(1)
+    for height in (101, 102, 103):
+        await house.block(height, chain="main")
+    assert house.state() is AlertState.PENDING
+    await house.coin_block(902, chain="main", coin="litecoin")
+    assert house.state() is AlertState.FIRING
+
+
+async def test_an_ambiguous_rule_says_so_before_it_should_fire(house):
+    """Where its alerts cannot say their chain and two are watched, with what to write; one chain is no question."""
+    await house.start(rules(expr="sum(x) > 0", interval="1m"))
+    await house.clock.advance(180)
+    for minute in range(2):
+        await house.block(100 + minute, chain="main")
+        await house.clock.advance(60)
+    assert house.rule().health is RuleHealth.OK
+    await house.block(500, chain="signet")
+    await house.clock.advance(60)
+    assert house.rule().health is RuleHealth.ERR
+    assert "write '3 blocks of main'" in house.rule().last_error
+
+
+def test_the_linter_says_what_is_ambiguous():
+    """When a file is checked, whatever is watched; not where the rule, its labels or its series say the chain."""
+
+    def codes(**options):
+        text = rules(**options)
+        return [finding.code for finding in lint(load_rules(text, file="r.yml"), {"r.yml": text}, LintOptions())]
+
+    assert codes(expr="sum(x) > 0") == ["rule/chain", "rule/dialect"]
+    assert codes(expr="sum(x) > 0", hold="3 blocks of main") == ["rule/dialect"]
+    assert codes(expr="sum by (chain) (x) > 0") == ["rule/dialect"]
+    assert codes(expr="x > 0") == ["rule/dialect"]
+    chained = rules(expr="sum(x) > 0").replace("{severity: high}", "{severity: high, chain: main}")
+    assert [f.code for f in lint(load_rules(chained, file="r.yml"), {"r.yml": chained}, LintOptions())] == [
+        "rule/dialect"
+    ]
 
 
 async def test_it_fires_on_for_so_many_blocks(house):

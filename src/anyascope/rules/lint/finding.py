@@ -15,6 +15,7 @@ class Lint(Enum):
     DUPLICATE = "rule/duplicate"
     CARDINALITY = "rule/cardinality"
     DIALECT = "rule/dialect"
+    CHAIN = "rule/chain"
     FOR = "alerts/for"
     SEVERITY = "alerts/severity"
     RECOVERY = "alerts/recovery"

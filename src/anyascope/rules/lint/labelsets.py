@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from anyascope.errors import AnyascopeError
 from anyascope.model.labels import METRIC_NAME, MatchOp
+from anyascope.promql.parse import parse
 from anyascope.promql.result import ResultKind
 from anyascope.promql.syntax import (
     SET_OPERATORS,
@@ -20,6 +22,7 @@ from anyascope.promql.syntax import (
     Text,
     kind_of,
 )
+from anyascope.rules.definition import AlertingRule
 
 _CHOOSING = frozenset({"topk", "bottomk", "limitk", "limit_ratio"})
 
@@ -57,6 +60,15 @@ class LabelSet:
 
 ANY = LabelSet()
 NONE = LabelSet(frozenset(), why="the expression has no labels")
+
+
+def labels_of_alert(rule: AlertingRule) -> LabelSet:
+    """The labels that the alerts of a rule may have: those of its answer, and its own."""
+    try:
+        answer = labels_of_answer(parse(rule.expr).root)
+    except AnyascopeError:
+        return ANY  # an expression that another engine reads
+    return answer.more(frozenset(name for name, _ in rule.label_texts))
 
 
 def labels_of_answer(node: Expression) -> LabelSet:

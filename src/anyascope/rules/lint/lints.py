@@ -10,7 +10,7 @@ from anyascope.errors import AnyascopeError
 from anyascope.model.labels import Labels
 from anyascope.promql.parse import parse
 from anyascope.promql.syntax import Expression
-from anyascope.rules.blocks import HEIGHT_METRIC, unknown_height
+from anyascope.rules.blocks import HEIGHT_METRIC, LABEL_CHAIN, unknown_height
 from anyascope.rules.conditions import threshold_of
 from anyascope.rules.definition import AlertingRule, NoData, RecordingRule, Rule, RuleGroup
 from anyascope.rules.lint.comments import disabled_in
@@ -23,7 +23,7 @@ from anyascope.rules.lint.expressions import (
 )
 from anyascope.rules.lint.finding import DEFAULT_LINTS, Finding, Lint
 from anyascope.rules.lint.history import History, lint_against
-from anyascope.rules.lint.labelsets import labels_of_answer
+from anyascope.rules.lint.labelsets import labels_of_alert, labels_of_answer
 from anyascope.semconv.alerts import (
     ANNOTATION_DESCRIPTION,
     ANNOTATION_RUNBOOK,
@@ -157,6 +157,7 @@ def _of_alert(rule: AlertingRule, root: Expression) -> Told:
         yield Lint.ANNOTATION, "has no summary: whoever is woken reads only its name"
     if not _SAYS_WHAT_TO_DO.intersection(rule.annotation_texts):
         yield Lint.RUNBOOK, "has no runbook: say what to do first, or where that is written"
+    yield from _of_chain(rule)
     yield from _of_templates(rule, root)
 
 
@@ -181,6 +182,15 @@ def _of_own_fields(rule: AlertingRule) -> Told:
         yield Lint.RECOVERY, f"recovers at {back} {end:g}, on the same side as {operator} {limit:g}: it never ends"
     elif (end > limit) if operator[0] == ">" else (end < limit):
         yield Lint.RECOVERY, f"recovers at {back} {end:g}, beyond {operator} {limit:g}: the alert ends as without it"
+
+
+def _of_chain(rule: AlertingRule) -> Told:
+    """What a rule that counts blocks does not say, and its alerts cannot."""
+    span, labels = rule.block_span, labels_of_alert(rule)
+    if span is None or span.chain or labels.may_have(LABEL_CHAIN):
+        return
+    told = f"{span}: it is not said of which chain, and the alert has no label {LABEL_CHAIN}: {labels.why}"
+    yield Lint.CHAIN, f"{told}; where nodes of several chains are watched it cannot fire: write '{span} of main'"
 
 
 def _of_templates(rule: AlertingRule, root: Expression) -> Told:

@@ -22,6 +22,7 @@ from anyascope.collect.collectors.bitcoin.events import STREAM, records_of
 from anyascope.collect.collectors.bitcoin.feed import BlockFeed, addresses_of
 from anyascope.collect.collectors.bitcoin.follower import ChainFollower
 from anyascope.collect.collectors.bitcoin.inquiry import Inquiry
+from anyascope.collect.collectors.bitcoin.networks import network_of
 from anyascope.collect.collectors.bitcoin.pace import spacing_of, tell_pace
 from anyascope.collect.collectors.bitcoin.pool_figures import FEE_TARGETS, tell_estimates, tell_mempool, tell_passage
 from anyascope.collect.collectors.bitcoin.seldom import SeldomFacts
@@ -154,7 +155,7 @@ class NodeWatch:
         """A round without the node's figures."""
         self._starts.lost()
         self._views[self._options.name] = NodeView(self._options.name)
-        sheet = Sheet(self._chain)
+        sheet = Sheet(self._chain, network_of(self._follower.genesis).coin)
         sheet.gauge("up", "Whether the node could be read, and is on the chain that the settings name.", 0)
         if wrong_chain:
             text = "1 where the node is on another chain than the settings name; `found` says which."
@@ -182,7 +183,7 @@ class NodeWatch:
         """Everything but the branch."""
         await self._seldom.refresh(self._follower.branch, self._inquiry, is_downloading=self._is_downloading)
         info = {"time": self._seldom.block.get("time"), **info}  # nodes until 22 do not say it of their chain
-        sheet = Sheet(chain)
+        sheet = Sheet(chain, network_of(self._follower.genesis).coin)
         tell_chain(sheet, info)
         self._tell_pace(sheet, info)
         network_info = await self._tell_often(sheet, info)

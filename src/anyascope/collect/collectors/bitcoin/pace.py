@@ -9,28 +9,16 @@ from typing import Any
 
 from anyascope.clock import NS_PER_S
 from anyascope.collect.collectors.bitcoin.branches import WINDOW_BLOCKS
+from anyascope.collect.collectors.bitcoin.networks import network_of
 from anyascope.collect.collectors.bitcoin.sheet import Sheet
 from anyascope.collect.options import BITCOIN_SETTLED_AFTER_S
 from anyascope.model.documents import Json
 
-BITCOIN_SPACING_S = 600.0
-LITECOIN_SPACING_S = 150.0
 MEASURED_BLOCKS = (
     144  # a day of Bitcoin: long enough that chance moves the average by 8%, short enough to follow miners
 )
 CATCHING_UP_S_MAX = 3_600.0  # a node past its initial download lacks a day of blocks at most; later, behind is a fault
 TIME_OFF_S_MAX = 7_200.0  # a block's time may lie this far from the truth: consensus' bound for the future
-
-# By genesis block, since the chains of Bitcoin's relatives are called `main` and `test`, too. Regtest is not here: its
-# blocks come when somebody asks for them.
-_SPACINGS_S: Mapping[str, float] = {
-    "000000000019d6689c085ae165831e934ff763ae46a2a6c172b3f1b60a8ce26f": BITCOIN_SPACING_S,  # main
-    "000000000933ea01ad0ee984209779baaec3ced90fa3f408719526f8d77f4943": BITCOIN_SPACING_S,  # test
-    "00000000da84f2bafbbc53dee25a72ae507ff4914b867c565be350b0da8bf043": BITCOIN_SPACING_S,  # testnet4
-    "00000008819873e925422c1ff0f99f7cc9bbb232af63a077a480a3633bee1ef6": BITCOIN_SPACING_S,  # signet
-    "12a765e31ffd4059bada1e25190f6e98c99d9714d334efa41a195a7e7e04bfe2": LITECOIN_SPACING_S,  # Litecoin's main
-    "4966625a4b2851d9fdee139e56211a0d88575f59ed816ff5e6a63deb4e3e29a0": LITECOIN_SPACING_S,  # Litecoin's test
-}
 
 
 def spacing_of(genesis: str, stats: Mapping[str, Any], *, configured_s: float | None = None) -> float | None:
@@ -46,7 +34,7 @@ def spacing_of(genesis: str, stats: Mapping[str, Any], *, configured_s: float | 
     Returns:
         None where nobody knows what the network aims at.
     """
-    target_s = _SPACINGS_S.get(genesis) if configured_s is None else configured_s
+    target_s = network_of(genesis).spacing_s if configured_s is None else configured_s
     if target_s is None:
         return None
     count, interval_s = stats.get("window_block_count"), stats.get("window_interval")

@@ -1,4 +1,4 @@
-"""Gathers one node's points; every series carries the node's chain."""
+"""Gathers one node's points; every series carries the node's chain, and its coin where that is not Bitcoin's."""
 
 from __future__ import annotations
 
@@ -17,10 +17,14 @@ VBYTES = 1_000  # fee rates are told by the kilobyte
 
 
 class Sheet:
-    """Families by name. A value that the node did not tell, or that is no number, makes no point."""
+    """Families by name. A value that the node did not tell, or that is no number, makes no point.
 
-    def __init__(self, chain: str) -> None:
-        self._chain = ("chain", chain)
+    Args:
+        coin: of `networks.Network`; empty for Bitcoin.
+    """
+
+    def __init__(self, chain: str, coin: str = "") -> None:
+        self._network = (("chain", chain), *((("coin", coin),) if coin else ()))
         self._families: dict[str, Family] = {}
 
     def gauge(self, name: str, text: str, value: object, *labels: tuple[str, str]) -> None:
@@ -42,7 +46,7 @@ class Sheet:
     def _add(self, family: Family, value: object, labels: tuple[tuple[str, str], ...]) -> None:
         number = number_of(value)
         if number is not None:
-            self._families.setdefault(family.name, family).add(number, self._chain, *labels)
+            self._families.setdefault(family.name, family).add(number, *self._network, *labels)
 
 
 def number_of(value: object) -> float | None:

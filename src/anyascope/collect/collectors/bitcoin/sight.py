@@ -11,6 +11,7 @@ from anyascope.model.bitcoin import SeenBlock
 NEWEST_BLOCKS = 12  # two hours as a rule, and one row of the page
 # Histograms and what has a label with many values: nobody looks at them here, and they are most of the points.
 _LABELS_SHOWN = frozenset(("target_blocks", "kind", "found"))
+_NETWORK = frozenset(("chain", "coin"))  # on every point
 
 
 class NewestBlocks:
@@ -31,13 +32,13 @@ class NewestBlocks:
 
 
 def figures_of(sheet: Sheet) -> Mapping[tuple[str, tuple[tuple[str, str], ...]], float]:
-    """The points of a look by metric and labels, those with few labels alone; every point carries the chain first."""
-    return {
-        (family.name, labels[1:]): value
+    """The points of a look by metric and labels without those of the network, those with few labels alone."""
+    own = (
+        (family.name, tuple(label for label in labels if label[0] not in _NETWORK), value)
         for family in sheet.families()
         for labels, value in family.points
-        if all(name in _LABELS_SHOWN for name, _ in labels[1:])
-    }
+    )
+    return {(name, labels): value for name, labels, value in own if all(key in _LABELS_SHOWN for key, _ in labels)}
 
 
 def subversion_of(sheet: Sheet) -> str:

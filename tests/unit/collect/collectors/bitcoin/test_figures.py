@@ -12,10 +12,12 @@ from anyascope.collect.collectors.bitcoin.chain_figures import (
 )
 from anyascope.collect.collectors.bitcoin.feed import BlockFeed, addresses_of
 from anyascope.collect.collectors.bitcoin.network_figures import group_of, program_of, tell_bans, tell_peers
+from anyascope.collect.collectors.bitcoin.networks import network_of
 from anyascope.collect.collectors.bitcoin.pool_entries import PoolEntry, PoolFees
 from anyascope.collect.collectors.bitcoin.pool_figures import tell_estimates, tell_mempool
 from anyascope.collect.collectors.bitcoin.pool_histogram import groups_from_entries, groups_from_info, tell_groups
 from anyascope.collect.collectors.bitcoin.sheet import Sheet, sat_per_vb, sats, warnings_of
+from anyascope.collect.collectors.bitcoin.sight import figures_of
 from support.components import shared_path
 
 
@@ -32,6 +34,20 @@ def told(tell, *answer, chain="regtest", **more) -> dict[str, float]:
 
 def sample(name: str, *, node: str = "bitcoin-knots-29.4"):
     return json.loads((shared_path("components/samples") / node / f"{name}.json").read_text())
+
+
+def test_every_point_says_its_network():
+    """The chain, and the coin where it is not Bitcoin's; the page's figures need neither."""
+    sheet = Sheet("main", network_of("12a765e31ffd4059bada1e25190f6e98c99d9714d334efa41a195a7e7e04bfe2").coin)
+    sheet.gauge("a", "", 1)
+    sheet.gauge("b", "", 2, ("kind", "relay"))
+    points = [labels for family in sheet.families() for labels, _ in family.points]
+    assert points == [
+        (("chain", "main"), ("coin", "litecoin")),
+        (("chain", "main"), ("coin", "litecoin"), ("kind", "relay")),
+    ]
+    assert figures_of(sheet) == {("a", ()): 1, ("b", (("kind", "relay"),)): 2}
+    assert network_of("").coin == network_of("ff").coin == ""
 
 
 def test_amounts_are_whole_sats():

@@ -13,6 +13,7 @@ import structlog
 from anyascope.clock import NS_PER_S, Clock
 from anyascope.collect.collectors.bitcoin.client import RpcClient
 from anyascope.collect.collectors.bitcoin.events import STREAM
+from anyascope.collect.collectors.bitcoin.networks import network_of
 from anyascope.collect.collectors.bitcoin.sheet import Sheet
 from anyascope.collect.collectors.bitcoin.transactions.events import record_of
 from anyascope.collect.collectors.bitcoin.transactions.figures import tell_wallet
@@ -71,6 +72,7 @@ class TransactionsWatch:
         self._lookers: dict[str, WalletLooker] = {}
         self._watched: tuple[str, ...] = ()
         self._chain = options.chain or "unknown"
+        self._coin = ""
         self._tip = ("", -1)
         self._traits = NodeTraits()
         self._advice: dict[tuple[str, str], Advice] = {}
@@ -202,6 +204,7 @@ class TransactionsWatch:
             return judge_refusal(genesis if isinstance(genesis, Refusal) else Refusal(INVALID_ANSWER, "no genesis"))
         tip = (str(info.get("bestblockhash", "")), int(info.get("blocks", -1)))
         is_new, self._tip, self._chain = tip != self._tip, tip, chain
+        self._coin = network_of(genesis).coin
         is_seldom = self._clock.monotonic_ns() - self._seldom_ns >= SELDOM_S * NS_PER_S
         faults: list[str] = []
         watched: list[str] = []
@@ -313,7 +316,7 @@ class TransactionsWatch:
         )
 
     def _tell(self) -> Round:
-        sheet = Sheet(self._chain)
+        sheet = Sheet(self._chain, self._coin)
         now_s = self._clock.now_ns() / NS_PER_S
         for wallet in self._watched:
             book = self._lookers[wallet].book

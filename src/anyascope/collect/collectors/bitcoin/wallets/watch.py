@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from anyascope.clock import NS_PER_S, Clock
 from anyascope.collect.collectors.bitcoin.client import RpcClient
+from anyascope.collect.collectors.bitcoin.networks import network_of
 from anyascope.collect.collectors.bitcoin.sheet import Sheet, facts_of
 from anyascope.collect.collectors.bitcoin.verdict import judge_refusal
 from anyascope.collect.collectors.bitcoin.wallets.fees import ESTIMATE, TARGET_BLOCKS, Fee, FeeBook, fee_of
@@ -51,6 +52,7 @@ class WalletsWatch:
         self._wallets: dict[str, Wallet] = {}
         self._book = FeeBook()
         self._book_chain = ""
+        self._coin = ""
         self._kept_at_ns = 0
         self.sights: tuple[WalletSight, ...] = ()
 
@@ -72,7 +74,7 @@ class WalletsWatch:
         await self._remember(chain)
         fee = await self._fee()
         self.sights = await self._look(chain, roll, fee)
-        sheet = Sheet(chain)
+        sheet = Sheet(chain, self._coin)
         for sight in self.sights:
             tell_wallet(sheet, sight, now_ns=self._clock.now_ns())
         return _round(sheet, roll, self.sights, fee)
@@ -109,6 +111,7 @@ class WalletsWatch:
         is_ours = known is not None and known.body.get("chain") == chain
         self._book = FeeBook.from_json(known.body) if known is not None and is_ours else FeeBook()
         self._book_chain = chain
+        self._coin = network_of(str(await self._client.call("getblockhash", 0))).coin
         self._wallets = {}
 
     async def _keep(self) -> None:
