@@ -2,102 +2,25 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
 from anyascope.clock import ManualClock, SystemClock
 from anyascope.collect.collectors.hsm.leaks import CLIENTS_INTERVAL_S
-from anyascope.collect.collectors.hsm.pin import PinGate
-from anyascope.collect.collectors.hsm.watch import hsm_watch
-from anyascope.collect.hsm_options import CanaryOptions, HsmOptions, Pkcs11Options
-from anyascope.collect.runner import Round
-from anyascope.model.secret import Secret
 from anyascope.store.documents import MemoryDocuments
-from support.collecting import RecordingIntake
+from support.hsm_scene import CALL_WITHIN_S, Scene, is_running, shown_of
 from support.pkcs11_shim import leaking, shim
 from support.softhsm import SoftHsm, run_tool, softhsm
 
 pytest.importorskip("pkcs11")
 
-CALL_WITHIN_S = 30.0  # of a busy machine; a hang is tried with its own
 WRONG_PIN = "11111111"
 
 
 @pytest.fixture
 def token(tmp_path) -> SoftHsm:
     return softhsm(tmp_path)
-
-
-class Scene:
-    """One HSM that is watched, on the real clock."""
-
-    def __init__(
-        self, token: SoftHsm, *, gate: PinGate | None = None, pin: str = "", clock=None, documents=None, **changes
-    ) -> None:
-        source = Pkcs11Options(
-            module=changes.pop("module", token.module),
-            token=token.label,
-            pin=Secret(pin or token.pin),
-            environment={"SOFTHSM2_CONF": str(token.config), **changes.pop("environment", {})},
-        )
-        options = HsmOptions(
-            "core",
-            "softhsm",
-            source,
-            timeout_s=changes.pop("timeout_s", CALL_WITHIN_S),
-            interval_s=1e-6,
-            late_after_s=changes.pop("late_after_s", CALL_WITHIN_S),
-            inventory_interval_s=1e-6,
-            key_labels=changes.pop("key_labels", ("ec",)),
-            canary=replace(CanaryOptions(interval_s=1e-6, sign="ec", encrypt="aes"), **changes),
-        )
-        clock = clock or SystemClock()
-        self.intake = RecordingIntake()
-        self.watch = hsm_watch(
-            options,
-            gate=gate or PinGate(),
-            intake=self.intake,
-            documents=documents or MemoryDocuments(clock=clock),
-            clock=clock,
-            procfs=Path("/proc"),
-        )
-        self.round = Round([])
-
-    async def __aenter__(self):
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.watch.close()
-
-    async def look(self) -> Round:
-        self.round = await self.watch.gather()
-        return self.round
-
-    def events(self) -> list[str]:
-        """What was told so far: the events' names, and their subjects where they have one."""
-        subjects = ("hsm.operation_type", "hsm.key.label", "hsm.key.class")
-        return [
-            " ".join(
-                [record.event_name, *(str(record.attributes[one]) for one in subjects if one in record.attributes)]
-            )
-            for record in self.intake.log_records
-        ]
-
-    def value(self, name: str, **labels: str) -> float | None:
-        """The only point with these labels among its own; None where there is none."""
-        found = [
-            value
-            for family in self.round.families
-            if family.name == name
-            for own, value in family.points
-            if labels.items() <= dict(own).items()
-        ]
-        assert len(found) <= 1, found
-        return found[0] if found else None
 
 
 async def test_a_healthy_token_signs_and_tells_what_it_holds(token):
@@ -126,7 +49,7 @@ async def test_the_pin_stands_in_no_argument_or_variable(token):
     """The module's process got it through a pipe; it ends with the collector."""
     async with Scene(token) as scene:
         await scene.look()
-        child = scene.watch._provider.process.pid
+        child = scene.process.pid
         assert token.pin not in shown_of(child)
         assert is_running(child)
     assert not is_running(child)
@@ -134,8 +57,8 @@ async def test_the_pin_stands_in_no_argument_or_variable(token):
 
 async def test_a_wrong_pin_is_sent_once(token, tmp_path):
     """A refused PIN is not tried again, not by a new collector either; the right one is, and all is well."""
-    front, gate = shim(token, tmp_path), PinGate()
-    place = {"module": front.module, "environment": front.environment, "gate": gate}
+    front, documents = shim(token, tmp_path), MemoryDocuments(clock=SystemClock())
+    place = {"module": front.module, "environment": front.environment, "documents": documents}
     async with Scene(token, pin=WRONG_PIN, **place) as scene:
         for _ in range(3):
             found = await scene.look()
@@ -203,7 +126,7 @@ async def test_a_module_that_hangs_is_killed_and_starts_anew(token, tmp_path):
     front = shim(token, tmp_path)
     async with Scene(token, module=front.module, environment=front.environment) as scene:
         assert (await scene.look()).faults == ()
-        process = scene.watch._provider.process
+        process = scene.process
         child, process._timeout_s = process.pid, 0.5  # only now: starting takes its time on a busy machine
         front.tell("hang")
         found = await scene.look()
@@ -300,16 +223,3 @@ async def test_a_session_leak_is_forecast_and_its_client_named(token, tmp_path):
             assert left_s == pytest.approx((2048 - opened) / 3 * CLIENTS_INTERVAL_S, rel=0.2)
             assert scene.value("anya_hsm_session_leak_suspect", pid=str(client.pid)) == 1
             assert f"(pid {client.pid})" in found.faults[0]
-
-
-def shown_of(pid: int) -> str:
-    """What everybody, or the same user, may read of a process: its arguments and variables."""
-    return "".join(Path(f"/proc/{pid}/{name}").read_text() for name in ("cmdline", "environ"))
-
-
-def is_running(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True

@@ -55,7 +55,7 @@ def tell_hsm(replay: Replay, *, seed: int) -> None:
     replay.add("anya_hsm_token_memory_bytes", {**TOKEN, "area": "private"}, 8_000)
     replay.add("anya_hsm_certificate_expiry_timestamp_seconds", {**HSM, "subject": "CN=core"}, START_S + 200 * 86_400.0)
     _count(replay, "anya_hsm_calls_hung_total", HSM, (np.arange(replay.steps) == 7 * DAY_STEPS).astype(float))
-    for name in ("mechanisms_lost", "mechanisms_gained", "firmware_changed"):
+    for name in ("mechanisms_lost", "mechanisms_gained", "firmware_changed", "token_replaced"):
         replay.add(f"anya_hsm_{name}", TOKEN, 0)
 
 

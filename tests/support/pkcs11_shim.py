@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +30,9 @@ class Shim:
     def tell(self, name: str, text: str = "") -> None:
         (self.folder / name).write_text(text)
 
+    def untell(self, name: str) -> None:
+        (self.folder / name).unlink()
+
     def logins(self) -> int:
         """How many logins were tried."""
         path = self.folder / "logins"
@@ -36,14 +41,22 @@ class Shim:
 
 def shim(token: SoftHsm, directory: Path) -> Shim:
     """A new one in front of a token, or skip where there is no compiler."""
-    compiler = shutil.which("cc") or shutil.which("gcc")
-    if compiler is None:
-        pytest.skip("there is no C compiler")
     folder = directory / "shim"
     folder.mkdir()
     module = folder / "shim.so"
-    subprocess.run([compiler, "-shared", "-fPIC", "-o", module, SOURCE, "-ldl"], check=True, timeout=60)
+    module.write_bytes(_compiled())
     return Shim(module, folder, {"SHIM": str(folder), "SHIM_MODULE": str(token.module)})
+
+
+@functools.cache
+def _compiled() -> bytes:
+    compiler = shutil.which("cc") or shutil.which("gcc")
+    if compiler is None:
+        pytest.skip("there is no C compiler")
+    with tempfile.TemporaryDirectory() as folder:
+        made = Path(folder) / "shim.so"
+        subprocess.run([compiler, "-shared", "-fPIC", "-o", made, SOURCE, "-ldl"], check=True, timeout=60)
+        return made.read_bytes()
 
 
 LEAKING = """

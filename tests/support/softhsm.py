@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
+import functools
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -79,31 +83,53 @@ class SoftHsm:
 
 
 def softhsm(directory: Path) -> SoftHsm:
-    """A new token, or skip where SoftHSM is not installed."""
+    """A token of its own, or skip where SoftHSM is not installed.
+
+    It is a copy of one that is made once a process: its serial number and keys are that one's.
+    """
+    first = _made()
+    tokens = directory / "tokens"
+    shutil.copytree(first.config.parent / "tokens", tokens)
+    return SoftHsm(module=first.module, config=_configured(directory, tokens))
+
+
+@functools.cache
+def _made() -> SoftHsm:
     util, tool = component("softhsm2-util"), component("pkcs11-tool")
     root = util.parents[1] / "lib" / "softhsm"
     places = [*root.rglob("libsofthsm2.so"), *Path("/usr/lib").glob("**/softhsm/libsofthsm2.so")]
     if not places:
         pytest.skip("the library of SoftHSM is not installed: run `bash .ci/components`")
-    tokens = directory / "tokens"
-    tokens.mkdir(parents=True, mode=0o700)
+    folder = tempfile.TemporaryDirectory(prefix="softhsm-")
+    atexit.register(folder.cleanup)
+    tokens = Path(folder.name) / "tokens"
+    tokens.mkdir(mode=0o700)
+    token = SoftHsm(module=places[0], config=_configured(Path(folder.name), tokens))
+    init_token(token, token.label)
+    for label, identifier, how in _KEYS:
+        login = ("--token-label", token.label, "--login", "--pin", token.pin)
+        _said(token, str(tool), *login, *how, "--label", label, "--id", identifier)
+    return token
+
+
+def init_token(token: SoftHsm, label: str) -> None:
+    """Put one more token beside it, with the same PINs."""
+    _said(
+        token,
+        str(component("softhsm2-util")),
+        "--init-token",
+        "--free",
+        *("--label", label, "--pin", token.pin, "--so-pin", token.so_pin),
+    )
+
+
+def _configured(directory: Path, tokens: Path) -> Path:
     config = directory / "softhsm2.conf"
     config.write_text(
         f"directories.tokendir = {tokens}\nobjectstore.backend = file\nlog.level = ERROR\nslots.removable = false\n"
         "slots.mechanisms = ALL\nlibrary.reset_on_fork = false\n"
     )
-    token = SoftHsm(module=places[0], config=config)
-    _said(
-        token,
-        str(util),
-        "--init-token",
-        "--free",
-        *("--label", token.label, "--pin", token.pin, "--so-pin", token.so_pin),
-    )
-    for label, identifier, how in _KEYS:
-        login = ("--token-label", token.label, "--login", "--pin", token.pin)
-        _said(token, str(tool), *login, *how, "--label", label, "--id", identifier)
-    return token
+    return config
 
 
 def _said(token: SoftHsm, *command: str) -> None:

@@ -23,7 +23,7 @@ from anyascope.collect.collectors.bitcoin.wallets.watch import WalletsWatch
 from anyascope.collect.collectors.certificates import read_certificates
 from anyascope.collect.collectors.host.collector import HostCollector
 from anyascope.collect.collectors.host.files import HostFiles
-from anyascope.collect.collectors.hsm.pin import PinGate
+from anyascope.collect.collectors.hsm.pin import PinGates
 from anyascope.collect.collectors.hsm.watch import HsmWatch, hsm_job, hsm_watch
 from anyascope.collect.collectors.itself import read_registry
 from anyascope.collect.collectors.journal import JournalCollector
@@ -80,7 +80,7 @@ class Collect:
         self._scrapes = ScrapeManager(parts)
         self._runners: list[Runner] = []
         self._journal: JournalCollector | None = None
-        self._pin_gates: dict[str, PinGate] = {}  # kept over reloads: a refused PIN is not tried again by one
+        self._pin_gates = PinGates(documents)  # kept over reloads: a refused PIN is not tried again by one
         self._nodes: list[NodeWatch] = []
         self._hsms: list[HsmWatch] = []
         self._wallets: list[tuple[BitcoinNodeOptions, WalletsWatch]] = []
@@ -177,7 +177,7 @@ class Collect:
         self._hsms = [
             hsm_watch(
                 hsm,
-                gate=self._pin_gates.setdefault(hsm.name, PinGate()),
+                gates=self._pin_gates,
                 intake=self._intake,
                 documents=self._documents,
                 clock=self._clock,

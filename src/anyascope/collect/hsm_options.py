@@ -25,12 +25,14 @@ class Pkcs11Options:
     Attributes:
         module: the vendor's shared library.
         token: the label of the token that is watched; empty is the only one there is.
+        serial: its serial number, where the label alone does not say which one; empty for any.
         pin: of the user; None leaves private keys and the canary's keys out of reach.
         environment: what the module's process gets beside the server's own variables.
     """
 
     module: Path
     token: str = ""
+    serial: str = ""
     pin: Secret | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
 

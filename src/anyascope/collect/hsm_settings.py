@@ -62,6 +62,7 @@ def _read_pkcs11(section: Section) -> Pkcs11Options:
     return Pkcs11Options(
         module=section.beside(module),
         token=section.text("token", ""),
+        serial=section.text("serial", ""),
         pin=read_secret(section, "pin"),
         environment=section.text_map("environment"),
     )

@@ -197,6 +197,11 @@ def return_code(error: BaseException) -> str:
     return f"CKR_{_spelled(_snake(known))}"
 
 
+def told_code(number: int) -> tuple[str, str]:
+    """`error_type` and name of a return code, as of an exception that python-pkcs11 would raise for it."""
+    return _name_of(number).lower(), _code_of(number)
+
+
 def _library_class(error: BaseException) -> type[BaseException] | None:
     """The library's own class of an exception, not one that the host derived from it; None for what is not the library's."""
     family = type(error).__mro__

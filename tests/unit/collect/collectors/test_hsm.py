@@ -15,7 +15,7 @@ from cryptography.x509.oid import NameOID
 from anyascope.clock import ManualClock
 from anyascope.collect.collectors.hsm.clients import clients_of, suspects
 from anyascope.collect.collectors.hsm.families import inventory_families
-from anyascope.collect.collectors.hsm.module_process import PROGRAM
+from anyascope.collect.collectors.hsm.module_process import PROGRAM, passed_on
 from anyascope.collect.collectors.hsm.nouns import (
     HsmFailure,
     Inventory,
@@ -25,7 +25,7 @@ from anyascope.collect.collectors.hsm.nouns import (
     Sight,
     TokenSight,
 )
-from anyascope.collect.collectors.hsm.pin import PinGate
+from anyascope.collect.collectors.hsm.pin import PinGate, PinGates, PinUnreadError, read_pin
 from anyascope.collect.collectors.hsm.pkcs11 import pin_state
 from anyascope.collect.collectors.hsm.sessions import SessionTrend
 from anyascope.collect.collectors.hsm.tally import ERRORS_MAX, OperationTally
@@ -34,7 +34,8 @@ from anyascope.collect.collectors.hsm.watch import HsmWatch
 from anyascope.collect.hsm_options import CanaryOptions, HsmOptions, Pkcs11Options, RemoteOptions, SignerKind
 from anyascope.collect.hsm_settings import read_hsms
 from anyascope.collect.points import Family
-from anyascope.errors import ConflictError
+from anyascope.errors import ConflictError, UnavailableError
+from anyascope.model.secret import Secret, SecretFile
 from anyascope.store.documents import MemoryDocuments
 from anyascope.wire.settings import SettingsError, read_settings
 from support.collecting import RecordingIntake
@@ -42,33 +43,133 @@ from support.collecting import RecordingIntake
 TOKEN = TokenSight("1", "core", serial="ab", mechanisms=frozenset({"ECDSA", "AES_CBC"}))
 
 
-def test_a_refused_pin_is_held_until_it_is_another() -> None:
-    """The same PIN never goes out again; another goes once; success forgets it all."""
-    gate = PinGate()
-    assert gate.holds("1", PinState.OK) == ""
-    gate.answered("1", "pin_incorrect")
-    assert gate.holds("1", PinState.LOW) == gate.holds("1", PinState.OK) == "pin_incorrect"
-    assert gate.holds("2", PinState.LOW) == ""
-    gate.answered("2", "pin_incorrect")
-    assert gate.holds("2", PinState.LOW) == "pin_incorrect"
-    gate.answered("3", "")
-    assert gate.holds("2", PinState.OK) == ""
+CARD = TokenSight("1", "core", serial="ab", model="Card")
 
 
-def test_an_unknown_pin_spends_no_try_of_a_token_that_counts_one() -> None:
-    """A count of wrong tries holds the PIN until it is cleared; other errors than refusals hold nothing."""
-    gate = PinGate()
-    gate.answered("1", "device_error")
-    assert gate.holds("1", PinState.LOW) == "pin_low"
-    assert gate.holds("1", PinState.OK) == ""
+def gate_of(documents: MemoryDocuments | None = None) -> PinGate:
+    return PinGates(documents or MemoryDocuments(clock=ManualClock()), cost=2).of(CARD)
 
 
-@pytest.mark.parametrize("state", [PinState.FINAL_TRY, PinState.LOCKED])
-def test_the_last_try_is_nobodys(state: PinState) -> None:
-    """Not even another PIN is sent where the next wrong one locks, or when it is locked."""
-    gate = PinGate()
-    gate.answered("1", "pin_incorrect")
-    assert gate.holds("2", state) == f"pin_{state.value}"
+async def told(gate: PinGate, pin: str, answer: str) -> None:
+    """A login that was made and came to this."""
+    assert await gate.sending(pin)
+    await gate.answered(pin, answer)
+
+
+async def test_a_refused_pin_is_held_until_it_is_another() -> None:
+    """The same PIN never goes out again, not after others either; another goes once; success clears the count."""
+    gate = gate_of()
+    assert await gate.holds("1", PinState.OK) == ""
+    await told(gate, "1", "pin_incorrect")
+    assert await gate.holds("1", PinState.LOW) == await gate.holds("1", PinState.OK) == "pin_incorrect"
+    assert await gate.holds("2", PinState.LOW) == ""
+    await told(gate, "2", "")
+    assert await gate.holds("1", PinState.OK) == "pin_incorrect"
+    assert await gate.holds("3", PinState.OK) == ""
+
+
+async def test_what_was_refused_is_known_after_a_restart() -> None:
+    """Also by another HSM of the settings with the same token; and no PIN stands in what is kept."""
+    documents = MemoryDocuments(clock=ManualClock())
+    await told(gate_of(documents), "24681357", "pin_len_range")
+    again = gate_of(documents)
+    assert await again.holds("24681357", PinState.OK) == "pin_len_range"
+    kept = await documents.get("collect.hsm.pin", "Card/ab")
+    assert kept is not None
+    assert "24681357" not in repr(kept.body)
+    assert len(kept.body["trials"][0][0]) == 4  # 16 bits of a hash
+
+
+async def test_two_wrong_pins_are_enough_until_somebody_looked_at_the_token() -> None:
+    """A token that tells no count would lock at the third; a person who takes it upon himself may go on."""
+    gate = gate_of()
+    for pin in ("1", "2"):
+        await told(gate, pin, "pin_incorrect")
+    assert await gate.holds("3", PinState.OK) == "pins_refused"
+    await gate.release()
+    assert await gate.holds("3", PinState.OK) == await gate.holds("1", PinState.OK) == ""
+
+
+async def test_a_login_without_answer_is_tried_once_more() -> None:
+    """A PIN that was taken before is tried on; an answer that comes before the PIN is looked at uses nothing up."""
+    gate = gate_of()
+    for _ in range(4):
+        await told(gate, "1", "device_removed")
+    for _ in range(2):
+        assert await gate.holds("1", PinState.OK) == ""
+        await told(gate, "1", "timeout")
+    assert await gate.holds("1", PinState.OK) == "pin_unanswered"
+    gate = gate_of()
+    await told(gate, "1", "")
+    for _ in range(9):
+        await told(gate, "1", "timeout")
+    assert await gate.holds("1", PinState.OK) == ""
+
+
+async def test_somebody_elses_tries_are_not_used_up() -> None:
+    """A count of wrong tries that is none of ours holds the PIN until it is cleared."""
+    gate = gate_of()
+    assert await gate.holds("1", PinState.LOW) == "pin_low"
+    assert await gate.holds("1", PinState.OK) == ""
+
+
+@pytest.mark.parametrize("state", [PinState.FINAL_TRY, PinState.LOCKED, PinState.UNINITIALIZED])
+async def test_the_last_try_is_nobodys(state: PinState) -> None:
+    """Not even another PIN is sent where the next wrong one locks, when it is locked, or where none was set."""
+    gate = gate_of()
+    await told(gate, "1", "pin_incorrect")
+    assert await gate.holds("2", state) == f"pin_{state.value}"
+
+
+async def test_nothing_is_sent_that_cannot_be_written_down() -> None:
+    """After a crash nobody would know of it. A PIN that is known to be right needs no record."""
+
+    class Full(MemoryDocuments):
+        is_full = False
+
+        async def commit(self, changes):
+            if self.is_full:
+                raise UnavailableError("full", retry_after_s=1.0)
+            await super().commit(changes)
+
+    documents = Full(clock=ManualClock())
+    gate = gate_of(documents)
+    documents.is_full = True
+    assert not await gate.sending("1")
+    documents.is_full = False
+    await told(gate, "1", "")
+    documents.is_full = True
+    assert await gate.sending("1")
+
+
+def test_half_a_pin_is_none(tmp_path) -> None:
+    """An empty file, one that was written this moment and one that is not there send nothing; white space around a PIN is no part of it."""
+    path = tmp_path / "pin"
+    for wanted, text, age_s in (("pin_empty", " \n", 60), ("pin_changing", "246", 0.2)):
+        path.write_text(text)
+        now_ns = path.stat().st_mtime_ns + round(age_s * 1e9)
+        with pytest.raises(PinUnreadError) as unread:
+            read_pin(SecretFile(str(path)), now_ns=now_ns)
+        assert unread.value.reason == wanted
+    path.write_text("24681357\r\n")
+    assert read_pin(SecretFile(str(path)), now_ns=path.stat().st_mtime_ns + 10**9) == "24681357"
+    with pytest.raises(PinUnreadError, match="cannot be read"):
+        read_pin(SecretFile(str(tmp_path / "gone")), now_ns=0)
+    with pytest.raises(PinUnreadError):
+        read_pin(Secret(""), now_ns=0)
+
+
+def test_no_variable_of_the_server_takes_the_pin_to_the_library() -> None:
+    """Neither one that is the PIN nor one that holds it among other words, nor the server's own settings."""
+    environment = {
+        "PATH": "/bin:/usr/bin",
+        "HSM_PIN": "24681357",
+        "HSM": "user=a;pin=24681357",
+        "ANYASCOPE_TOKEN": "t",
+        "LD_LIBRARY_PATH": "/opt/24681357x",
+    }
+    assert set(passed_on(environment, "24681357")) == {"PATH", "LD_LIBRARY_PATH"}
+    assert "HSM_PIN" in passed_on(environment, "")
 
 
 @pytest.mark.parametrize(
@@ -197,7 +298,7 @@ class StandIn:
             raise self.sight
         return self.sight
 
-    async def inventory(self) -> Inventory:
+    async def inventory(self) -> Inventory | None:
         self.calls.append("inventory")
         if isinstance(self.found, HsmFailure):
             raise self.found
@@ -214,6 +315,9 @@ class StandIn:
 
     def drain(self) -> tuple[Operation, ...]:
         return ()
+
+    async def release(self, token: TokenSight) -> None:
+        self.calls.append(f"release {token.label}")
 
     async def close(self) -> None:
         self.calls.append("close")

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from anyascope.clock import SystemClock
-from anyascope.collect.collectors.hsm.pin import PinGate
+from anyascope.collect.collectors.hsm.pin import PinGates
 from anyascope.collect.collectors.hsm.watch import HsmWatch, hsm_watch
 from anyascope.collect.hsm_options import CanaryOptions, HsmOptions, RemoteOptions, SignerKind
 from anyascope.collect.runner import Round
@@ -32,11 +32,12 @@ def watch_of(double, kind: SignerKind, *, token: str = TOKEN, timeout_s: float =
         canary = CanaryOptions(sign=W3_KEY, has_random=False)
     options = HsmOptions("far", kind.value, source, timeout_s=timeout_s, key_labels=("withdrawals",), canary=canary)
     clock = SystemClock()
+    documents = MemoryDocuments(clock=clock)
     return hsm_watch(
         options,
-        gate=PinGate(),
+        gates=PinGates(documents),
         intake=RecordingIntake(),
-        documents=MemoryDocuments(clock=clock),
+        documents=documents,
         clock=clock,
         procfs=Path("/proc"),
     )

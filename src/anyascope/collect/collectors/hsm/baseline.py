@@ -30,12 +30,14 @@ class Baseline:
 
     Attributes:
         keys: None until they were listed once.
+        instead_of: of a token that nobody accepted: the one that was seen last in its place.
     """
 
     mechanisms: frozenset[str]
     firmware: str
     keys: Keys | None = None
     accepted_ns: int = 0
+    instead_of: str = ""
 
     def changed_keys(self, keys: Keys) -> dict[tuple[str, str], int]:
         """(class, type) -> how many more or fewer there are; without those that are as they were."""
@@ -62,7 +64,9 @@ class Baselines:
         self._is_kept = True
 
     async def settle(self, token: TokenSight, keys: Keys | None) -> Baseline:
-        """The token's baseline; what was never seen of it before becomes part of it.
+        """The token's baseline. The first token of all is taken as it is, and what was never seen of one that is known becomes part of it.
+
+        A token that comes in another's place is not: it has the baseline that it shows, and what it is told instead of.
 
         Args:
             keys: as they were listed last; None where they were not.
@@ -70,6 +74,9 @@ class Baselines:
         if not await self._load():
             return Baseline(token.mechanisms, token.firmware, keys)
         known = self._known.get(key_of(token))
+        if known is None and self._known:
+            last = max(self._known, key=lambda key: self._known[key].accepted_ns)
+            return Baseline(token.mechanisms, token.firmware, keys, instead_of=last)
         if known is None:
             known = self._put(token, Baseline(token.mechanisms, token.firmware, keys, self._clock.now_ns()))
         elif known.keys is None and keys is not None:
@@ -123,6 +130,11 @@ class Baselines:
 def judge_changes(token: TokenSight, inventory: Inventory | None, baseline: Baseline) -> list[Finding]:
     """What is another than it was accepted."""
     found = []
+    if baseline.instead_of:
+        told = {"hsm.serial.was": baseline.instead_of}
+        message = f"another token is in its place: serial number {key_of(token)}, {baseline.instead_of} was accepted"
+        advice = f"see who put it there, and what it holds; {ACCEPT}"
+        found.append(Finding(message, advice, troubles=(Trouble("hsm.token_replaced", "", told),)))
     if lost := sorted(baseline.mechanisms - token.mechanisms):
         troubles = tuple(Trouble("hsm.mechanism_lost", name, {"hsm.mechanism": name}) for name in lost)
         message = f"{len(lost)} mechanisms are gone, such as {lost[0]}"
@@ -152,15 +164,15 @@ def baseline_families(token: TokenSight, inventory: Inventory | None, baseline: 
     """Firmware and keys against what was accepted, and when that was."""
     own = (("token", token.label), ("serial", token.serial))
     changed = float(token.firmware != baseline.firmware)
+    is_other = float(bool(baseline.instead_of))
     families = [
+        gauge("anya_hsm_token_replaced", "Whether it is a token that nobody accepted.", is_other, *own),
         gauge("anya_hsm_firmware_changed", "Whether the firmware is another than the accepted one.", changed, *own),
-        gauge(
-            "anya_hsm_baseline_timestamp_seconds",
-            "When the token's state was accepted, or first seen.",
-            baseline.accepted_ns / NS_PER_S,
-            *own,
-        ),
     ]
+    if not baseline.instead_of:
+        text = "When the token's state was accepted, or first seen."
+        at_s = baseline.accepted_ns / NS_PER_S
+        families.append(gauge("anya_hsm_baseline_timestamp_seconds", text, at_s, *own))
     if inventory is None or baseline.keys is None:
         return families
     text = "Keys more (or, below 0, fewer) than accepted."

@@ -15,18 +15,20 @@ import resource
 import signal
 import sys
 import time
-from collections import Counter
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TextIO
 
+from anyascope.collect.collectors.hsm.functions import functions_of
+from anyascope.collect.collectors.hsm.listing import CallFailed, Listing
 from anyascope.collect.collectors.hsm.token_info import token_counts
 from anyascope.semconv.hsm import pkcs11_error_type, plain_error_type, return_code
 
-CERTIFICATES_MAX = 200  # of a token; a card holds tens
-CERTIFICATE_BYTES_MAX = 16_384  # a chain's largest is 4 kB
 RANDOM_BYTES = 32
-UNKNOWN = "unknown"
-_PR_SET_PDEATHSIG = 1
+DATA_BYTES_MAX = (
+    2 * 1024**3
+)  # of memory; libraries take some tens of megabytes, and one that leaks must not take the machine's
+_PR_SET_PDEATHSIG, _PR_SET_DUMPABLE = 1, 4
 _MESSAGE_CHARS_MAX = 1_000  # a loader names a long path twice before it says what is wrong
 
 Answer = dict[str, Any]
@@ -51,55 +53,59 @@ class Module:
         self._pkcs11 = pkcs11
         self._lib = pkcs11.lib(path)
         self._session: Any = None
+        self._place: tuple[Any, ...] = ()  # slot and serial number of the token that the session is on
+        self._listing: Listing | None = None
 
-    def look(self, token: str) -> Answer:
-        """Slots, tokens and which one is watched."""
-        watched, present = self._find(token)
+    def look(self, token: str, serial: str) -> Answer:
+        """Slots, tokens and which one is watched: by its label, its serial number, or both; the only one where neither is said."""
+        watched, present, empty = self._find(token, serial)
         if not watched:
             # Modules see new tokens only when they start. Sessions end with it; one on a token that is gone is of no use.
-            self._session = None
+            self._session = self._listing = None
             self._lib.reinitialize()
-            watched, present = self._find(token)
+            watched, present, empty = self._find(token, serial)
+        place = (watched[0]["slot"], watched[0]["serial"]) if len(watched) == 1 else ()
+        if self._session is not None and self._place != place:
+            self._close()  # another token lies in its place, or it is in another slot
         return {
             "library": self._lib.manufacturer_id,
             "library_version": _version(self._lib.library_version),
             "slots": len(self._lib.get_slots()),
             "tokens": present,
+            "empty": empty,
             "watched": watched[0]["slot"] if len(watched) == 1 else None,
             "is_ambiguous": len(watched) > 1,
             "is_open": self._session is not None,
+            **_own_size(),
         }
 
-    def open(self, slot: int, pin: str | None) -> Answer:
-        """Open the one session, logged in where there is a PIN."""
+    def open(self, slot: int, serial: str, pin: str | None) -> Answer:
+        """Open the one session, logged in where there is a PIN. What is in the slot must be the token that was looked at."""
         found = next(one for one in self._lib.get_slots(token_present=True) if one.slot_id == slot)
-        self._session = found.get_token().open(user_pin=pin)
+        token = found.get_token()
+        if _serial(token) != serial:
+            raise _Differs("token_not_present", "another token was put into its place; no PIN was sent")
+        self._session = token.open(user_pin=pin)
+        self._place = (slot, serial)
         return {}
 
-    def inventory(self, labels: list[str]) -> Answer:
-        """Counts of keys by class and type, of allowed labels, and certificates."""
-        attribute, classes = self._pkcs11.Attribute, self._pkcs11.ObjectClass
-        keys: Counter[tuple[str, str]] = Counter()
-        named: Counter[str] = Counter(dict.fromkeys(labels, 0))
-        for kind, name in (
-            (classes.PRIVATE_KEY, "private"),
-            (classes.PUBLIC_KEY, "public"),
-            (classes.SECRET_KEY, "secret"),
-        ):
-            for key in self._session.get_objects({attribute.CLASS: kind}):
-                keys[name, self._said(key, "key_type")] += 1
-                if (label := self._said(key, "label")) in named:
-                    named[label] += 1
-        certificates: list[str] = []
-        for found in self._session.get_objects({attribute.CLASS: classes.CERTIFICATE}):
-            value = bytes(found[attribute.VALUE])
-            if len(value) <= CERTIFICATE_BYTES_MAX and len(certificates) < CERTIFICATES_MAX:
-                certificates.append(value.hex())
-        return {
-            "keys": [[*pair, count] for pair, count in keys.items()],
-            "labels": dict(named),
-            "certificates": certificates,
-        }
+    def inventory(self, labels: list[str], slice_s: float) -> Answer:
+        """Counts of keys by class and type, of allowed labels, and certificates; `{"more": true}` after `slice_s` where there is more."""
+        if self._listing is None:
+            functions = functions_of(self._path)
+            if functions is None:
+                raise _Differs("general_error", "the module does not give its functions")
+            names = {int(one): one.name for one in self._pkcs11.KeyType}
+            self._listing = Listing(functions, int(self._session.handle), labels=labels, type_names=names)
+        try:
+            found = self._listing.go_on(for_s=slice_s)
+        except BaseException:
+            self._listing = None
+            raise
+        if found is None:
+            return {"more": True}
+        self._listing = None
+        return found
 
     def canary(self, kind: str, label: str) -> Answer:
         """One operation and what belongs to it, each timed."""
@@ -110,22 +116,29 @@ class Module:
 
     # --- inside -------------------------------------------------------------------------------------------------------
 
-    def _find(self, label: str) -> tuple[list[Answer], list[Answer]]:
-        """The tokens with this label, and all that are there; an empty label is that of each."""
+    def _close(self) -> None:
+        self._listing = None
+        session, self._session = self._session, None
+        with contextlib.suppress(self._pkcs11.PKCS11Error):
+            session.close()
+
+    def _find(self, label: str, serial: str) -> tuple[list[Answer], list[Answer], int]:
+        """The tokens that are meant, all that are there, and how many more are not initialized."""
         tokens = []
         for slot in self._lib.get_slots(token_present=True):
             # A token that is being pulled out must not hide the others; it counts as absent.
             with contextlib.suppress(self._pkcs11.PKCS11Error):
                 tokens.append(self._token(slot))
         present = [found for found in tokens if found["is_initialized"]]
-        return [found for found in present if label in ("", found["label"])], present
+        meant = [one for one in present if label in ("", one["label"]) and serial in ("", one["serial"])]
+        return meant, present, len(tokens) - len(present)
 
     def _token(self, slot: Any) -> Answer:
         token = slot.get_token()
         return {
             "slot": slot.slot_id,
             "label": token.label,
-            "serial": bytes(token.serial).decode("utf-8", "replace").strip("\x00 "),
+            "serial": _serial(token),
             "manufacturer": token.manufacturer_id,
             "model": token.model,
             "firmware": _version(token.firmware_version),
@@ -135,14 +148,6 @@ class Module:
             "mechanisms": sorted(_name_of(one) for one in slot.get_mechanisms()),
             "counts": token_counts(self._path, slot.slot_id),
         }
-
-    def _said(self, key: Any, attribute: str) -> str:
-        """An attribute as a text; `unknown` where the module does not tell it, or tells what the standard does not know."""
-        try:
-            value = getattr(key, attribute)
-        except (self._pkcs11.PKCS11Error, ValueError):
-            return UNKNOWN
-        return value if isinstance(value, str) else _name_of(value)
 
     def _key(self, kind: str, label: str) -> Any:
         return self._session.get_key(object_class=self._pkcs11.ObjectClass[kind], label=label)
@@ -220,14 +225,28 @@ def _step(steps: list[Answer], name: str, work: Callable[[], Any]) -> Any:
 
 def _told(error: BaseException) -> Answer:
     """An exception as an answer. Its text is the library's own or ours: neither holds a PIN or a key."""
-    known = error.error_type if isinstance(error, _Differs) else pkcs11_error_type(error)
+    known = error.error_type if isinstance(error, _Differs | CallFailed) else pkcs11_error_type(error)
     if isinstance(error, ImportError):
         known = "not_supported"
     return {
         "error_type": known or plain_error_type(error),
-        "code": return_code(error),
+        "code": error.code if isinstance(error, CallFailed) else return_code(error),
         "message": str(error)[:_MESSAGE_CHARS_MAX],
     }
+
+
+def _serial(token: Any) -> str:
+    return bytes(token.serial).decode("utf-8", "replace").strip("\x00 ")
+
+
+def _own_size() -> Answer:
+    """What this process takes, and so the library in it."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text().split()[1])
+        files = sum(1 for _ in Path("/proc/self/fd").iterdir())
+        return {"memory_bytes": pages * resource.getpagesize(), "open_files": files}
+    except (OSError, ValueError, IndexError):
+        return {}
 
 
 def _version(pair: Any) -> str:
@@ -258,13 +277,30 @@ def serve(requests: TextIO, answers: TextIO) -> None:
 
 def main() -> None:
     """Run as a child."""
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a crash of the module must not write the PIN to the disk
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)  # also while the module hangs
-    # Modules print. Answers have a descriptor of their own.
-    answers = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)
-    serve(sys.stdin, answers)
+    _guard_itself()
+    # Modules print, and read what is not theirs. Requests and answers have descriptors of their own.
+    requests, answers = os.fdopen(os.dup(0)), os.fdopen(os.dup(1), "w")
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    os.dup2(nowhere, 0)
+    os.dup2(nowhere, 1)
+    os.dup2(nowhere, 2)
+    serve(requests, answers)
+
+
+def _guard_itself() -> None:
+    """Leave no dump with the PIN in it, let nobody look into this process, and do not outlive the parent."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    hard = resource.getrlimit(resource.RLIMIT_DATA)[1]
+    limit = DATA_BYTES_MAX if hard == resource.RLIM_INFINITY else min(DATA_BYTES_MAX, hard)
+    resource.setrlimit(resource.RLIMIT_DATA, (limit, hard))
+    if sys.platform != "linux":
+        return
+    with contextlib.suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text("1000")  # rather this than the server
+    control = ctypes.CDLL(None).prctl
+    control(_PR_SET_PDEATHSIG, signal.SIGKILL)  # also while the module hangs
+    # Dumps that are piped to a program (systemd-coredump) know no limit of size. This ends those, and ptrace of the same user.
+    control(_PR_SET_DUMPABLE, 0)
 
 
 if __name__ == "__main__":

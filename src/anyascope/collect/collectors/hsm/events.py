@@ -27,11 +27,20 @@ ENDS: Mapping[str, tuple[str, str]] = {  # what ends a trouble, and how that is 
     "hsm.keys_changed": ("hsm.keys_as_accepted", "keys of {subject} are as accepted"),
     "hsm.mechanism_lost": ("hsm.mechanism_back", "mechanism {subject} is as accepted"),
     "hsm.mechanism_gained": ("hsm.mechanism_gone", "mechanism {subject} is as accepted"),
+    "hsm.token_replaced": ("hsm.token_as_accepted", "the token is an accepted one"),
     "hsm.firmware_changed": ("hsm.firmware_as_accepted", "the firmware is as accepted"),
     "hsm.session_leak": ("hsm.session_leak_ended", "sessions become no more"),
 }
 GRAVE = frozenset(
-    ("hsm.down", "hsm.pin_locked", "hsm.login_held", "hsm.canary_failed", "hsm.key_missing", "hsm.mechanism_lost")
+    (
+        "hsm.token_replaced",
+        "hsm.down",
+        "hsm.pin_locked",
+        "hsm.login_held",
+        "hsm.canary_failed",
+        "hsm.key_missing",
+        "hsm.mechanism_lost",
+    )
 )
 SEEN_ALWAYS = frozenset(("hsm.down", "hsm.call_late"))  # all others are known only of an HSM that answers
 

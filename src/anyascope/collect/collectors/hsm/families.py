@@ -8,8 +8,8 @@ from collections.abc import Collection, Mapping, Sequence
 from cryptography import x509
 
 from anyascope.collect.collectors.hsm.clients import Client
-from anyascope.collect.collectors.hsm.nouns import Inventory, PinState, Sight, TokenSight
-from anyascope.collect.points import Family, gauge
+from anyascope.collect.collectors.hsm.nouns import Inventory, ModuleSight, PinState, Sight, TokenSight
+from anyascope.collect.points import Family, counter, gauge
 from anyascope.model.metrics import MetricType
 
 _SESSIONS = {"sessions": "all", "rw_sessions": "read_write"}
@@ -45,7 +45,17 @@ def sight_families(sight: Sight) -> list[Family]:
         tokens,
         state,
         *_count_families(sight.tokens),
+        *(_module_families(sight.module) if sight.module is not None else []),
     ]
+
+
+def _module_families(module: ModuleSight) -> list[Family]:
+    memory = gauge(
+        "anya_hsm_module_memory_bytes", "Memory of the process with the library.", float(module.memory_bytes)
+    )
+    files = gauge("anya_hsm_module_open_files", "Files and sockets it holds open.", float(module.open_files))
+    starts = counter("anya_hsm_module_starts_total", "How often it was started.", float(module.starts))
+    return [*([memory] if module.memory_bytes else []), *([files] if module.open_files else []), starts]
 
 
 def _count_families(tokens: Sequence[TokenSight]) -> list[Family]:

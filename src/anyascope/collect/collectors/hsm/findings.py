@@ -13,6 +13,20 @@ from anyascope.model.attributes import AttributeValue
 from anyascope.semconv.hsm import TIMEOUT
 
 LOG_IN_BY_HAND = "no PIN is sent so that none is locked: check `pin`, log in once by the vendor's tool, then reload with the right one"
+SEE_AND_SAY = (
+    "no PIN is sent so that none is locked: log in once by the vendor's tool to see that the PIN is right, then say so: "
+    "anyascope hsm accept NAME"
+)
+HELD: Mapping[str, str] = {  # what to do about a login that is held back, where it is not LOG_IN_BY_HAND
+    "pins_refused": SEE_AND_SAY,
+    "pin_unanswered": SEE_AND_SAY,
+    "pin_expired": "set a new PIN by the vendor's tool, then put it into `pin` or its file",
+    "pin_uninitialized": "the security officer has to set the user's PIN first",
+    "pin_unreadable": "mend `pin_file`, or who may read it",
+    "pin_empty": "write the PIN into `pin` or its file",
+    "pin_changing": "wait a moment",
+    "no_record": "what was sent before cannot be read or written: see the health of the store",
+}
 UNLOCK = "the security officer has to unlock the PIN; nothing is tried meanwhile"
 HUNG = "see whether the device and its network answer; what hung was given up and starts anew"
 ADVICE: Mapping[str, str] = {
@@ -57,10 +71,12 @@ def judge_silence(failure: HsmFailure) -> Finding:
 
 def judge_absence(options: HsmOptions, sight: Sight) -> Finding:
     """An HSM without the token that is watched."""
-    name = options.source.token if isinstance(options.source, Pkcs11Options) else ""
+    source = options.source
+    name = (source.token or source.serial) if isinstance(source, Pkcs11Options) else ""
     message = f"token {name!r} is absent; {len(sight.tokens)} others are there" if name else "no token is there"
     trouble = Trouble("hsm.down", attributes={"error.type": "token_not_present"})
-    return Finding(message, "put the token back, or mend `token`", is_down=True, troubles=(trouble,))
+    empty = f"; of the tokens that are there {sight.empty} are not initialized" if sight.empty else ""
+    return Finding(message, f"put the token back, or mend `token`{empty}", is_down=True, troubles=(trouble,))
 
 
 def judge_pin(sight: Sight) -> list[Finding]:
@@ -71,8 +87,10 @@ def judge_pin(sight: Sight) -> list[Finding]:
         return [Finding("the PIN is locked", UNLOCK, is_down=True, troubles=(Trouble("hsm.pin_locked"),))]
     if sight.login_held:
         trouble = Trouble("hsm.login_held", attributes={"error.type": sight.login_held})
-        message = f"login is held back: {sight.login_held}"
-        return [Finding(message, LOG_IN_BY_HAND, is_down=True, troubles=(trouble,))]
+        words = f" ({sight.login_words})" if sight.login_words else ""
+        message = f"login is held back: {sight.login_held}{words}"
+        advice = HELD.get(sight.login_held, LOG_IN_BY_HAND)
+        return [Finding(message, advice, is_down=True, troubles=(trouble,))]
     if pin in (PinState.LOW, PinState.FINAL_TRY):
         trouble = Trouble("hsm.pin_low", attributes={"hsm.pin.state": pin.value})
         return [

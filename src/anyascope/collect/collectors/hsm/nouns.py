@@ -76,11 +76,29 @@ class TokenSight:
 
 
 @dataclass(frozen=True, slots=True)
+class ModuleSight:
+    """The process that has the vendor's library loaded.
+
+    Attributes:
+        memory_bytes: that it keeps in memory; 0 where that is not known.
+        open_files: 0 where that is not known.
+        starts: how often it was started since the collector began.
+    """
+
+    memory_bytes: int = 0
+    open_files: int = 0
+    starts: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Sight:
     """The whole HSM at one moment.
 
     Attributes:
-        tokens: all that are present; the watched one is `watched`, None where it is missing.
+        tokens: all that are present and initialized; the watched one is `watched`, None where it is missing.
+        login_words: more of it, such as which file cannot be read.
+        empty: how many more are not initialized.
+        module: None for what is behind no library.
         login_held: why no PIN is sent, such as `pin_incorrect`; empty where nothing holds it back.
     """
 
@@ -90,6 +108,9 @@ class Sight:
     tokens: tuple[TokenSight, ...] = ()
     watched: TokenSight | None = None
     login_held: str = ""
+    login_words: str = ""
+    empty: int = 0
+    module: ModuleSight | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,8 +160,8 @@ class HsmProvider(Protocol):
             HsmFailure: it does not answer.
         """
 
-    async def inventory(self) -> Inventory:
-        """List keys and certificates.
+    async def inventory(self) -> Inventory | None:
+        """List keys and certificates; None where the list is long and goes on at the next call.
 
         Raises:
             HsmFailure: they cannot be listed.
@@ -151,6 +172,13 @@ class HsmProvider(Protocol):
 
     def pending(self) -> Pending | None:
         """The call that is waited for; None where none is, and for those that may take long: starting, listing keys."""
+
+    async def release(self, token: TokenSight) -> None:
+        """Somebody looked at the token: what holds back the PIN for what was refused before is forgotten.
+
+        Raises:
+            UnavailableError: that cannot be kept now.
+        """
 
     def drain(self) -> tuple[Operation, ...]:
         """What was done besides since the last call, such as logins."""

@@ -6,12 +6,15 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+import structlog
+
 from anyascope.clock import NS_PER_S, Clock
 from anyascope.collect.collectors.hsm.module_process import ModuleProcess
 from anyascope.collect.collectors.hsm.nouns import (
     HARMLESS,
     HsmFailure,
     Inventory,
+    ModuleSight,
     Operation,
     Pending,
     PinState,
@@ -20,12 +23,17 @@ from anyascope.collect.collectors.hsm.nouns import (
     is_lost,
     wanted,
 )
-from anyascope.collect.collectors.hsm.pin import PinGate
+from anyascope.collect.collectors.hsm.pin import PinGate, PinGates, PinUnreadError, read_pin
 from anyascope.collect.collectors.hsm.tally import PREFIX
 from anyascope.collect.hsm_options import HsmOptions, Pkcs11Options
 from anyascope.errors import InvalidInputError
 
 LOGIN = "login"
+LIST_SLICE_S = 0.2  # of one call that lists keys; looks and canaries come between two
+_LIMITS = {  # of the module's process; vendors' libraries take 20 to 150 MB and tens of files
+    "memory_bytes": 512 * 1024**2,
+    "open_files": 512,  # half of what a process may have on most machines
+}
 _PIN_FLAGS = (  # the graver first
     (0x0004_0000, PinState.LOCKED),
     (0x0002_0000, PinState.FINAL_TRY),
@@ -34,45 +42,54 @@ _PIN_FLAGS = (  # the graver first
 )
 _PIN_INITIALIZED = 0x0000_0008
 
+log = structlog.get_logger("anyascope.collect.hsm")
+
 
 class Pkcs11Provider:
     """One HSM behind PKCS#11.
 
     Args:
-        gate: decides whether the PIN may be sent; it is kept over reloads.
+        gates: decide whether the PIN may be sent; they are kept over reloads, and shared with all that use the same token.
     """
 
-    def __init__(self, options: HsmOptions, source: Pkcs11Options, *, gate: PinGate, clock: Clock) -> None:
+    def __init__(self, options: HsmOptions, source: Pkcs11Options, *, gates: PinGates, clock: Clock) -> None:
         self._options = options
         self._source = source
-        self._gate = gate
+        self._gates = gates
         self._clock = clock
-        self.process = ModuleProcess(source.module, source.environment, timeout_s=options.timeout_s, clock=clock)
+        self.process = ModuleProcess(
+            source.module, source.environment, timeout_s=options.timeout_s, clock=clock, withheld=self._known_pin
+        )
         self._doing = ""  # what the process was asked for, where an answer should come at once
         self._done: list[Operation] = []
-        self._held = ""
+        self._held = self._words = ""  # why no PIN is sent, and more of it where there is more to say
         self._is_open = False
+        self._is_grown = False
 
     async def look(self) -> Sight:
         """See `HsmProvider`."""
         answer = await self._look()
-        sight = sight_of(answer)
+        sight = self._sight_of(answer)
         self._is_open = bool(answer["is_open"])
         if answer["is_ambiguous"]:
-            raise HsmFailure("token_not_found", f"{len(sight.tokens)} tokens are there: say which one with `token`")
+            raise HsmFailure(
+                "token_not_found", f"{len(sight.tokens)} tokens are there: say which one with `token`, `serial`"
+            )
         if sight.watched is None:
             return sight
         if not self._is_open:
             self._is_open = await self._open(sight.watched)
             if self._is_open:
-                sight = sight_of(await self._look())  # a login clears the count of wrong PINs
-        return replace(sight, login_held=self._held)
+                sight = self._sight_of(await self._look())  # a login clears the count of wrong PINs
+        return replace(sight, login_held=self._held, login_words=self._words)
 
-    async def inventory(self) -> Inventory:
+    async def inventory(self) -> Inventory | None:
         """See `HsmProvider`."""
         self._need_session()
-        self._doing = ""  # thousands of keys take seconds
-        answer = await self._ask("inventory", list(self._options.key_labels))
+        self._doing = ""  # a slice of it takes a while
+        answer = await self._ask("inventory", list(self._options.key_labels), LIST_SLICE_S)
+        if answer.get("more"):
+            return None
         return Inventory(
             keys={(kind, name): count for kind, name, count in answer["keys"]},
             labels=answer["labels"],
@@ -111,36 +128,66 @@ class Pkcs11Provider:
         """See `HsmProvider`."""
         await self.process.close()
 
+    async def release(self, token: TokenSight) -> None:
+        """See `HsmProvider`."""
+        await self._gates.of(token).release()
+
     async def _open(self, token: TokenSight) -> bool:
         """Whether a session was opened, with the PIN where there is one and nothing holds it back."""
-        self._held = ""
-        pin = None
-        if self._source.pin is not None:
-            try:
-                pin = self._source.pin.reveal()
-            except InvalidInputError as error:
-                raise HsmFailure("permission_denied", str(error)) from error
-            self._held = self._gate.holds(pin, token.pin or PinState.OK)
-        if self._held:
+        self._held = self._words = ""
+        if self._source.pin is None:
+            await self._ask("open", int(token.slot), token.serial, None)
+            return True
+        try:
+            pin = read_pin(self._source.pin, now_ns=self._clock.now_ns())
+        except PinUnreadError as unread:
+            self._held, self._words = unread.reason, str(unread)
             return False
+        gate = self._gates.of(token)
+        async with gate.turn:
+            self._held = await gate.holds(pin, token.pin or PinState.OK)
+            if not self._held and not await gate.sending(pin):
+                self._held = "no_record"
+            return not self._held and await self._log_in(token, pin, gate)
+
+    async def _log_in(self, token: TokenSight, pin: str, gate: PinGate) -> bool:
         started_ns = self._clock.monotonic_ns()
         failure: HsmFailure | None = None
         self._doing = LOGIN
         try:
-            await self._ask("open", int(token.slot), pin)
+            await self._ask("open", int(token.slot), token.serial, pin)
         except HsmFailure as error:
             failure = error
-        if pin is not None:
-            self._done.append(Operation(LOGIN, (self._clock.monotonic_ns() - started_ns) / NS_PER_S, failure))
-            self._gate.answered(pin, failure.error_type if failure is not None else "")
-            self._held = self._gate.holds(pin, token.pin or PinState.OK) if failure is not None else ""
-        if failure is not None and not self._held:
+        self._done.append(Operation(LOGIN, (self._clock.monotonic_ns() - started_ns) / NS_PER_S, failure))
+        await gate.answered(pin, failure.error_type if failure is not None else "")
+        if failure is None:
+            return True
+        # python-pkcs11 does not close the session of a login that failed; and libraries keep a token's flags as they were.
+        await self.process.close()
+        self._held = await gate.holds(pin, token.pin or PinState.OK)
+        if not self._held:
             raise failure
-        return failure is None
+        return False
+
+    def _known_pin(self) -> str:
+        try:
+            return self._source.pin.reveal() if self._source.pin is not None else ""
+        except InvalidInputError:
+            return ""
+
+    def _sight_of(self, answer: Mapping[str, Any]) -> Sight:
+        module = ModuleSight(answer.get("memory_bytes", 0), answer.get("open_files", 0), self.process.starts)
+        return replace(sight_of(answer), module=module)
 
     async def _look(self) -> dict[str, Any]:
         self._doing = "look"
-        return await self._ask("look", self._source.token)
+        if self._is_grown:
+            await self.process.close()
+        answer = await self._ask("look", self._source.token, self._source.serial)
+        self._is_grown = is_grown(answer)
+        if self._is_grown:
+            log.warning("hsm_module_grown", hsm=self._options.name, **{name: answer[name] for name in _LIMITS})
+        return answer
 
     def _need_session(self) -> None:
         if not self._is_open:
@@ -153,6 +200,11 @@ class Pkcs11Provider:
             if failure.error_type not in HARMLESS:
                 await self.process.close()
             raise
+
+
+def is_grown(answer: Mapping[str, Any]) -> bool:
+    """Whether the process that answered takes so much that it should start anew."""
+    return any(answer.get(name, 0) > limit for name, limit in _LIMITS.items())
 
 
 def pin_state(flags: int) -> PinState:
@@ -174,6 +226,7 @@ def sight_of(answer: Mapping[str, Any]) -> Sight:
         slots=answer["slots"],
         tokens=tuple(tokens.values()),
         watched=tokens.get(answer["watched"]),
+        empty=answer.get("empty", 0),
     )
 
 

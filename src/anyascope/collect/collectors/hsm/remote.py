@@ -158,6 +158,9 @@ class VaultProvider:
         """See `HsmProvider`."""
         return self._door.pending()
 
+    async def release(self, token: TokenSight) -> None:
+        """See `HsmProvider`. There is no PIN."""
+
     def drain(self) -> tuple[Operation, ...]:
         """See `HsmProvider`."""
         return ()
@@ -243,6 +246,9 @@ class Web3SignerProvider:
     def pending(self) -> Pending | None:
         """See `HsmProvider`."""
         return self._door.pending()
+
+    async def release(self, token: TokenSight) -> None:
+        """See `HsmProvider`. There is no PIN."""
 
     def drain(self) -> tuple[Operation, ...]:
         """See `HsmProvider`."""

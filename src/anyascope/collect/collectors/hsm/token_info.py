@@ -1,6 +1,6 @@
 """`CK_TOKEN_INFO` as the module fills it in: python-pkcs11 leaves session counts and memory out.
 
-Source: PKCS#11 2.40, sections 3.2 and 5.4; structures in the natural alignment that all modules outside of Windows have.
+Source: PKCS#11 2.40, section 3.2.
 """
 
 from __future__ import annotations
@@ -8,9 +8,10 @@ from __future__ import annotations
 import ctypes
 from typing import Any
 
+from anyascope.collect.collectors.hsm.functions import VERSION, functions_of
+
 UNAVAILABLE = (1 << (8 * ctypes.sizeof(ctypes.c_ulong))) - 1  # CK_UNAVAILABLE_INFORMATION
 _EFFECTIVELY_INFINITE = 0  # as a limit of sessions
-_VERSION = ctypes.c_ubyte * 2
 _FIELDS = (
     ("sessions_max", "ulMaxSessionCount"),
     ("sessions", "ulSessionCount"),
@@ -33,22 +34,9 @@ class _TokenInfo(ctypes.Structure):
         ("serialNumber", ctypes.c_char * 16),
         ("flags", ctypes.c_ulong),
         *((name, ctypes.c_ulong) for _, name in _FIELDS),
-        ("hardwareVersion", _VERSION),
-        ("firmwareVersion", _VERSION),
+        ("hardwareVersion", VERSION),
+        ("firmwareVersion", VERSION),
         ("utcTime", ctypes.c_char * 16),
-    )
-
-
-class _FunctionList(ctypes.Structure):
-    """The beginning of `CK_FUNCTION_LIST`, up to the one function that is called."""
-
-    _fields_ = (
-        ("version", _VERSION),
-        *(
-            (name, ctypes.c_void_p)
-            for name in ("Initialize", "Finalize", "GetInfo", "GetFunctionList", "GetSlotList", "GetSlotInfo")
-        ),
-        ("GetTokenInfo", ctypes.CFUNCTYPE(ctypes.c_ulong, ctypes.c_ulong, ctypes.c_void_p)),
     )
 
 
@@ -58,11 +46,9 @@ def token_counts(module: str, slot: int) -> dict[str, int]:
     Args:
         module: the path that python-pkcs11 loaded and initialised; the same library is asked.
     """
-    functions = ctypes.POINTER(_FunctionList)()
-    if ctypes.CDLL(module).C_GetFunctionList(ctypes.byref(functions)) != 0:
-        return {}
+    functions = functions_of(module)
     info = _TokenInfo()
-    if functions.contents.GetTokenInfo(slot, ctypes.addressof(info)) != 0:
+    if functions is None or functions.GetTokenInfo(slot, ctypes.addressof(info)) != 0:
         return {}
     return known_counts({name: getattr(info, field) for name, field in _FIELDS if name})
 

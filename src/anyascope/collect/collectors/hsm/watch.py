@@ -38,7 +38,7 @@ from anyascope.collect.collectors.hsm.nouns import (
     is_lost,
     wanted,
 )
-from anyascope.collect.collectors.hsm.pin import PinGate
+from anyascope.collect.collectors.hsm.pin import PinGates
 from anyascope.collect.collectors.hsm.pkcs11 import Pkcs11Provider
 from anyascope.collect.collectors.hsm.remote import VaultProvider, Web3SignerProvider
 from anyascope.collect.collectors.hsm.tally import PREFIX, OperationTally
@@ -183,6 +183,7 @@ class HsmWatch:
             raise ConflictError(f"the token of HSM {self.name} is not there: nothing of it can be accepted")
         keys = self._inventory.keys if self._inventory is not None else None
         self._baseline = await self._baselines.accept(self._token, keys)
+        await self._provider.release(self._token)
         self._events.accepted(self._token, by=by, changes=self._changes)
         await self._events.hand_in()
         self._changes = []
@@ -246,7 +247,9 @@ class HsmWatch:
             sight = await self._provider.look()
             self._noted.pop("look", None)
         except HsmFailure as failure:
-            self._count_failure("look", failure)
+            if failure not in self._drained():  # a failed login counts as what it is
+                self._tally.fail(failure.error_type, failure.code)
+            self._note("look", failure)
             findings.append(judge_silence(failure))
         self._look_pace.went(well=sight is not None)
         self._token = sight.watched if sight is not None else None
@@ -269,12 +272,18 @@ class HsmWatch:
             self._canary = {}
             if sight is not None:
                 findings.append(judge_absence(self._options, sight))
-        for done in self._provider.drain():
-            self._tally.add(done)
+        self._drained()
         families = [gauge("anya_hsm_up", "Whether the HSM answers and its token is present.", float(is_up))]
         if sight is not None:
             families += sight_families(sight)
         return round_of([*families, *self._families(sight)], findings, sight), findings, sight
+
+    def _drained(self) -> list[HsmFailure | None]:
+        """Count what was done besides, such as logins; how each went."""
+        done = self._provider.drain()
+        for one in done:
+            self._tally.add(one)
+        return [one.failure for one in done]
 
     async def _list_keys(self) -> None:
         """The keys, where it is time; what is not right with them holds until the next list."""
@@ -283,7 +292,7 @@ class HsmWatch:
             return
         interval_ns = round(self._options.inventory_interval_s * NS_PER_S)
         try:
-            self._inventory = await self._provider.inventory()
+            listed = await self._provider.inventory()
         except HsmFailure as failure:
             self._inventory = None
             self._count_failure("inventory", failure)
@@ -292,6 +301,9 @@ class HsmWatch:
             self._inventory_due_ns = now_ns + interval_ns if failure.error_type == TIMEOUT else 0
             return
         self._noted.pop("inventory", None)
+        if listed is None:
+            return  # it goes on at the next look; what was listed before holds meanwhile
+        self._inventory = listed
         self._inventory_due_ns = now_ns + interval_ns
         _, faults = inventory_families(self._inventory)
         self._inventory_findings = [Finding(fault, "see what was put onto the token") for fault in faults]
@@ -351,7 +363,7 @@ class HsmWatch:
 
 
 def hsm_watch(
-    options: HsmOptions, *, gate: PinGate, intake: Intake, documents: DocumentStore, clock: Clock, procfs: Path
+    options: HsmOptions, *, gates: PinGates, intake: Intake, documents: DocumentStore, clock: Clock, procfs: Path
 ) -> HsmWatch:
     """The watch over one HSM."""
     source = options.source
@@ -362,7 +374,7 @@ def hsm_watch(
         provider = kind(options, source, clock=clock)
     else:
         module = source.module
-        provider = Pkcs11Provider(options, source, gate=gate, clock=clock)
+        provider = Pkcs11Provider(options, source, gates=gates, clock=clock)
 
         def find_clients() -> tuple[Client, ...]:
             # Elsewhere there is no such process table; then nobody is named.

@@ -1,0 +1,459 @@
+"""Modules, tokens and settings as bad as they come, on a real SoftHSM behind a module that misbehaves when told to."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import os
+import shutil
+import sys
+import uuid
+from pathlib import Path
+
+import pytest
+import structlog
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from anyascope.clock import SystemClock
+from anyascope.collect.collectors.hsm import pkcs11
+from anyascope.collect.collectors.hsm.pin import PinGates
+from anyascope.model.secret import SecretFile
+from anyascope.store.documents import MemoryDocuments
+from support.hsm_scene import Scene, is_running, shown_of
+from support.pkcs11_shim import Shim, shim
+from support.server import eventually
+from support.softhsm import SoftHsm, init_token, run_tool, softhsm
+
+pytest.importorskip("pkcs11")
+
+ANY_LIBRARY = next(Path(sys.prefix).rglob("*.so"))  # an extension of Python: no module
+WRONG_PIN = "11111111"
+IN_TIME_S = 0.5  # of a call that hangs by will; nothing else is asked meanwhile
+USER_PIN_INITIALIZED, WRITE_PROTECTED, TO_BE_CHANGED, FINAL_TRY = 0x8, 0x2, 0x80000, 0x20000
+
+
+@pytest.fixture
+def token(tmp_path) -> SoftHsm:
+    return softhsm(tmp_path)
+
+
+@pytest.fixture
+def front(token, tmp_path) -> Shim:
+    return shim(token, tmp_path)
+
+
+def scene_of(token: SoftHsm, front: Shim, **changes) -> Scene:
+    return Scene(token, module=front.module, environment=front.environment, **changes)
+
+
+# --- modules that hang, crash, print, fork and leak -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        ("GetSlotList", "look: no answer"),
+        ("GetTokenInfo", "look: no answer"),
+        ("Sign", "sign fails: canary: no answer"),
+        ("GenerateRandom", "random fails: canary: no answer"),
+        ("FindObjectsInit", "sign fails: canary: no answer"),
+    ],
+)
+async def test_a_call_that_hangs_costs_its_deadline(token, front, call, said):
+    """Whichever it is: its process is killed, it is told as a time-out, and the next round has another process."""
+    async with scene_of(token, front) as scene:
+        assert (await scene.look()).faults == ()
+        child = scene.process.pid
+        front.tell(f"hang.{call}")
+        with scene.deadline(IN_TIME_S):
+            found = await scene.look()
+        assert said in found.faults[0]
+        assert found.is_down
+        assert scene.value("anya_hsm_errors_total", error_type="timeout") == 1
+        assert not is_running(child)
+        front.untell(f"hang.{call}")
+        assert (await scene.look()).faults == ()
+
+
+async def test_a_module_that_hangs_while_it_starts_is_given_up(token, front, monkeypatch):
+    """C_Initialize has the longer deadline of loading; so has nothing else."""
+    monkeypatch.setattr("anyascope.collect.collectors.hsm.module_process.LOAD_TIMEOUT_S", IN_TIME_S)
+    front.tell("hang.Initialize")
+    async with scene_of(token, front, timeout_s=IN_TIME_S) as scene:
+        found = await scene.look()
+        assert found.faults == ("does not answer: load: no answer within 0.5 s, its process was killed",)
+        assert scene.process.pid == 0
+
+
+async def test_a_module_that_cannot_let_go_holds_nobody_up(token, front, tmp_path):
+    """C_Finalize hangs when a removed token is looked for: it is a late call like any other, and closing the watch does not wait."""
+    async with scene_of(token, front) as scene:
+        await scene.look()
+        front.tell("hang.Finalize")
+        front.tell("hang.CloseSession")
+        front.tell("label", "another")
+        with scene.deadline(IN_TIME_S):
+            found = await scene.look()
+        assert "no answer within 0.5 s" in found.faults[0]
+        front.untell("label")
+        assert (await scene.look()).faults == ()
+        child = scene.process.pid
+    assert not is_running(child)
+
+
+@pytest.mark.parametrize("call", ["Initialize", "GetSlotList", "Login", "Sign"])
+async def test_a_module_that_reads_where_nothing_is_costs_its_round(token, front, call):
+    """A segmentation fault ends the child alone; it is told with its signal."""
+    front.tell(f"segv.{call}")
+    async with scene_of(token, front) as scene:
+        found = await scene.look()
+        assert "the module's process ended (signal 11)" in found.faults[0]
+        assert scene.value("anya_hsm_errors_total", error_type="io_failed") == 1
+        front.untell(f"segv.{call}")
+        assert (await scene.look()).faults == ()
+
+
+async def test_a_module_that_prints_and_reads_disturbs_no_answer(token, front):
+    """What it prints goes nowhere, and there is nothing for it to read."""
+    front.tell("noise")
+    async with scene_of(token, front) as scene:
+        for _ in range(3):
+            assert (await scene.look()).faults == ()
+
+
+async def test_what_a_module_leaves_behind_ends_with_it(token, front):
+    """A process that it forked holds the pipes open: neither is its end awaited, nor does it live on."""
+    front.tell("fork")
+    async with scene_of(token, front) as scene:
+        assert (await scene.look()).faults == ()
+        left = int((front.folder / "forked").read_text())
+        assert is_running(left)
+        front.tell("segv.Sign")
+        found = await scene.look()
+        assert found.faults[0] == "sign fails: canary: the module's process ended (signal 11)"
+        eventually(lambda: not is_running(left), within_s=30, what="the end of what it left behind")
+
+
+async def test_a_module_that_leaks_starts_anew(token, front, monkeypatch):
+    """Memory and open files of its process are told, and beyond their bound the next round has another process."""
+    monkeypatch.setitem(pkcs11._LIMITS, "open_files", 100)
+    async with scene_of(token, front) as scene:
+        await scene.look()
+        child, before = scene.process.pid, scene.value("anya_hsm_module_open_files") or 0
+        assert (scene.value("anya_hsm_module_memory_bytes") or 0) > 1e6
+        assert scene.value("anya_hsm_module_starts_total") == 1
+        front.tell("leak", "120")
+        await scene.look()
+        front.untell("leak")
+        with structlog.testing.capture_logs() as logged:
+            assert (await scene.look()).faults == ()
+        assert (scene.value("anya_hsm_module_open_files") or 0) >= before + 120
+        assert [line["event"] for line in logged] == ["hsm_module_grown"]
+        assert (await scene.look()).faults == ()
+        assert scene.process.pid != child
+        assert scene.value("anya_hsm_module_open_files") == before
+        assert scene.value("anya_hsm_module_starts_total") == 2
+
+
+# --- libraries that are none ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["folder", "no PKCS#11", "another machine's", "cut short"])
+async def test_what_is_no_module_is_told_in_the_loaders_words(token, tmp_path, kind):
+    """Whatever is wrong with the path, the HSM is down with a sentence, and no process stays."""
+    path = tmp_path / "module.so"
+    whole = token.module.read_bytes()
+    match kind:
+        case "folder":
+            path.mkdir()
+        case "no PKCS#11":
+            shutil.copy(ANY_LIBRARY, path)
+        case "another machine's":
+            path.write_bytes(whole[:18] + b"\xf3\x00" + whole[20:])  # RISC-V
+        case "cut short":
+            path.write_bytes(whole[:2000])
+    async with Scene(token, module=path) as scene:
+        found = await scene.look()
+        assert found.is_down
+        # A file that is cut short ends the process when what is missing is read.
+        assert ("signal 7" if kind == "cut short" else str(path)) in found.faults[0]
+        assert scene.process.pid == 0
+
+
+# --- tokens ---------------------------------------------------------------------------------------------------------------
+
+
+async def test_of_two_tokens_with_one_label_the_serial_number_says_which(token):
+    """Without it nothing is sent to either; with it the right one is watched."""
+    init_token(token, token.label)
+    async with Scene(token) as scene:
+        found = await scene.look()
+        assert found.faults == ("does not answer: 2 tokens are there: say which one with `token`, `serial`",)
+        serials = [str(value) for value in serials_of(await scene.look(), scene)]
+    one = await serial_with_keys(token)
+    async with Scene(token, serial=one) as scene:
+        assert (await scene.look()).faults == ()
+        assert scene.watch._token is not None
+        assert scene.watch._token.serial == one
+    assert serials == []  # nothing is told of tokens of which none is meant
+
+
+def serials_of(found, scene: Scene) -> list[str]:
+    return [
+        dict(own)["serial"]
+        for family in found.families
+        if family.name == "anya_hsm_token_info"
+        for own, _ in family.points
+    ]
+
+
+async def serial_with_keys(token: SoftHsm) -> str:
+    said = token.run(
+        "import sys, pkcs11\n"
+        "for one in pkcs11.lib(sys.argv[1]).get_tokens(token_label=sys.argv[2]):\n"
+        "    with one.open(user_pin=sys.argv[3]) as session:\n"
+        "        if list(session.get_objects()):\n"
+        "            print(one.serial.decode())\n"
+    )
+    return said.strip()
+
+
+async def test_a_token_in_the_place_of_another_gets_no_silent_welcome(token, front):
+    """The same label and another serial number: it is told until somebody accepts it, and the session is a new one."""
+    async with scene_of(token, front) as scene:
+        assert (await scene.look()).faults == ()
+        front.tell("serial", "0123456789abcdef")
+        found = await scene.look()
+        assert found.faults[0].startswith("another token is in its place: serial number 0123456789abcdef, ")
+        assert not found.is_down
+        assert scene.value("anya_hsm_token_replaced") == 1
+        assert front.logins() == 2
+        assert "hsm.token_replaced" in scene.events()
+        await scene.watch.accept(by="ann")
+        assert (await scene.look()).faults == ()
+        assert scene.value("anya_hsm_token_replaced") == 0
+        assert "hsm.token_as_accepted" in scene.events()
+
+
+async def test_a_token_that_moved_to_another_slot_is_the_same(token):
+    """SoftHSM numbers its slots anew when a token comes or goes: the watched one is found by what it is."""
+    async with Scene(token) as scene:
+        await scene.look()
+        slot = scene.watch._token.slot if scene.watch._token else ""
+        init_token(token, "other")
+        await scene.process.close()
+        found = await scene.look()
+        assert found.faults == ()
+        assert scene.value("anya_hsm_tokens") == 2
+        assert scene.watch._token is not None
+        assert scene.watch._token.label == token.label
+        assert slot
+
+
+async def test_a_token_without_a_users_pin_gets_none(token, front):
+    """CKF_USER_PIN_INITIALIZED is not set: no login is tried, and what to do is said."""
+    front.tell("noflags", hex(USER_PIN_INITIALIZED))
+    async with scene_of(token, front) as scene:
+        found = await scene.look()
+        assert found.faults[0] == "login is held back: pin_uninitialized"
+        assert found.advice == "the security officer has to set the user's PIN first"
+        assert scene.value("anya_hsm_pin_state", state="uninitialized") == 1
+        assert front.logins() == 0
+
+
+async def test_an_expired_pin_is_sent_once(token, front):
+    """CKR_PIN_EXPIRED holds the login until the PIN is another; CKF_USER_PIN_TO_BE_CHANGED alone holds nothing."""
+    front.tell("flags", hex(TO_BE_CHANGED))
+    async with scene_of(token, front) as scene:
+        assert (await scene.look()).faults == ()
+        assert scene.value("anya_hsm_pin_state", state="to_be_changed") == 1
+        front.tell("rv.Login", "0xA3")
+        await scene.process.close()
+        for _ in range(3):
+            found = await scene.look()
+            assert found.faults[0] == "login is held back: pin_expired"
+        assert front.logins() == 2
+        assert scene.value("anya_hsm_errors_total", return_code="CKR_PIN_EXPIRED") == 1
+
+
+async def test_a_write_protected_token_is_watched_like_any_other(token, front):
+    """The session only reads."""
+    front.tell("flags", hex(WRITE_PROTECTED))
+    async with scene_of(token, front) as scene:
+        assert (await scene.look()).faults == ()
+
+
+async def test_a_token_that_is_not_initialized_is_no_token_yet(token, tmp_path):
+    """It is absent, and the advice says that there is one to be initialized."""
+    shutil.rmtree(tmp_path / "tokens")
+    (tmp_path / "tokens").mkdir()
+    async with Scene(token) as scene:
+        found = await scene.look()
+        assert found.faults == ("token 'anya' is absent; 0 others are there",)
+        assert "1 are not initialized" in found.advice
+
+
+async def test_memory_and_sessions_of_a_token_are_told(token, front):
+    """What a device tells and SoftHSM does not: here the module in front says it, in the structure of the standard."""
+    for name, text in (("total", "65536"), ("free", "4096"), ("max", "16")):
+        front.tell(name, text)
+    (front.folder / "sessions").mkdir()
+    async with scene_of(token, front) as scene:
+        await scene.look()
+        await scene.look()
+        assert scene.value("anya_hsm_token_memory_bytes", area="private") == 65536
+        assert scene.value("anya_hsm_token_memory_free_bytes", area="private") == 4096
+        assert scene.value("anya_hsm_sessions", kind="all") == 1
+        assert scene.value("anya_hsm_sessions_max", kind="all") == 16
+
+
+async def test_no_session_left_is_told_by_its_code(token, front):
+    """CKR_SESSION_COUNT uses no try of the PIN: it goes on as soon as there is one."""
+    front.tell("rv.OpenSession", "0xB1")
+    async with scene_of(token, front) as scene:
+        for _ in range(3):
+            found = await scene.look()
+            assert "CKR_SESSION_COUNT" in found.faults[0]
+        assert scene.value("anya_hsm_errors_total", error_type="session_count", return_code="CKR_SESSION_COUNT") >= 1
+        front.untell("rv.OpenSession")
+        assert (await scene.look()).faults == ()
+
+
+# --- keys and certificates ------------------------------------------------------------------------------------------------
+
+
+async def test_labels_may_be_in_any_script(token):
+    """A label that is allowed is found whatever its letters; others leave nothing."""
+    label = "ключ-離線 ✓"
+    run_tool(token, "--keygen", "--key-type", "AES:32", "--label", label, "--id", "0b", "--sensitive")
+    async with Scene(token, key_labels=(label, "ec")) as scene:
+        assert (await scene.look()).faults == ()
+        assert scene.value("anya_hsm_key_present", label=label) == 1
+
+
+async def test_a_long_list_of_keys_holds_up_neither_looks_nor_the_canary(token, monkeypatch, tmp_path):
+    """It goes on over as many looks as it takes; a key that is deleted meanwhile is left out."""
+    monkeypatch.setattr(pkcs11, "LIST_SLICE_S", 0.0)  # one key a look
+    copies = copied(tmp_path / "tokens", times=10)
+    async with Scene(token, encrypt="") as scene:
+        rounds = 0
+        while scene.value("anya_hsm_keys", **{"class": "secret"}) is None:
+            found = await scene.look()
+            assert found.faults == ()
+            assert scene.value("anya_hsm_canary_success", operation_type="canary_sign") == 1
+            if not rounds:
+                copies[0].unlink()
+            rounds += 1
+        assert rounds > 10
+        assert scene.value("anya_hsm_keys", **{"class": "secret"}) == 10
+        assert scene.value("anya_hsm_key_present", label="ec") == 2
+
+
+def copied(tokens: Path, *, times: int) -> list[Path]:
+    """The AES key of a SoftHSM token as often again: an object is a file there."""
+    (folder,) = tokens.iterdir()
+    key = min((path for path in folder.glob("*-*.object")), key=lambda path: b"aes" not in path.read_bytes())
+    made = [folder / f"{uuid.uuid4()}.object" for _ in range(times)]
+    for path in made:
+        shutil.copy(key, path)
+        path.with_suffix(".lock").touch()
+    return made
+
+
+async def test_certificates_on_a_token_tell_when_they_end(token):
+    """A real certificate object by its subject; one that stands elsewhere, and bytes that are none, do no harm."""
+    ends = dt.datetime(2027, 1, 1, tzinfo=dt.UTC)
+    token.run(STORES_CERTIFICATES, certificate("signer", ends).hex())
+    async with Scene(token) as scene:
+        found = await scene.look()
+        expiry = scene.value("anya_hsm_certificate_expiry_timestamp_seconds", subject="CN=signer")
+        assert expiry == ends.timestamp()
+        assert found.faults == ("1 certificates cannot be read",)
+
+
+STORES_CERTIFICATES = """
+import sys, pkcs11
+from pkcs11 import Attribute, CertificateType, ObjectClass
+with pkcs11.lib(sys.argv[1]).get_token(token_label=sys.argv[2]).open(user_pin=sys.argv[3], rw=True) as session:
+    for value in (bytes.fromhex(sys.argv[4]), b"none"):
+        session.create_object({
+            Attribute.CLASS: ObjectClass.CERTIFICATE, Attribute.CERTIFICATE_TYPE: CertificateType.X_509,
+            Attribute.SUBJECT: b"subject", Attribute.VALUE: value, Attribute.TOKEN: True,
+        })
+"""
+
+
+def certificate(name: str, ends: dt.datetime) -> bytes:
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    built = x509.CertificateBuilder().subject_name(subject).issuer_name(subject).public_key(key.public_key())
+    built = built.serial_number(255).not_valid_before(ends - dt.timedelta(days=9)).not_valid_after(ends)
+    return built.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.DER)
+
+
+# --- PINs -----------------------------------------------------------------------------------------------------------------
+
+
+async def test_two_hsms_with_the_same_wrong_pin_send_it_once(token, front):
+    """They share the token, and so what is known of it; also after a restart of the server."""
+    documents = MemoryDocuments(clock=SystemClock())
+    for _ in range(2):
+        gates = PinGates(documents)
+        scenes = [scene_of(token, front, pin=WRONG_PIN, gates=gates, documents=documents) for _ in range(2)]
+        async with scenes[0], scenes[1]:
+            found = await asyncio.gather(*(scene.look() for scene in scenes))
+            assert all("login is held back: pin_" in one.faults[0] for one in found)
+    assert front.logins() == 1
+
+
+async def test_a_pin_that_cannot_be_read_is_said_by_its_file(token, front, tmp_path):
+    """The token is there; what is missing is named, and with the PIN all goes on. Nothing is sent meanwhile."""
+    path = tmp_path / "core.pin"
+    async with scene_of(token, front, secret=SecretFile(str(path))) as scene:
+        found = await scene.look()
+        assert f"login is held back: pin_unreadable (secret file {path} cannot be read" in found.faults[0]
+        path.write_text(f"{token.pin}\n")
+        os.utime(path, (1, 1))
+        assert (await scene.look()).faults == ()
+        assert front.logins() == 1
+
+
+async def test_the_pin_leaves_no_trace(token, front, monkeypatch, tmp_path):
+    """Neither in what is logged, told, kept or counted, nor in what others may read of the child; also where the login fails."""
+    monkeypatch.setenv("CORE_HSM_PIN", token.pin)
+    documents = MemoryDocuments(clock=SystemClock())
+    with structlog.testing.capture_logs() as logged:
+        async with scene_of(token, front, documents=documents) as scene:
+            await scene.look()
+            assert token.pin not in shown_of(scene.process.pid)
+            front.tell("rv.Login", "0x5")
+            await scene.process.close()
+            found = await scene.look()
+            front.tell("rv.Login", "0xA0")
+            await scene.process.close()
+            await scene.look()
+            kept = (await documents.page("collect.hsm.pin")).documents
+            told = repr((found, scene.round, scene.intake.log_records, logged, kept))
+    assert kept
+    assert "GENERAL_ERROR" in told
+    assert token.pin not in told
+
+
+def test_nobody_may_look_into_the_process_that_has_the_pin(token):
+    """It writes no core, not by a pipe either, and no debugger of the same user may attach; it goes first where memory ends."""
+    said = token.run(
+        "import ctypes, resource\n"
+        "from anyascope.collect.collectors.hsm.child import _guard_itself\n"
+        "_guard_itself()\n"
+        "PR_GET_DUMPABLE = 3\n"
+        "print(ctypes.CDLL(None).prctl(PR_GET_DUMPABLE), *resource.getrlimit(resource.RLIMIT_CORE))\n"
+        "print(open('/proc/self/oom_score_adj').read().strip())\n"
+        "try:\n"
+        "    bytearray(3 * 1024**3)\n"
+        "except MemoryError:\n"
+        "    print('bound')\n"
+    )
+    assert said.split() == ["0", "0", "0", "1000", "bound"]
