@@ -5,13 +5,12 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import shlex
 import subprocess
 import time
-from pathlib import Path
 
 import pytest
 
+from anyascope.collect.collectors.bitcoin.transactions import stuck, watch
 from anyascope.ports import HealthStatus
 from support.bitcoin_room import BitcoinRoom, node_options, watching
 from support.collecting import until
@@ -68,8 +67,8 @@ async def begun(room: BitcoinRoom, node: RegtestNode) -> None:
             await mine(node)
             await asyncio.sleep(0.1)
     height = await asyncio.to_thread(node.call, "getblockcount")
-    watch = room.collect._transactions[0][1]
-    await until(lambda: watch._tip[1] == height)
+    followed = room.collect._transactions[0][1]
+    await until(lambda: followed._tip[1] == height)
 
 
 async def test_the_life_of_a_payment(tmp_path):
@@ -179,21 +178,21 @@ async def test_the_bump_that_is_told_frees_what_is_stuck(tmp_path):
             replaceable = await pay(node, fee_rate=2)
             final = await pay(node, fee_rate=2, replaceable=False)
             deposit = await pay(miner, "m", to=node.call("getnewaddress", wallet="w"), fee_rate=2)
-            stuck = (replaceable, deposit, final)
+            cheap = (replaceable, deposit, final)
             await asyncio.to_thread(_meet, node, miner)
-            await until(lambda: all(told(room, each) == ["seen"] for each in stuck))
+            await until(lambda: all(told(room, each) == ["seen"] for each in cheap))
             for _ in range(8):
                 await pay(miner, "m", to=back, amount=0.1, fee_rate=60)
                 await mine(miner)
-            await until(lambda: all(told(room, each) == ["seen", "stuck"] for each in stuck))
+            await until(lambda: all(told(room, each) == ["seen", "stuck"] for each in cheap))
             await until(lambda: room.figures(SOURCE)["anya_bitcoin_wallet_stuck_transactions w"] == 3)
             assert room.figures(SOURCE)[f"anya_bitcoin_wallet_stuck_transaction_blocks {deposit} w"] >= 7
 
             found = {each.txid: each for each in room.collect.bitcoin_transactions()}
-            bumps = [found[txid].bump for txid in stuck]
+            bumps = [found[txid].bump for txid in cheap]
             assert [bump.kind for bump in bumps if bump is not None] == ["rbf", "cpfp", "cpfp"]
-            assert all(found[txid].market_sat_per_vb >= 50 for txid in stuck)
-            made = [await asyncio.to_thread(_run, bump.command, tmp_path, node) for bump in bumps if bump is not None]
+            assert all(found[txid].market_sat_per_vb >= 50 for txid in cheap)
+            made = [await asyncio.to_thread(_run, bump.command) for bump in bumps if bump is not None]
             for bump, txid in zip(bumps, made, strict=True):
                 paid = round(node.call("getmempoolentry", txid)["fees"]["base"] * 1e8)
                 assert abs(paid - bump.fee_sats) <= 0.05 * bump.fee_sats  # sizes of signatures differ
@@ -213,21 +212,21 @@ async def test_litecoins_daemon_tells_of_its_payments(tmp_path):
         async with watching(node_options("one", node, interval_s=0.5)) as room:
             await until(lambda: UNCONFIRMED in room.figures(SOURCE))
             to = node.call("getnewaddress", wallet="w")
-            stuck = await pay(node, to=to, fee_rate=20)
+            low = await pay(node, to=to, fee_rate=20)
             for _ in range(8):
                 high = await pay(node, to=to, amount=0.1, fee_rate=600)
                 await until(lambda txid=high: told(room, txid) == ["seen"])
                 await mine(node, to=to)
                 await until(lambda txid=high: told(room, txid) == ["seen", "confirmed"])
-            await until(lambda: told(room, stuck) == ["seen", "stuck"])
+            await until(lambda: told(room, low) == ["seen", "stuck"])
             await until(lambda: room.collect.bitcoin_transactions()[0].bump is not None)
             [waits] = room.collect.bitcoin_transactions()
             assert waits.bump is not None
             assert (waits.bump.kind, waits.bump.fee_rate_sat_per_vb >= 500) == ("cpfp", True)
-            child = await asyncio.to_thread(_run, waits.bump.command, tmp_path, node, client="litecoin-cli")
+            child = await asyncio.to_thread(_run, waits.bump.command, client="litecoin-cli")
             assert round(node.call("getmempoolentry", child)["fees"]["base"] * 1e8) == waits.bump.fee_sats
             await mine(node, to=to)
-            await until(lambda: told(room, stuck)[-2:] == ["confirmed", "unstuck"])
+            await until(lambda: told(room, low)[-2:] == ["confirmed", "unstuck"])
             assert room.health(f"collect.{SOURCE}").status is HealthStatus.HEALTHY
 
 
@@ -242,16 +241,9 @@ def _meet(*nodes: RegtestNode) -> None:
     raise AssertionError("the nodes do not tell each other of their transactions")
 
 
-def _run(command: str, folder: Path, node: RegtestNode, *, client: str = "bitcoin-cli") -> str:
-    """Run it in a shell whose client finds the node; the transaction that it made."""
-    programs = folder / "bin"
-    programs.mkdir(exist_ok=True)
-    port = node.url.rpartition(":")[2]
-    found = shlex.join([str(component(client)), f"-datadir={node.data}", f"-rpcport={port}"])
-    shim = programs / client
-    shim.write_text(f'#!/bin/sh\nexec {found} "$@"\n')
-    shim.chmod(0o755)
-    path = f"{programs}:{os.environ['PATH']}"
+def _run(command: str, *, client: str = "bitcoin-cli") -> str:
+    """Paste it into a shell that knows the client and nothing of the node; the transaction that it made."""
+    path = f"{component(client).parent}:{os.environ['PATH']}"
     done = subprocess.run(
         ["sh", "-c", command], check=False, env={"PATH": path}, capture_output=True, text=True, timeout=60
     )
@@ -287,3 +279,129 @@ async def test_what_was_missed_is_told_once(tmp_path):
                 third = await pay(started)
                 await until(lambda: told(again, third) == ["seen"])
             assert told(again, first) == ["confirmed"]
+
+
+ODD_NAME = 'treasury/eu "A\'s" $HOME ünïcode'  # a shell, a path and a label see something else in each of these
+FILLER_OUTPUTS = 2_900  # 90 kB of one transaction, near what is relayed; a mempool of 5 MB holds some fifty
+FILLERS = 60
+
+
+@pytest.mark.long
+async def test_an_evicted_payment_is_told_and_brought_back(tmp_path, monkeypatch):
+    """A full mempool throws a cheap payment out: event, figure, status, and a command that brings it into a block.
+
+    The wallet has a name that a shell, an address and a label could break on.
+    """
+    monkeypatch.setattr(stuck, "ABSENT_S", 2.0)  # a minute otherwise
+    monkeypatch.setattr(watch, "SELDOM_S", 2.0)
+    with regtest_nodes(tmp_path, 1, FEW_KEYS, "-maxmempool=5") as [node]:
+        await asyncio.to_thread(node.funded_wallet, "filler")
+        node.call("createwallet", ODD_NAME)
+        to = node.call("getnewaddress", wallet=ODD_NAME)
+        for _ in range(3):
+            node.call("sendtoaddress", to, 1, wallet="filler")
+        coins = await asyncio.to_thread(_coins, node)
+        async with watching(node_options("one", node, interval_s=1.0, wallets=(ODD_NAME,))) as room:
+            label = f"{UNCONFIRMED.rpartition(' ')[0]} {ODD_NAME}"
+            await until(lambda: label in room.figures(SOURCE))
+            txid = await pay(node, ODD_NAME, amount=0.3, fee_rate=2)
+            await until(lambda: told(room, txid) == ["seen"])
+            await asyncio.to_thread(_fill, node, coins)
+            assert txid not in node.call("getrawmempool")
+            floor = node.call("getmempoolinfo")["mempoolminfee"] * 1e5
+            assert floor > 2
+
+            await until(lambda: told(room, txid) == ["seen", "stuck"])
+            assert event(room, "stuck", txid).attributes["bitcoin.transaction.stuck_by"] == "eviction"
+            figure = f"anya_bitcoin_wallet_evicted_transactions {ODD_NAME}"
+            await until(lambda: room.figures(SOURCE)[figure] == 1)
+            await until(lambda: bool(_waiting(room, txid).bump))
+            waits = _waiting(room, txid)
+            assert (waits.is_in_mempool, waits.is_evicted, waits.status) == (False, True, "open")
+            assert waits.bump is not None
+            assert (waits.bump.kind, waits.bump.note) == ("rbf", "")
+            assert waits.bump.fee_rate_sat_per_vb >= floor
+
+            bumped = await asyncio.to_thread(_run, waits.bump.command)
+            paid = round(node.call("getmempoolentry", bumped)["fees"]["base"] * 1e8)
+            assert abs(paid - waits.bump.fee_sats) <= 0.05 * waits.bump.fee_sats
+            await until(lambda: told(room, txid) == ["seen", "stuck", "replaced", "unstuck"])
+            await until(lambda: told(room, bumped)[:1] == ["seen"])
+            for _ in range(5):
+                if "confirmed" in told(room, bumped):
+                    break
+                await mine(node)
+                await asyncio.sleep(0.5)
+            await until(lambda: told(room, bumped)[-1] == "confirmed")
+            await until(lambda: room.figures(SOURCE)[figure] == 0)
+
+
+def _waiting(room: BitcoinRoom, txid: str):
+    return next(each for each in room.collect.bitcoin_transactions() if each.txid == txid)
+
+
+def _coins(node: RegtestNode) -> list[dict]:
+    """As many confirmed coins as there are fillers."""
+    outputs = {node.call("getnewaddress", wallet="filler"): 0.1 for _ in range(FILLERS)}
+    txid = node.call("sendmany", "", outputs, wallet="filler")
+    node.mine(1, to=ADDRESS)
+    found = node.call("listunspent", 1, 9_999_999, list(outputs), wallet="filler")
+    return [{"txid": each["txid"], "vout": each["vout"]} for each in found if each["txid"] == txid]
+
+
+def _fill(node: RegtestNode, coins: list[dict]) -> None:
+    """Transactions of 90 kB that pay more and more, until the mempool is full and has thrown out the cheap."""
+    for number, coin in enumerate(coins):
+        fee_sats = 31 * FILLER_OUTPUTS * (5 + number // 10)
+        each_sats = (10_000_000 - fee_sats) // FILLER_OUTPUTS
+        raw = _raw(coin, [(each_sats, f"0014{at:040x}") for at in range(FILLER_OUTPUTS)])
+        signed = node.call("signrawtransactionwithwallet", raw, wallet="filler")["hex"]
+        node.call("sendrawtransaction", signed, 0)
+
+
+def _raw(coin: dict, outputs: list[tuple[int, str]]) -> str:
+    """A transaction of one input without its signature, by hand: a node wants another address for each output."""
+    spent = bytes.fromhex(coin["txid"])[::-1].hex() + coin["vout"].to_bytes(4, "little").hex() + "00" + "fdffffff"
+    count = "fd" + len(outputs).to_bytes(2, "little").hex()
+    paid = "".join(f"{sats.to_bytes(8, 'little').hex()}{len(script) // 2:02x}{script}" for sats, script in outputs)
+    return f"0200000001{spent}{count}{paid}00000000"
+
+
+async def test_who_pays_together_is_told_apart(tmp_path):
+    """Two wallets put their coins into one transaction: each is told what it lost or gained, and that others paid, too."""
+    with regtest_nodes(tmp_path, 1, FEW_KEYS) as [node]:
+        await funded(node)
+        node.call("createwallet", "x")
+        node.call("sendtoaddress", node.call("getnewaddress", wallet="x"), 3, wallet="w")
+        await mine(node)
+        async with watching(node_options("one", node)) as room:
+            await begun(room, node)
+            # 3 of `x` and a coin of `w` come in; 2 go to a stranger, 1.9 back to `x`: it pays 1.1, `w` the rest and the fee.
+            [coin] = node.call("listunspent", wallet="x")
+            other = node.call("listunspent", 1, wallet="w")[0]
+            inputs = [{"txid": each["txid"], "vout": each["vout"]} for each in (coin, other)]
+            rest = round(other["amount"] - 0.9 - 0.0001, 8)
+            outputs = [
+                {ADDRESS: 2},
+                {node.call("getnewaddress", wallet="x"): 1.9},
+                {node.call("getnewaddress", wallet="w"): f"{rest:.8f}"},
+            ]
+            raw = node.call("createrawtransaction", inputs, outputs)
+            for wallet in ("x", "w"):
+                raw = node.call("signrawtransactionwithwallet", raw, wallet=wallet)["hex"]
+            txid = node.call("sendrawtransaction", raw)
+            await until(lambda: told(room, txid) == ["seen", "seen"])
+            seen = {
+                each.attributes["bitcoin.wallet"]: each.attributes
+                for each in room.events("bitcoin.transaction.seen")
+                if each.correlation_id == txid
+            }
+            assert {wallet: said["bitcoin.transaction.amount_sats"] for wallet, said in seen.items()} == {
+                "x": 110_000_000,
+                "w": 90_010_000,
+            }
+            for said in seen.values():
+                assert said["bitcoin.transaction.direction"] == "withdrawal"
+                assert said["bitcoin.transaction.spends_ours"] is True
+                assert said["bitcoin.transaction.shares_inputs"] is True
+                assert "bitcoin.transaction.fee_sats" not in said

@@ -138,6 +138,8 @@ anya_bitcoin_wallet_abandoned_total{{{_WALLET}}} 0+1x40
 {_by_direction("anya_bitcoin_wallet_moved_sats_total", "0+5000x40")}
 {_by_direction("anya_bitcoin_wallet_reorged_transactions_total", "0+1x40")}
 {_by_direction("anya_bitcoin_wallet_reopened_transactions", "1x40")}
+anya_bitcoin_wallet_reopened_transaction_sats{{{_WALLET},direction="deposit",txid="cc"}} 9000x40
+anya_bitcoin_wallet_evicted_transactions{{{_WALLET}}} 0x40
 {_by_direction("anya_bitcoin_wallet_movement_score", "4x40")}
 {_by_direction("anya_bitcoin_wallet_unusual_movement", "1x40")}
 """,

@@ -25,6 +25,7 @@ class Payment:
     replaces: str = ""
     is_abandoned: bool = False
     conflicted_at: int = 0  # the height of the block that has another in its place
+    rivals: set[str] = field(default_factory=set)  # of the same coins, beside those that the wallet knows for bumps
     received_s: int = 0
 
 
@@ -45,6 +46,7 @@ class PretendNode:
     _made: int = 0
     _mined_at: dict[str, int] = field(default_factory=dict)
     _heights: dict[str, int] = field(default_factory=dict)
+    _stale: set[str] = field(default_factory=set)  # blocks that left the chain, which a node keeps
 
     def __post_init__(self) -> None:
         for _ in range(START_HEIGHT + 1):
@@ -79,6 +81,7 @@ class PretendNode:
         for _ in range(depth):
             block, txids = self.blocks.pop()
             del self._heights[block]
+            self._stale.add(block)
             self.pool |= txids
             for txid in txids:
                 del self._mined_at[txid]
@@ -93,6 +96,11 @@ class PretendNode:
         known.replaced_by = made
         self.pool.discard(txid)
         return made
+
+    def spend_the_same(self, one: str, other: str) -> None:
+        """Two of the wallet's transactions spend one coin."""
+        self.payments[one].rivals.add(other)
+        self.payments[other].rivals.add(one)
 
     def abandon(self, txid: str) -> None:
         """Out of the mempool, and given up by its owner."""
@@ -111,7 +119,7 @@ class PretendNode:
         if payment.replaced_by and txid not in self.pool:
             return "replaced"
         if payment.conflicted_at:
-            return "conflicted"
+            return "replaced" if any(self._depth(rival) > 0 for rival in self._rivals(txid)) else "conflicted"
         return "abandoned" if payment.is_abandoned and txid not in self.pool else "open"
 
     # --- the client ---------------------------------------------------------------------------------------------------
@@ -147,7 +155,7 @@ class PretendNode:
         return self.wallets
 
     def _listsinceblock(self, since: str, *_: Any) -> Any:
-        if not since.startswith("block"):
+        if since not in self._heights and since not in self._stale:
             return UNKNOWN
         start = self._heights.get(since, self._fork())
         entries = [self._entry(txid) for txid in self.payments]
@@ -230,4 +238,5 @@ class PretendNode:
 
     def _rivals(self, txid: str) -> list[str]:
         payment = self.payments[txid]
-        return [rival for rival in (payment.replaced_by, payment.replaces) if rival]
+        known = [rival for rival in (payment.replaced_by, payment.replaces) if rival]
+        return known + sorted(payment.rivals - set(known))

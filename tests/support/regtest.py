@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 from typing import Any
+from urllib.parse import quote
 
 from support.components import component
 
@@ -53,7 +54,7 @@ class RegtestNode:
         return user, password
 
     def wallet_url(self, wallet: str) -> str:
-        return f"{self.url}/wallet/{wallet}"
+        return f"{self.url}/wallet/{quote(wallet, safe='')}"
 
     def call(self, method: str, *params: Any, wallet: str = "") -> Any:
         """The result of one call; `RpcError` where the node refuses it."""

@@ -527,8 +527,10 @@ BITCOIN_TRANSACTIONS: Final[dict[str, Any]] = {
                 "extra_sats": 2_220,
                 "command": f"bitcoin-cli -rpcwallet=hot bumpfee {_TXID} '{{\"fee_rate\": 12.0}}'",
                 "child_vsize": 0,
+                "note": "",
             },
             "lacks": "",
+            "is_evicted": False,
         }
     ]
 }

@@ -72,6 +72,8 @@ def _view(each: OpenTransaction) -> OwnTransactionView:
             extra_sats=bump.extra_sats,
             command=bump.command,
             child_vsize=bump.child_vsize,
+            note=bump.note,
         ),
         lacks=each.lacks,
+        is_evicted=each.is_evicted,
     )

@@ -16,6 +16,7 @@ class FeeBump:
         extra_sats: what it costs beyond what is paid already.
         command: to run where the wallet is, in a POSIX shell.
         child_vsize: of the child; 0 of a replacement.
+        note: what has to be done beside the command, such as unlocking the wallet; empty where nothing.
     """
 
     kind: str
@@ -24,6 +25,7 @@ class FeeBump:
     extra_sats: int
     command: str
     child_vsize: int = 0
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,7 @@ class OpenTransaction:
         age_blocks: how many blocks came without it.
         rate_sat_per_vb: by which it would be mined, with what it depends on; None where it is not in the mempool.
         market_sat_per_vb: the rate of the next three blocks; only of a stuck one.
+        is_evicted: it is stuck since the mempool does not have it any more.
         is_reopened: it was in a block that left the best chain.
         bump: of a stuck one, where something can be done; `lacks` says why not.
     """
@@ -61,3 +64,4 @@ class OpenTransaction:
     market_sat_per_vb: float | None = None
     bump: FeeBump | None = None
     lacks: str = ""
+    is_evicted: bool = False

@@ -20,6 +20,7 @@ class FeeBumpView:
         extra_sats: what it costs beyond what is paid already.
         command: to run where the wallet is, in a POSIX shell.
         child_vsize: of the child; 0 of a replacement.
+        note: what has to be done beside the command, such as unlocking the wallet; empty where nothing.
     """
 
     kind: Literal["rbf", "cpfp"]
@@ -28,6 +29,7 @@ class FeeBumpView:
     extra_sats: int
     command: str
     child_vsize: int = 0
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +44,7 @@ class OwnTransactionView:
         age_blocks: how many blocks came without it.
         rate_sat_per_vb: by which it would be mined, with what it depends on; null where it is not in the mempool.
         market_sat_per_vb: the rate of the next three blocks; only of a stuck one.
+        is_evicted: it is stuck since the mempool does not have it any more: full, expired, or the node forgot it.
         is_reopened: it was in a block that left the best chain.
         bump: of a stuck one; null with `lacks` where nothing here can free it.
     """
@@ -63,6 +66,7 @@ class OwnTransactionView:
     market_sat_per_vb: float | None
     bump: FeeBumpView | None
     lacks: str = ""
+    is_evicted: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -51,8 +51,10 @@ async def test_what_waits_is_told_with_what_frees_it():
             "extra_sats": 900,
             "command": "bitcoin-cli …",
             "child_vsize": 110,
+            "note": "",
         },
         "lacks": "",
+        "is_evicted": False,
     }
     assert (second["txid"], second["bump"], second["lacks"]) == ("bb", None, "no child")
     assert second["seen_at"] == "1970-01-01T00:00:01.000000000Z"

@@ -12,6 +12,7 @@ from typing import Any
 from anyascope.collect.collectors.bitcoin.sheet import sats
 from anyascope.collect.collectors.bitcoin.transactions.nouns import (
     INPUTS_TOLD_MAX,
+    RIVALS_TOLD_MAX,
     BlockPlace,
     Direction,
     Facts,
@@ -38,18 +39,21 @@ def depth_of(answer: Answer) -> int:
     return _whole(answer.get("confirmations"))
 
 
-def standing_of(answer: Answer, pool: Collection[str]) -> Standing:
+def standing_of(answer: Answer, pool: Collection[str], mined: Collection[str] = ()) -> Standing:
     """How a transaction stands, by an entry of a list or by `gettransaction`.
 
     Args:
         pool: what of it, and of the transactions that it conflicts with, is known to be in the mempool.
+        mined: what of the wallet's own is known to be in a block.
     """
     txid, depth = str(answer.get("txid", "")), depth_of(answer)
     if depth > 0:
         return Standing(txid, Status.CONFIRMED, _block_of(answer))
-    by = _replacement(answer, pool)
     if depth < 0:
-        return Standing(txid, Status.CONFLICTED, replaced_by=by)
+        # Another of the wallet's own in its place is a fee bump that was mined, also where nobody saw it wait.
+        by = next((each for each in conflicts_of(answer) if each in mined), "") or _replacement(answer, pool)
+        return Standing(txid, Status.REPLACED if by else Status.CONFLICTED, replaced_by=by)
+    by = _replacement(answer, pool)
     if txid in pool:
         return Standing(txid, Status.OPEN, is_in_pool=True)
     if _is_abandoned(answer):
@@ -67,14 +71,18 @@ def facts_of(answer: Answer) -> Facts | None:
     decoded = _mapping(answer.get("decoded"))
     vins = [each for each in _list(decoded.get("vin")) if isinstance(each, dict) and "txid" in each]
     fee = sats(answer.get("fee"))
-    direction, amount = _movement(net, details, spends_ours=spends_ours)
+    # A wallet that pays for some of the inputs only cannot know the fee: what it says then has the wrong sign, and its amount
+    # is all that goes to others. Together they are what it gained or lost.
+    shares_inputs = fee is not None and fee > 0
+    direction, amount = _movement(net + fee if shares_inputs and fee else net, details, spends_ours=spends_ours)
     return Facts(
         txid,
         direction,
         amount,
-        # A wallet that pays for some of the inputs only cannot know the fee: what it says then has the wrong sign.
-        fee_sats=-fee if fee is not None and fee <= 0 else None,
+        fee_sats=-fee if fee is not None and not shares_inputs else None,
         spends_ours=spends_ours,
+        shares_inputs=shares_inputs,
+        rivals=tuple(conflicts_of(answer)[:RIVALS_TOLD_MAX]),
         inputs=tuple(f"{each['txid']}:{each.get('vout', 0)}" for each in vins[:INPUTS_TOLD_MAX]),
         replaces=str(answer.get("replaces_txid") or ""),
         is_signalling=answer.get("bip125-replaceable") == "yes",

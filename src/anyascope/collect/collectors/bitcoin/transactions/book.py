@@ -122,12 +122,14 @@ class WalletBook:
         self._dirty.add(txid)
 
     def judge(self, owned: Owned) -> None:
-        """Take over what was found of its fee: `below_since` and `is_stuck`."""
+        """Take over what was found of its fee: `below_since`, `is_stuck` and `is_evicted`."""
         known = self.owned[owned.facts.txid]
-        if owned.below_since != known.below_since or owned.is_stuck != known.is_stuck:
+        if owned != known:
             self._set(owned)
         if owned.is_stuck != known.is_stuck:
             self._tell([Happening(Kind.STUCK if owned.is_stuck else Kind.UNSTUCK, owned)])
+        elif owned.is_evicted and not known.is_evicted:
+            self._tell([Happening(Kind.STUCK, owned)])  # worse than it was: nobody may have it any more
 
     def reach(self, block: BlockPlace, *, genesis: str, listed: Collection[str]) -> None:
         """Everything up to this block was looked at; forget what is over, and in no list of the wallet any more."""
@@ -230,6 +232,8 @@ def movements_of(entries: Iterable[Any]) -> tuple[dict[Direction, list[Movement]
     for entry in entries:
         if not isinstance(entry, dict) or entry.get("abandoned") or entry.get("category") not in ("send", "receive"):
             continue
+        if isinstance(entry.get("fee"), (int, float)) and entry["fee"] > 0:
+            continue  # others pay, too: what it sends is not all ours
         amount, time_s = entry.get("amount"), entry.get("timereceived") or entry.get("time")
         if not isinstance(amount, (int, float)) or not isinstance(time_s, int) or entry.get("confirmations", 0) < 0:
             continue

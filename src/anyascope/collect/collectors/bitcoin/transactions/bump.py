@@ -8,8 +8,8 @@ from __future__ import annotations
 import json
 import math
 import shlex
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from anyascope.collect.collectors.bitcoin.sheet import SATS
 from anyascope.collect.collectors.bitcoin.transactions.nouns import Facts
@@ -22,6 +22,7 @@ BUMPS_UNSIGNALLED = 300_000  # Core since 30: bumpfee asks for no signal, as eve
 PAYS_FOR_ANCESTORS = (
     260_000  # Core since 26: a wallet lifts unconfirmed ancestors to the rate asked for (bitcoin/bitcoin#26152)
 )
+WALLET_FEE_SATS_MAX = 10_000_000  # Core's -maxtxfee by default: its wallet pays no more for one transaction
 DUST_SATS = 546  # Core: the largest of what relaying takes for dust, that of P2PKH at 3 sats a virtual byte
 
 # One input and one output of the same kind, in virtual bytes, with signatures of 72 bytes; P2WSH as two of three.
@@ -51,8 +52,9 @@ class Till:
         market, minimum, increment: fee rates in sats a virtual byte: of the next three blocks, to enter the mempool,
             and that a replacement pays on top.
         version: of the node, as `getnetworkinfo` writes it.
-        client: the command with what leads to the chain.
-        has_keys: whether the wallet can sign.
+        client: the command with what leads to the node.
+        has_keys: whether the wallet can sign; `is_locked`: whether it needs its passphrase for that.
+        trusted_sats: what it could pay with; None where it does not say.
         replaces: whether the network's nodes replace transactions.
     """
 
@@ -63,6 +65,8 @@ class Till:
     client: tuple[str, ...] = ("bitcoin-cli",)
     wallet: str = ""
     has_keys: bool = True
+    is_locked: bool = False
+    trusted_sats: int | None = None
     replaces: bool = True
 
     @property
@@ -77,13 +81,13 @@ class Case:
 
     Attributes:
         entry: in the mempool; None where it is not there.
-        ancestors: its unconfirmed ancestors.
+        ancestors: its unconfirmed ancestors, by txid.
         outputs: of it, unspent, that the wallet can spend.
     """
 
     facts: Facts
     entry: PoolEntry | None
-    ancestors: Sequence[PoolEntry] = field(default_factory=tuple)
+    ancestors: Mapping[str, PoolEntry] = field(default_factory=dict)
     outputs: Sequence[OwnOutput] = field(default_factory=tuple)
 
 
@@ -91,9 +95,14 @@ def bump_of(case: Case, till: Till) -> tuple[FeeBump | None, str]:
     """The replacement where that can be, else the child; or None, and why neither."""
     lacks = why_no_replacement(case.facts, case.entry, till)
     if not lacks:
-        return _replacement(case, till), ""
+        bump = _replacement(case, till)
+        lacks = _too_dear(case, bump, till)
+        if not lacks:
+            return _noted(bump, till), ""
     child, why = _child(case, till)
-    return (child, "") if child is not None else (None, f"no replacement: {lacks}; no child: {why}")
+    if child is not None:
+        return _noted(child, till), ""
+    return None, f"no replacement: {lacks}; no child: {why}{_sent_again(case, till)}"
 
 
 def why_no_replacement(facts: Facts, entry: PoolEntry | None, till: Till) -> str:
@@ -116,6 +125,39 @@ def why_no_replacement(facts: Facts, entry: PoolEntry | None, till: Till) -> str
     return next((why for is_so, why in objections if is_so), "")
 
 
+def _too_dear(case: Case, bump: FeeBump, till: Till) -> str:
+    """Whether the wallet cannot pay for it; of one that left the mempool the wallet does not count the change."""
+    held = till.trusted_sats
+    if case.entry is None or held is None or bump.extra_sats <= held:
+        return ""
+    return f"it would cost {bump.extra_sats} sats more, and the wallet can spend {held}"
+
+
+def _noted(bump: FeeBump, till: Till) -> FeeBump:
+    """With what has to be done beside the command."""
+    notes = []
+    if bump.fee_sats > WALLET_FEE_SATS_MAX:
+        notes.append(
+            f"a wallet pays no fee above {WALLET_FEE_SATS_MAX} sats unless its node runs with a higher -maxtxfee"
+        )
+    if not till.has_keys:
+        notes.append("the wallet has no keys: sign the PSBT that is made, then finalizepsbt and sendrawtransaction")
+    elif till.is_locked:
+        notes.append(
+            f"unlock the wallet first: {shlex.join([*_to_wallet(till), '-stdinwalletpassphrase'])} walletpassphrase 60"
+        )
+    return replace(bump, note="; ".join(notes))
+
+
+def _sent_again(case: Case, till: Till) -> str:
+    """What is left to do with one that nobody here can make dearer, and that left the mempool."""
+    if case.entry is not None:
+        return ""
+    raw = _hex_of(f"{shlex.join(_to_wallet(till))} gettransaction {shlex.quote(case.facts.txid)}")
+    command = f'{shlex.join(till.client)} sendrawtransaction "{raw}"'
+    return f"; send it once more, which its node takes from {_plain(till.minimum)} sat/vB on: {command}"
+
+
 def _replacement(case: Case, till: Till) -> FeeBump:
     facts = case.facts
     assert facts.fee_sats is not None
@@ -136,9 +178,11 @@ def _child(case: Case, till: Till) -> tuple[FeeBump | None, str]:
         return None, "it is not in the mempool"
     if not case.outputs:
         return None, "none of its outputs is ours and unspent"
+    if not till.has_keys and till.version < PAYS_FOR_ANCESTORS:
+        return None, "the wallet has no keys to sign one"
     output = max(case.outputs, key=lambda each: each.amount_sats)
     rate = rate_up(till.target)
-    missing = deficit_sats([*case.ancestors, entry], rate)
+    missing = deficit_sats({**case.ancestors, case.facts.txid: entry}, rate)
     fee = math.ceil(rate * output.child_vsize + missing)
     left = output.amount_sats - fee
     if left < DUST_SATS:
@@ -158,8 +202,13 @@ def _child_command(facts: Facts, output: OwnOutput, till: Till, *, left: int, ra
     # Older wallets do not pay for the parent: the amount says what the fee is.
     amount = f"{left // SATS}.{left % SATS:08d}"
     made = f'$({wallet} createrawtransaction {shlex.quote(json.dumps(inputs))} "{{\\"{address}\\":{amount}}}")'
-    signed = f'$({wallet} signrawtransactionwithwallet "{made}" | sed -n \'s/.*"hex": "\\([0-9a-f]*\\)".*/\\1/p\')'
+    signed = _hex_of(f'{wallet} signrawtransactionwithwallet "{made}"')
     return f'{wallet} sendrawtransaction "{signed}"'
+
+
+def _hex_of(command: str) -> str:
+    """What a command prints as `hex`, for a shell."""
+    return f'$({command} | sed -n \'s/^ *"hex": "\\([0-9a-f]*\\)".*/\\1/p\')'
 
 
 def rate_up(rate: float) -> float:

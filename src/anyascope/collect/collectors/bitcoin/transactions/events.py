@@ -48,8 +48,14 @@ def record_of(happening: Happening, *, node: str, chain: str, wallet: str, now_n
     if block is not None:
         attributes["bitcoin.block.height"] = block.height
         attributes["bitcoin.block.hash"] = block.hash
+    if facts.shares_inputs:
+        attributes["bitcoin.transaction.shares_inputs"] = True
     if facts.replaces:
         attributes["bitcoin.transaction.replaces"] = facts.replaces
+    if facts.rivals:
+        attributes["bitcoin.transaction.rivals"] = list(facts.rivals)
+    if happening.kind is Kind.STUCK:
+        attributes["bitcoin.transaction.stuck_by"] = "eviction" if owned.is_evicted else "fee_rate"
     if standing.replaced_by:
         attributes["bitcoin.transaction.replaced_by"] = standing.replaced_by
     if happening.is_again:
@@ -72,6 +78,8 @@ def record_of(happening: Happening, *, node: str, chain: str, wallet: str, now_n
 def _body(happening: Happening, *, chain: str, wallet: str) -> str:
     facts, block = happening.owned.facts, happening.block
     words = _WORDS[happening.kind] + (" again" if happening.is_again else "")
+    if happening.kind is Kind.STUCK:
+        words += ": it left the mempool" if happening.owned.is_evicted else ": it pays less than the market"
     place = f" in block {block.height}" if block is not None and happening.kind is not Kind.UNCONFIRMED else ""
     lost = f" of block {block.height}" if block is not None and happening.kind is Kind.UNCONFIRMED else ""
     return f"{facts.direction.value} of {facts.amount_sats} sats {words}{place}{lost}: wallet {wallet} on {chain}, {facts.txid}"

@@ -10,6 +10,8 @@ from anyascope.collect.collectors.bitcoin.transactions.movements import UNUSUAL_
 from anyascope.collect.collectors.bitcoin.transactions.nouns import Direction, Owned
 from anyascope.collect.collectors.bitcoin.transactions.stuck import STUCK_TOLD_MAX
 
+REOPENED_TOLD_MAX = 20  # with a series of their own; a message names the first of them, the events name all
+
 Label = tuple[str, str]
 
 
@@ -55,6 +57,8 @@ def _tell_waiting(
 def _tell_stuck(sheet: Sheet, stuck: Sequence[Owned], wallet: Label, *, height: int) -> None:
     text = "Own transactions that are stuck: below the market's fee rate for more than 6 blocks, or evicted."
     sheet.gauge("anya_bitcoin_wallet_stuck_transactions", text, len(stuck), wallet)
+    text = "Own transactions that left the mempool without a block: it was full, they expired, or the node forgot them."
+    sheet.gauge("anya_bitcoin_wallet_evicted_transactions", text, sum(each.is_evicted for each in stuck), wallet)
     for owned in sorted(stuck, key=lambda each: each.height)[:STUCK_TOLD_MAX]:
         text = f"For how many blocks a stuck transaction waits; of the {STUCK_TOLD_MAX} oldest of a wallet."
         blocks, label = max(0, height - owned.height), ("txid", owned.facts.txid)
@@ -71,9 +75,13 @@ def _tell_counts(sheet: Sheet, book: WalletBook, wallet: Label) -> None:
         sheet.counter("anya_bitcoin_wallet_moved_sats_total", text, counts.moved_sats.get(name, 0), *labels)
         text = "Own transactions that lost their confirmations."
         sheet.counter("anya_bitcoin_wallet_reorged_transactions_total", text, counts.reorged.get(name, 0), *labels)
-        reopened = sum(each.is_reopened and each.facts.direction is direction for each in book.owned.values())
+        reopened = [each for each in book.owned.values() if each.is_reopened and each.facts.direction is direction]
         text = "Own transactions that lost their confirmations and did not get others yet."
-        sheet.gauge("anya_bitcoin_wallet_reopened_transactions", text, reopened, *labels)
+        sheet.gauge("anya_bitcoin_wallet_reopened_transactions", text, len(reopened), *labels)
+        text = f"What such a transaction moves; of the {REOPENED_TOLD_MAX} largest of a wallet and direction."
+        for owned in sorted(reopened, key=lambda each: -each.facts.amount_sats)[:REOPENED_TOLD_MAX]:
+            amount, label = owned.facts.amount_sats, ("txid", owned.facts.txid)
+            sheet.gauge("anya_bitcoin_wallet_reopened_transaction_sats", text, amount, *labels, label)
     for name, text in (
         ("replaced", "Own transactions in whose place another one came."),
         ("conflicted", "Own transactions whose inputs a block spent by another one."),

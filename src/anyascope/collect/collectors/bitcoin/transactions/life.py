@@ -69,7 +69,7 @@ def proceed(known: Owned, now: Standing, *, height: int) -> tuple[Owned, list[Ha
     happenings += _arrival(owned)
     if owned.is_open:
         return owned, happenings
-    freed = replace(owned, is_stuck=False, below_since=None)
+    freed = replace(owned, is_stuck=False, is_evicted=False, below_since=None)
     if owned.is_stuck:
         happenings.append(Happening(Kind.UNSTUCK, freed, freed.standing.block))
     return freed, happenings

@@ -16,7 +16,7 @@ from anyascope.collect.collectors.bitcoin.transactions.answers import (
 )
 from anyascope.collect.collectors.bitcoin.transactions.book import HEAD_KIND, OWNED_KIND, WalletBook, movements_of
 from anyascope.collect.collectors.bitcoin.transactions.life import FORGET_AFTER_BLOCKS
-from anyascope.collect.collectors.bitcoin.transactions.nouns import BlockPlace
+from anyascope.collect.collectors.bitcoin.transactions.nouns import BlockPlace, Standing
 from anyascope.collect.collectors.bitcoin.transactions.pool import PoolEntry, entry_of
 from anyascope.model.documents import Document
 from anyascope.semconv.bitcoin_rpc import error_label
@@ -97,8 +97,9 @@ class WalletLooker:
         is_first = not self.book.has_begun
         rows, last = await self._since(height)
         standings, unknown = await self._split(rows)
+        mined = {txid for txid, row in rows.items() if depth_of(row) > 0}
         for row, pool in standings:
-            self.book.follow(standing_of(row, pool), height=height)
+            self.book.follow(standing_of(row, pool, mined), height=height)
         missing = [each.facts.txid for each in self.book.open() if each.facts.txid not in rows]
         if is_first:
             await self._learn_history()
@@ -111,9 +112,11 @@ class WalletLooker:
         since = self.book.head.since.hash
         told = await self._list_since(since) if since else None
         if told is None or _is_unknown(told):
-            # The first look, or a block that the node does not have: as far back as a reorg could matter.
-            start = _or_raise(await self._node.call("getblockhash", max(0, height - FORGET_AFTER_BLOCKS)))
-            told = await self._list_since(start)
+            # The first look, or a block that the node does not have, such as one restored or synchronised anew: as far back
+            # as a reorg could matter, of what was looked at.
+            reached = self.book.head.since.height if since else height
+            start = max(0, min(reached, height) - FORGET_AFTER_BLOCKS)
+            told = await self._list_since(_or_raise(await self._node.call("getblockhash", start)))
         found = _or_raise(told)
         if not isinstance(found, dict) or not isinstance(found.get("lastblock"), str):
             raise LookError(Refusal(INVALID_ANSWER, "listsinceblock says no lastblock"))
@@ -164,21 +167,29 @@ class WalletLooker:
             told = await self.client.call_each("gettransaction", params, fine=(_UNKNOWN,))
             answers = {txid: _or_none(each) for txid, each in zip(together, told, strict=True)}
             pool = await self._pool([each for each in answers.values() if each is not None and depth_of(each) == 0])
+            mined = await self._mined([each for each in answers.values() if each is not None and depth_of(each) < 0])
             for txid, answer in answers.items():
                 if answer is not None and txid not in self.book.owned:
                     rivals += conflicts_of(answer)
-                self._note(txid, answer, pool, height=height)
+                standing = None if answer is None else standing_of(answer, pool, mined)
+                self._note(txid, answer, standing, height=height)
         again = [txid for txid in dict.fromkeys(rivals) if txid in self.book.owned and txid not in asked]
         if again:
             await self._settle(again, height=height)
 
-    def _note(self, txid: str, answer: Mapping[str, Any] | None, pool: Collection[str], *, height: int) -> None:
+    async def _mined(self, lost: Iterable[Mapping[str, Any]]) -> set[str]:
+        """Which of the wallet's own are in the place of these, in a block."""
+        asked = list(dict.fromkeys(rival for answer in lost for rival in conflicts_of(answer)))[:POOL_ASKED_MAX]
+        told = await self.client.call_each("gettransaction", [(txid,) for txid in asked], fine=(_UNKNOWN,))
+        answers = {txid: _or_none(each) for txid, each in zip(asked, told, strict=True)}
+        return {txid for txid, answer in answers.items() if answer is not None and depth_of(answer) > 0}
+
+    def _note(self, txid: str, answer: Mapping[str, Any] | None, standing: Standing | None, *, height: int) -> None:
         is_known = txid in self.book.owned
-        if answer is None:
+        if answer is None or standing is None:
             if is_known:
                 self.book.lose(txid, height=height)
             return
-        standing = standing_of(answer, pool)
         if is_known:
             self.book.follow(standing, height=height)
             return

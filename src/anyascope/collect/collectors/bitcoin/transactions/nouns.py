@@ -8,6 +8,7 @@ from enum import Enum
 INPUTS_TOLD_MAX = (
     100  # of one transaction: a batch payout has some dozens; a consolidation of thousands is told by its first
 )
+RIVALS_TOLD_MAX = 20  # fee bumps of one payment; more of them in a row is a program gone wrong
 
 
 class Direction(Enum):
@@ -64,8 +65,10 @@ class Facts:
         amount_sats: what came, what went without the fee, or what was moved within the wallet; never negative.
         fee_sats: None where another wallet pays it.
         spends_ours: whether it spends outputs of this wallet.
+        shares_inputs: whether others spend outputs of theirs beside ours: a coinjoin, or two wallets that pay together.
         inputs: `txid:vout` of the outputs that it spends, at most INPUTS_TOLD_MAX; empty of a coinbase.
         replaces: the transaction that this one was made to replace, where the wallet knows it.
+        rivals: the wallet's other transactions that spend one of the same outputs, when it was met; at most RIVALS_TOLD_MAX.
         is_signalling: whether it says that it may be replaced (BIP 125).
         received_s: when the wallet saw it first; seconds of UTC.
         vsize: in virtual bytes; 0 where the node did not say it.
@@ -82,6 +85,8 @@ class Facts:
     is_coinbase: bool = False
     received_s: int = 0
     vsize: int = 0
+    shares_inputs: bool = False
+    rivals: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +99,7 @@ class Owned:
         is_reopened: it lost its confirmations and did not get others yet.
         below_since: of the tip when its fee rate was found below the market, without a better finding since.
         is_stuck: it was told as stuck.
+        is_evicted: it is stuck, since the mempool does not have it any more.
     """
 
     facts: Facts
@@ -103,6 +109,7 @@ class Owned:
     is_reopened: bool = False
     below_since: int | None = None
     is_stuck: bool = False
+    is_evicted: bool = False
 
     @property
     def is_open(self) -> bool:

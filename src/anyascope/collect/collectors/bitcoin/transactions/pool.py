@@ -19,7 +19,7 @@ class PoolEntry:
         ancestor_vsize, ancestor_fees_sats: of it and all that has to be mined before it.
         ancestors, descendants: how many there are, with itself.
         height: of the tip when it entered.
-        spent_by: what spends its outputs there.
+        depends: what of the mempool it spends outputs of; `spent_by`: what spends its outputs there.
         chunk_rate: as the node sorts it for mining, where it says so (Core since 31); sats a virtual byte.
     """
 
@@ -31,6 +31,7 @@ class PoolEntry:
     descendants: int = 1
     height: int = -1
     spent_by: tuple[str, ...] = ()
+    depends: tuple[str, ...] = ()
     chunk_rate: float | None = None
 
     @property
@@ -69,6 +70,7 @@ def entry_of(answer: object) -> PoolEntry | None:
         descendants=int(facts.get("descendantcount") or 1),
         height=int(facts.get("height", -1)),
         spent_by=tuple(str(each) for each in facts.get("spentby") or ()),
+        depends=tuple(str(each) for each in facts.get("depends") or ()),
         chunk_rate=chunk / (weight / WEIGHT_PER_VBYTE)
         if chunk is not None and isinstance(weight, int) and weight
         else None,
@@ -80,7 +82,35 @@ def effective_rate(entry: PoolEntry, children: Iterable[PoolEntry] = ()) -> floa
     return max([entry.score, *(child.score for child in children)])
 
 
-def deficit_sats(ancestors: Iterable[PoolEntry], rate: float) -> float:
-    """What is missing to lift all ancestors to a rate; those that would be mined by themselves need nothing and give nothing."""
-    below = [each for each in ancestors if each.score < rate]
-    return max(0.0, sum(rate * each.vsize - each.fee_sats for each in below))
+def deficit_sats(ancestors: Mapping[str, PoolEntry], rate: float) -> float:
+    """What is missing to lift all ancestors to a rate: those that are mined at it without us need nothing and give nothing.
+
+    Args:
+        ancestors: by txid.
+
+    Source: Bitcoin Core `src/node/mini_miner.cpp`, CalculateTotalBumpFees: packages that pay the rate are mined first, what is
+    left is lifted together.
+    """
+    left = dict(ancestors)
+    while left:
+        packages = [_package(txid, left) for txid in left]
+        best = max(packages, key=lambda package: _rate_of(package, left))
+        if _rate_of(best, left) < rate:
+            break
+        for txid in best:
+            del left[txid]
+    return max(0.0, sum(rate * each.vsize - each.fee_sats for each in left.values()))
+
+
+def _package(txid: str, left: Mapping[str, PoolEntry]) -> frozenset[str]:
+    """A transaction with what of these has to be mined before it."""
+    found, asked = {txid}, [txid]
+    while asked:
+        news = {each for each in left[asked.pop()].depends if each in left} - found
+        found |= news
+        asked += news
+    return frozenset(found)
+
+
+def _rate_of(package: frozenset[str], left: Mapping[str, PoolEntry]) -> float:
+    return sum(left[each].fee_sats for each in package) / sum(left[each].vsize for each in package)

@@ -16,6 +16,7 @@ from anyascope.collect.collectors.bitcoin.transactions.bump import (
     bump_of,
     why_no_replacement,
 )
+from anyascope.collect.collectors.bitcoin.transactions.command_line import client_words
 from anyascope.collect.collectors.bitcoin.transactions.looks import WalletLooker
 from anyascope.collect.collectors.bitcoin.transactions.market import (
     BLOCKS_LOOKED_AT,
@@ -26,13 +27,13 @@ from anyascope.collect.collectors.bitcoin.transactions.market import (
 )
 from anyascope.collect.collectors.bitcoin.transactions.nouns import Owned
 from anyascope.collect.collectors.bitcoin.transactions.pool import PoolEntry, effective_rate, entry_of
+from anyascope.collect.options import BitcoinNodeOptions
 from anyascope.model.own_transactions import FeeBump
 
 STUCK_AFTER_BLOCKS = 6  # an hour below what the next three blocks take: what a custodian's customer waits for
 ABSENT_S = 60.0  # out of the mempool for so long is evicted, not on its way: nodes reload and relay within seconds
 STUCK_TOLD_MAX = 20  # of one wallet: series and advice; the rest is in the count
 CHILDREN_ASKED_MAX = 25  # as many as Core's descendant limit
-MAIN = "main"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,15 +64,14 @@ class NodeTraits:
     replaces: bool = True
 
 
-def traits_of(network_info: object, chain: str) -> NodeTraits:
-    """From `getnetworkinfo`."""
+def traits_of(network_info: object, chain: str, options: BitcoinNodeOptions) -> NodeTraits:
+    """From `getnetworkinfo`, and how the node is reached."""
     facts: Mapping[str, Any] = network_info if isinstance(network_info, dict) else {}
     version = facts.get("version")
     is_litecoin = "litecoin" in str(facts.get("subversion", "")).lower()
-    program = "litecoin-cli" if is_litecoin else "bitcoin-cli"
     return NodeTraits(
         version if isinstance(version, int) else 0,
-        client=(program,) if chain == MAIN else (program, f"-chain={chain}"),
+        client=client_words(options, chain, is_litecoin=is_litecoin),
         replaces=not is_litecoin,
     )
 
@@ -83,11 +83,11 @@ def weigh(owned: Owned, *, rate: float | None, market: float, height: int, is_ev
         rate: by which it would be mined; None where it is not in the mempool.
     """
     if rate is None:
-        return replace(owned, is_stuck=True) if is_evicted else owned
+        return replace(owned, is_stuck=True, is_evicted=True) if is_evicted else owned
     if rate >= market:
-        return replace(owned, below_since=None, is_stuck=False)
+        return replace(owned, below_since=None, is_stuck=False, is_evicted=False)
     since = owned.below_since if owned.below_since is not None else height
-    return replace(owned, below_since=since, is_stuck=height - since > STUCK_AFTER_BLOCKS)
+    return replace(owned, below_since=since, is_stuck=height - since > STUCK_AFTER_BLOCKS, is_evicted=False)
 
 
 class StuckDesk:
@@ -129,17 +129,7 @@ class StuckDesk:
         stuck = sorted((each for each in looker.book.open() if each.is_stuck), key=lambda each: each.height)
         if not stuck:
             return {}
-        has_keys = facts_of(await looker.client.call("getwalletinfo")).get("private_keys_enabled") is not False
-        till = Till(
-            market.rate,
-            minimum=market.minimum,
-            increment=market.increment,
-            version=traits.version,
-            client=traits.client,
-            wallet=looker.wallet,
-            has_keys=has_keys,
-            replaces=traits.replaces,
-        )
+        till = await self._till(looker, traits=traits, market=market)
         outputs: dict[str, list[OwnOutput]] | None = None
         found: dict[str, Advice] = {}
         for owned in stuck[:STUCK_TOLD_MAX]:
@@ -154,6 +144,22 @@ class StuckDesk:
         return found
 
     # --- inside -------------------------------------------------------------------------------------------------------
+
+    async def _till(self, looker: WalletLooker, *, traits: NodeTraits, market: Market) -> Till:
+        wallet = facts_of(await looker.client.call("getwalletinfo"))
+        mine = facts_of(facts_of(await looker.client.call("getbalances")).get("mine"))
+        return Till(
+            market.rate,
+            minimum=market.minimum,
+            increment=market.increment,
+            version=traits.version,
+            client=traits.client,
+            wallet=looker.wallet,
+            has_keys=wallet.get("private_keys_enabled") is not False,
+            is_locked=wallet.get("unlocked_until") == 0,
+            trusted_sats=sats(mine.get("trusted")),
+            replaces=traits.replaces,
+        )
 
     async def _ask_blocks(self, height: int) -> list[float]:
         """What the newest blocks took, each asked once."""
@@ -180,11 +186,12 @@ class StuckDesk:
         told = await self._client.call_each("getmempoolentry", asked)
         return effective_rate(entry, [child for child in map(entry_of, told) if child is not None])
 
-    async def _ancestors(self, txid: str, entry: PoolEntry | None) -> list[PoolEntry]:
+    async def _ancestors(self, txid: str, entry: PoolEntry | None) -> dict[str, PoolEntry]:
         if entry is None or entry.ancestors <= 1:
-            return []
+            return {}
         told = facts_of(await self._client.call("getmempoolancestors", txid, True))
-        return [each for each in map(entry_of, told.values()) if each is not None]
+        entries = {ancestor: entry_of(answer) for ancestor, answer in told.items()}
+        return {ancestor: found for ancestor, found in entries.items() if found is not None}
 
     async def _outputs(self, looker: WalletLooker) -> dict[str, list[OwnOutput]]:
         """Unconfirmed outputs that the wallet can spend, by transaction."""

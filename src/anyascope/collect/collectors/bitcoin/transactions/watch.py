@@ -246,7 +246,7 @@ class TransactionsWatch:
         market = await self._desk.ask_market(height)
         if market is None:
             return
-        self._traits = traits_of(await self._client.call("getnetworkinfo"), self._chain)
+        self._traits = traits_of(await self._client.call("getnetworkinfo"), self._chain, self._options)
         advised: dict[tuple[str, str], Advice] = {}
         for looker in lookers:
             looker.forget_pool()
@@ -308,6 +308,7 @@ class TransactionsWatch:
             age_blocks=max(0, self._tip[1] - owned.height),
             is_in_mempool=entry is not None,
             is_stuck=owned.is_stuck,
+            is_evicted=owned.is_evicted,
             is_reopened=owned.is_reopened,
             rate_sat_per_vb=round(rate, 3) if rate is not None else None,
             market_sat_per_vb=advice.market if advice is not None else None,

@@ -53,11 +53,12 @@ def test_a_withdrawal_is_read():
             1_000,
         ),
         (
-            {"amount": 0.2, "fee": 0.3},
-            Direction.DEPOSIT,
-            20_000_000,
+            {"amount": -1.2, "fee": 0.9},
+            Direction.WITHDRAWAL,
+            30_000_000,
             None,
-        ),  # another wallet pays, too: the fee is unknown
+        ),  # others pay, too: of what goes to others, theirs is no part
+        ({"amount": -0.4, "fee": 0.9}, Direction.DEPOSIT, 50_000_000, None),  # a payment that its receiver joined
         (
             {"amount": 0.0, "details": [{"category": "immature", "amount": 50.0}]},
             Direction.DEPOSIT,
@@ -98,6 +99,7 @@ def test_what_is_no_answer_is_none(broken):
         ),
         ({"confirmations": 1, "blockhash": "b7"}, (), Standing("aa", Status.CONFIRMED, BlockPlace(-1, "b7"))),
         ({"confirmations": -1}, (), Standing("aa", Status.CONFLICTED)),
+        ({"confirmations": -1, "replaced_by_txid": "bb"}, (), Standing("aa", Status.REPLACED, replaced_by="bb")),
         ({"replaced_by_txid": "bb"}, (), Standing("aa", Status.REPLACED, replaced_by="bb")),
         ({"replaced_by_txid": "bb"}, {"aa"}, Standing("aa", Status.OPEN, is_in_pool=True)),
         ({"mempoolconflicts": ["cc"]}, {"cc"}, Standing("aa", Status.REPLACED, replaced_by="cc")),
@@ -126,3 +128,20 @@ def test_entries_are_one_an_output():
     """The rows of one transaction are put together, the oldest first; what is no entry is left out."""
     rows = rows_of([{"txid": "aa", "abandoned": True}, {"txid": "bb"}, {"txid": "aa", "vout": 1}, "x", {"txid": None}])
     assert rows == {"aa": {"txid": "aa", "abandoned": True, "vout": 1}, "bb": {"txid": "bb"}}
+
+
+def test_what_another_of_the_wallets_own_took_the_place_of_is_replaced():
+    """A bump that nobody saw wait, and that is in a block: no double spend of a stranger."""
+    lost = answer(confirmations=-2, walletconflicts=["bb", "cc"])
+    assert standing_of(lost, (), {"cc"}) == Standing("aa", Status.REPLACED, replaced_by="cc")
+    assert standing_of(lost, (), {"dd"}) == Standing("aa", Status.CONFLICTED)
+
+
+def test_rivals_and_shared_inputs_are_told():
+    """What else spends the same outputs, and whether others paid, too."""
+    facts = facts_of(answer(fee=0.1, walletconflicts=["bb"]))
+    assert facts is not None
+    assert (facts.rivals, facts.shares_inputs, facts.fee_sats) == (("bb",), True, None)
+    alone = facts_of(answer(fee=-0.1))
+    assert alone is not None
+    assert (alone.rivals, alone.shares_inputs, alone.fee_sats) == ((), False, 10_000_000)

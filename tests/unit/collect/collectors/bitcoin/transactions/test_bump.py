@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+from dataclasses import replace
 
 import pytest
 
@@ -45,7 +46,7 @@ def test_a_replacement_pays_for_its_own_relay():
 
 def test_a_replacement_lifts_its_ancestors():
     """A parent of 100 virtual bytes that pays 1 lacks 900: the wallet adds it since 26; an older one is asked for a higher rate."""
-    case = Case(PAYMENT, PoolEntry(200, 200, 300, 300, ancestors=2), [PoolEntry(100, 100, 100, 100)])
+    case = Case(PAYMENT, PoolEntry(200, 200, 300, 300, ancestors=2), {"pp": PoolEntry(100, 100, 100, 100)})
     bump, _ = bump_of(case, TILL)
     assert bump is not None
     assert (bump.fee_sats, json.loads(shlex.split(bump.command)[-1])) == (2_900, {"fee_rate": 10.0})
@@ -123,14 +124,32 @@ def test_what_nothing_frees_says_why(entry, outputs, why):
     """No advice rather than a wrong one."""
     bump, lacks = bump_of(Case(DEPOSIT, entry, outputs=outputs), TILL)
     assert bump is None
-    assert lacks == f"no replacement: its inputs are not ours; no child: {why}"
+    assert lacks.startswith(f"no replacement: its inputs are not ours; no child: {why}")
 
 
 def test_a_rich_ancestor_pays_for_nobody():
     """It is mined by itself: its surplus is gone before."""
-    rich, poor = PoolEntry(100, 10_000, 100, 10_000), PoolEntry(100, 100, 200, 10_100)
-    assert deficit_sats([rich, poor], 10.0) == 900
+    rich, poor = PoolEntry(100, 10_000, 100, 10_000), PoolEntry(100, 100, 200, 10_100, depends=("rich",))
+    assert deficit_sats({"rich": rich, "poor": poor}, 10.0) == 900
     assert poor.score == 1.0
+
+
+def test_an_ancestor_that_was_paid_for_needs_nothing():
+    """A poor one with a child of its own that pays for both: they are mined together."""
+    poor, payer = PoolEntry(100, 100, 100, 100), PoolEntry(100, 4_000, 200, 4_100, depends=("poor",))
+    assert deficit_sats({"poor": poor, "payer": payer}, 20.0) == 0
+    assert deficit_sats({"poor": poor, "payer": payer}, 30.0) == 30 * 200 - 4_100
+
+
+def test_several_parents_are_lifted_together():
+    """Two that pay one sat, and a rich one beside them that is mined by itself."""
+    ancestors = {
+        "a": PoolEntry(100, 100, 100, 100),
+        "b": PoolEntry(150, 150, 150, 150),
+        "c": PoolEntry(100, 9_000, 1, 1),
+    }
+    assert deficit_sats(ancestors, 10.0) == 900 + 1_350
+    assert deficit_sats({}, 10.0) == 0
 
 
 def test_a_child_lifts_its_parent():
@@ -154,3 +173,46 @@ def test_entries_of_nodes_are_read():
 def test_rates_are_rounded_up(rate, up):
     """To what a wallet takes; an error of the last bit costs nothing."""
     assert rate_up(rate) == up
+
+
+def test_what_left_the_mempool_can_be_sent_again():
+    """Where it cannot be replaced, nor have a child: from which rate on the node takes it back, and the command."""
+    bump, lacks = bump_of(Case(DEPOSIT, None), TILL)
+    assert bump is None
+    assert "send it once more, which its node takes from 1 sat/vB on: bitcoin-cli sendrawtransaction " in lacks
+    assert "'-rpcwallet=hot wallet' gettransaction dd" in lacks
+
+
+def test_a_wallet_that_cannot_pay_says_so():
+    """1800 sats more for the replacement, of 1000: no card that would fail."""
+    bump, lacks = bump_of(Case(PAYMENT, ENTRY), replace(TILL, trusted_sats=1_000))
+    assert bump is None
+    assert lacks.startswith("no replacement: it would cost 1800 sats more, and the wallet can spend 1000; no child:")
+    assert bump_of(Case(PAYMENT, ENTRY), replace(TILL, trusted_sats=1_800))[0] is not None
+    assert bump_of(Case(PAYMENT, None), replace(TILL, trusted_sats=0))[0] is not None  # its change is not counted
+
+
+def test_what_has_to_be_done_beside_is_noted():
+    """A locked wallet, one without keys, a fee above the wallet's own limit."""
+    locked, _ = bump_of(Case(PAYMENT, ENTRY), replace(TILL, is_locked=True))
+    assert locked is not None
+    assert locked.note == (
+        "unlock the wallet first: bitcoin-cli '-rpcwallet=hot wallet' -stdinwalletpassphrase walletpassphrase 60"
+    )
+    keyless, _ = bump_of(Case(PAYMENT, ENTRY), replace(TILL, has_keys=False))
+    assert keyless is not None
+    assert "sign the PSBT" in keyless.note
+    dear, _ = bump_of(Case(PAYMENT, ENTRY), replace(TILL, market=50_001.0))
+    assert dear is not None
+    assert "-maxtxfee" in dear.note
+    plain, _ = bump_of(Case(PAYMENT, ENTRY), TILL)
+    assert plain is not None
+    assert plain.note == ""
+
+
+def test_an_old_wallet_without_keys_makes_no_child():
+    """It cannot sign, and its raw transaction is no draft."""
+    case = Case(DEPOSIT, ENTRY, outputs=[OwnOutput(1, 50_000, P2WPKH)])
+    bump, lacks = bump_of(case, Till(10.0, version=210_400, has_keys=False))
+    assert bump is None
+    assert lacks.endswith("no child: the wallet has no keys to sign one")

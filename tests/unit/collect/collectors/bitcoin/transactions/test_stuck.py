@@ -6,6 +6,7 @@ import pytest
 
 from anyascope.collect.collectors.bitcoin.transactions.nouns import Direction, Facts, Owned, Standing, Status
 from anyascope.collect.collectors.bitcoin.transactions.stuck import traits_of, weigh
+from anyascope.collect.options import BitcoinNodeOptions
 
 OWNED = Owned(Facts("aa", Direction.WITHDRAWAL, 1), Standing("aa", Status.OPEN), 100, 100)
 
@@ -49,4 +50,4 @@ def test_evicted_is_stuck():
 )
 def test_the_command_is_that_of_the_node(info, chain, client):
     """Its own program, and its chain."""
-    assert traits_of(info, chain).client == client
+    assert traits_of(info, chain, BitcoinNodeOptions("n", "http://127.0.0.1")).client == client

@@ -171,7 +171,7 @@ async def test_an_evicted_transaction_is_stuck():
     await site.look(max(ABSENT_S, SELDOM_S))
     assert site.told(txid) == ["seen", "stuck"]
     [waits] = site.watch.open_transactions()
-    assert (waits.is_in_mempool, waits.rate_sat_per_vb) == (False, None)
+    assert (waits.is_in_mempool, waits.rate_sat_per_vb, waits.is_evicted) == (False, None, True)
     assert waits.bump is not None
     assert (waits.bump.kind, waits.bump.fee_rate_sat_per_vb) == ("rbf", 2.0)
     site.node.pool.add(txid)
@@ -278,3 +278,71 @@ async def test_an_older_node_lists_no_change():
     await site.block(txid)
     assert site.told(txid) == ["seen", "confirmed"]
     assert site.node.asked.count("listsinceblock") == 3
+
+
+async def test_a_stuck_one_that_is_evicted_is_told_again():
+    """First it pays too little, then nobody has it any more: the event says which, and so does a figure."""
+    site = Site()
+    await site.look()
+    site.node.market = 50.0
+    txid = site.node.pay()
+    await site.look()
+    for _ in range(8):
+        await site.block()
+    assert site.told(txid) == ["seen", "stuck"]
+    site.node.pool.discard(txid)
+    await site.look()
+    found = await site.look(max(ABSENT_S, SELDOM_S))
+    assert site.told(txid) == ["seen", "stuck", "stuck"]
+    stuck = [each for each in site.intake.log_records if each.event_name == "bitcoin.transaction.stuck"]
+    assert [each.attributes["bitcoin.transaction.stuck_by"] for each in stuck] == ["fee_rate", "eviction"]
+    assert "it left the mempool" in stuck[1].body
+    assert value(found, "anya_bitcoin_wallet_evicted_transactions", wallet="w") == 1
+    site.node.pool.add(txid)
+    site.node.market = 5.0
+    found = await site.look(SELDOM_S)
+    assert site.told(txid)[-1] == "unstuck"
+    assert value(found, "anya_bitcoin_wallet_evicted_transactions", wallet="w") == 0
+
+
+async def test_a_node_that_lost_the_last_block_is_asked_from_there_on():
+    """It was restored or synchronised anew, two days later: what came in all that time is told, not the last 100 blocks alone."""
+    site = Site()
+    await site.look()
+    txid = site.node.pay()
+    site.node.mine([txid])
+    for _ in range(300):
+        site.node.mine([])
+    del site.node._heights[site.watch._lookers["w"].book.head.since.hash]
+    await site.look(SELDOM_S)
+    assert site.told(txid) == ["seen", "confirmed"]
+
+
+async def test_a_bump_that_was_mined_while_nobody_looked_is_no_double_spend():
+    """Made by a service, so that the wallet does not know it for a bump: replaced, and no alarm of a conflict."""
+    site = Site()
+    await site.look()
+    txid = site.node.pay()
+    await site.look()
+    bump = site.node.bump(txid)
+    site.node.payments[txid].replaced_by = site.node.payments[bump].replaces = ""
+    site.node.spend_the_same(txid, bump)
+    await site.block(bump)
+    assert site.told(txid) == ["seen", "replaced"]
+    assert site.told(bump) == ["seen", "confirmed"]
+
+
+async def test_a_reopened_one_is_named():
+    """A reorg throws two deposits out: each has a series with what it moves, until a block has it again."""
+    site = Site()
+    await site.look()
+    txids = [site.node.pay(amount, is_deposit=True) for amount in (7_000, 9_000)]
+    await site.block(*txids)
+    site.node.undo(1)
+    site.node.mine([])
+    found = await site.block()
+    name = "anya_bitcoin_wallet_reopened_transaction_sats"
+    assert [value(found, name, txid=txid, direction="deposit") for txid in txids] == [7_000, 9_000]
+    assert value(found, "anya_bitcoin_wallet_reopened_transactions", direction="deposit") == 2
+    found = await site.block(*txids)
+    assert value(found, name, txid=txids[0]) is None
