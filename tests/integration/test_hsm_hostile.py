@@ -286,6 +286,14 @@ async def test_a_write_protected_token_is_watched_like_any_other(token, front):
         assert (await scene.look()).faults == ()
 
 
+async def test_a_library_without_sessions_that_only_read_is_used_for_writing(token, front):
+    """AWS CloudHSM's has none. It is found out without the PIN, which goes out once."""
+    front.tell("writing")
+    async with scene_of(token, front) as scene:
+        assert (await scene.look()).faults == ()
+        assert front.logins() == 1
+
+
 async def test_a_token_that_is_not_initialized_is_no_token_yet(token, tmp_path):
     """It is absent, and the advice says that there is one to be initialized."""
     shutil.rmtree(tmp_path / "tokens")

@@ -4,6 +4,7 @@
  *   hang.CALL      the same for another call, such as `hang.Initialize`
  *   segv.CALL      the call reads where nothing is
  *   rv.CALL        the call returns the number that stands in it, and does nothing
+ *   writing        no session that only reads is opened: CKR_FUNCTION_FAILED, as AWS CloudHSM's module says
  *   noise          every call prints to standard output and standard error, and reads standard input
  *   fork           signing leaves a process behind that sleeps and holds all that was open; its pid is written into `forked`
  *   leak           signing keeps as many megabytes and open files as stand in it
@@ -137,6 +138,7 @@ static RV token_info(unsigned long slot, Info *info) {
 static RV open_session(unsigned long slot, unsigned long flags, void *app, void *notify, unsigned long *handle) {
     RV given = before("OpenSession");
     if (given) return given;
+    if (has("writing") && !(flags & 2)) return 6;
     RV result = ((RV(*)(unsigned long, unsigned long, void *, void *, unsigned long *))real[OPEN])(slot, flags, app, notify, handle);
     if (result == 0) count(1);
     return result;

@@ -25,7 +25,10 @@ class Signers:
 
     url: str = ""
     keys: list[str] = field(default_factory=lambda: ["canary", "withdrawals", "mac"])
-    is_sealed: bool = False
+    health: int = 200  # of Vault: 429 standby, 472, 473, 474, 501, 503 sealed, 530
+    refuses: int = 0  # the status of every request for a key, such as 429 or 500
+    token: str = TOKEN
+    unwell: list[str] = field(default_factory=list)  # checks of Web3Signer's health that are down
     is_lying: bool = False  # gives signatures that it does not take
     hang_s: float = 0.0
     asked: list[str] = field(default_factory=list)
@@ -33,9 +36,17 @@ class Signers:
     def answer(self, method: str, path: str, body: dict[str, str], token: str) -> tuple[int, object]:
         self.asked.append(f"{method} {path}")
         if path == "/v1/sys/health":
-            return (503 if self.is_sealed else 200), {"version": "1.18.0", "cluster_id": "c-1"}
+            sealed, standby = self.health == 503, self.health in (429, 473)
+            said = {"initialized": self.health != 501, "sealed": sealed, "standby": standby, "version": "1.18.0"}
+            return self.health, {**said, "cluster_name": "c", "cluster_id": "c-1"}
+        if self.refuses and "/sign" in path:
+            return self.refuses, {"errors": ["no"]}
+        if path == "/healthcheck":
+            checks = [{"id": "default-check", "status": "UP"}, *({"id": one, "status": "DOWN"} for one in self.unwell)]
+            state = "DOWN" if self.unwell else "UP"
+            return (503 if self.unwell else 200), {"status": state, "checks": checks, "outcome": state}
         if path.startswith("/v1/"):
-            if token != f"Bearer {TOKEN}":
+            if token != f"Bearer {self.token}":
                 return 403, {"errors": ["permission denied"]}
             return self._transit(method, path.removeprefix("/v1/transit/"), body)
         signature = "0x" + ("00" if self.is_lying else "ab" * 65)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from anyascope.collect.collectors.hsm.watch import HsmWatch, hsm_watch
 from anyascope.collect.hsm_options import CanaryOptions, HsmOptions, RemoteOptions, SignerKind
 from anyascope.collect.runner import Round
 from anyascope.model.http import Authorization, HttpOptions
-from anyascope.model.secret import Secret
+from anyascope.model.secret import Secret, SecretFile
 from anyascope.store.documents import MemoryDocuments
 from support.collecting import RecordingIntake
 from support.signers import TOKEN, W3_KEY, signers
@@ -24,13 +25,23 @@ def double():
         yield made
 
 
-def watch_of(double, kind: SignerKind, *, token: str = TOKEN, timeout_s: float = 30.0) -> HsmWatch:
-    http = HttpOptions(authorization=Authorization(Secret(token)))
+def watch_of(
+    double, kind: SignerKind, *, token: str = TOKEN, timeout_s: float = 30.0, secret: Secret | None = None
+) -> HsmWatch:
+    http = HttpOptions(authorization=Authorization(secret or Secret(token)))
     source = RemoteOptions(kind, double.url, "transit", http)
     canary = CanaryOptions(sign="canary", hmac="mac", encrypt="canary")
     if kind is SignerKind.WEB3SIGNER:
         canary = CanaryOptions(sign=W3_KEY, has_random=False)
-    options = HsmOptions("far", kind.value, source, timeout_s=timeout_s, key_labels=("withdrawals",), canary=canary)
+    options = HsmOptions(
+        "far",
+        kind.value,
+        source,
+        timeout_s=timeout_s,
+        interval_s=1e-6,
+        key_labels=("withdrawals",),
+        canary=replace(canary, interval_s=1e-6),
+    )
     clock = SystemClock()
     documents = MemoryDocuments(clock=clock)
     return hsm_watch(
@@ -81,13 +92,83 @@ async def test_a_signature_that_is_none_is_noticed(double, kind: SignerKind) -> 
     assert points["anya_hsm_errors_total", "signature_invalid", ""] == 1
 
 
-async def test_a_sealed_vault_is_down(double) -> None:
-    """Nothing is tried on it."""
-    double.is_sealed = True
+@pytest.mark.parametrize(
+    ("status", "said", "advice"),
+    [
+        (503, "it is sealed (HTTP_503)", "unseal it"),
+        (501, "it is not initialized (HTTP_501)", "initialize it"),
+        (472, "a secondary for disasters (HTTP_472)", "watch the primary"),
+        (474, "a standby without way to the active node (HTTP_474)", "cannot reach the active node"),
+        (530, "removed from its cluster (HTTP_530)", "removed from its cluster"),
+        (500, "500 Internal Server Error", "HTTP_500"),
+    ],
+)
+async def test_a_vault_that_does_not_serve_is_down(double, status: int, said: str, advice: str) -> None:
+    """By the statuses of its own health check; nothing is tried on it."""
+    double.health = status
     found, points = await round_of(watch_of(double, SignerKind.VAULT))
-    assert (found.is_down, found.faults) == (True, ("does not answer: it is sealed (HTTP_503)",))
+    assert found.is_down
+    assert said in found.faults[0]
+    assert advice in found.advice
     assert points["anya_hsm_up",] == 0
+    assert points["anya_hsm_errors_total", "operation_failed", f"HTTP_{status}"] == 1
     assert double.asked == ["GET /v1/sys/health"]
+
+
+@pytest.mark.parametrize("status", [429, 473])
+async def test_a_standby_of_vault_is_up(double, status: int) -> None:
+    """It hands requests on to the active node, or answers itself."""
+    double.health = status
+    found, points = await round_of(watch_of(double, SignerKind.VAULT))
+    assert found.faults == ()
+    assert points["anya_hsm_canary_success", "canary_sign"] == 1
+
+
+@pytest.mark.parametrize("kind", [SignerKind.VAULT, SignerKind.WEB3SIGNER])
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        (429, "operation_failed", "raise `canary.interval`"),
+        (500, "operation_failed", "HTTP_500"),
+        (503, "operation_failed", "unseal it"),
+        (400, "invalid_argument", "HTTP_400"),
+        (404, "key_not_found", "the key is missing"),
+    ],
+)
+async def test_a_refusal_has_its_status_and_what_to_do(double, kind, refusal: tuple[int, str, str]) -> None:
+    """Of both signers, by what their documents name."""
+    status, error_type, advice = refusal
+    double.refuses = status
+    found, points = await round_of(watch_of(double, kind))
+    assert found.is_down
+    assert found.faults[0].startswith(f"sign fails: {status} ")
+    assert advice in found.advice
+    assert points["anya_hsm_errors_total", error_type, f"HTTP_{status}"] == 1
+    assert points["anya_hsm_up",] == 1
+
+
+async def test_a_token_that_was_renewed_in_its_file_counts_at_once(double, tmp_path) -> None:
+    """An agent writes it; the old one is refused with what to do, and there is no need to reload."""
+    path = tmp_path / "vault.token"
+    path.write_text(f"{TOKEN}\n")
+    watch = watch_of(double, SignerKind.VAULT, secret=SecretFile(str(path)))
+    assert (await watch.gather()).faults == ()
+    double.token = "renewed"
+    refused = await watch.gather()
+    assert "403" in refused.faults[0]
+    assert "has expired" in refused.advice
+    path.write_text("renewed\n")
+    found, _ = await round_of(watch)
+    assert found.faults == ()
+
+
+async def test_a_web3signer_that_is_not_well_says_what(double) -> None:
+    """Its health check names what is down; it signs all the same, and so is degraded."""
+    double.unwell = ["keys-check"]
+    found, points = await round_of(watch_of(double, SignerKind.WEB3SIGNER))
+    assert not found.is_down
+    assert found.faults[0] == "its health check fails: keys-check"
+    assert points["anya_hsm_canary_success", "canary_sign"] == 1
 
 
 async def test_a_refused_token_a_missing_key_and_a_slow_signer_have_their_error_types(double) -> None:

@@ -37,6 +37,16 @@ ADVICE: Mapping[str, str] = {
     "not_supported": "install python-pkcs11: pip install 'anyascope[hsm]'",
     "token_not_found": "put the token back, or say which one with `token`",
 }
+ADVICE_BY_CODE: Mapping[str, str] = {  # of signers over HTTP
+    "HTTP_401": "the signer wants a token: see `http_config`",
+    "HTTP_403": "the token has expired, or its policy does not allow this path: see who renews it",
+    "HTTP_429": "the signer takes no more requests for now: raise `canary.interval`, or its quota",
+    "HTTP_472": "it is a secondary for disasters and serves nothing: watch the primary",
+    "HTTP_474": "it is a standby that cannot reach the active node: see the network between them",
+    "HTTP_501": "initialize it",
+    "HTTP_503": "unseal it",
+    "HTTP_530": "it was removed from its cluster: take it out of the settings, or join it again",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,4 +162,6 @@ def told_of(failure: HsmFailure) -> dict[str, AttributeValue]:
 
 def advice_on(failure: HsmFailure) -> str:
     """What to do about it."""
+    if failure.code in ADVICE_BY_CODE:
+        return ADVICE_BY_CODE[failure.code]
     return ADVICE.get(failure.error_type, f"see {failure.code or failure.error_type} in the guide on HSMs")

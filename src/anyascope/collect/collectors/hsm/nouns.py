@@ -97,6 +97,7 @@ class Sight:
     Attributes:
         tokens: all that are present and initialized; the watched one is `watched`, None where it is missing.
         login_words: more of it, such as which file cannot be read.
+        warnings: what it says of itself that is not well, though it answers; one sentence each.
         empty: how many more are not initialized.
         module: None for what is behind no library.
         login_held: why no PIN is sent, such as `pin_incorrect`; empty where nothing holds it back.
@@ -109,6 +110,7 @@ class Sight:
     watched: TokenSight | None = None
     login_held: str = ""
     login_words: str = ""
+    warnings: tuple[str, ...] = ()
     empty: int = 0
     module: ModuleSight | None = None
 

@@ -11,7 +11,7 @@ import json
 import os
 import re
 from collections.abc import Awaitable, Mapping
-from typing import Any, TypeVar
+from typing import Any, TypeGuard, TypeVar
 from urllib.parse import quote
 
 from anyascope.clock import NS_PER_S, Clock
@@ -33,10 +33,18 @@ T = TypeVar("T")
 
 ANSWER_BYTES_MAX = 4 * 1024 * 1024  # 30,000 public keys
 DATA_BYTES = 32
+CHECKS_NAMED_MAX = 5  # in a sentence; a Web3Signer has about four
 _ERROR_TYPES = {400: "invalid_argument", 401: "permission_denied", 403: "permission_denied", 404: "key_not_found"}
 # Vault says by the status of `sys/health` what it is; these answer to the keys that are asked for here.
 _SERVING = frozenset((200, 429, 473))  # active, standby (forwards), performance standby
-_SEALED, _UNINITIALIZED = 503, 501
+_NOT_SERVING = {
+    472: "it is a secondary for disasters",
+    474: "it is a standby without way to the active node",
+    501: "it is not initialized",
+    503: "it is sealed",
+    530: "it was removed from its cluster",
+}
+_UNWELL = 503  # of a Web3Signer's `healthcheck`
 _SIGNATURE = re.compile(r"0x[0-9a-fA-F]{130}")  # r, s and v of secp256k1
 
 
@@ -124,10 +132,8 @@ class VaultProvider:
     async def look(self) -> Sight:
         """See `HsmProvider`."""
         answer = await self._door.seen("GET", "/v1/sys/health")
-        if answer.status == _SEALED:
-            raise HsmFailure("operation_failed", "it is sealed", code="HTTP_503")
-        if answer.status == _UNINITIALIZED:
-            raise HsmFailure("operation_failed", "it is not initialized", code="HTTP_501")
+        if answer.status in _NOT_SERVING:
+            raise HsmFailure("operation_failed", _NOT_SERVING[answer.status], code=f"HTTP_{answer.status}")
         if answer.status not in _SERVING:
             raise refused(answer)
         said = json_of(answer)
@@ -229,7 +235,9 @@ class Web3SignerProvider:
         """See `HsmProvider`."""
         checked(await self._door.seen("GET", "/upcheck"))
         token = TokenSight("", "eth1", model="Web3Signer", pin=None)
-        return Sight("web3signer", "", 1, (token,), token)
+        return Sight(
+            "web3signer", "", 1, (token,), token, warnings=unwell(await self._door.seen("GET", "/healthcheck"))
+        )
 
     async def inventory(self) -> Inventory:
         """See `HsmProvider`."""
@@ -269,6 +277,22 @@ def listed(names: list[str], key_type: str, allowed: tuple[str, ...]) -> Invento
     """Names of keys as an inventory: their count, and which of the allowed ones are there."""
     known = set(names)
     return Inventory(keys={("remote", key_type): len(names)}, labels={label: int(label in known) for label in allowed})
+
+
+def unwell(answer: Answer) -> tuple[str, ...]:
+    """What `/healthcheck` of a Web3Signer says is not well; nothing where there is no such page, as in what has its shape."""
+    if answer.status != _UNWELL:
+        return ()
+    try:
+        checks = json_of(answer).get("checks")
+    except HsmFailure:
+        checks = None
+    named = [str(one.get("id")) for one in checks if one.get("status") != "UP"] if _are_objects(checks) else []
+    return (f"its health check fails: {', '.join(named[:CHECKS_NAMED_MAX]) or 'it does not say which'}",)
+
+
+def _are_objects(found: Any) -> TypeGuard[list[dict[str, Any]]]:
+    return isinstance(found, list) and all(isinstance(one, dict) for one in found)
 
 
 def refused(answer: Answer) -> HsmFailure:

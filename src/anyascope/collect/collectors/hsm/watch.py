@@ -256,6 +256,7 @@ class HsmWatch:
         is_up = self._token is not None
         if sight is not None and sight.watched is not None:
             findings += judge_pin(sight)
+            findings += [Finding(words, "see what it says of its health") for words in sight.warnings]
             await self._try_operations()
             findings += judge_canary(self._canary)
             if not sight.login_held and not is_lost(self._canary.values()):
