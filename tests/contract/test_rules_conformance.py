@@ -108,10 +108,19 @@ def test_every_file_is_looked_at():
     assert files == {*RULE_FILES, *(f"promtool/{name.split()[0]}" for name in TEST_FILES), EXPERIMENTAL}
 
 
+@pytest.fixture(scope="module")
+def loaded():
+    """The rule files that promtool loads, by one run of it."""
+    said = promtool("check", "rules", "--lint=none", *map(path_of, RULE_FILES)).stdout
+    verdicts = {part.split()[0]: "SUCCESS" in part for part in said.split("Checking ")[1:]}
+    assert verdicts.keys() == set(map(path_of, RULE_FILES))
+    return {name for name in RULE_FILES if verdicts[path_of(name)]}
+
+
 @pytest.mark.parametrize("name", RULE_FILES)
-def test_promtool_agrees_on_rule_files(name):
+def test_promtool_agrees_on_rule_files(loaded, name):
     """The real promtool loads and refuses the same files."""
-    assert (promtool("check", "rules", "--lint=none", path_of(name)).returncode != 0) == bool(RULE_FILES[name])
+    assert (name not in loaded) == bool(RULE_FILES[name])
 
 
 @pytest.mark.parametrize("name", TEST_FILES)

@@ -6,6 +6,7 @@ import ast
 import re
 import subprocess
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -36,6 +37,17 @@ def tracked(*patterns: str) -> list[Path]:
     return [path for name in listed.stdout.decode().split("\0") if name and (path := REPOSITORY / name).is_file()]
 
 
+@cache
+def text_of(path: Path) -> str:
+    return path.read_text()
+
+
+@cache
+def functions_of(path: Path) -> tuple[ast.FunctionDef | ast.AsyncFunctionDef, ...]:
+    """Every function of a file; parsed once for all that look at them."""
+    return tuple(functions(ast.parse(text_of(path))))
+
+
 def functions(tree: ast.AST) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
     for node in ast.walk(tree):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
@@ -56,7 +68,7 @@ def test_functions_are_short():
     """A function of the product is at most 70 lines long, its docstring aside."""
     long = []
     for path in tracked("src/*.py"):
-        for function in functions(ast.parse(path.read_text())):
+        for function in functions_of(path):
             first = function.body[0]
             start = first.end_lineno if ast.get_docstring(function) and len(function.body) > 1 else function.lineno
             assert function.end_lineno is not None
@@ -71,7 +83,7 @@ def test_every_test_says_its_sentence():
     mute = [
         f"{shown(path)}:{function.lineno} {function.name}"
         for path in tracked("tests/*.py")
-        for function in functions(ast.parse(path.read_text()))
+        for function in functions_of(path)
         if function.name.startswith("test_") and not (ast.get_docstring(function) or "").strip()
     ]
     assert mute == []
@@ -94,7 +106,7 @@ def test_no_strays():
 @pytest.mark.parametrize("gate", sorted(GATES))
 def test_dangerous_doors_stay_shut(gate):
     """The product evaluates no text as code, unpickles nothing, loads no YAML objects and starts no shell."""
-    found = [shown(path) for path in tracked("src/*.py") if GATES[gate].search(path.read_text())]
+    found = [shown(path) for path in tracked("src/*.py") if GATES[gate].search(text_of(path))]
     assert found == []
 
 
