@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 from dataclasses import dataclass, field, replace
+from random import Random
 
 import pytest
 from cryptography import x509
@@ -15,6 +16,7 @@ from cryptography.x509.oid import NameOID
 from anyascope.clock import ManualClock
 from anyascope.collect.collectors.hsm.clients import clients_of, suspects
 from anyascope.collect.collectors.hsm.families import inventory_families
+from anyascope.collect.collectors.hsm.leaks import SLOTS_S, LeakWatch
 from anyascope.collect.collectors.hsm.module_process import PROGRAM, passed_on
 from anyascope.collect.collectors.hsm.nouns import (
     HsmFailure,
@@ -260,6 +262,99 @@ def test_a_steady_leak_runs_out_when_arithmetic_says() -> None:
         trend.add(60.0 * at, 10 + at)
     assert trend.exhausted_in_s(2048) == pytest.approx(2018 * 60)
     assert trend.exhausted_in_s(5) == 0
+
+
+def worked(random: Random, *, seconds: int, per_hour: float, load: float) -> list[tuple[float, int]]:
+    """(second, open sessions) once a second: what leaks at this pace, work that comes and goes, and now and then a burst."""
+    burst_until, found = 0, []
+    for at in range(seconds):
+        if random.random() < 1 / 600:
+            burst_until = at + random.randrange(5, 40)
+        busy = sum(random.random() < load / 20 for _ in range(20)) + (
+            random.randrange(20, 60) if at < burst_until else 0
+        )
+        found.append((float(at), 10 + int(at * per_hour / 3600) + busy))
+    return found
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("per_hour", [30.0, 240.0, 2000.0])
+def test_a_leak_among_work_is_forecast_within_a_fifth(seed: int, per_hour: float) -> None:
+    """Whatever its pace, with a busy service and bursts around it: half an hour of counts says when the limit is reached."""
+    trend, seconds = SessionTrend(), 1_800
+    for at, count in worked(Random(seed), seconds=seconds, per_hour=per_hour, load=4.0):
+        trend.add(at, count)
+    left_s = trend.exhausted_in_s(2048)
+    assert left_s == pytest.approx((2048 - 10 - seconds * per_hour / 3600) / per_hour * 3600, rel=0.2)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_work_alone_is_no_leak(seed: int) -> None:
+    """A busy service with bursts, for four hours, in both trends."""
+    trends = [SessionTrend(slot_s=slot_s) for slot_s in SLOTS_S]
+    for at, count in worked(Random(seed), seconds=4 * 3600, per_hour=0.0, load=6.0):
+        for trend in trends:
+            trend.add(at, count)
+        if at % 300 == 0:
+            assert [trend.exhausted_in_s(2048) for trend in trends] == [None, None]
+
+
+def test_a_client_that_leaks_again_after_its_restart_is_forecast_anew() -> None:
+    """What it held is given back at its end: two minutes later the forecast is that of its new life."""
+    trend = SessionTrend()
+    for at in range(60):
+        trend.add(15.0 * at, 10 + 4 * at)
+    for at in range(60, 64):
+        trend.add(15.0 * at, 10 + 4 * (at - 60))
+    assert trend.exhausted_in_s(2048) is None
+    for at in range(64, 70):
+        trend.add(15.0 * at, 10 + 4 * (at - 60))
+    assert trend.exhausted_in_s(2048) == pytest.approx((2048 - 46) / 4 * 15, rel=0.05)
+
+
+def test_a_session_lost_every_ten_minutes_is_seen_on_a_small_device() -> None:
+    """Half an hour does not show it; the longer trend does before the 16 sessions of a YubiHSM are gone."""
+    short, long = (SessionTrend(slot_s=slot_s) for slot_s in SLOTS_S)
+    for at in range(0, 90 * 60, 5):
+        for trend in (short, long):
+            trend.add(float(at), 2 + at // 600)
+    assert short.exhausted_in_s(16) is None
+    assert long.exhausted_in_s(16) == pytest.approx((16 - 2 - 9) * 600, rel=0.2)
+
+
+async def test_a_clock_that_is_set_changes_no_forecast() -> None:
+    """Sessions are followed by the clock that only goes forward, and the forecast counts down between two points."""
+    clock = ManualClock()
+    leaks = LeakWatch(tuple, clock=clock)
+    for at in range(20):
+        await leaks.judge(replace(TOKEN, counts={"sessions": 10 + at, "sessions_max": 1000}))
+        clock.set_wall(by_s=(-1) ** at * 3600.0)
+        await clock.advance(15)
+    (found,) = await leaks.judge(replace(TOKEN, counts={"sessions": 30, "sessions_max": 1000}))
+    left_s = points_of(leaks.families())["anya_hsm_sessions_exhausted_in_seconds",]
+    assert left_s == pytest.approx(970 * 15, rel=0.01)
+    assert found.message == "30 sessions are open and become more: 1000 are reached in 4.0 h; client: not seen here"
+
+
+@pytest.mark.parametrize(
+    ("comm", "arguments", "wanted"),
+    [
+        ("python3", ["python3", "-u", "/opt/custody/signer.py", "--pin", "1234"], "signer.py"),
+        ("python3.11", ["python3", "-m", "custody.signer", "x"], "custody.signer"),
+        ("python3", ["python3", "-c", "pin = '1234'"], "python3"),
+        ("node", ["node"], "node"),
+        ("signerd", ["signerd", "/etc/secret"], "signerd"),
+    ],
+)
+def test_a_client_is_named_by_what_runs_and_by_nothing_else(tmp_path, comm, arguments, wanted) -> None:
+    """The script of an interpreter; no further argument, as one may be a PIN. And whose it is."""
+    (tmp_path / "7/fd").mkdir(parents=True)
+    (tmp_path / "7/maps").write_text(f"7f0-7f1 r-xp 0 08:01 7    {tmp_path / 'm.so'}\n")
+    (tmp_path / "7/comm").write_text(f"{comm}\n")
+    (tmp_path / "7/cmdline").write_text("\0".join(arguments) + "\0")
+    (tmp_path / "7/status").write_text("Name:\tx\nUid:\t0\t0\t0\t0\n")
+    (client,) = clients_of(tmp_path / "m.so", procfs=tmp_path)
+    assert (client.command, client.user, client.words) == (wanted, "root", f"{wanted} (pid 7) of root")
 
 
 def test_the_client_whose_files_grow_is_suspected(tmp_path) -> None:

@@ -140,7 +140,7 @@ def client_families(clients: Sequence[Client], leak: Sequence[Client], exhausted
         families.append(gauge("anya_hsm_sessions_exhausted_in_seconds", text, exhausted_in_s))
         named = Family("anya_hsm_session_leak_suspect", MetricType.GAUGE, "A process that may leak sessions.")
         for client in leak[:SUSPECTS_MAX]:
-            named.add(1.0, ("command", client.command), ("pid", str(client.pid)))
+            named.add(1.0, ("command", client.command), ("pid", str(client.pid)), ("user", client.user))
         families.append(named)
     return families
 

@@ -14,7 +14,9 @@ from anyascope.collect.collectors.hsm.sessions import SessionTrend
 from anyascope.collect.points import Family
 
 CLIENTS_INTERVAL_S = 60.0  # reading every process's mappings takes 30 ms of a core on a machine with 300
-COUNT_INTERVAL_S = 15.0  # between two points of the trend, which spans half an hour: a burst of seconds is no leak
+# Of the trends' points. Half an hour of the first sees what runs out within a day or two of a large device; ten hours of the second
+# see a session lost every ten minutes, which a YubiHSM with its 16 stands for less than three hours.
+SLOTS_S = (15.0, 300.0)
 CLIENTS_NAMED_MAX = 3  # in a message
 
 
@@ -28,12 +30,15 @@ class LeakWatch:
     def __init__(self, find_clients: Callable[[], tuple[Client, ...]], *, clock: Clock) -> None:
         self._find_clients = find_clients
         self._clock = clock
-        self._trend = SessionTrend()
+        self._trends = [SessionTrend(slot_s=slot_s) for slot_s in SLOTS_S]
         self._files_before: dict[int, int] = {}  # pid of a client -> open files when it was first seen
         self._clients: tuple[Client, ...] = ()
-        self._clients_due_ns = self._count_due_ns = 0
+        self._clients_due_ns = 0
         self._leak: tuple[Client, ...] = ()
         self._exhausted_in_s: float | None = None
+        self._limit: int | None = None
+        self._ends_ns: int | None = None  # when there is no session left, by the newest forecast
+        self._forecast_due_ns = 0
 
     async def judge(self, token: TokenSight) -> list[Finding]:
         """Whether the token's sessions become more and more."""
@@ -46,11 +51,10 @@ class LeakWatch:
         self._leak, self._exhausted_in_s = (), None
         if "sessions" not in token.counts:
             return []
-        if now_ns >= self._count_due_ns:
-            self._count_due_ns = now_ns + round(COUNT_INTERVAL_S * NS_PER_S)
-            self._trend.add(now_ns / NS_PER_S, token.counts["sessions"])
+        for trend in self._trends:
+            trend.add(now_ns / NS_PER_S, token.counts["sessions"])
         limit = token.counts.get("sessions_max")
-        left_s = self._trend.exhausted_in_s(limit) if limit is not None else None
+        left_s = self._left_s(limit, now_ns)
         if left_s is None:
             return []
         self._exhausted_in_s = left_s
@@ -61,8 +65,19 @@ class LeakWatch:
         """Who uses the HSM, who may leak, and when there are none left."""
         return client_families(self._clients, self._leak, self._exhausted_in_s)
 
+    def _left_s(self, limit: int | None, now_ns: int) -> float | None:
+        """Seconds until the limit is reached, by the trend that says so soonest; worked out anew once a slot."""
+        if limit is None:
+            return None
+        if limit != self._limit or now_ns >= self._forecast_due_ns:
+            found = [trend.exhausted_in_s(limit) for trend in self._trends]
+            left_s = min((one for one in found if one is not None), default=None)
+            self._limit, self._forecast_due_ns = limit, now_ns + round(SLOTS_S[0] * NS_PER_S)
+            self._ends_ns = None if left_s is None else now_ns + round(left_s * NS_PER_S)
+        return None if self._ends_ns is None else max((self._ends_ns - now_ns) / NS_PER_S, 0.0)
+
     def _finding(self, count: int, limit: int | None, left_s: float) -> Finding:
-        names = [f"{one.command} (pid {one.pid})" for one in self._leak[:CLIENTS_NAMED_MAX]]
+        names = [one.words for one in self._leak[:CLIENTS_NAMED_MAX]]
         message = (
             f"{count} sessions are open and become more: {limit} are reached in {_span(left_s)}; "
             f"client: {' or '.join(names) or 'not seen here'}"

@@ -5,20 +5,34 @@ from __future__ import annotations
 from collections import deque
 
 import numpy as np
+from numpy.typing import NDArray
 
-POINTS_MAX = 120  # half an hour of rounds at 15 s: longer than a ramp of work, and a new leak is seen in half of it
+POINTS_MAX = 120  # half an hour of slots of 15 s: longer than a ramp of work, and a new leak is seen in half of it
 POINTS_MIN = 8  # below, a few clients that start together look like a leak
 RISING_SHARE = 0.75  # of all pairs of points; where sessions come and go it is about a half
+RESTART_POINTS = 3  # on either side of a drop that lasts; a single low count is none
+RESTART_SHARE = 0.5  # of what had risen is given back at once: whoever leaked has ended
 
 
 class SessionTrend:
-    """The newest counts of open sessions, and the line through them."""
+    """The least counts of open sessions, slot by slot, and the line through them.
 
-    def __init__(self) -> None:
+    What is open for a piece of work is closed after it: the least count of a slot is what nobody gives back, and some more.
+
+    Args:
+        slot_s: seconds of a slot, by a clock that only goes forward.
+    """
+
+    def __init__(self, *, slot_s: float = 15.0) -> None:
+        self._slot_s = slot_s
         self._points: deque[tuple[float, float]] = deque(maxlen=POINTS_MAX)
 
     def add(self, at_s: float, count: int) -> None:
         """Note one count; times ascend."""
+        if self._points and at_s // self._slot_s == self._points[-1][0] // self._slot_s:
+            if count <= self._points[-1][1]:
+                self._points[-1] = (at_s, float(count))
+            return
         self._points.append((at_s, float(count)))
 
     def rise_per_s(self) -> float:
@@ -26,28 +40,28 @@ class SessionTrend:
 
         The median of the slopes between all pairs of points (Theil-Sen), so that a burst of work does not count.
         """
-        if len(self._points) < POINTS_MIN:
+        times, counts = self._since_restart()
+        if len(times) < POINTS_MIN:
             return 0.0
-        slopes = self._slopes()
-        if not len(slopes) or np.mean(slopes > 0) < RISING_SHARE:
-            return 0.0
-        return float(np.median(slopes))
+        earlier, later = np.triu_indices(len(times), k=1)
+        slopes = (counts[later] - counts[earlier]) / (times[later] - times[earlier])
+        return float(np.median(slopes)) if np.mean(slopes > 0) >= RISING_SHARE else 0.0
 
     def exhausted_in_s(self, limit: int) -> float | None:
-        """Seconds until there are `limit` sessions, at this pace; None where they do not leak."""
+        """Seconds from the newest count until there are `limit` sessions, at this pace; None where they do not leak."""
         rise = self.rise_per_s()
         if rise <= 0:
             return None
-        times, counts = np.array(self._points).T
+        times, counts = self._since_restart()
         level = float(np.median(counts + rise * (times[-1] - times)))
         return max((limit - level) / rise, 0.0)
 
-    def _slopes(self) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-        times, counts = np.array(self._points).T
-        earlier, later = np.triu_indices(len(times), k=1)
-        spans = times[later] - times[earlier]
-        is_apart = spans > 0
-        slopes: np.ndarray[tuple[int], np.dtype[np.float64]] = (counts[later] - counts[earlier])[is_apart] / spans[
-            is_apart
-        ]
-        return slopes
+    def _since_restart(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Times and counts since the newest drop that lasted; of a client that leaks, ends and leaks again, its newest life."""
+        times, counts = np.array(self._points, dtype=np.float64).reshape(-1, 2).T
+        for at in range(len(counts) - RESTART_POINTS, RESTART_POINTS - 1, -1):
+            before = float(np.median(counts[at - RESTART_POINTS : at]))
+            drop, rise = before - counts[at:].max(), before - counts[:at].min()
+            if drop > max(RESTART_SHARE * rise, 0.0):
+                return times[at:], counts[at:]
+        return times, counts
