@@ -85,7 +85,8 @@ class Lookup:
         self, condition: Condition, start_ns: int, end_ns: int, *, records_max: int | None = RECORDS_MAX
     ) -> AsyncIterator[LogRecord]:
         limit = PAGE if records_max is None else min(PAGE, records_max)
-        query = LogQuery(condition, max(start_ns, 0), end_ns, limit=limit, newest_first=False)
+        is_rare = records_max is not None  # found by what only a few records carry
+        query = LogQuery(condition, max(start_ns, 0), end_ns, limit=limit, newest_first=False, is_rare=is_rare)
         count = 0
         while True:
             page = await self._logs.search(query)

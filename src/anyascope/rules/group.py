@@ -26,6 +26,7 @@ from anyascope.rules.options import House
 from anyascope.rules.persist import STATE_KIND, Active, GroupState, rule_keys, state_key, to_document
 from anyascope.rules.state import VALID_FOR_SENDS, ActiveAlert, needs_sending
 from anyascope.rules.triggers import Reads, writes_of
+from anyascope.rules.turns import inherited, rank_of
 from anyascope.semconv.alerts import LABEL_CORRELATION_ID
 from anyascope.wire.gotemplate.prometheus import table_link
 
@@ -48,6 +49,15 @@ class RuleState:
     error: str = ""
     duration_s: float = 0.0
     judged_ns: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _News:
+    """A state that is to be kept: what tells it from others, and its document."""
+
+    signature: object
+    change: Change
+    at_ns: int
 
 
 class GroupEvaluation:
@@ -82,7 +92,8 @@ class GroupEvaluation:
         self.judged_ns = 0
         self.is_unsent = False
         self.write_error = ""
-        self._writing: asyncio.Task[None] | None = None
+        self._keeping: asyncio.Task[None] | None = None
+        self._ranks = [rank_of(rule) for rule in group.rules]
         offset_s = group.query_offset_s
         self._offset_ms = round((house.options.query_offset_s if offset_s is None else offset_s) * 1000)
         self.interval_s = group.interval_s or house.options.interval_s
@@ -102,8 +113,9 @@ class GroupEvaluation:
         waiting: list[Sample] = []
         unwritten: frozenset[str] = frozenset()
         count = 0
-        for index in chosen:
+        for index, rank in zip(chosen, inherited([self._ranks[index] for index in chosen]), strict=True):
             state = self.rules[index]
+            await self._house.turns.come(rank)
             if state.reads.touches(unwritten):
                 await self.settle()
                 await self._write(waiting)
@@ -112,10 +124,10 @@ class GroupEvaluation:
             waiting.extend(samples)
             unwritten |= writes_of(state.rule)
             count += len(samples)
-        # The commit takes up to a tenth of a second, for which nobody here needs to wait: the next arrival may be judged.
+        # Commits take up to a tenth of a second each, for which nobody here needs to wait: the next arrival may be judged.
         await self.settle()
-        self._writing = asyncio.create_task(self._write(waiting))
-        await self._save(now_ns)
+        self.judged_ns = now_ns
+        self._keeping = asyncio.create_task(self._keep(waiting, self._news(now_ns)))
         self.duration_s = (self._house.clock.monotonic_ns() - began_ns) / NS_PER_S
         self._tell_metrics("arrival" if slot_ns is None else "interval", rules=len(chosen), samples=count)
 
@@ -241,9 +253,13 @@ class GroupEvaluation:
 
     async def settle(self) -> None:
         """Return once everything that was made is stored, or refused."""
-        writing, self._writing = self._writing, None
-        if writing is not None:
-            await writing
+        keeping, self._keeping = self._keeping, None
+        if keeping is not None:
+            await keeping
+
+    async def _keep(self, samples: Sequence[Sample], news: _News | None) -> None:
+        await self._write(samples)
+        await self._commit(news)
 
     async def _write(self, samples: Sequence[Sample]) -> None:
         if not samples:
@@ -287,28 +303,34 @@ class GroupEvaluation:
             for alert in state.active.values()
         ]
 
-    async def _save(self, now_ns: int) -> None:
-        self.judged_ns = now_ns
+    def _news(self, now_ns: int) -> _News | None:
+        """What is to be kept of the state as it is now; None where it is kept already."""
         signature = self._signature()
         is_beating = bool(signature) and now_ns - self._saved_ns >= HEARTBEAT_NS
         if signature == self._saved and not is_beating:
-            return
+            return None
         change: Change = to_document(self.group.key, self.state())
         if not signature:
             change = Delete(STATE_KIND, state_key(self.group.key))
+        return _News(signature, change, now_ns)
+
+    async def _commit(self, news: _News | None) -> None:
+        if news is None:
+            return
         try:
-            await self._house.documents.commit([change])
+            await self._house.documents.commit([news.change])
         except AnyascopeError as error:
             log.warning("rule_state_not_kept", group=self.group.key, error=str(error))
             self._house.metrics.state_failures.inc()
             return
-        self._saved, self._saved_ns = signature, now_ns
+        self._saved, self._saved_ns = news.signature, news.at_ns
 
     async def save(self) -> None:
         """Store what waits and keep the state as it is now, at the end."""
         await self.settle()
         self._saved_ns = 0
-        await self._save(self._house.clock.now_ns())
+        self.judged_ns = self._house.clock.now_ns()
+        await self._commit(self._news(self.judged_ns))
 
     async def retire(self, *, kept: Collection[str] = ()) -> None:
         """End the alerts and series of rules that are gone: all but those of these keys (`persist.rule_keys`)."""
@@ -327,7 +349,8 @@ class GroupEvaluation:
                 state.active = {}
         moment = self._moment(now_ns)
         await self._write([(labels, moment.time_ms, STALE_NAN) for labels in ended])
-        await self._save(now_ns)
+        self.judged_ns = now_ns
+        await self._commit(self._news(now_ns))
 
     # --- showing ------------------------------------------------------------------------------------------------------
 

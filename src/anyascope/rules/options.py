@@ -11,6 +11,7 @@ from anyascope.model.documents import Change
 from anyascope.ports import AlertSink, Intake
 from anyascope.rules.definition import INTERVAL_DEFAULT_S
 from anyascope.rules.metrics import RuleMetrics
+from anyascope.rules.turns import Turns
 
 if TYPE_CHECKING:  # settings are read by programs that never evaluate
     from anyascope.rules.evaluate import Evaluator
@@ -69,3 +70,4 @@ class House:
     clock: Clock
     options: RulesOptions
     metrics: RuleMetrics
+    turns: Turns = field(default_factory=Turns)

@@ -12,10 +12,12 @@ from anyascope.clock import NS_PER_MS, NS_PER_S
 from anyascope.rules.group import GroupEvaluation
 from anyascope.rules.options import House
 from anyascope.rules.triggers import affected_rules
+from anyascope.rules.turns import Work, rank_of
 
 STOP_S = 5.0  # an evaluation under way at the end may take so long; then it is left
 SEND_RETRY_S = 1.0  # alerting said no: its store is busy or full for a moment
-ARRIVAL_DUTY = 4  # after an evaluation by arrival, rest so many times its length: at most a fifth of a core a group
+ARRIVAL_DUTY = 4  # after an evaluation by arrival, rest so many times what it took: at most a fifth of the time
+URGENT_RANK = 1  # critical and high: somebody is woken, or must act within a quarter of an hour
 
 BROKEN_REST_S = 1.0  # after a fault of ours: long enough not to fill the log, short enough to be back soon
 
@@ -42,7 +44,9 @@ class GroupRunner:
         self._house = house
         self._interval_ns = round(evaluation.interval_s * NS_PER_S)
         self._arrived: set[int] = set()
-        self._rested_ns = 0
+        self._urgent = frozenset(at for at, rule in enumerate(evaluation.group.rules) if rank_of(rule) <= URGENT_RANK)
+        self._rested_ns = 0  # until when nothing is evaluated by arrival
+        self._patient_ns = 0  # until when only urgent rules are
         self._wake = asyncio.Event()
         self._is_stopping = False
         self._task: asyncio.Task[None] | None = None
@@ -87,7 +91,7 @@ class GroupRunner:
         now_ns = self._house.clock.now_ns()
         if now_ns >= due_ns:
             due_ns = await self._tick(due_ns, now_ns)
-        elif self._arrived:
+        elif self._arrived and now_ns >= self._rested_ns:
             await self._evaluate_arrived(now_ns)
         if self.evaluation.is_unsent:
             await self._send_again()
@@ -103,7 +107,10 @@ class GroupRunner:
         """Until the group is due by time, or something has arrived and the rest after the last arrival is over."""
         while not self._is_stopping:
             now_ns = self._house.clock.now_ns()
-            until_ns = min(due_ns, max(self._rested_ns, now_ns)) if self._arrived else due_ns
+            until_ns = due_ns
+            if self._arrived:
+                patient_ns = 0 if self._arrived & self._urgent else self._patient_ns
+                until_ns = min(due_ns, max(self._rested_ns, patient_ns, now_ns))
             if self.evaluation.is_unsent:
                 until_ns = min(until_ns, self._rested_ns)
             if until_ns <= now_ns:
@@ -137,15 +144,26 @@ class GroupRunner:
 
     async def _evaluate_arrived(self, now_ns: int) -> None:
         evaluation = self.evaluation
+        is_urgent = now_ns < self._patient_ns
+        concerned = frozenset(self._arrived & self._urgent if is_urgent else self._arrived)
+        if not concerned:
+            return
+        self._arrived -= concerned
         rules = [state.rule for state in evaluation.rules]
-        reads = [state.reads for state in evaluation.rules]
-        chosen = affected_rules(rules, reads, frozenset(self._arrived))
-        self._arrived.clear()
+        chosen = affected_rules(rules, [state.reads for state in evaluation.rules], concerned)
         # A second evaluation within a millisecond would overwrite the samples of the first.
         at_ns = max(now_ns, evaluation.judged_ns + NS_PER_MS)
-        await evaluation.evaluate(at_ns, chosen)
-        rest_s = max(self._house.options.debounce_s, ARRIVAL_DUTY * evaluation.duration_s)
-        self._rested_ns = self._house.clock.now_ns() + round(rest_s * NS_PER_S)
+        work = Work(evaluation.evaluate(at_ns, chosen))
+        await work
+        # An alarm rests by what the processor had to do. On a busy machine most of an evaluation's length is waiting: four
+        # times that again is for those whose alerts can wait, so that there is the less to do the busier it is.
+        now_ns = self._house.clock.now_ns()
+        self._rested_ns = now_ns + self._rest_ns(work.seconds)
+        if not is_urgent:
+            self._patient_ns = now_ns + self._rest_ns(evaluation.duration_s)
+
+    def _rest_ns(self, worked_s: float) -> int:
+        return round(max(self._house.options.debounce_s, ARRIVAL_DUTY * worked_s) * NS_PER_S)
 
     async def _send_again(self) -> None:
         now_ns = self._house.clock.now_ns()

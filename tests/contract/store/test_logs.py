@@ -140,9 +140,10 @@ async def test_a_token_is_written_once(store):
     assert sorted(await bodies(store)) == ["again", "again", "once"]
 
 
+@pytest.mark.parametrize("is_rare", [True, False])
 @pytest.mark.parametrize("newest_first", [True, False])
 @pytest.mark.parametrize("limit", [1, 3, 4, 7, 50])
-async def test_pages_join_without_gap_or_repeat(store, newest_first, limit):
+async def test_pages_join_without_gap_or_repeat(store, newest_first, limit, is_rare):
     """Pages give every record once and in order, many of the same time and far apart in time included."""
     times = [NOW_NS] * 5 + [NOW_NS + 1] * 3 + [NOW_NS - DAY_NS] * 2 + [NOW_NS - 40 * DAY_NS, NOW_NS - 70_000_000_000]
     records = [record(f"r{number:02}", at) for number, at in enumerate(times)]
@@ -152,7 +153,7 @@ async def test_pages_join_without_gap_or_repeat(store, newest_first, limit):
 
     seen, cursor = [], None
     for _ in itertools.count():
-        page = await store.logs.search(query(limit=limit, newest_first=newest_first, cursor=cursor))
+        page = await store.logs.search(query(limit=limit, newest_first=newest_first, cursor=cursor, is_rare=is_rare))
         assert len(page.records) <= limit
         seen += [each.body for each in page.records]
         cursor = page.cursor

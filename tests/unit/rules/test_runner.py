@@ -20,6 +20,15 @@ groups:
 - {name: g, interval: 1h, rules: [{record: a, expr: up}, {record: b, expr: a}, {record: c, expr: other}]}
 """
 
+TWO_SEVERITIES = """
+groups:
+- name: g
+  interval: 1h
+  rules:
+  - {alert: A, expr: up == 0, labels: {severity: critical}}
+  - {alert: B, expr: up == 2, labels: {severity: low}}
+"""
+
 
 @pytest.fixture
 async def house():
@@ -73,6 +82,51 @@ async def test_arrivals_in_a_row_are_judged_together(house):
     assert len(house.engine.asked) == 2
     await house.clock.advance(5)
     assert len(house.engine.asked) == 2
+
+
+async def test_a_long_wait_is_no_work_of_an_alarm(house):
+    """What comes while an evaluation waits is judged a debounce after it where it is urgent, else four times as long after."""
+    ask, answered = house.engine.instant, []
+
+    async def slowly(query, time_ms):
+        await house.clock.sleep(1)
+        answered.append((query, house.clock.now_ns() / NS_PER_S))
+        return await ask(query, time_ms)
+
+    house.engine.instant = slowly
+    await house.start(TWO_SEVERITIES)
+    began_s = house.clock.now_ns() / NS_PER_S
+    await house.send({"__name__": "up"}, 0.0)
+    await house.clock.advance(1.5)
+    await house.send({"__name__": "up"}, 0.0)
+
+    await house.clock.advance(20)
+
+    after_s = [(query, pytest.approx(at_s - began_s)) for query, at_s in answered]
+    assert after_s == [("up == 0", 1), ("up == 2", 2), ("up == 0", 3.2), ("up == 2", 11)]
+
+
+async def test_commits_hold_up_no_alarm(house):
+    """A state that takes long to be kept does not keep the next arrival from being judged and told."""
+    await house.start("groups: [{name: g, interval: 1h, rules: [{alert: A, expr: up}, {alert: B, expr: other}]}]")
+    house.engine.answers.update({"up": [({}, 1.0)], "other": [({}, 1.0)]})
+    keep, may_keep = house.documents.commit, asyncio.Event()
+
+    async def slowly(changes):
+        await may_keep.wait()
+        await keep(changes)
+
+    house.documents.commit = slowly
+    try:
+        await house.send({"__name__": "up"}, 1.0)
+        await house.clock.advance(1)
+        await house.send({"__name__": "other"}, 1.0)
+        await house.clock.advance(1)
+        told = [dict(alert.labels)["alertname"] for alert in house.sink.received]
+    finally:
+        may_keep.set()
+
+    assert told == ["A", "B"]
 
 
 async def test_only_what_is_concerned_is_evaluated(house):

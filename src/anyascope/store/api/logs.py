@@ -132,7 +132,12 @@ class LogCursor:
 
 @dataclass(frozen=True, slots=True)
 class LogQuery:
-    """Which records. Times are UTC nanoseconds, `start_ns` inclusive, `end_ns` exclusive."""
+    """Which records. Times are UTC nanoseconds, `start_ns` inclusive, `end_ns` exclusive.
+
+    Attributes:
+        is_rare: few records meet the condition, and an index finds them: the whole stretch is read at once, not in parts from
+            where the page begins.
+    """
 
     condition: Condition
     start_ns: int
@@ -140,6 +145,7 @@ class LogQuery:
     limit: int = 100
     newest_first: bool = True
     cursor: LogCursor | None = None
+    is_rare: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,7 +57,8 @@ class ChdbLogs:
         wanted = skip + query.limit + 1
         tables: list[pa.Table] = []
         found = 0
-        for begin_ns, until_ns in stretches(start_ns, end_ns, newest_first=query.newest_first):
+        parts = stretches(start_ns, end_ns, newest_first=query.newest_first)
+        for begin_ns, until_ns in [(start_ns, end_ns)] if query.is_rare else parts:
             table = await self._page(query, start_ns=begin_ns, end_ns=until_ns, limit=wanted - found)
             found += len(table)
             tables.append(table)
