@@ -86,6 +86,7 @@ def _listen_to_signals(reloads: Reloads, stopped: asyncio.Event) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopped.set)
     loop.add_signal_handler(signal.SIGHUP, reload)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})  # `up` blocked it for the time of the start
 
 
 async def _reload(reloads: Reloads) -> None:

@@ -101,7 +101,7 @@ def _node_row(one: BitcoinNodeView) -> list[Cell]:
         Cell(_behind(one), Style.YELLOW if one.behind_blocks else Style.PLAIN),
         Cell(_peers(one)),
         Cell(_count(one.mempool.transactions), is_number=True),
-        Cell("ZMQ" if one.zmq.addresses and not one.zmq.silent_tip else "polling"),
+        Cell(_blocks_by(one)),
     ]
 
 
@@ -117,6 +117,12 @@ def _behind(one: BitcoinNodeView) -> str:
     if one.others_on_another_branch:
         return f"branch differs from {', '.join(one.others_on_another_branch)}"
     return "-" if one.behind_blocks is None else str(one.behind_blocks)
+
+
+def _blocks_by(one: BitcoinNodeView) -> str:
+    if not one.is_up:
+        return "-"
+    return "ZMQ" if one.zmq.addresses and not one.zmq.silent_tip else "polling"
 
 
 def _peers(one: BitcoinNodeView) -> str:

@@ -56,6 +56,11 @@ def list_hsms(context: typer.Context, *, as_json: AsJson = False) -> None:
         for one in found.hsms
     ]
     terminal.table(["hsm", "status", "token", "accepted", "says"], rows)
+    for one in found.hsms:
+        if one.advice:
+            terminal.line()
+            terminal.line(f"{terminal.paint(clean(one.name), Style.BOLD)}  {clean(one.message)}")
+            terminal.line(f"    {clean(one.advice)}")
 
 
 @app.command()

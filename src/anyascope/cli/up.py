@@ -84,7 +84,10 @@ def up(  # noqa: PLR0913  # each an option of its own
 ) -> None:
     """Start the server in the foreground."""
     import gc
+    import signal
 
+    # A reload that is asked for while it starts waits until it can be done; it would end the process.
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
     # What is imported stays: looking through it for garbage, again and again, takes a fifth of the start.
     gc.disable()
     from anyascope.app.main import run_server

@@ -70,13 +70,13 @@ def test_what_is_wrong_with_a_node_stands_below_with_advice(server, capsys):
 
 def test_a_node_that_never_answered_has_dashes(server, capsys):
     """Null is what is not known."""
-    nothing = dict.fromkeys(
+    nothing: dict[str, Any] = dict.fromkeys(
         ("height", "tip_age_s", "gap_probability", "behind_blocks", "peers_in", "peers_out", "looked_at"), None
     )
     mempool = dict.fromkeys(NODE["mempool"])
-    server["nodes"]["nodes"] = [NODE | nothing | {"chain": "", "mempool": mempool}]
+    server["nodes"]["nodes"] = [NODE | nothing | {"chain": "", "mempool": mempool, "is_up": False}]
     assert main.run(["nodes"]) == 0
-    assert capsys.readouterr().out.splitlines()[1].split()[3:8] == ["-"] * 5
+    assert capsys.readouterr().out.splitlines()[1].split()[3:] == ["-"] * 6
 
 
 def test_wallets_say_what_matters_most(server, capsys):

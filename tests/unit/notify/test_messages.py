@@ -23,6 +23,7 @@ from anyascope.notify.channels.email import EmailChannel
 from anyascope.notify.channels.slack import default_messages, templated_message
 from anyascope.notify.channels.webhook import webhook_body
 from anyascope.notify.templates import load_templates
+from anyascope.wire.notices.email import email_html, email_text
 from support.components import shared_path
 from support.notifications import AT_NS, SIGNING_FAILED, ended, many, notification
 
@@ -146,6 +147,35 @@ def test_slack_has_link_buttons_where_there_is_more_to_offer():
     assert actions[0] == {"type": "button", "text": "Acknowledge", "url": "https://a.test/r/1", "style": "primary"}
     ((_, message),) = default_messages(notification(alert), channel="", look={}, has_buttons=True)
     assert message["attachments"][0]["actions"][0]["text"] == "Runbook"
+
+
+def test_slack_keeps_the_buttons_that_are_worth_most():
+    """The alert's page and its transaction's before resolving by hand, which the page can do, too."""
+    alert = replace(
+        SIGNING_FAILED,
+        labels=(*SIGNING_FAILED.labels, ("txid", "ab12")),
+        annotations={"runbook_url": "https://r.test/"},
+        links={name: f"https://a.test/r/{name}" for name in ("acknowledge", "snooze", "resolve")},
+    )
+    ((_, message),) = default_messages(notification(alert), channel="", look={})
+    names = [action["text"] for action in message["attachments"][0]["actions"]]
+    assert names == ["Acknowledge", "Runbook", "Graph", "Alert", "Transaction"]
+
+
+def test_messages_say_what_to_do_first():
+    """The annotation `runbook` stands below the description, in Slack and in both parts of a mail, once."""
+    alert = replace(
+        SIGNING_FAILED, annotations={"description": "It <failed>.", "runbook": "Stop withdrawals & call Ann."}
+    )
+    ((_, message),) = default_messages(notification(alert), channel="", look={})
+    said = "It &lt;failed&gt;.\nWhat to do first: Stop withdrawals &amp; call Ann."
+    assert message["attachments"][0]["text"] == said
+    text = email_text(notification(alert))
+    assert "It <failed>.\nWhat to do first: Stop withdrawals & call Ann.\n" in text
+    assert text.count("Stop withdrawals") == 1
+    assert "<b>What to do first:</b> Stop withdrawals &amp; call Ann." in email_html(notification(alert))
+    long = replace(alert, annotations={"runbook": "Stop.\nThen look."})
+    assert "Runbook: Stop.\nThen look." in email_text(notification(long))
 
 
 def test_templates_see_the_links():

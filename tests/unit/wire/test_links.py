@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from anyascope.wire.notices.links import alert_links, is_address
+from anyascope.wire.notices.links import alert_links, first_step, is_address
 from support.notifications import SIGNING_FAILED, ended
 
 
@@ -28,6 +28,30 @@ def test_what_an_alert_leads_to():
     assert "Acknowledge" not in [link.name for link in alert_links(ended(alert), external_url="")]
     bare = replace(SIGNING_FAILED, generator_url="", correlation_id="")
     assert alert_links(bare, external_url="") == []
+
+
+def test_an_alert_about_a_transaction_leads_to_its_page():
+    """Which joins request, approval, signature, blocks and logs of it."""
+    alert = replace(SIGNING_FAILED, labels=(*SIGNING_FAILED.labels, ("txid", "ab12")))
+    links = {link.name: link.url for link in alert_links(alert, external_url="http://anyascope.test")}
+    assert links["Transaction"] == "http://anyascope.test/ui/correlation/ab12"
+
+
+@pytest.mark.parametrize(
+    ("runbook", "step"),
+    [
+        ("Stop withdrawals.", "Stop withdrawals."),
+        ("## Stop withdrawals.\n\nThen look.", "Stop withdrawals."),
+        ("https://r.test/hsm", ""),
+        ("", ""),
+        ("x" * 600, "x" * 499 + "…"),
+    ],
+)
+def test_what_to_do_first(runbook, step):
+    """The first line of the annotation `runbook`, where that is a text; nothing where it is over."""
+    alert = replace(SIGNING_FAILED, annotations={"runbook": runbook})
+    assert first_step(alert) == step
+    assert first_step(ended(alert)) == ""
 
 
 @pytest.mark.parametrize(

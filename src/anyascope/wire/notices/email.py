@@ -19,7 +19,7 @@ from anyascope.semconv.alerts import (
     traits_of,
 )
 from anyascope.wire.notices.data import status_of
-from anyascope.wire.notices.links import Link, alert_links
+from anyascope.wire.notices.links import FIRST_STEP, Link, alert_links, first_step
 
 ALERTS_SHOWN_MAX = 50  # a mail of more is not read; the page has all of them
 COLOR_RESOLVED = "#36A64F"
@@ -98,11 +98,17 @@ def _facts(alert: NotifiedAlert, links: list[Link]) -> list[tuple[str, str]]:
     if alert.correlation_id:
         facts.append(("Correlation ID", alert.correlation_id))
     facts.append(("Labels", ", ".join(f"{name}={value}" for name, value in alert.labels)))
+    told = {*_TOLD_APART, ANNOTATION_RUNBOOK} if _is_told_whole(alert) else _TOLD_APART
     order = (ANNOTATION_RUNBOOK, ANNOTATION_RUNBOOK_URL)
     others = sorted(alert.annotations.items(), key=lambda pair: (pair[0] not in order, pair[0]))
     linked = {link.url for link in links}
-    facts.extend((name.capitalize(), text) for name, text in others if name not in _TOLD_APART and text not in linked)
+    facts.extend((name.capitalize(), text) for name, text in others if name not in told and text not in linked)
     return facts
+
+
+def _is_told_whole(alert: NotifiedAlert) -> bool:
+    """Whether the line of what to do first has all of the annotation `runbook`."""
+    return first_step(alert) == alert.annotations.get(ANNOTATION_RUNBOOK, "").strip() != ""
 
 
 def _time(time_ns: int) -> str:
@@ -113,6 +119,8 @@ def _text_block(alert: NotifiedAlert, links: list[Link]) -> str:
     lines = [_heading(alert)]
     if description := alert.annotations.get(ANNOTATION_DESCRIPTION):
         lines.append(description)
+    if step := first_step(alert):
+        lines.append(f"{FIRST_STEP} {step}")
     lines.extend(f"  {name}: {value}" for name, value in _facts(alert, links))
     lines.extend(f"  {link.name}: {link.url}" for link in links)
     return "\n".join(lines)
@@ -121,6 +129,7 @@ def _text_block(alert: NotifiedAlert, links: list[Link]) -> str:
 def _html_block(alert: NotifiedAlert, links: list[Link]) -> str:
     color = traits_of(severity_of(alert.labels)).color if alert.is_firing else COLOR_RESOLVED
     description = alert.annotations.get(ANNOTATION_DESCRIPTION, "")
+    step = first_step(alert)
     rows = "".join(
         f'<tr><td style="color: #666; padding-right: 12px; vertical-align: top">{escape(name)}</td>'
         f"<td>{_linked(value)}</td></tr>"
@@ -131,6 +140,7 @@ def _html_block(alert: NotifiedAlert, links: list[Link]) -> str:
         f'<div style="border-left: 6px solid {color}; padding: 4px 12px; margin-bottom: 16px">\n'
         f'<h3 style="margin: 0 0 6px">{escape(_heading(alert))}</h3>\n'
         + (f'<p style="margin: 0 0 6px">{escape(description)}</p>\n' if description else "")
+        + (f'<p style="margin: 0 0 6px"><b>{FIRST_STEP}</b> {escape(step)}</p>\n' if step else "")
         + f'<table style="font-size: 14px">{rows}</table>\n'
         + (f'<p style="margin: 6px 0 0">{anchors}</p>\n' if anchors else "")
         + "</div>"

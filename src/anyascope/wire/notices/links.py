@@ -11,6 +11,10 @@ from anyascope.semconv.alerts import ANNOTATION_RUNBOOK, ANNOTATION_RUNBOOK_URL
 
 LINK_ACKNOWLEDGE: Final = "acknowledge"  # in an alert's `links`: a signed address that acknowledges it
 
+LABEL_TXID: Final = "txid"  # of alerts about one own transaction; its page joins all that is known of it
+FIRST_STEP: Final = "What to do first:"
+FIRST_STEP_CHARS_MAX = 500  # two sentences; the whole runbook is behind its link
+
 URL_CHARS_MAX = 3_000  # what Slack takes for a button
 _RUNBOOKS: Final = (ANNOTATION_RUNBOOK_URL, ANNOTATION_RUNBOOK)
 # What dashboards are called in the rule files of the field.
@@ -30,7 +34,8 @@ class Link:
 def alert_links(alert: NotifiedAlert, *, external_url: str) -> list[Link]:
     """What an alert leads to, the most urgent first; addresses that are none are left out.
 
-    Runbook and dashboard are those of its annotations, the graph that of its rule, and logs and traces those of its correlation id.
+    Runbook and dashboard are those of its annotations, the graph that of its rule, the transaction that of its label `txid`, and
+    logs and traces those of its correlation id.
     """
     own = external_url.rstrip("/")
     found = [
@@ -42,12 +47,23 @@ def alert_links(alert: NotifiedAlert, *, external_url: str) -> list[Link]:
     ]
     if own:
         found.append(Link("Alert", f"{own}/ui/alerts/{quote(alert.fingerprint, safe='')}"))
+    if own and (txid := dict(alert.labels).get(LABEL_TXID, "")):
+        found.append(Link("Transaction", f"{own}/ui/correlation/{quote(txid, safe='')}"))
     if own and alert.correlation_id:
         quoted = '"' + alert.correlation_id.replace('"', "") + '"'
         logs = urlencode({"q": f"correlation_id:{quoted}", "from": "-24h"})
         traces = urlencode({"tags": f"anya.correlation_id={quoted}", "from": "-24h"})
         found += [Link("Logs", f"{own}/ui/logs?{logs}"), Link("Traces", f"{own}/ui/traces?{traces}")]
     return [link for link in found if is_address(link.url)]
+
+
+def first_step(alert: NotifiedAlert) -> str:
+    """What to do first: the first line of the annotation `runbook` of an alert that fires; empty where it is an address."""
+    text = alert.annotations.get(ANNOTATION_RUNBOOK, "").strip() if alert.is_firing else ""
+    if not text or is_address(text):
+        return ""
+    line = text.splitlines()[0].lstrip("# ").rstrip()
+    return line if len(line) <= FIRST_STEP_CHARS_MAX else line[: FIRST_STEP_CHARS_MAX - 1] + "…"
 
 
 def signed_parts(notification: Notification) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from typing import Final
 from anyascope.clock import NS_PER_S
 from anyascope.model.notifications import Notification, NotificationReason, NotifiedAlert
 from anyascope.semconv.alerts import category_of, component_of, severity_of, title_of, traits_of
-from anyascope.wire.notices.links import alert_links
+from anyascope.wire.notices.links import FIRST_STEP, Link, alert_links, first_step
 
 USERNAME: Final = "Anya Core Alerts"
 ICON: Final = ":warning:"
@@ -23,6 +23,11 @@ MESSAGES_MAX = (
 DIGEST_LINES_MAX = 20
 ACTIONS_MAX = 5  # what Slack shows of an attachment's
 LINKS_WORTH_BUTTONS: Final = ("Runbook", "Dashboard")
+# What is left out last where there are more; the alert's page has all of it.
+_BUTTONS_BY_WORTH: Final = (
+    *("Acknowledge", "Runbook", "Alert", "Transaction", "Dashboard", "Graph"),
+    *("Snooze", "Logs", "Traces", "Resolve"),
+)
 TITLE_CHARS_MAX = 300
 TEXT_CHARS_MAX = 3_000  # Slack folds longer ones away
 
@@ -60,8 +65,15 @@ def _actions(alert: NotifiedAlert, *, external_url: str, has_buttons: bool) -> l
     wanted = [link for link in links if not (has_buttons and link.name == "Acknowledge")]
     return [
         {"type": "button", "text": link.name, "url": link.url, **({"style": "primary"} if not number else {})}
-        for number, link in enumerate(wanted[:ACTIONS_MAX])
+        for number, link in enumerate(_most_worth(wanted))
     ]
+
+
+def _most_worth(links: Sequence[Link]) -> list[Link]:
+    """As many as Slack shows, in their order."""
+    names = _BUTTONS_BY_WORTH
+    kept = sorted(links, key=lambda link: names.index(link.name) if link.name in names else len(names))[:ACTIONS_MAX]
+    return [link for link in links if link in kept]
 
 
 def alert_message(alert: NotifiedAlert, *, channel: str) -> Mapping[str, object]:
@@ -101,7 +113,9 @@ def attachment(alert: NotifiedAlert) -> Mapping[str, object]:
 
 def _text_of(alert: NotifiedAlert) -> str:
     said = alert.annotations
-    return said.get("description") or said.get("message") or ""
+    text = said.get("description") or said.get("message") or ""
+    step = first_step(alert)
+    return "\n".join(filter(None, (text, step and f"{FIRST_STEP} {step}")))
 
 
 def digest_attachment(notification: Notification, alerts: Sequence[NotifiedAlert]) -> Mapping[str, object]:
