@@ -17,7 +17,7 @@ from anyascope.promql.engine import Engine
 from anyascope.rules.backtest import Backtest, BacktestOptions
 from anyascope.rules.backtest.overlay import OverlayReader
 from anyascope.rules.backtest.report import BacktestReport
-from anyascope.rules.definition import RuleGroup
+from anyascope.rules.definition import RecordingRule, RuleGroup
 from anyascope.store.memory.metrics import MemoryMetrics
 from anyascope.wire.prompb.read import ReadQuery, ReadSeries
 
@@ -58,14 +58,18 @@ class Replay:
             if all(_meets(matcher, dict(labels)) for matcher in query.matchers)
         ]
 
-    async def judged(self, groups: Sequence[RuleGroup], *, step_s: float = STEP_S) -> BacktestReport:
-        """What the rules would have told."""
-        reader = OverlayReader(self, MemoryMetrics(), frozenset())
+    async def judged(
+        self, groups: Sequence[RuleGroup], *, step_s: float = STEP_S, begin_s: float = 0.0
+    ) -> BacktestReport:
+        """What the rules would have told from `begin_s` after the start on."""
+        recorded = frozenset(rule.name for group in groups for rule in group.rules if isinstance(rule, RecordingRule))
+        memory = MemoryMetrics()
+        reader = OverlayReader(self, memory, recorded)
         engine = Engine(reader, clock=ManualClock(0), registry=CollectorRegistry())
-        start_ns, end_ns = START_S * NS_PER_S, (START_S + (self.steps - 1) * STEP_S) * NS_PER_S
+        start_ns, end_ns = round(START_S + begin_s) * NS_PER_S, (START_S + (self.steps - 1) * STEP_S) * NS_PER_S
         options = BacktestOptions(start_ns, end_ns, step_s=step_s)
         try:
-            return await Backtest(groups, engine, reader, MemoryMetrics(), options).run()
+            return await Backtest(groups, engine, reader, memory, options).run()
         finally:
             engine.close()
 
