@@ -149,7 +149,7 @@ async def test_one_node_is_read_whole(tmp_path):
             height = node.call("getblockcount")
             await until(lambda: watch.figures("one")["bitcoin_blocks"] == height)
             assert watch.figures("one")["anya_bitcoin_zmq_lost_total hashblock"] == 0
-            assert watch.collect._nodes[0].feed.has_announced(block)
+            assert watch.collect._nodes[0].node.feed.has_announced(block)
 
             await until(lambda: any(f"new best={block}" in record.body for record in watch.lines()))
 

@@ -67,7 +67,7 @@ async def begun(room: BitcoinRoom, node: RegtestNode) -> None:
             await mine(node)
             await asyncio.sleep(0.1)
     height = await asyncio.to_thread(node.call, "getblockcount")
-    followed = room.collect._transactions[0][1]
+    followed = room.collect._nodes[0].transactions
     await until(lambda: followed._tip[1] == height)
 
 

@@ -8,18 +8,13 @@ import sys
 from collections.abc import Coroutine, Sequence
 from dataclasses import replace
 from typing import Any
-from urllib.parse import urlsplit
 
 import structlog
 from prometheus_client import CollectorRegistry
 
 from anyascope.clock import Clock
-from anyascope.collect.collectors.bitcoin.client import RpcClient
-from anyascope.collect.collectors.bitcoin.debug_log import DebugLog
-from anyascope.collect.collectors.bitcoin.node import NodeWatch
-from anyascope.collect.collectors.bitcoin.transactions.watch import TransactionsWatch
+from anyascope.collect.collectors.bitcoin.collector import NodeCollector
 from anyascope.collect.collectors.bitcoin.verdict import NodeView
-from anyascope.collect.collectors.bitcoin.wallets.watch import WalletsWatch
 from anyascope.collect.collectors.certificates import read_certificates
 from anyascope.collect.collectors.host.collector import HostCollector
 from anyascope.collect.collectors.host.files import HostFiles
@@ -28,7 +23,7 @@ from anyascope.collect.collectors.hsm.watch import HsmWatch, hsm_job, hsm_watch
 from anyascope.collect.collectors.itself import read_registry
 from anyascope.collect.collectors.journal import JournalCollector
 from anyascope.collect.collectors.process import OWN_NAME, ProcessReader, own_figures, process_families
-from anyascope.collect.options import BitcoinNodeOptions, CollectOptions
+from anyascope.collect.options import CollectOptions
 from anyascope.collect.runner import Job, Round, Runner
 from anyascope.collect.scheduler import FetcherMaker, Parts, ScrapeManager, make_http_fetcher
 from anyascope.collect.tally import CollectorTally, ScrapeTally
@@ -81,11 +76,8 @@ class Collect:
         self._runners: list[Runner] = []
         self._journal: JournalCollector | None = None
         self._pin_gates = PinGates(documents)  # kept over reloads: a refused PIN is not tried again by one
-        self._nodes: list[NodeWatch] = []
+        self._nodes: list[NodeCollector] = []
         self._hsms: list[HsmWatch] = []
-        self._wallets: list[tuple[BitcoinNodeOptions, WalletsWatch]] = []
-        self._transactions: list[tuple[BitcoinNodeOptions, TransactionsWatch]] = []
-        self._debug_logs: list[DebugLog] = []
         self._scrape_health = ComponentHealth("collect.scrape", "collector", HealthStatus.UNKNOWN)
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -124,7 +116,7 @@ class Collect:
     def health(self) -> Sequence[ComponentHealth]:
         """How each collector is, and the scraping as a whole."""
         found = [runner.health() for runner in self._runners]
-        found += [debug_log.health() for debug_log in self._debug_logs]
+        found += [node.debug_log.health() for node in self._nodes if node.debug_log is not None]
         if self._journal is not None:
             found.append(self._journal.health())
         if self._options.scrape_configs:
@@ -137,15 +129,15 @@ class Collect:
     def bitcoin_nodes(self) -> Sequence[WatchedNode]:
         """All watched nodes in the order of the settings, each as its last look found it."""
         health = {runner.job.name: runner.health() for runner in self._runners}
-        return [_watched(node, health[_node_job_name(node.sight.name)]) for node in self._nodes]
+        return [node.watched(health[node.name]) for node in self._nodes]
 
     def bitcoin_wallets(self) -> Sequence[WalletSight]:
         """All watched wallets, node by node, each as its last look found it."""
-        return [sight for _, watch in self._wallets for sight in watch.sights]
+        return [sight for node in self._nodes for sight in node.wallet_sights()]
 
     def bitcoin_transactions(self) -> Sequence[OpenTransaction]:
         """Transactions of watched wallets that wait for a block, or lost theirs; by node, wallet and age."""
-        return [found for _, watch in self._transactions for found in watch.open_transactions()]
+        return [found for node in self._nodes for found in node.open_transactions()]
 
     def hsms(self) -> Sequence[WatchedHsm]:
         """All watched HSMs in the order of the settings, each as its last look found it."""
@@ -171,7 +163,14 @@ class Collect:
     def _start_collectors(self) -> None:
         views: dict[str, NodeView] = {}
         self._nodes = [
-            NodeWatch(node, views=views, intake=self._intake, documents=self._documents, clock=self._clock)
+            NodeCollector(
+                node,
+                views=views,
+                intake=self._intake,
+                documents=self._documents,
+                clock=self._clock,
+                tally=self._tally,
+            )
             for node in self._options.bitcoin
         ]
         self._hsms = [
@@ -185,35 +184,9 @@ class Collect:
             )
             for hsm in self._options.hsms
         ]
-        self._wallets = [
-            (node, self._wallets_watch(node, watch))
-            for node, watch in zip(self._options.bitcoin, self._nodes, strict=True)
-            if node.wallets != ()
-        ]
-        self._transactions = [
-            (node, self._transactions_watch(node, watch))
-            for node, watch in zip(self._options.bitcoin, self._nodes, strict=True)
-            if node.wallets != ()
-        ]
         self._runners = [Runner(job, intake=self._intake, clock=self._clock, tally=self._tally) for job in self._jobs()]
         runs: list[Coroutine[Any, Any, None]] = [runner.run() for runner in self._runners]
-        runs += [node.feed.run() for node in self._nodes]
-        runs += [watch.run() for _, watch in self._transactions]
-        self._debug_logs = [
-            DebugLog(
-                node.name,
-                node.debug_log,
-                intake=self._intake,
-                documents=self._documents,
-                clock=self._clock,
-                tally=self._tally,
-                counts=watch.log_lines,
-                events=watch.log_events,
-            )
-            for node, watch in zip(self._options.bitcoin, self._nodes, strict=True)
-            if node.debug_log is not None
-        ]
-        runs += [debug_log.run() for debug_log in self._debug_logs]
+        runs += [run for node in self._nodes for run in node.runs()]
         if self._options.journal.enabled:
             self._journal = JournalCollector(
                 self._options.journal,
@@ -230,19 +203,7 @@ class Collect:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._tasks, self._runners, self._journal = [], [], None
-        self._nodes, self._wallets, self._transactions, self._hsms, self._debug_logs = [], [], [], [], []
-
-    def _wallets_watch(self, node: BitcoinNodeOptions, watch: NodeWatch) -> WalletsWatch:
-        client = RpcClient(node, clock=self._clock, counts=watch.rpc_counts)
-        return WalletsWatch(node, documents=self._documents, clock=self._clock, client=client)
-
-    def _transactions_watch(self, node: BitcoinNodeOptions, watch: NodeWatch) -> TransactionsWatch:
-        client = RpcClient(node, clock=self._clock, counts=watch.rpc_counts)
-        found = TransactionsWatch(
-            node, intake=self._intake, documents=self._documents, clock=self._clock, client=client
-        )
-        watch.feed.tell_also(found.on_block, found.on_transaction)
-        return found
+        self._nodes, self._hsms = [], []
 
     def _jobs(self) -> list[Job]:
         options = self._options
@@ -253,9 +214,7 @@ class Collect:
             jobs.append(self._process_job())
         if options.certificates.files or options.certificates.endpoints:
             jobs.append(self._certificate_job())
-        jobs += [_node_job(node, watch) for node, watch in zip(options.bitcoin, self._nodes, strict=True)]
-        jobs += [_wallets_job(node, watch) for node, watch in self._wallets]
-        jobs += [_transactions_job(node, watch) for node, watch in self._transactions]
+        jobs += [job for node in self._nodes for job in node.jobs()]
         if options.itself.enabled:
             jobs.append(self._own_job())
         jobs += [hsm_job(hsm, watch) for hsm, watch in zip(options.hsms, self._hsms, strict=True)]
@@ -305,53 +264,6 @@ class Collect:
 
 
 SUCCESS = "node_scrape_collector_success"
-
-
-def _transactions_job(node: BitcoinNodeOptions, watch: TransactionsWatch) -> Job:
-    return Job(
-        f"{_node_job_name(node.name)}.transactions",
-        _node_labels(node),
-        node.interval_s,
-        watch.gather,
-        has_up=False,
-        close=watch.close,
-        nudge=watch.nudge,
-    )
-
-
-def _node_job(node: BitcoinNodeOptions, watch: NodeWatch) -> Job:
-    return Job(
-        _node_job_name(node.name),
-        _node_labels(node),
-        node.interval_s,
-        watch.gather,
-        has_up=False,
-        close=watch.close,
-        nudge=watch.nudge,
-    )
-
-
-def _wallets_job(node: BitcoinNodeOptions, watch: WalletsWatch) -> Job:
-    return Job(
-        f"{_node_job_name(node.name)}.wallets",
-        _node_labels(node),
-        node.interval_s,
-        watch.gather,
-        has_up=False,
-        close=watch.close,
-    )
-
-
-def _node_labels(node: BitcoinNodeOptions) -> Labels:
-    return labels_of([("job", "bitcoin"), ("instance", urlsplit(node.url).netloc), ("node", node.name)])
-
-
-def _node_job_name(node: str) -> str:
-    return f"bitcoin.{node}"
-
-
-def _watched(node: NodeWatch, health: ComponentHealth) -> WatchedNode:
-    return WatchedNode(node.sight, health.status.value, health.message, health.advice, health.since_ns)
 
 
 def _labels(job: str, instance: str) -> Labels:

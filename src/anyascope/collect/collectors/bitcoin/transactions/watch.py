@@ -11,6 +11,7 @@ from typing import Any
 import structlog
 
 from anyascope.clock import NS_PER_S, Clock
+from anyascope.collect.collectors.bitcoin.chain_info import ChainInfo
 from anyascope.collect.collectors.bitcoin.client import RpcClient
 from anyascope.collect.collectors.bitcoin.events import STREAM
 from anyascope.collect.collectors.bitcoin.networks import network_of
@@ -51,6 +52,7 @@ class TransactionsWatch:
 
     Args:
         client: of the node; closed with the watch.
+        info: what the node says of its chain, where others ask for it too.
         documents: what is known of each transaction, so that a restart loses nothing and tells nothing twice.
     """
 
@@ -62,12 +64,14 @@ class TransactionsWatch:
         intake: Intake,
         documents: DocumentStore,
         clock: Clock,
+        info: ChainInfo | None = None,
     ) -> None:
         self._options = options
         self._intake = intake
         self._documents = documents
         self._clock = clock
         self._client = client
+        self._info = info or ChainInfo(client, clock=clock)
         self._desk = StuckDesk(self._client, clock=clock)
         self._lookers: dict[str, WalletLooker] = {}
         self._watched: tuple[str, ...] = ()
@@ -174,11 +178,10 @@ class TransactionsWatch:
         """Look at everything once."""
         if not await self._hand_in():
             return Verdict(HealthStatus.DEGRADED, "events wait: the intake is full", "see the health of ingest")
-        info = await self._client.call("getblockchaininfo")
-        if not isinstance(info, dict) or not info.get("chain"):
+        info = await self._info.ask("transactions")
+        if isinstance(info, Refusal):
             self._lose_sight()
-            found = info if isinstance(info, Refusal) else Refusal(INVALID_ANSWER, "getblockchaininfo says no chain")
-            return judge_refusal(found)
+            return judge_refusal(info)
         chain = str(info["chain"])
         if self._options.chain not in ("", chain):
             self._lose_sight()

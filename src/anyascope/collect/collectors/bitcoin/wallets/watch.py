@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from anyascope.clock import NS_PER_S, Clock
+from anyascope.collect.collectors.bitcoin.chain_info import ChainInfo
 from anyascope.collect.collectors.bitcoin.client import RpcClient
 from anyascope.collect.collectors.bitcoin.networks import network_of
 from anyascope.collect.collectors.bitcoin.sheet import Sheet, facts_of
@@ -40,15 +41,23 @@ class WalletsWatch:
     Args:
         documents: keeps the fees of the last days.
         client: of the node; it is closed with the watch.
+        info: what the node says of its chain, where others ask for it too.
     """
 
     def __init__(
-        self, options: BitcoinNodeOptions, *, documents: DocumentStore, clock: Clock, client: RpcClient
+        self,
+        options: BitcoinNodeOptions,
+        *,
+        documents: DocumentStore,
+        clock: Clock,
+        client: RpcClient,
+        info: ChainInfo | None = None,
     ) -> None:
         self._options = options
         self._documents = documents
         self._clock = clock
         self._client = client
+        self._info = info or ChainInfo(client, clock=clock)
         self._wallets: dict[str, Wallet] = {}
         self._book = FeeBook()
         self._book_chain = ""
@@ -62,11 +71,11 @@ class WalletsWatch:
 
     async def gather(self) -> Round:
         """Look at all wallets once."""
-        info = await self._client.call("getblockchaininfo")
+        info = await self._info.ask("wallets")
         if isinstance(info, Refusal):
             return self._closed(info)
-        chain = str(facts_of(info).get("chain", ""))
-        if not chain or self._options.chain not in ("", chain):
+        chain = str(info["chain"])
+        if self._options.chain not in ("", chain):
             return self._closed(Refusal("wrong_chain", f"is on chain {chain}, expected {self._options.chain}"))
         roll = await find_wallets(self._client, self._options.wallets)
         if isinstance(roll, Refusal):
