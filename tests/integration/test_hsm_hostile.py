@@ -32,7 +32,8 @@ pytest.importorskip("pkcs11")
 ANY_LIBRARY = next(Path(sys.prefix).rglob("*.so"))  # an extension of Python: no module
 WRONG_PIN = "11111111"
 IN_TIME_S = 0.5  # of a call that hangs by will; nothing else is asked meanwhile
-USER_PIN_INITIALIZED, WRITE_PROTECTED, TO_BE_CHANGED, FINAL_TRY = 0x8, 0x2, 0x80000, 0x20000
+USER_PIN_INITIALIZED, WRITE_PROTECTED, TO_BE_CHANGED = 0x8, 0x2, 0x80000
+PIN_COUNT_LOW, FINAL_TRY = 0x10000, 0x20000
 
 
 @pytest.fixture
@@ -264,6 +265,16 @@ async def test_a_token_without_a_users_pin_gets_none(token, front):
         assert front.logins() == 0
 
 
+async def test_nobody_uses_up_the_last_try(token, front):
+    """CKF_USER_PIN_FINAL_TRY is told as such, and no PIN goes out, not even the right one."""
+    front.tell("flags", hex(FINAL_TRY))
+    async with scene_of(token, front) as scene:
+        found = await scene.look()
+        assert found.faults[0] == "login is held back: pin_final_try"
+        assert scene.value("anya_hsm_pin_state", state="final_try") == 1
+        assert front.logins() == 0
+
+
 async def test_an_expired_pin_is_sent_once(token, front):
     """CKR_PIN_EXPIRED holds the login until the PIN is another; CKF_USER_PIN_TO_BE_CHANGED alone holds nothing."""
     front.tell("flags", hex(TO_BE_CHANGED))
@@ -292,6 +303,19 @@ async def test_a_library_without_sessions_that_only_read_is_used_for_writing(tok
     async with scene_of(token, front) as scene:
         assert (await scene.look()).faults == ()
         assert front.logins() == 1
+
+
+async def test_a_login_that_fails_for_no_said_reason_is_tried_once_more(token, front):
+    """Nobody knows whether CKR_FUNCTION_FAILED used up a try: the PIN goes out twice at most, and a person decides."""
+    front.tell("rv.Login", "0x6")
+    async with scene_of(token, front) as scene:
+        await scene.look()
+        assert front.logins() == 1
+        for _ in range(3):
+            found = await scene.look()
+        assert found.faults[0] == "login is held back: pin_unanswered"
+        assert front.logins() == 2
+        assert scene.value("anya_hsm_errors_total", return_code="CKR_FUNCTION_FAILED") == 2
 
 
 async def test_a_token_that_is_not_initialized_is_no_token_yet(token, tmp_path):
@@ -328,6 +352,28 @@ async def test_no_session_left_is_told_by_its_code(token, front):
         assert scene.value("anya_hsm_errors_total", error_type="session_count", return_code="CKR_SESSION_COUNT") >= 1
         front.untell("rv.OpenSession")
         assert (await scene.look()).faults == ()
+
+
+async def test_a_mechanism_that_a_token_lost_or_gained_is_named(token):
+    """SoftHSM's own setting takes mechanisms away; what was accepted is the measure, over restarts of its process."""
+    clock = SystemClock()
+    documents = MemoryDocuments(clock=clock)
+    whole = token.config.read_text()
+
+    def allow(mechanisms: str) -> None:
+        token.config.write_text(whole.replace("slots.mechanisms = ALL", f"slots.mechanisms = {mechanisms}"))
+
+    allow("-,CKM_RSA_X_509")
+    async with Scene(token, documents=documents) as scene:
+        assert (await scene.look()).faults == ()
+        allow("-,CKM_AES_ECB")
+        await scene.process.close()
+        found = await scene.look()
+        assert found.faults == ("1 mechanisms are gone, such as AES_ECB", "1 mechanisms are new, such as RSA_X_509")
+        assert scene.value("anya_hsm_mechanisms_lost") == scene.value("anya_hsm_mechanisms_gained") == 1
+        assert scene.value("anya_hsm_mechanism_lost", mechanism="AES_ECB") == 1
+        assert scene.value("anya_hsm_mechanism_gained", mechanism="RSA_X_509") == 1
+        assert scene.events() == ["hsm.mechanism_lost", "hsm.mechanism_gained"]
 
 
 # --- keys and certificates ------------------------------------------------------------------------------------------------
@@ -415,6 +461,28 @@ async def test_two_hsms_with_the_same_wrong_pin_send_it_once(token, front):
             found = await asyncio.gather(*(scene.look() for scene in scenes))
             assert all("login is held back: pin_" in one.faults[0] for one in found)
     assert front.logins() == 1
+
+
+async def test_after_two_wrong_pins_a_person_decides(token, front, tmp_path):
+    """The third may lock a token that tells no count: it goes out only when somebody looked at the token and said so."""
+    path = tmp_path / "core.pin"
+
+    def write(pin: str) -> None:
+        path.write_text(pin)
+        os.utime(path, (1, 1))
+
+    write(WRONG_PIN)
+    front.tell("noflags", hex(PIN_COUNT_LOW))  # it tells none
+    async with scene_of(token, front, secret=SecretFile(str(path))) as scene:
+        for pin, held in ((WRONG_PIN, "pin_incorrect"), ("22222222", "pin_incorrect"), (token.pin, "pins_refused")):
+            write(pin)
+            for _ in range(2):
+                assert (await scene.look()).faults[0] == f"login is held back: {held}"
+        assert front.logins() == 2
+        assert "anyascope hsm accept" in scene.round.advice
+        await scene.watch.accept(by="ann")
+        assert (await scene.look()).faults == ()
+        assert front.logins() == 3
 
 
 async def test_a_pin_that_cannot_be_read_is_said_by_its_file(token, front, tmp_path):

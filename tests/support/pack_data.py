@@ -146,6 +146,7 @@ anya_bitcoin_wallet_evicted_transactions{{{_WALLET}}} 0x40
     "hsm": f"""
 anya_hsm_up{{{_HSM}}} 1x40
 anya_hsm_tokens{{{_HSM}}} 1x40
+anya_hsm_module_memory_bytes{{{_HSM}}} 30000000x40
 anya_hsm_login_held{{{_HSM}}} 0x40
 anya_hsm_canary_success{{{_HSM},operation_type="canary_sign"}} 1x40
 anya_hsm_canary_last_success_timestamp_seconds{{{_HSM},operation_type="canary_sign"}} 0+60x40

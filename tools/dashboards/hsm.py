@@ -170,7 +170,7 @@ ROOM = Row(
             "Clients that may leak",
             "Processes of this machine that use the HSM while sessions leak. Restart it, then mend it.",
             f"anya_hsm_session_leak_suspect{{{HSM}}}",
-            columns=(("hsm", "HSM"), ("command", "Program"), ("pid", "PID")),
+            columns=(("hsm", "HSM"), ("command", "Program"), ("pid", "PID"), ("user", "User")),
             value="suspect",
             width=8,
             nothing="no leak",
@@ -179,6 +179,13 @@ ROOM = Row(
             "Files that clients hold open",
             "Files and sockets of the processes that have the HSM's library loaded.",
             (f"anya_hsm_client_open_files{{{HSM}}}", "{{hsm}} {{command}}"),
+            width=8,
+        ),
+        graph(
+            "Memory of the library's process",
+            "What the process takes that has the vendor's library loaded for anyascope. Beyond 512 MiB it starts anew.",
+            (f"anya_hsm_module_memory_bytes{{{HSM}}}", "{{hsm}}"),
+            unit="bytes",
             width=8,
         ),
         graph(
@@ -232,6 +239,7 @@ INVENTORY = Row(
         graph(
             "Changes against what was accepted",
             "Mechanisms and keys more or fewer than when the token's state was accepted. What was meant: `anyascope hsm accept`.",
+            (f"anya_hsm_token_replaced{{{HSM}}}", "{{hsm}} {{token}} is another token"),
             (f"anya_hsm_mechanisms_lost{{{HSM}}}", "{{hsm}} {{token}} mechanisms lost"),
             (f"anya_hsm_mechanisms_gained{{{HSM}}}", "{{hsm}} {{token}} mechanisms gained"),
             (f"anya_hsm_keys_change{{{HSM}}}", "{{hsm}} {{class}} {{key_type}} keys"),

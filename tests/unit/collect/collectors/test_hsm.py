@@ -498,6 +498,7 @@ async def test_what_somebody_accepts_is_the_baseline_from_then_on() -> None:
     await clock.advance(7)
     await watch.accept(by="ann")
     assert watch.nudge.is_set()
+    assert provider.calls[-1] == "release core"  # and what held back the PIN is forgotten
     found = await watch.gather()
     assert found.faults == ()
     assert points_of(found.families)["anya_hsm_firmware_changed", "core", "ab"] == 0

@@ -32,7 +32,7 @@ _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE = 1, 4
 _MESSAGE_CHARS_MAX = 1_000  # a loader names a long path twice before it says what is wrong
 
 # How libraries refuse a session that only reads; AWS CloudHSM's says the first.
-_NO_READING = frozenset(("function_failed", "function_not_supported", "arguments_bad", "session_read_write_so_exists"))
+_NO_READING = frozenset(("function_failed", "function_not_supported", "arguments_bad"))
 
 Answer = dict[str, Any]
 
@@ -58,7 +58,6 @@ class Module:
         self._session: Any = None
         self._place: tuple[Any, ...] = ()  # slot and serial number of the token that the session is on
         self._listing: Listing | None = None
-        self._writes: bool | None = None  # whether sessions have to be opened for writing; not known yet
 
     def look(self, token: str, serial: str) -> Answer:
         """Slots, tokens and which one is watched: by its label, its serial number, or both; the only one where neither is said."""
@@ -89,9 +88,7 @@ class Module:
         token = found.get_token()
         if _serial(token) != serial:
             raise _Differs("token_not_present", "another token was put into its place; no PIN was sent")
-        if self._writes is None:
-            self._writes = self._must_write(token)
-        self._session = token.open(user_pin=pin, rw=self._writes)
+        self._session = self._opened(token, pin)
         self._place = (slot, serial)
         return {}
 
@@ -128,19 +125,24 @@ class Module:
         with contextlib.suppress(self._pkcs11.PKCS11Error):
             session.close()
 
-    def _must_write(self, token: Any) -> bool:
-        """Whether the library knows no sessions that only read, as that of AWS CloudHSM. Found out before the PIN goes out."""
+    def _opened(self, token: Any, pin: str | None) -> Any:
+        """A session that only reads; one that writes where the library knows no others, as that of AWS CloudHSM.
+
+        Which it is, is found out without the PIN: one that was refused must not go out again.
+        """
+        try:
+            return token.open(user_pin=pin)
+        except self._pkcs11.PKCS11Error as refusal:
+            if pkcs11_error_type(refusal) not in _NO_READING or self._reads(token):
+                raise
+        return token.open(user_pin=pin, rw=True)
+
+    def _reads(self, token: Any) -> bool:
         try:
             token.open().close()
-        except self._pkcs11.PKCS11Error as refusal:
-            if pkcs11_error_type(refusal) not in _NO_READING:
-                raise
-            try:
-                token.open(rw=True).close()
-            except self._pkcs11.PKCS11Error:
-                raise refusal from None
-            return True
-        return False
+        except self._pkcs11.PKCS11Error:
+            return False
+        return True
 
     def _find(self, label: str, serial: str) -> tuple[list[Answer], list[Answer], int]:
         """The tokens that are meant, all that are there, and how many more are not initialized."""
