@@ -61,7 +61,7 @@ class Reconciliation:
     """Watches spends from start to stop, where the settings say so.
 
     Each spend waits for its grace at most; it is matched as soon as all is known, and told as unmatched where that does not
-    come. What is told is committed first, so that nothing is told twice and nothing is forgotten by a crash.
+    come. Its event is told after the commit, so that nothing is told twice and nothing is forgotten by a crash.
     """
 
     def __init__(self, doors: Doors, *, options: CustodyOptions, clock: Clock, registry: CollectorRegistry) -> None:
@@ -374,8 +374,6 @@ class Reconciliation:
                 raise
 
     async def _settle(self, items: Sequence[Item]) -> None:
-        # On record first: after a crash it is told as it was found, once.
-        await self._book.keep(items)
         for item in items:
             self._figures.count(item.spend, item.state.value)
             self._untold[item.spend.key] = item
@@ -387,7 +385,12 @@ class Reconciliation:
                 log.warning("spend_unmatched", txid=item.spend.txid, wallet=item.spend.wallet, chain=item.spend.chain)
             else:
                 self._pendings.remove(item.spend.key)
-        await self._report()  # before the events: people are told by rules, which read this
+        # Rules, which tell people, read the figures: they need not wait for the record. After a crash in between the spend is found
+        # again, and its alert is the same one. The event comes after both, so that it is told once, as it was found.
+        outcomes = await asyncio.gather(self._book.keep(items), self._report(), return_exceptions=True)
+        for fault in outcomes:
+            if fault is not None:
+                raise fault  # what is untold is kept with the next look
         await self._tell(items, is_fresh=True)
 
     async def _tell(self, items: Sequence[Item], *, is_fresh: bool = False) -> None:

@@ -86,6 +86,11 @@ class WalletLooker:
         await self._settle(named, height=height)
         return {txid for txid in named if txid not in self.book.owned}
 
+    async def look_at_newest(self, *, height: int) -> None:
+        """What is new, by the wallet's own list."""
+        if self.book.has_begun:
+            await self._settle(await self._unknown_newest(), height=height)
+
     async def look_at_open(self, *, height: int) -> None:
         """How those stand that wait, and what is new: where no block came."""
         waiting = sorted(self.book.open(), key=lambda owned: -owned.facts.received_s)[:POOL_ASKED_MAX]

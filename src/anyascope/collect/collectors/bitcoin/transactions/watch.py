@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import structlog
 
-from anyascope.clock import NS_PER_S, Clock
+from anyascope.clock import NS_PER_S, Clock, wait_for
 from anyascope.collect.collectors.bitcoin.chain_info import ChainInfo
 from anyascope.collect.collectors.bitcoin.client import RpcClient
 from anyascope.collect.collectors.bitcoin.events import STREAM
@@ -40,6 +40,10 @@ GAP_PER_LOOK = 20  # the node's part of a look may take a twentieth of the time
 BLOCK_GAP_S = 0.1  # between two looks that blocks ask for
 SELDOM_S = 60.0  # between two looks at all that waits, and at who is stuck, while no block comes
 ASKED_MAX = 3  # times that the wallets are asked of a transaction: the node tells of it before they take it
+LATE_S = (
+    2.0  # after the last of them the newest ones of each wallet are looked at: its lock may have been held that long
+)
+RETRY_S = 1.0  # after a look that failed; then twice as long each time, up to the interval
 NAMED_MAX = 10_000  # transactions that messages named since the last look; beyond it everything is looked at
 EVENTS_WAITING_MAX = 10_000  # while the intake is full; then the wallets are not looked at, and nothing is lost
 EVENTS_TOGETHER = 500  # of one batch
@@ -86,6 +90,9 @@ class TransactionsWatch:
         self._missed: dict[str, int] = {}  # what no wallet had, and how often they were asked
         self._stir = asyncio.Event()
         self._lock = asyncio.Lock()
+        self._late_ns: int | None = None  # when the newest ones are looked at, for what no wallet had in time
+        self._retry_ns: int | None = None  # when everything is looked at again, after a look that failed
+        self._retry_s = RETRY_S
         self._is_block_due = True
         self._whole_ns = self._seldom_ns = self._newest_ns = clock.monotonic_ns() - round(SELDOM_S * NS_PER_S)
         self._gap_s = GAP_S_MIN
@@ -113,11 +120,12 @@ class TransactionsWatch:
     async def run(self) -> None:
         """Follow the mempool until cancelled."""
         while True:
-            await self._stir.wait()
+            await self._stirred()
             since_s = (self._clock.monotonic_ns() - self._newest_ns) / NS_PER_S
             await self._clock.sleep(max(SETTLE_S, self._gap_s - since_s))
             try:
-                await self._follow_mempool()
+                async with self._lock:
+                    await self._follow_mempool()
             except Exception:
                 # A fault of one look must not end the watch; the next look of `gather` tells it by the health.
                 log.exception("bitcoin_transactions_look_failed", node=self._options.name)
@@ -133,6 +141,7 @@ class TransactionsWatch:
                 self._is_block_due = False
                 self._whole_ns = self._clock.monotonic_ns()
                 self._verdict = await self._look()
+                self._judge_look()
             return self._tell()
 
     def open_transactions(self) -> list[OpenTransaction]:
@@ -147,36 +156,76 @@ class TransactionsWatch:
 
     # --- inside -------------------------------------------------------------------------------------------------------
 
+    async def _stirred(self) -> None:
+        """Return when messages came, or a look is due again."""
+        dues = [due_ns for due_ns in (self._late_ns, self._retry_ns) if due_ns is not None]
+        if not dues:
+            await self._stir.wait()
+            return
+        await wait_for(self._stir, clock=self._clock, timeout_s=(min(dues) - self._clock.monotonic_ns()) / NS_PER_S)
+        if self._is_due(self._retry_ns):
+            self._retry_ns = None
+            self.on_block()
+
+    def _is_due(self, due_ns: int | None) -> bool:
+        return due_ns is not None and due_ns <= self._clock.monotonic_ns()
+
+    def _judge_look(self) -> None:
+        """A look that failed is made again soon: what messages named meanwhile was not looked at."""
+        if self._verdict.status in (HealthStatus.HEALTHY, HealthStatus.UNKNOWN):
+            self._retry_ns, self._retry_s = None, RETRY_S
+            return
+        self._retry_ns = self._clock.monotonic_ns() + round(self._retry_s * NS_PER_S)
+        self._retry_s = min(2 * self._retry_s, self._options.interval_s)
+        self._stir.set()
+
     async def _follow_mempool(self) -> None:
-        async with self._lock:
-            self._stir.clear()
-            named, self._named = dict.fromkeys(self._named, 0) | self._missed, set()
-            self._missed = {}
-            self._newest_ns, asked_ns = self._clock.monotonic_ns(), 0
-            height = self._tip[1]
-            if height < 0 or len(self._records) >= EVENTS_WAITING_MAX:
-                return
-            happened = False
-            missed = set(named)
-            for wallet in self._watched:
-                looker = self._lookers[wallet]
-                began_ns = self._clock.monotonic_ns()
-                try:
-                    missed &= await looker.look_at_named(named, height=height)
-                except LookError:
-                    self.on_block()  # a look at everything: it finds what this one did not, or says what is wrong
-                asked_ns += self._clock.monotonic_ns() - began_ns
+        """Look at what messages named. Under the lock."""
+        self._stir.clear()
+        named, self._named = dict.fromkeys(self._named, 0) | self._missed, set()
+        self._missed = {}
+        self._newest_ns = self._clock.monotonic_ns()
+        is_late, height = self._is_due(self._late_ns), self._tip[1]
+        if is_late:
+            self._late_ns = None
+        if not (named or is_late) or height < 0 or len(self._records) >= EVENTS_WAITING_MAX:
+            return
+        missed, happened, asked_ns = set(named), False, 0
+        async with asyncio.TaskGroup() as group:
+            lookers = [self._lookers[wallet] for wallet in self._watched]
+            looks = [group.create_task(self._look_at_named(each, named, is_late=is_late)) for each in lookers]
+            # Each wallet as it answers: one that is slow must not keep the spends of the others waiting.
+            for look in asyncio.as_completed(looks):
+                looker, lacks, took_ns = await look
+                missed &= lacks
+                asked_ns += took_ns
                 happened |= await self._take(looker)  # our own work: the node does not wait for it
-            if happened:
-                self.nudge.set()
-            self._missed = {txid: named[txid] + 1 for txid in missed if named[txid] + 1 < ASKED_MAX and self._watched}
-            if self._missed:
-                self._stir.set()
-            self._gap_s = min(GAP_S_MAX, max(GAP_S_MIN, GAP_PER_LOOK * asked_ns / NS_PER_S))
+        if happened:
+            self.nudge.set()
+        asked = {txid: named[txid] + 1 for txid in missed} if self._watched else {}
+        self._missed = {txid: times for txid, times in asked.items() if times < ASKED_MAX}
+        if self._missed:
+            self._stir.set()
+        if len(self._missed) < len(asked) and self._late_ns is None:
+            self._late_ns = self._clock.monotonic_ns() + round(LATE_S * NS_PER_S)
+        self._gap_s = min(GAP_S_MAX, max(GAP_S_MIN, GAP_PER_LOOK * asked_ns / NS_PER_S))
+
+    async def _look_at_named(
+        self, looker: WalletLooker, named: Collection[str], *, is_late: bool
+    ) -> tuple[WalletLooker, set[str], int]:
+        """The wallet, which of them it does not have, and how long it took the node to say so."""
+        began_ns, missed = self._clock.monotonic_ns(), set(named)
+        try:
+            missed = await looker.look_at_named(named, height=self._tip[1])
+            if is_late:
+                await looker.look_at_newest(height=self._tip[1])
+        except LookError:
+            self.on_block()  # a look at everything: it finds what this one did not, or says what is wrong
+        return looker, missed, self._clock.monotonic_ns() - began_ns
 
     async def _look(self) -> Verdict:
         """Look at everything once."""
-        if not await self._hand_in():
+        if not await self._hand_in(list(self._lookers.values())):
             return Verdict(HealthStatus.DEGRADED, "events wait: the intake is full", "see the health of ingest")
         info = await self._info.ask("transactions")
         if isinstance(info, Refusal):
@@ -213,6 +262,7 @@ class TransactionsWatch:
         watched: list[str] = []
         for wallet in roll.watched:
             looker = self._looker(wallet)
+            await self._let_in()
             try:
                 await looker.restore(self._documents, genesis=genesis)
                 if is_new or is_seldom or looker.book.head.since.hash != tip[0]:
@@ -233,6 +283,11 @@ class TransactionsWatch:
         waiting = sum(len(self._lookers[wallet].book.open()) for wallet in watched)
         return Verdict(HealthStatus.HEALTHY, f"{len(watched)} wallets, {waiting} transactions wait for a block")
 
+    async def _let_in(self) -> None:
+        """Look at what messages named meanwhile: a spend must not wait until a whole look is over. Under the lock."""
+        if self._named:
+            await self._follow_mempool()
+
     def _looker(self, wallet: str) -> WalletLooker:
         looker = self._lookers.get(wallet)
         if looker is None:
@@ -247,11 +302,13 @@ class TransactionsWatch:
             return
         height = self._tip[1]
         market = await self._desk.ask_market(height)
+        await self._let_in()
         if market is None:
             return
         self._traits = traits_of(await self._client.call("getnetworkinfo"), self._chain, self._options)
         advised: dict[tuple[str, str], Advice] = {}
         for looker in lookers:
+            await self._let_in()
             looker.forget_pool()
             await self._desk.judge(looker, height=height, market=market)
             await self._take(looker)
@@ -269,11 +326,11 @@ class TransactionsWatch:
             )
             for each in happened
         ]
-        await self._hand_in()
+        await self._hand_in([looker])
         return bool(happened)
 
-    async def _hand_in(self) -> bool:
-        """Whether nothing waits any more. What is known is written after what happened was told: see `WalletBook`."""
+    async def _hand_in(self, lookers: Collection[WalletLooker]) -> bool:
+        """Whether nothing waits any more. What these know is written after what happened was told: see `WalletBook`."""
         while self._records:
             together = [self._records[number] for number in range(min(EVENTS_TOGETHER, len(self._records)))]
             batch = LogBatch(STREAM)
@@ -287,7 +344,7 @@ class TransactionsWatch:
                 self._records.popleft()
         # A store that is full must not blind us: what is not kept now is kept with the next look.
         with contextlib.suppress(UnavailableError):
-            for looker in self._lookers.values():
+            for looker in lookers:
                 changes = looker.book.changes()
                 if changes:
                     await self._documents.commit(changes)

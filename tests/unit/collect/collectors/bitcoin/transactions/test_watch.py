@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 
 import pytest
 
@@ -89,12 +90,137 @@ async def test_a_message_is_followed_at_once():
     site.watch.on_transaction("of somebody else", True)
     await until(lambda: site.told(txid) == ["seen"])
     assert site.watch.nudge.is_set()
-    assert "listtransactions" not in site.node.asked
+    assert site.node.asked[:3] == ["gettransaction", "gettransaction", "getmempoolentry"]
     site.watch.on_transaction("unknown, and left", False)
     await until(lambda: not site.watch._stir.is_set())
     running.cancel()
     found = await site.watch.gather()
     assert value(found, "anya_bitcoin_wallet_unconfirmed_transactions", direction="withdrawal", wallet="w") == 1
+
+
+async def test_a_message_during_a_look_is_followed_between_two_wallets():
+    """A spend that is named while everything is looked at does not wait for the end of that."""
+    site = Site()
+    site.node.wallets = ["w", "x"]
+    await site.look()
+    listed, txid = site.node._listsinceblock, ""
+
+    def pays_meanwhile(*asked):
+        nonlocal txid
+        found = listed(*asked)
+        if not txid:  # the wallet's list is older than the payment
+            txid = site.node.pay()
+            site.watch.on_transaction(txid, True)
+        return found
+
+    site.node._listsinceblock = pays_meanwhile
+    site.node.asked.clear()
+    await site.block()
+
+    asked = site.node.asked
+    first, second = (at for at, method in enumerate(asked) if method == "listsinceblock")
+    assert "gettransaction" in asked[first:second]
+    assert site.told(txid) == ["seen", "seen"]  # of either wallet
+
+
+@pytest.mark.parametrize("method", ["getblockchaininfo", "listwallets", "listsinceblock"])
+async def test_what_is_named_while_the_node_does_not_answer_is_found_soon(method):
+    """A look that fails is made again long before the next interval; what messages named in between is found then."""
+    site = Site()
+    await site.look()
+    site.node.refused[method] = Refusal("http_503", "work queue depth exceeded")
+    await site.block()
+    running = asyncio.create_task(site.watch.run())
+    failed_ns = site.clock.passed_ns
+    txid = site.node.pay()
+    site.watch.on_transaction(txid, True)
+    await until(site.watch.nudge.is_set)
+    site.node.refused.clear()
+    await site.watch.gather()
+    running.cancel()
+
+    assert site.told(txid) == ["seen"]
+    assert site.clock.passed_ns - failed_ns <= 2 * NS_PER_S
+
+
+async def test_a_look_that_goes_on_failing_is_made_ever_more_seldom():
+    """A node that is down is asked after one second, two, four, and so on up to the interval, and at once after it is back."""
+    site = Site()
+    await site.look()
+    site.node.refused["getblockchaininfo"] = Refusal("unreachable", "refused")
+    await site.block()
+    running = asyncio.create_task(site.watch.run())
+    times_ns = [site.clock.passed_ns]
+    for _ in range(6):
+        await until(site.watch.nudge.is_set)
+        await site.watch.gather()
+        times_ns.append(site.clock.passed_ns)
+    running.cancel()
+
+    waits_s = [(later - sooner) / NS_PER_S for sooner, later in itertools.pairwise(times_ns)]
+    assert waits_s == pytest.approx([1, 2, 4, 8, 15, 15], abs=0.5)
+
+
+async def test_a_wallet_that_takes_it_after_seconds_is_looked_at_once_more():
+    """Where no wallet had it each time that they were asked, their newest entries are looked at a little later."""
+    site = Site()
+    await site.look()
+    txid = site.node.pay()
+    payment, has, asked = site.node.payments.pop(txid), site.node._gettransaction, []
+
+    def takes_it_then(named, *more):
+        asked.append(named)
+        answer = has(named, *more)
+        if len(asked) == ASKED_MAX:
+            site.node.payments[txid] = payment
+        return answer
+
+    site.node._gettransaction = takes_it_then
+    began_ns = site.clock.passed_ns
+    running = asyncio.create_task(site.watch.run())
+    site.watch.on_transaction(txid, True)
+    await until(lambda: site.told(txid) == ["seen"])
+    running.cancel()
+
+    assert asked == [txid] * (ASKED_MAX + 1)
+    assert site.clock.passed_ns - began_ns < 5 * NS_PER_S
+
+
+async def test_two_messages_at_once_are_two_events():
+    """Transactions that are named together, and named again meanwhile, are told once each."""
+    site = Site()
+    await site.look()
+    running = asyncio.create_task(site.watch.run())
+    txids = [site.node.pay() for _ in range(3)]
+    for txid in (*txids, *txids):
+        site.watch.on_transaction(txid, True)
+    await until(lambda: all(site.told(txid) for txid in txids))
+    site.watch.on_transaction(txids[0], True)
+    await until(lambda: not site.watch._stir.is_set())
+    running.cancel()
+
+    assert [site.told(txid) for txid in txids] == [["seen"]] * 3
+
+
+async def test_a_slow_wallet_keeps_no_other_waiting():
+    """What one wallet has is told while another has not answered."""
+    site = Site()
+    site.node.wallets = ["w", "x"]
+    await site.look()
+    may_answer, looked = asyncio.Event(), site.watch._lookers["x"].look_at_named
+
+    async def slowly(named, *, height):
+        await may_answer.wait()
+        return await looked(named, height=height)
+
+    site.watch._lookers["x"].look_at_named = slowly
+    running = asyncio.create_task(site.watch.run())
+    txid = site.node.pay()
+    site.watch.on_transaction(txid, True)
+    await until(lambda: site.told(txid) == ["seen"])
+    may_answer.set()
+    await until(lambda: site.told(txid) == ["seen", "seen"])
+    running.cancel()
 
 
 async def test_a_wallet_that_hears_late_is_asked_again():
