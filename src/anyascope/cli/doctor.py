@@ -11,7 +11,7 @@ from anyascope.cli.show import NS_PER_S, duration, size, time_or_dash
 from anyascope.cli.terminal import Cell, Style, Terminal, clean
 
 if TYPE_CHECKING:
-    from anyascope.wire.own_api import HealthView, StatusView
+    from anyascope.wire.own_api import ComponentView, HealthView, StatusView
 
 EXIT_FAILING = 1
 
@@ -51,10 +51,11 @@ def doctor(
 
 def failures(status: StatusView, health: HealthView) -> list[tuple[str, str, str]]:
     """(how bad, what, what to do) of everything that fails, each once."""
+    parts = {part.component: part for part in health.components if part.status in ("degraded", "unhealthy")}
     found: list[tuple[str, str, str]] = [
         (part.status, f"{part.component}: {part.message}" if part.message else part.component, part.advice)
-        for part in health.components
-        if part.status in ("degraded", "unhealthy")
+        for part in parts.values()
+        if not _is_told_by(parts.get(part.component.rpartition(".")[0]), part)
     ]
     if status.config.error:
         found.append(
@@ -68,6 +69,12 @@ def failures(status: StatusView, health: HealthView) -> list[tuple[str, str, str
         if problem.what not in told and problem.what not in messages
     )
     return found
+
+
+def _is_told_by(whole: ComponentView | None, part: ComponentView) -> bool:
+    """Whether a part fails by what the whole fails by: a node that is down need not be told thrice."""
+    what = part.message.partition(": ")[2] or part.message  # without the code in front
+    return whole is not None and bool(what) and what in whole.message
 
 
 def _print_server(terminal: Terminal, status: StatusView, address: str) -> None:

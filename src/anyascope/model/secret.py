@@ -57,4 +57,5 @@ class SecretFile(Secret):
             with self.path.open("rb") as file:
                 return file.read(SECRET_BYTES_MAX).decode().strip()
         except (OSError, UnicodeDecodeError) as error:
-            raise InvalidInputError(f"secret file {self.path} cannot be read: {error}") from error
+            why = error.strerror or error if isinstance(error, OSError) else "it is no text"
+            raise InvalidInputError(f"secret file {self.path} cannot be read: {why}") from error

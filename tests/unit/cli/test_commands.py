@@ -474,6 +474,24 @@ def test_doctor_shows_one_screen_and_what_fails(run, server):
     assert len(out.splitlines()) <= 24
 
 
+def test_doctor_tells_a_node_that_is_down_once(run, server):
+    """And not once more for its wallets and its transactions; what else is wrong with these is told."""
+
+    def part(name: str, message: str) -> dict[str, object]:
+        return {**examples.HEALTH["components"][0], "component": name, "status": "unhealthy", "message": message}
+
+    parts = [
+        part("collect.bitcoin.a", "unreachable: Connection refused"),
+        part("collect.bitcoin.a.wallets", "unreachable: Connection refused"),
+        part("collect.bitcoin.a.transactions", "wallet hot is not loaded"),
+        part("collect.bitcoin.b.wallets", "unreachable: Connection refused"),
+    ]
+    server.answers |= {"/status": STATUS, "/health": {"status": "unhealthy", "components": parts}}
+    _, out, _ = run("doctor")
+    assert "failing: 3" in out
+    assert "a.wallets" not in out
+
+
 def test_doctor_is_content_with_a_well_server(run, server):
     """Exit code 0; the same word in JSON."""
     server.answers |= {"/status": STATUS, "/health": {"status": "healthy", "components": []}}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeAlias
@@ -10,6 +11,7 @@ from urllib.parse import urlsplit
 import structlog
 import zmq
 import zmq.asyncio
+from zmq.utils.monitor import parse_monitor_message
 
 from anyascope.collect.collectors.bitcoin.sheet import Facts, Sheet
 from anyascope.model.bitcoin import NodeZmq
@@ -19,6 +21,7 @@ log = structlog.get_logger("anyascope.collect")
 
 TOPICS = (HASHBLOCK, SEQUENCE)
 ANNOUNCED_MAX = 400  # two messages a block, and twice the blocks that one look can bring
+_LINKED = zmq.EVENT_HANDSHAKE_SUCCEEDED | zmq.EVENT_DISCONNECTED
 _ANYWHERE = frozenset(("0.0.0.0", "::", "*"))  # noqa: S104  # what a node listens on, never what is bound here
 
 
@@ -46,6 +49,7 @@ class BlockFeed:
         self._counts = dict.fromkeys(TOPICS, 0)
         self._lost = dict.fromkeys(TOPICS, 0)
         self._announced: deque[str] = deque(maxlen=ANNOUNCED_MAX)
+        self._reached: set[str] = set()
 
     def tell_also(self, on_block: BlockListener, on_transaction: TransactionListener) -> None:
         """Call these, too."""
@@ -59,6 +63,7 @@ class BlockFeed:
             return
         for address in self._addresses - wanted:
             self._socket.disconnect(address)
+            self._reached.discard(address)  # what is left by hand is not told by the socket
         for address in wanted - self._addresses:
             try:
                 self._socket.connect(address)
@@ -71,20 +76,40 @@ class BlockFeed:
         """Whether there is an address to listen to."""
         return bool(self._addresses)
 
+    @property
+    def unreached(self) -> str:
+        """The addresses, where somebody should publish and nobody does; empty where one is reached, or there is none."""
+        is_known = self._socket is not None and not self._reached
+        return ", ".join(sorted(self._addresses)) if is_known else ""
+
     def has_announced(self, block: str) -> bool:
         """Whether a message said that this block came, of late."""
         return block in self._announced
 
     async def run(self) -> None:
         """Hear until cancelled."""
+        watching: asyncio.Task[None] | None = None
         try:
             self._socket = self._context.socket(zmq.SUB)
+            watching = asyncio.create_task(self._watch_links(self._socket.get_monitor_socket(_LINKED)))
             for topic in TOPICS:
                 self._socket.subscribe(topic)
             while True:
                 self.hear(await self._socket.recv_multipart())
         finally:
+            if watching is not None:
+                watching.cancel()
             self._context.destroy(linger=0)
+
+    async def _watch_links(self, monitor: zmq.asyncio.Socket) -> None:
+        """Know who publishes where: a socket that is told a wrong address waits for ever without a word."""
+        while True:
+            told = parse_monitor_message(await monitor.recv_multipart())
+            endpoint = told["endpoint"].decode("ascii", "replace")
+            if told["event"] == zmq.EVENT_HANDSHAKE_SUCCEEDED:
+                self._reached.add(endpoint)
+            else:
+                self._reached.discard(endpoint)
 
     def hear(self, frames: list[bytes]) -> None:
         """Take one message."""

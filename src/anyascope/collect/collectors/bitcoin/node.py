@@ -33,6 +33,8 @@ from anyascope.collect.collectors.bitcoin.tally import NodeTally, tell_log
 from anyascope.collect.collectors.bitcoin.verdict import (
     SLOW,
     UNANNOUNCED,
+    UNREACHED,
+    UNREACHED_LOOKS_MIN,
     NodeView,
     Verdict,
     judge,
@@ -111,6 +113,7 @@ class NodeWatch:
         self.feed = BlockFeed(options.name, self._on_block)
         self.feed.tell_also(lambda: None, self._tally.passed)
         self._announcements = Announcements(self.feed, clock=clock)
+        self._unreached_looks = 0
 
     @property
     def rpc_counts(self) -> RpcCounts:
@@ -312,6 +315,9 @@ class NodeWatch:
         if self._announcements.silent_tip:
             message = f"block {self._announcements.silent_tip} came without a ZMQ message"
             faults.append(Refusal(UNANNOUNCED, message))
+        self._unreached_looks = self._unreached_looks + 1 if self.feed.unreached else 0
+        if self._unreached_looks >= UNREACHED_LOOKS_MIN:
+            faults.append(Refusal(UNREACHED, f"nobody publishes at {self.feed.unreached}"))
         if self._inquiry.usual_s > SLOW_S:
             faults.append(Refusal(SLOW, f"half of its answers took {self._inquiry.usual_s:.1f} s or more"))
         remarks = ["blocks by ZMQ" if self.feed.is_listening else "no ZMQ, blocks by polling"]

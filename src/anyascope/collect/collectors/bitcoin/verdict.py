@@ -28,8 +28,10 @@ BEHIND_BLOCKS_MIN = 2  # one block is on its way to somebody every ten minutes; 
 
 _ADVICE: Mapping[str, str] = {
     UNREACHABLE: "start the node, and check url, rpcbind and rpcport",
-    TIMEOUT: "see what the node is busy with: its processor, its disk, the end of its debug.log",
-    NO_CREDENTIALS: "start the node, and let the server's user read the file (rpccookieperms=group)",
+    TIMEOUT: "see whether url has the port of the RPC, not that of the peers; then what the node is busy with: its processor, its disk, "
+    "the end of its debug.log",
+    NO_CREDENTIALS: "start the node; correct cookie_file (below the data directory, in the chain's folder but for main); let the "
+    "server's user read it (rpccookieperms=group)",
     UNAUTHORIZED: "give the cookie_file of this very node, or the username and password of its rpcauth",
     FORBIDDEN: "add this address to the node's rpcallowip, or the method to the user's rpcwhitelist",
     BUSY: "see which client asks so much, or raise the node's rpcworkqueue or rpcthreads; where a proxy stands before the node, see "
@@ -41,8 +43,12 @@ _ADVICE: Mapping[str, str] = {
     WARMUP: "wait: the node is starting",
     "slow": "see what the node is busy with (its processor, its disk, its swap), and the way to it",
     "zmq_silent": "check that the node's zmqpubhashblock can be reached from here, or set zmq; blocks are seen by polling",
+    "zmq_unreached": "correct zmq, or zmqpubhashblock and zmqpubsequence in the node's bitcoin.conf, and see the firewall; blocks are "
+    "seen by polling",
 }
 UNANNOUNCED = "zmq_silent"
+UNREACHED = "zmq_unreached"
+UNREACHED_LOOKS_MIN = 2  # a connection takes some milliseconds, and the first look begins with it
 SLOW = "slow"
 _PASSING = frozenset((WARMUP, BUSY))
 

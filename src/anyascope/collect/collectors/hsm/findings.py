@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -27,6 +28,9 @@ HELD: Mapping[str, str] = {  # what to do about a login that is held back, where
     "pin_changing": "wait a moment",
     "no_record": "what was sent before cannot be read or written: see the health of the store",
 }
+NAMED_MAX = 5  # tokens that are told beside one that is missing
+LOADING = "exception while loading"  # of python-pkcs11, where the operating system cannot load the library
+_NO_KEY = re.compile(r"\{<Attribute\.CLASS>: <ObjectClass\.(\w+)>, <Attribute\.LABEL>: ('[^']*')\}")
 UNLOCK = "the security officer has to unlock the PIN; nothing is tried meanwhile"
 HUNG = "see whether the device and its network answer; what hung was given up and starts anew"
 ADVICE: Mapping[str, str] = {
@@ -35,6 +39,8 @@ ADVICE: Mapping[str, str] = {
     "permission_denied": "see what the token or user may do",
     "key_not_found": "the key is missing or not to be seen: see who deleted or renamed it, and `pin`",
     "not_supported": "install python-pkcs11: pip install 'anyascope[hsm]'",
+    "general_error": "see `environment` (such as SOFTHSM2_CONF), the library's own configuration and whether this user may read it, then "
+    "the vendor's log",
     "token_not_found": "put the token back, or say which one with `token`",
 }
 ADVICE_BY_CODE: Mapping[str, str] = {  # of signers over HTTP
@@ -79,11 +85,16 @@ def judge_silence(failure: HsmFailure) -> Finding:
     return Finding(f"does not answer: {said(failure)}", advice_on(failure), is_down=True, troubles=(trouble,))
 
 
+def _others(sight: Sight) -> str:
+    named = ", ".join(repr(token.label) for token in sight.tokens[:NAMED_MAX])
+    return f"{len(sight.tokens)} others are there{f': {named}' if named else ''}"
+
+
 def judge_absence(options: HsmOptions, sight: Sight) -> Finding:
     """An HSM without the token that is watched."""
     source = options.source
     name = (source.token or source.serial) if isinstance(source, Pkcs11Options) else ""
-    message = f"token {name!r} is absent; {len(sight.tokens)} others are there" if name else "no token is there"
+    message = f"token {name!r} is absent; {_others(sight)}" if name else "no token is there"
     trouble = Trouble("hsm.down", attributes={"error.type": "token_not_present"})
     empty = f"; of the tokens that are there {sight.empty} are not initialized" if sight.empty else ""
     return Finding(message, f"put the token back, or mend `token`{empty}", is_down=True, troubles=(trouble,))
@@ -151,7 +162,11 @@ def round_of(families: list[Family], findings: Sequence[Finding], sight: Sight |
 def said(failure: HsmFailure) -> str:
     """A failure in words, with its return code."""
     code = f" ({failure.code})" if failure.code and failure.code not in str(failure) else ""
-    return f"{failure}{code}" if str(failure) else failure.error_type
+    return f"{_NO_KEY.sub(_key_in_words, str(failure))}{code}" if str(failure) else failure.error_type
+
+
+def _key_in_words(found: re.Match[str]) -> str:
+    return f"{found[1].lower().replace('_', ' ')} {found[2]}"
 
 
 def told_of(failure: HsmFailure) -> dict[str, AttributeValue]:
@@ -164,4 +179,6 @@ def advice_on(failure: HsmFailure) -> str:
     """What to do about it."""
     if failure.code in ADVICE_BY_CODE:
         return ADVICE_BY_CODE[failure.code]
+    if LOADING in str(failure):
+        return "correct `module`: it is the vendor's library (.so); `ldd` on it names libraries of its own that are missing"
     return ADVICE.get(failure.error_type, f"see {failure.code or failure.error_type} in the guide on HSMs")

@@ -256,6 +256,17 @@ async def test_a_silent_feed_is_noticed():
     assert (await scene.look()).faults == ()
 
 
+async def test_a_zmq_address_that_nobody_publishes_at_is_told(monkeypatch):
+    """From the second look on, for a connection takes a moment; no block has to be missed first."""
+    scene = Scene()
+    unreached = ["tcp://127.0.0.1:1"]
+    monkeypatch.setattr(type(scene.watch.feed), "unreached", property(lambda _: unreached[0]))
+    assert (await scene.look()).faults == ()
+    assert (await scene.look()).faults == ("zmq_unreached: nobody publishes at tcp://127.0.0.1:1",)
+    unreached[0] = ""
+    assert (await scene.look()).faults == ()
+
+
 async def test_blocks_that_come_quicker_than_looks_do_not_hide_a_silence():
     """A tip that is waited for is judged, whatever tips come after it; and so is the end of the silence."""
     scene = Scene()
