@@ -13,14 +13,23 @@ from support.replay import STEP_S, Replay, Values
 MAIN_GENESIS = "000000000019d6689c085ae165831e934ff763ae46a2a6c172b3f1b60a8ce26f"
 BEFORE = MEASURED_BLOCKS + 11  # blocks of before the start, so that a day's average and a median are known
 HEIGHT = 900_000  # of the first of them
+SLOWER = 1.5
 MEDIAN_BACK = 5  # the median of 11 block times is that of the sixth newest
 
 
-def mined(chance: np.random.Generator, *, days: float) -> Values:
-    """Seconds since the start at which blocks are found: without memory, one in ten minutes."""
+def mined(chance: np.random.Generator, *, days: float, slow_days: tuple[float, float] = (0.0, 0.0)) -> Values:
+    """Seconds since the start at which blocks are found: without memory, one in ten minutes.
+
+    Args:
+        slow_days: in between a third of the miners is away, so that blocks take half as long again.
+    """
     count = BEFORE + round(days * 86_400 / BITCOIN_SPACING_S * 1.2) + 100
     times_s = np.cumsum(chance.exponential(BITCOIN_SPACING_S, count))
-    return np.asarray(times_s - times_s[BEFORE - 1])
+    times_s -= times_s[BEFORE - 1]
+    begin_s, end_s = (day * 86_400 for day in slow_days)
+    # Time runs slower for the miners who are left: what they do in between takes half as long again.
+    within_s = np.clip(times_s - begin_s, 0.0, (end_s - begin_s) / SLOWER)
+    return np.asarray(times_s + (SLOWER - 1) * within_s)
 
 
 def received(chance: np.random.Generator, blocks_s: Values, *, mean_s: float = 2.0) -> Values:

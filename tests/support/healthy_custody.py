@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from support.healthy_nodes import FULL_DAYS, REORG_STEP, REORG_STEPS
+from support.healthy_nodes import FULL_DAYS, REORG_STEP, REORG_STEPS, SPIKE_DAYS, SPIKE_SAT_PER_VB
 from support.replay import DAY_STEPS, START_S, Replay, Values
 
 HSM = {"job": "hsm", "instance": "core", "hsm": "core", "provider": "softhsm"}
@@ -65,6 +65,7 @@ def tell_wallet(replay: Replay, *, seed: int) -> None:
     busy, steps = _day(replay), replay.steps
     days = replay.times_s / 86_400
     is_full = (days >= FULL_DAYS[0]) & (days < FULL_DAYS[1])
+    is_spike = (days >= SPIKE_DAYS[0]) & (days < SPIKE_DAYS[1])
     sent, received = chance.poisson(0.02 + 0.1 * busy), chance.poisson(0.05 + 0.2 * busy)
     for direction, moved in (("withdrawal", sent), ("deposit", received), ("internal", np.zeros(steps))):
         labels = {**WALLET, "direction": direction}
@@ -90,8 +91,16 @@ def tell_wallet(replay: Replay, *, seed: int) -> None:
     funds = 5e9 + 2e9 * np.sin(2 * np.pi * days / 5)
     replay.add("anya_bitcoin_wallet_funds_sats", {**WALLET, "state": "trusted"}, funds)
     replay.add("anya_bitcoin_wallet_utxos", WALLET, utxos)
-    replay.add("anya_bitcoin_wallet_dust_utxos", WALLET, np.floor(utxos * np.where(is_full, 0.2, 0.02)))
-    replay.add("anya_bitcoin_wallet_spend_cost_sats", WALLET, utxos * 68 * np.where(is_full, 60, 8))
+    replay.add(
+        "anya_bitcoin_wallet_dust_utxos",
+        WALLET,
+        np.floor(utxos * np.where(is_spike, 0.4, np.where(is_full, 0.2, 0.02))),
+    )
+    replay.add(
+        "anya_bitcoin_wallet_spend_cost_sats",
+        WALLET,
+        utxos * 68 * np.where(is_spike, SPIKE_SAT_PER_VB, np.where(is_full, 60, 8)),
+    )
     replay.add("anya_bitcoin_wallet_keypool_size", WALLET, 1000 - np.arange(steps) % 400)
     labels = {"chain": "main", "wallet": "hot"}
     replay.add("wallet:floor_sats", labels, 1e9)

@@ -1,7 +1,7 @@
 """A month of two healthy Bitcoin nodes, as the collector tells it.
 
-What a healthy month has: blocks by chance, one reorg of a block, a mempool that is full for two days, fees that rise with it,
-peers that come and go, a call that times out now and then, and one planned restart with some catching up.
+What a healthy month has: blocks by chance, a week in which they take half as long again, since miners left, one reorg of a block, a
+mempool that is full for two days, fees that rise with it, to 300 sat/vB for some hours (April 2024 had 2,000), peers that come and go, a call that times out now and then, and one planned restart with some catching up.
 """
 
 from __future__ import annotations
@@ -20,6 +20,9 @@ DOWN_STEPS = 2
 CATCH_UP_STEPS = 8  # after it: an initial download of some blocks
 SETTLE_STEPS = 11
 FULL_DAYS = (19.0, 21.0)  # when the mempool is full
+SPIKE_DAYS = (19.5, 19.9)  # when everybody pays anything
+SPIKE_SAT_PER_VB = 300.0
+SLOW_DAYS = (22.0, 28.0)
 DOWNTIME = slice(RESTART_STEP, RESTART_STEP + DOWN_STEPS)
 POOL_MAX_BYTES = 300e6
 BUCKETS_S = ("0.005", "0.05", "0.2", "0.5", "1", "2.5", "+Inf")
@@ -67,7 +70,7 @@ class Node:
 def tell_nodes(replay: Replay, *, seed: int) -> None:
     """Both nodes and what their host's disks have left."""
     chance = np.random.default_rng(seed)
-    blocks_s = mined(chance, days=replay.steps / DAY_STEPS)
+    blocks_s = mined(chance, days=replay.steps / DAY_STEPS, slow_days=SLOW_DAYS)
     nodes = [Node(replay, "core-1", False, chance), Node(replay, "core-2", True, chance)]
     arrivals_s = [received(chance, blocks_s) for _ in nodes]
     tell_tips(replay, "main", [(node.name, each) for node, each in zip(nodes, arrivals_s, strict=True)])
@@ -171,6 +174,8 @@ def _tell_mempool(node: Node) -> None:
     for target, factor in (("1", 1.6), ("3", 1.3), ("6", 1.1), ("144", 0.7)):
         spikes = node.chance.random(node.replay.steps) < 0.001
         rate = np.where(spikes, 160.0, pressure * factor * (3 if target != "144" else 1))
+        is_spike = (day >= SPIKE_DAYS[0]) & (day < SPIKE_DAYS[1]) & (target != "144")
+        rate = np.where(is_spike, SPIKE_SAT_PER_VB * factor, rate)
         node.add("anya_bitcoin_fee_estimate_sat_per_vb", rate, target_blocks=target)
     sent = node.chance.random(node.replay.steps) < 0.001
     node.add("bitcoin_mempool_unbroadcast", np.convolve(sent, np.ones(6), "full")[: node.replay.steps] > 0)

@@ -53,13 +53,15 @@ def test_the_month_has_whatever_the_rules_read(name):
 @pytest.mark.long
 @pytest.mark.parametrize("seed", [1, 2])
 async def test_a_healthy_month_tells_nothing_above_low(seed):
-    """Reorg, restart, full mempool and chance included: what is told is low, and each of these is told."""
+    """Reorg, restart, full mempool, a spike of fees, a week of slow blocks and chance included: what is told is low, and each of these is told."""
     found = await told(month(*PACKS, seed=seed), *PACKS)
 
     assert {severity for severity, _ in found} == {AlertSeverity.LOW.value}
     assert found["low", "BitcoinReorg"] == 1
     assert found["low", "BitcoinNodeRestarted"] == 1
     assert found["low", "BitcoinMempoolNearlyFull"] == 2
+    assert found["low", "BitcoinFeesHigh"] == 2
+    assert found["low", "WalletDustMuch"] == 1
     assert found["low", "CustodySpendLate"] == 1
     assert sum(found.values()) <= 15
 
