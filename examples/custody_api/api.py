@@ -90,6 +90,10 @@ def _add_money(app: FastAPI, custody: Custody, *, pay_to: str) -> None:
     async def approve(withdrawal_id: str, x_approver_token: Annotated[str, Header()] = "") -> WithdrawalView:
         return view_of(await custody.approve(withdrawal_id, token=x_approver_token))
 
+    @app.post("/withdrawals/{withdrawal_id}/fee-bump")
+    async def bump(withdrawal_id: str) -> WithdrawalView:
+        return view_of(await custody.bump(withdrawal_id))
+
     @app.get("/withdrawals/{withdrawal_id}")
     async def withdrawal(withdrawal_id: str) -> WithdrawalView:
         found = custody.book.withdrawal(withdrawal_id)

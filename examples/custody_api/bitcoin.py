@@ -137,6 +137,16 @@ class BitcoinNode:
         psbt = checked(funded["psbt"], self._keys[wallet_id], address=address, amount_sat=amount_sat)
         return Draft(funded["psbt"], digests_of(psbt), int(psbt.fee()), fee_rate(psbt))
 
+    async def dearer(self, wallet_id: str, txid: str, *, address: str, amount_sat: int) -> Draft:
+        wallet, own = self._wallets[wallet_id], self._addresses[wallet_id]
+        known = await wallet.call("gettransaction", txid, True, True)
+        paid = [output["scriptPubKey"].get("address") for output in known["decoded"]["vout"]]
+        # The higher fee comes out of what goes back to ourselves; the node takes that for a payment, as its address has a label.
+        change = {"original_change_index": paid.index(own)} if own in paid else {}
+        bumped = await wallet.call("psbtbumpfee", txid, {"conf_target": CONFIRM_BLOCKS, **change})
+        psbt = checked(bumped["psbt"], self._keys[wallet_id], address=address, amount_sat=amount_sat)
+        return Draft(bumped["psbt"], digests_of(psbt), int(psbt.fee()), fee_rate(psbt))
+
     async def complete(self, wallet_id: str, draft: Draft, signatures: Sequence[bytes]) -> str:
         from embit.psbt import PSBT  # noqa: PLC0415 -- beside its only use
 

@@ -78,6 +78,10 @@ class FaultyNode:
         await self._pass()
         return await self._node.draft(wallet_id, address=address, amount_sat=amount_sat)
 
+    async def dearer(self, wallet_id: str, txid: str, *, address: str, amount_sat: int) -> Draft:
+        await self._pass()
+        return await self._node.dearer(wallet_id, txid, address=address, amount_sat=amount_sat)
+
     async def complete(self, wallet_id: str, draft: Draft, signatures: Sequence[bytes]) -> str:
         return await self._node.complete(wallet_id, draft, signatures)
 

@@ -76,6 +76,9 @@ class Node(Protocol):
     async def draft(self, wallet_id: str, *, address: str, amount_sat: int) -> Draft:
         """A transaction that pays `amount_sat` to `address`, checked to do nothing else."""
 
+    async def dearer(self, wallet_id: str, txid: str, *, address: str, amount_sat: int) -> Draft:
+        """The same payment once more, at the fee of now: it takes the place of one that no block has, checked as `draft` is."""
+
     async def complete(self, wallet_id: str, draft: Draft, signatures: Sequence[bytes]) -> str:
         """The signed transaction as hex; signatures are 64 bytes each (r, s), in the order of the digests."""
 

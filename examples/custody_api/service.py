@@ -158,6 +158,27 @@ class Custody:
                 log.info("withdrawal_approved", withdrawal_id=withdrawal_id)
             return await self._carry_out(withdrawal, operation)
 
+    async def bump(self, withdrawal_id: str) -> Withdrawal:
+        """Pay a higher fee for one that no block has: the same payment, signed anew, under the same operation.
+
+        Raises:
+            UnknownError, NotNowError: nothing waits for a block here.
+            TransactionFailed, OperationFailed: it could not be replaced; what was sent before stays.
+        """
+        withdrawal = self.book.withdrawal(withdrawal_id)
+        if withdrawal is None:
+            raise UnknownError(f"there is no withdrawal {withdrawal_id}")
+        if withdrawal.state is not State.BROADCAST or withdrawal.confirmations:
+            raise NotNowError(
+                f"withdrawal {withdrawal_id} is {withdrawal.state.value}, nothing of it waits for a block"
+            )
+        with resume_custody_operation(withdrawal.context) as operation:
+            with operation.step("signing"):
+                withdrawal = await self._sign(withdrawal)
+            log.info("withdrawal_bumped", withdrawal_id=withdrawal.id, replaces=withdrawal.txid)
+            with operation.step("broadcast"):
+                return await self._broadcast(withdrawal, operation)
+
     def _known(self, wallet_id: str) -> str:
         key_id = self._options.wallets.get(wallet_id)
         if key_id is None:
@@ -197,6 +218,13 @@ class Custody:
 
     async def _draft(self, withdrawal: Withdrawal) -> Draft:
         try:
+            if withdrawal.txid:
+                return await self.node.dearer(
+                    withdrawal.wallet_id,
+                    withdrawal.txid,
+                    address=withdrawal.address,
+                    amount_sat=withdrawal.amount_sat,
+                )
             return await self.node.draft(
                 withdrawal.wallet_id, address=withdrawal.address, amount_sat=withdrawal.amount_sat
             )
@@ -205,12 +233,15 @@ class Custody:
 
     def _sign_digest(self, key_id: str, digest: bytes) -> bytes:
         provider = self.signer.provider
-        with trace_hsm_operation("sign", key_id, provider):
+        with trace_hsm_operation("sign", key_id, provider) as signing:
             try:
-                return self.signer.sign(key_id, digest)
+                signature = self.signer.sign(key_id, digest)
             except SignerError as error:
                 self._alerts.send_alert(AlertBuilders.hsm_operation_failed("sign", provider, str(error)))
                 raise OperationFailed(str(error)) from error
+            # By a name of it on record the transaction that carries it is known from one that was signed elsewhere.
+            signing.set_signature(signature)
+            return signature
 
     async def _broadcast(self, withdrawal: Withdrawal, operation: CustodyOperation) -> Withdrawal:
         # Before anybody can see it: who watches the chain then knows whose transaction it is.

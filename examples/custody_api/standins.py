@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed, decode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from node import Draft, Receipt, Standing, Tip
+from node import Draft, NodeError, Receipt, Standing, Tip
 
 BLOCK_EVERY_S = 20.0  # a block an hour's sixth would be a long wait for a demonstration
 OPENING_BALANCE_SAT = 250_000_000
@@ -69,6 +69,10 @@ class StandInNode:
     async def draft(self, wallet_id: str, *, address: str, amount_sat: int) -> Draft:
         body = f"{wallet_id}:{address}:{amount_sat}:{secrets.token_hex(8)}"
         return Draft(body, (hashlib.sha256(body.encode()).digest(),), FEE_SAT, FEE_SAT_PER_VB)
+
+    async def dearer(self, wallet_id: str, txid: str, *, address: str, amount_sat: int) -> Draft:
+        del wallet_id, txid, address, amount_sat
+        raise NodeError("the stand-in for a node replaces nothing: start with --node")
 
     async def complete(self, wallet_id: str, draft: Draft, signatures: Sequence[bytes]) -> str:
         del wallet_id

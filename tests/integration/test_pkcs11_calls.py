@@ -66,10 +66,15 @@ with token.open(user_pin=pin) as session:
     key = session.get_key(ObjectClass.PRIVATE_KEY, label="ec")
     signature = key.sign(hashlib.sha256(SECRET).digest(), mechanism=Mechanism.ECDSA)
     values["length"] = len(signature)
+    from anyascope.semconv.signatures import signature_name
+    values["name"] = signature_name(signature)
     values["is"] = [isinstance(key, pkcs11.PrivateKey), isinstance(session, pkcs11.Session)]
 """,
     )
+    name = found["values"].pop("name")
     assert found["values"] == {"length": 64, "is": [True, True]}
+    outcomes = [line["own"] for line in found["logs"] if line["event"] == "audit.hsm_operation.outcome"]
+    assert [outcome.get("signature_name") for outcome in outcomes] == [None, None, name]
     assert operations(found) == [
         ("login", "token:anya", "success"),
         ("find_key", "ec", "success"),

@@ -26,6 +26,27 @@ def settled(story: Story, count: int) -> list[dict]:
     return eventually(judged, within_s=60, what=f"{count} spends are judged")
 
 
+def bump(story: Story) -> tuple[dict, dict, dict]:
+    """A withdrawal whose service pays a higher fee for it: as it was sent, and the spends of both transactions."""
+    first = story.ask(90_000)
+    eventually(lambda: spends_of(story, first["txid"]), within_s=30, what="the spend is judged")
+    answer = httpx.post(f"{story.api.url}/withdrawals/{first['id']}/fee-bump", timeout=30)
+    assert answer.is_success, answer.text
+    txid = answer.json()["txid"]
+    assert txid != first["txid"]
+    bumped = eventually(lambda: spends_of(story, txid), within_s=30, what="the replacement is judged")[0]
+    replaced = eventually(
+        lambda: [one for one in spends_of(story, first["txid"]) if one["is_gone"]],
+        within_s=30,
+        what="the first is gone",
+    )[0]
+    return first, replaced, bumped
+
+
+def spends_of(story: Story, txid: str) -> list[dict]:
+    return [one for one in story.spends() if one["txid"] == txid and one["state"] != "waiting"]
+
+
 @pytest.mark.long
 @pytest.mark.timeout(300)
 def test_only_what_nobody_asked_for_pages(tmp_path: Path) -> None:
@@ -35,6 +56,14 @@ def test_only_what_nobody_asked_for_pages(tmp_path: Path) -> None:
         found = {one["txid"]: one for one in settled(story, len(honest))}
         assert [found[txid]["state"] for txid in honest] == ["matched"] * len(honest), found
         assert [found[txid]["amount_sats"] for txid in honest] == [50_000, LARGE_SAT, 70_000, 80_000]
+        assert story.pages() == []
+
+        first, replaced, bumped = bump(story)
+        assert {one["signature"] for one in story.spends("matched")} == {"carried"}
+        assert (replaced["txid"], replaced["is_gone"], replaced["state"]) == (first["txid"], True, "matched")
+        assert (bumped["is_gone"], bumped["rivals"], bumped["amount_sats"]) == (False, [first["txid"]], 90_000)
+        assert bumped["correlation_ids"] == replaced["correlation_ids"]
+        assert bumped["fee_sats"] > replaced["fee_sats"]
         assert story.pages() == []
 
         latencies_s, stolen = [], []
@@ -62,7 +91,9 @@ def test_only_what_nobody_asked_for_pages(tmp_path: Path) -> None:
         story.page(after)
         assert {one["txid"] for one in story.spends("unmatched")} == {*stolen, after}
         assert [len(story.pages(txid)) for txid in stolen] == [1] * UNASKED
-        assert {one["state"] for one in story.spends() if one["txid"] in {*honest, approved}} == {"matched"}
+        assert {one["state"] for one in story.spends() if one["txid"] in {*honest, approved, bumped["txid"]}} == {
+            "matched"
+        }
 
         url = f"{story.server.url}/api/anyascope/v1/custody/spends/regtest/{after}/accept"
         assert httpx.post(url, json={"by": "ann", "note": "by hand"}).json()["state"] == "accepted"

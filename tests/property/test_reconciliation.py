@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from anyascope.clock import NS_PER_S
-from anyascope.custody.matching import judge
+from anyascope.custody.matching import Policy, judge
 from anyascope.custody.nouns import Evidence, EvidenceKind, Spend
 from support.custody_house import CustodyHouse, txid
 
@@ -51,7 +51,7 @@ def test_the_order_and_repeats_do_not_matter(found: list[Evidence], chance, repl
 
     def verdict(told: list[Evidence]):
         dossiers = {cid: [each for each in told if each.correlation_id == cid] for cid in ("a", "b")}
-        return judge(spend, dossiers, approval_steps=STEPS)
+        return judge(spend, dossiers, Policy(STEPS))
 
     assert verdict(found) == verdict(again)
 
@@ -61,7 +61,7 @@ def test_what_is_matched_has_all_three(found: list[Evidence]) -> None:
     """No verdict without a request, an approval and a signature on record."""
     spend = Spend("regtest", txid(1), "hot", 1_000, SEEN_NS)
     dossiers = {cid: [each for each in found if each.correlation_id == cid] for cid in ("a", "b")}
-    if not judge(spend, dossiers, approval_steps=STEPS).is_matched:
+    if not judge(spend, dossiers, Policy(STEPS)).is_matched:
         return
     assert any(each.kind is EvidenceKind.BEGAN and each.text != "deposit" for each in found)
     assert any(each.kind is EvidenceKind.STEP and each.text in STEPS and each.is_well for each in found)

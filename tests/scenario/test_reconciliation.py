@@ -133,11 +133,11 @@ async def test_a_signature_of_before_the_request_does_not_count(house: CustodyHo
 
 
 async def test_more_than_was_asked_for_lacks_the_amount(house: CustodyHouse) -> None:
-    """The fee may come on top; a satoshi more may not."""
+    """The amount is without the fee, as the node tells it: not a satoshi more."""
     await house.asks("w1", 1, amount=1_000)
     await house.asks("w2", 2, amount=1_000)
-    await house.sees(1, amount=1_200)
-    await house.sees(2, amount=1_201)
+    await house.sees(1, amount=1_000)
+    await house.sees(2, amount=1_001)
     await house.advance(2)
 
     assert house.paging() == {"2": "amount"}
@@ -461,12 +461,134 @@ async def test_a_deposit_asks_for_no_spend(house: CustodyHouse) -> None:
     assert house.paging() == {"1": "request,approval"}
 
 
-async def test_an_operation_without_an_amount_allows_any(house: CustodyHouse) -> None:
-    """Such as a sweep, whose amount is known when it is done."""
+async def test_an_operation_without_an_amount_covers_nothing_that_leaves(house: CustodyHouse) -> None:
+    """Whoever asks for no amount could be paid any; what stays in the wallet needs none."""
+    await house.asks("w1", 1, amount=None)
+    await house.asks("w2", 2, amount=None)
+    await house.sees(1)
+    await house.sees(2, amount=10**9, direction="internal")
+    await house.advance(2)
+
+    assert house.paging() == {"1": "amount"}
+    assert house.states() == [("matched", "2"), ("unmatched", "1")]
+
+
+async def test_where_no_amount_is_required_one_without_allows_any() -> None:
+    """Services that cannot say it: `require_amount: false`."""
+    house = CustodyHouse(options=CustodyOptions(is_on=True, require_amount=False))
+    await house.start()
     await house.asks("w1", 1, amount=None)
     await house.sees(1, amount=10**9)
 
     assert house.states() == [("matched", "1")]
+    await house.kill()
+
+
+async def test_a_fee_that_nobody_would_pay_lacks_the_amount(house: CustodyHouse) -> None:
+    """More than 0.1 bitcoin, which Core's wallet refuses by itself: money can be taken by a fee, too."""
+    for number, fee in ((1, 10_000_000), (2, 10_000_001)):
+        await house.asks(f"w{number}", number)
+        await house.sees(number, fee_sats=fee)
+    await house.advance(2)
+
+    assert house.paging() == {"2": "amount"}
+
+
+async def test_what_several_wallets_pay_together_is_added_up(house: CustodyHouse) -> None:
+    """Each tells what it lost: 600 and 500 are 1,100, of which 1,000 were asked for; a part of the fee is in it."""
+    fee = 100_000
+    for number, second in ((1, 400), (2, 400 + fee), (3, 401 + fee)):
+        await house.asks(f"w{number}", number)
+        await house.sees(number, amount=600, wallet="hot", shares_inputs=True, fee_sats=0)
+        await house.sees(number, amount=second, wallet="warm", shares_inputs=True, fee_sats=0)
+    await house.advance(2)
+
+    assert house.paging() == {"3": "amount"}
+
+
+async def test_a_joint_spend_waits_for_all_its_wallets(house: CustodyHouse) -> None:
+    """The first one's part alone would be covered: it is not judged before the grace is over."""
+    await house.asks("w1", 1, amount=1_000)
+    await house.sees(1, amount=900, wallet="hot", shares_inputs=True, fee_sats=0)
+    await house.advance(0.3)
+    assert house.states() == []
+    await house.sees(1, amount=200_000, wallet="warm", shares_inputs=True, fee_sats=0)
+    await house.advance(2)
+
+    assert house.paging() == {"1": "amount"}
+
+
+async def test_of_a_joint_spend_a_wallet_that_gains_is_subtracted(house: CustodyHouse) -> None:
+    """A payment between two wallets that both put coins in: 900,000 go from one, 700,000 come to the other."""
+    await house.asks("w1", 1, amount=150_000)
+    await house.sees(1, amount=900_000, wallet="hot", shares_inputs=True, fee_sats=0)
+    await house.sees(1, amount=700_000, wallet="warm", shares_inputs=True, fee_sats=0, direction="deposit")
+    await house.advance(2)
+
+    assert house.paging() == {}
+
+
+async def test_rivals_take_nothing_from_what_was_approved(house: CustodyHouse) -> None:
+    """A service's own fee bump, which the node's wallet does not know for one: at most one of the two is ever mined."""
+    await house.asks("w1", 1)
+    await house.sees(1)
+    await house.signs("w1")
+    await house.names("w1", 2)
+    await house.sees(2, rivals=[txid(1)])
+
+    assert house.states() == [("matched", "1"), ("matched", "2")]
+
+
+async def test_a_payment_that_took_the_place_of_another_takes_its_own_request(house: CustodyHouse) -> None:
+    """The coins of a cancelled withdrawal pay another one, and the first is paid again later: nothing is told of it."""
+    await house.asks("w1", 1, amount=2_000)
+    await house.sees(1, amount=2_000)
+    await house.asks("w2", 2, amount=1_000, at_s=0.1)
+    await house.sees(2, amount=1_000, at_s=0.2, replaces=txid(1))
+    await house.sees(1, amount=2_000, event="replaced")
+    await house.advance(1)
+    await house.signs("w1")
+    await house.names("w1", 3)
+    await house.sees(3, amount=2_000)
+    await house.advance(2)
+
+    assert house.paging() == {}
+    assert house.states() == [("matched", "1"), ("matched", "2"), ("matched", "3")]
+
+
+async def test_a_transaction_that_was_signed_elsewhere_lacks_the_signature(house: CustodyHouse) -> None:
+    """The HSM made a signature under this request, and the transaction carries another: a copied key, a swapped transaction."""
+    for number in (1, 2, 3):
+        await house.begins(f"w{number}")
+        await house.step(f"w{number}")
+        await house.signs(f"w{number}", name="aa" if number < 3 else None)
+        await house.names(f"w{number}", number)
+    await house.sees(1, signatures=["aa", "bb"])
+    await house.sees(2, signatures=["bb"])
+    await house.sees(3, signatures=["bb"])
+    await house.advance(2)
+
+    assert house.paging() == {"2": "signature"}
+    proofs = {
+        str(record.attributes["bitcoin.transaction.id"]).lstrip("0"): record.attributes.get("custody.spend.signature")
+        for record in house.store._records
+        if record.stream == "custody"
+    }
+    assert proofs == {"1": "carried", "2": None, "3": "told"}
+
+
+async def test_who_asked_for_a_signature_and_who_made_it_tell_of_one(house: CustodyHouse) -> None:
+    """The service's word without a name beside the module's with one, of the same key, adds nothing; of another key it does."""
+    for number, key in ((1, "k"), (2, "another signer's")):
+        await house.begins(f"w{number}")
+        await house.step(f"w{number}")
+        await house.signs(f"w{number}", name="aa")
+        await house.signs(f"w{number}", key=key)
+        await house.names(f"w{number}", number)
+        await house.sees(number, signatures=["bb"])
+    await house.advance(2)
+
+    assert house.paging() == {"1": "signature"}
 
 
 async def test_more_open_spends_than_there_is_room_for_are_judged_later(house: CustodyHouse, monkeypatch) -> None:

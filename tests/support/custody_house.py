@@ -143,8 +143,14 @@ class CustodyHouse:
         )
         await self.tell(cid, said, at_s=at_s)
 
-    async def signs(self, cid: str, *, outcome: str = "success", at_s: float = 0.0) -> None:
-        await self.tell(cid, audit("hsm_operation", "outcome", outcome=outcome, operation="sign"), at_s=at_s)
+    async def signs(
+        self, cid: str, *, outcome: str = "success", key: str = "k", name: str | None = None, at_s: float = 0.0
+    ) -> None:
+        """`name` is that of the signature, where the signer says it."""
+        said = audit(
+            "hsm_operation", "outcome", outcome=outcome, operation="sign", audit__resource=key, signature_name=name
+        )
+        await self.tell(cid, said, at_s=at_s)
 
     async def names(self, cid: str, number: int, *, at_s: float = 0.0) -> None:
         said = audit("withdrawal.transaction", "event", custody__operation="withdrawal", transaction_id=txid(number))

@@ -112,6 +112,8 @@ def spend_view(item: Item) -> SpendView:
         seen_at=time_or_none(spend.seen_ns),
         settled_at=time_or_none(item.settled_ns),
         matched_at=time_or_none(item.matched_ns),
+        signature=item.proof.value if item.proof is not None else "",
+        rivals=list(spend.rivals),
         accepted_by=item.accepted_by,
         note=item.note,
     )

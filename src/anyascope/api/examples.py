@@ -450,6 +450,8 @@ SPEND: Final = {
     "seen_at": _TIME,
     "settled_at": _TIME,
     "matched_at": _TIME,
+    "signature": "",
+    "rivals": [],
     "accepted_by": "ann",
     "note": "moved by hand, OPS-42",
 }

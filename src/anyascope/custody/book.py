@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from anyascope.custody.nouns import Item, Lack, Spend, SpendKey, State
+from anyascope.custody.nouns import Item, Lack, Proof, Spend, SpendKey, State
 from anyascope.errors import InvalidInputError
 from anyascope.model.documents import Change, Delete, Document, Json, Put
 from anyascope.store.api.documents import DocumentStore, every_document
@@ -142,6 +142,9 @@ def _body(item: Item) -> dict[str, Json]:
         "seen_ns": spend.seen_ns,
         "replaces": spend.replaces,
         "height": spend.height,
+        "shares_inputs": spend.shares_inputs,
+        "rivals": list(spend.rivals),
+        "signatures": list(spend.signatures),
         "state": item.state.value,
         "lacks": [lack.value for lack in item.lacks],
         "correlation_ids": list(item.correlation_ids[:CORRELATIONS_KEPT]),
@@ -150,6 +153,7 @@ def _body(item: Item) -> dict[str, Json]:
         "matched_ns": item.matched_ns,
         "is_gone": item.is_gone,
         "is_told": item.is_told,
+        "proof": item.proof.value if item.proof is not None else "",
         "accepted_by": item.accepted_by,
         "note": item.note,
     }
@@ -168,6 +172,9 @@ def _item(document: Document) -> Item:
         fee_sats=_whole(body, "fee_sats"),
         replaces=str(body["replaces"]),
         height=_whole(body, "height"),
+        shares_inputs=body.get("shares_inputs") is True,
+        rivals=tuple(_texts(body, "rivals")),
+        signatures=tuple(_texts(body, "signatures")),
     )
     return Item(
         spend,
@@ -179,6 +186,7 @@ def _item(document: Document) -> Item:
         matched_ns=_whole(body, "matched_ns"),
         is_gone=body["is_gone"] is True,
         is_told=body["is_told"] is True,
+        proof=Proof(body["proof"]) if body.get("proof") else None,
         accepted_by=str(body["accepted_by"]),
         note=str(body["note"]),
     )
@@ -191,6 +199,6 @@ def _whole(body: Mapping[str, Json], name: str) -> int:
 
 
 def _texts(body: Mapping[str, Json], name: str) -> list[str]:
-    value = body[name]
+    value = body.get(name, [])  # an earlier version did not write all of them
     assert isinstance(value, list)  # we wrote it
     return [str(each) for each in value]

@@ -44,6 +44,8 @@ def records_of(item: Item) -> Iterator[LogRecord]:
         "custody.spend.state": item.state.value,
         "custody.spend.lacks": [lack.value for lack in item.lacks],
     }
+    if item.proof is not None:
+        attributes["custody.spend.signature"] = item.proof.value
     if item.accepted_by:
         attributes["custody.spend.accepted_by"] = item.accepted_by
     if item.operation:

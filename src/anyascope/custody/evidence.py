@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from anyascope.custody.nouns import Evidence, EvidenceKind, Spend
+from anyascope.custody.nouns import DEPOSIT, INTERNAL, Evidence, EvidenceKind, Spend
 from anyascope.model.attributes import Attributes, AttributeValue
 from anyascope.model.logs import LogBatch, LogRecord
 
@@ -17,7 +17,7 @@ TRANSACTION_EVENTS = "bitcoin.transaction."
 AUDIT_ACTION, AUDIT_PHASE, AUDIT_OUTCOME = "audit.action", "audit.phase", "audit.outcome"
 OPERATION, STAGE = "custody.operation", "custody.stage"
 TRANSACTION = "transaction_id"
-HSM_ACTION, SIGN = "hsm_operation", "sign"
+HSM_ACTION, SIGN, SIGNATURE_NAME = "hsm_operation", "sign", "signature_name"
 SPENT_EVENTS = frozenset(("custody.spend.matched", "custody.spend.late"))
 SPENT_PREFIX = "custody.spend."
 TXID = "bitcoin.transaction.id"
@@ -62,6 +62,9 @@ def sight_of(record: LogRecord) -> Sight | None:
         fee_sats=abs(_whole(said.get("bitcoin.transaction.fee_sats")) or 0),
         replaces=_text(said.get("bitcoin.transaction.replaces")),
         height=-1 if height is None or said.get("bitcoin.transaction.in_block") is not True else height,
+        shares_inputs=said.get("bitcoin.transaction.shares_inputs") is True,
+        rivals=_texts(said.get("bitcoin.transaction.rivals")),
+        signatures=_texts(said.get("bitcoin.transaction.signatures")),
     )
     return Sight(spend, is_gone=event in _GONE)
 
@@ -82,7 +85,8 @@ def evidence_of(record: LogRecord) -> Iterator[Evidence]:
         return
     at_ns = record.time_ns
     if record.event_name in SPENT_EVENTS:
-        amount_sats = _whole(said.get("bitcoin.transaction.amount_sats"))
+        stays = _text(said.get("bitcoin.transaction.direction")) in (DEPOSIT, INTERNAL)
+        amount_sats = 0 if stays else _whole(said.get("bitcoin.transaction.amount_sats"))
         yield Evidence(EvidenceKind.SPENT, joined, at_ns, amount_sats=amount_sats, txid=_text(said.get(TXID)))
         return
     if txid := _text(said.get(TRANSACTION)):
@@ -97,7 +101,8 @@ def _audited(joined: str, at_ns: int, said: Attributes) -> Iterator[Evidence]:
         operation = _text(said.get("operation"))
         is_signature = operation == SIGN or operation.startswith(f"{SIGN}_")  # such as `sign_psbt`
         if phase == "outcome" and outcome == "success" and is_signature:
-            yield Evidence(EvidenceKind.SIGNED, joined, at_ns, _text(said.get("audit.resource")))
+            key, name = _text(said.get("audit.resource")), _text(said.get(SIGNATURE_NAME))
+            yield Evidence(EvidenceKind.SIGNED, joined, at_ns, key, signature=name)
         return
     operation, stage = _text(said.get(OPERATION)), _text(said.get(STAGE))
     if not operation:
@@ -112,6 +117,10 @@ def _audited(joined: str, at_ns: int, said: Attributes) -> Iterator[Evidence]:
 
 def _text(value: AttributeValue) -> str:
     return value if isinstance(value, str) else ""
+
+
+def _texts(value: AttributeValue) -> tuple[str, ...]:
+    return tuple(each for each in value if isinstance(each, str)) if isinstance(value, list | tuple) else ()
 
 
 def _whole(value: AttributeValue) -> int | None:

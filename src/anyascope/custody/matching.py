@@ -6,16 +6,34 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from anyascope.clock import NS_PER_S
-from anyascope.custody.nouns import Evidence, EvidenceKind, Lack, Spend, Verdict
+from anyascope.custody.nouns import DEPOSIT, Evidence, EvidenceKind, Lack, Proof, Spend, Verdict
+from anyascope.custody.options import FEE_SATS_MAX
 
 CLOCK_SKEW_NS = 2 * NS_PER_S  # by which the clocks of service, signer and node may differ; NTP keeps them within 0.1 s
-DEPOSIT = "deposit"  # the one kind of operation that asks for no spend
+UNKNOWN_FEE_SATS_MAX = (
+    100_000  # of a transaction that several pay for, whose fee no wallet knows: 250 virtual bytes at 400 sats
+)
 REVOKED = frozenset(
     ("refused", "cancelled", "expired")
 )  # outcomes that take an approval back; `error` does not: a broadcast whose answer was lost ends so
 
 Dossiers = Mapping[str, Collection[Evidence]]
 """Correlation id -> everything on record under it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What is asked of a spend.
+
+    Attributes:
+        approval_steps: which steps approve.
+        require_amount: whether a request without an amount covers nothing that leaves a wallet.
+        fee_sats_max: a higher fee is more than was asked for.
+    """
+
+    approval_steps: Collection[str]
+    require_amount: bool = True
+    fee_sats_max: int = FEE_SATS_MAX
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,42 +45,57 @@ class _Request:
     began_ns: int | None
     is_approved: bool
     amount_sats: int | None
-    signed_ns: tuple[int, ...]
+    signed: tuple[Evidence, ...]
 
 
-def judge(
-    spend: Spend, dossiers: Dossiers, *, approval_steps: Collection[str], gone: Collection[str] = frozenset()
-) -> Verdict:
+def judge(spend: Spend, dossiers: Dossiers, policy: Policy, *, gone: Collection[str] = frozenset()) -> Verdict:
     """What a spend lacks.
 
     One transaction may carry out several requests (a batch), and one request be carried out by several transactions: what the
-    approved requests of a spend allow together, less what their other transactions took, must cover it.
+    approved requests of a spend allow together, less what their other transactions took, must cover it. Operations that named
+    the transaction itself come first; those of the one that it replaces count where these do not suffice.
 
     Args:
         dossiers: of the operations that named the spend, or the transaction that it replaces.
-        approval_steps: which steps approve.
         gone: txids that move nothing any more, and take nothing from what was approved.
     """
+    named = {joined: evidence for joined, evidence in dossiers.items() if _names(spend, evidence)}
+    if named and len(named) < len(dossiers):
+        verdict = _judge(spend, named, policy, gone)
+        if verdict.is_matched:
+            return verdict
+    return _judge(spend, dossiers, policy, gone)
+
+
+def _names(spend: Spend, evidence: Iterable[Evidence]) -> bool:
+    return any(each.kind is EvidenceKind.NAMED and each.txid == spend.txid for each in evidence)
+
+
+def _judge(spend: Spend, dossiers: Dossiers, policy: Policy, gone: Collection[str]) -> Verdict:
     requests = [
-        _request(spend, correlation_id, evidence, approval_steps=approval_steps)
+        _request(spend, correlation_id, evidence, approval_steps=policy.approval_steps)
         for correlation_id, evidence in sorted(dossiers.items())
     ]
     begun = [each for each in requests if each.began_ns is not None]
     approved = [each for each in begun if each.is_approved]
+    proof = _proof(spend, requests, approved or begun)
     lacks = []
     if not begun:
         lacks.append(Lack.REQUEST)
     if not approved:
         lacks.append(Lack.APPROVAL)
-    if not _is_signed(requests, approved or begun):
+    if proof is None:
         lacks.append(Lack.SIGNATURE)
-    if approved and _exceeds(spend, approved, dossiers, gone):
+    if approved and _exceeds(
+        spend, _allowed_sats(approved, policy), _spent_otherwise(spend, approved, dossiers, gone), policy
+    ):
         lacks.append(Lack.AMOUNT)
     ordered = sorted(approved or begun or requests, key=lambda each: (each.began_ns or 0, each.correlation_id))
     return Verdict(
         tuple(lacks),
         tuple(each.correlation_id for each in ordered),
         next((each.operation for each in ordered if each.operation), ""),
+        proof,
     )
 
 
@@ -79,7 +112,7 @@ def _request(
         began_ns=began[0].at_ns if began else None,
         is_approved=_is_approved(spend, before, approval_steps),
         amount_sats=max(amounts) if amounts else None,
-        signed_ns=tuple(_signatures(spend, known, before)),
+        signed=tuple(_signatures(spend, known, before)),
     )
 
 
@@ -95,8 +128,8 @@ def _is_approved(spend: Spend, before: Iterable[Evidence], approval_steps: Colle
     return bool(last) and all(last.values()) and outcome not in REVOKED
 
 
-def _signatures(spend: Spend, known: Iterable[Evidence], before: Iterable[Evidence]) -> Iterable[int]:
-    """When something was signed that may be this spend: of a replacement, after the replaced one was complete."""
+def _signatures(spend: Spend, known: Iterable[Evidence], before: Iterable[Evidence]) -> Iterable[Evidence]:
+    """What was signed that may be this spend: of a replacement, after the replaced one was complete."""
     complete_ns = min(
         (
             each.at_ns
@@ -107,24 +140,53 @@ def _signatures(spend: Spend, known: Iterable[Evidence], before: Iterable[Eviden
     )
     for each in before:
         if each.kind is EvidenceKind.SIGNED and (complete_ns is None or each.at_ns > complete_ns):
-            yield each.at_ns
+            yield each
 
 
-def _is_signed(requests: Iterable[_Request], asked: Iterable[_Request]) -> bool:
-    """Whether a signature followed the first request; one signature serves all requests of a batch."""
+def _proof(spend: Spend, requests: Iterable[_Request], asked: Iterable[_Request]) -> Proof | None:
+    """How it is known that what was asked for was signed; one signature serves all requests of a batch.
+
+    A transaction that carries none of the signatures that were put on record by name was signed elsewhere, unless a signer that
+    says no names signed, too. One without a name that is of a key which also has one is the same signing, told by who asked for it.
+    """
     first_ns = min((each.began_ns for each in asked if each.began_ns is not None), default=None)
     floor_ns = None if first_ns is None else first_ns - CLOCK_SKEW_NS
-    return any(floor_ns is None or at_ns >= floor_ns for each in requests for at_ns in each.signed_ns)
+    signed = [each for one in requests for each in one.signed if floor_ns is None or each.at_ns >= floor_ns]
+    names = {each.signature for each in signed if each.signature}
+    if not names or not spend.signatures:
+        return Proof.TOLD if signed else None
+    if not names.isdisjoint(spend.signatures):
+        return Proof.CARRIED
+    keys = {each.text for each in signed if each.signature}
+    return Proof.TOLD if any(not each.signature and each.text not in keys for each in signed) else None
 
 
-def _exceeds(spend: Spend, approved: Iterable[_Request], dossiers: Dossiers, gone: Collection[str]) -> bool:
-    """Whether more is spent than was approved. A request that named no amount allows any."""
-    allowed, others = 0, dict[str, int]()
+def _allowed_sats(approved: Iterable[_Request], policy: Policy) -> int | None:
+    """What was approved together; None is any amount."""
+    amounts = [each.amount_sats for each in approved]
+    if None in amounts and not policy.require_amount:
+        return None
+    return sum(each for each in amounts if each is not None)
+
+
+def _spent_otherwise(spend: Spend, approved: Iterable[_Request], dossiers: Dossiers, gone: Collection[str]) -> int:
+    """What other transactions took of what was approved; one that spends the same outputs is never mined beside this one."""
+    never = {spend.txid, spend.replaces, *spend.rivals, *gone}
+    others = dict[str, int]()
     for each in approved:
-        if each.amount_sats is None:
-            return False
-        allowed += each.amount_sats
         for spent in dossiers[each.correlation_id]:
-            if spent.kind is EvidenceKind.SPENT and spent.txid not in {spend.txid, spend.replaces, *gone}:
+            if spent.kind is EvidenceKind.SPENT and spent.txid not in never:
                 others[spent.txid] = max(others.get(spent.txid, 0), spent.amount_sats or 0)
-    return spend.amount_sats > allowed - sum(others.values()) + spend.fee_sats
+    return sum(others.values())
+
+
+def _exceeds(spend: Spend, allowed_sats: int | None, others_sats: int, policy: Policy) -> bool:
+    """Whether more is spent than was approved. What stays in the wallet needs no amount; a fee may be too high for any."""
+    if spend.fee_sats > policy.fee_sats_max:
+        return True
+    if allowed_sats is None or not spend.leaving_sats:
+        return False
+    slack_sats = (
+        UNKNOWN_FEE_SATS_MAX if spend.shares_inputs else 0
+    )  # what a wallet lost then has its part of the fee in it
+    return spend.leaving_sats > allowed_sats - others_sats + slack_sats

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TypeAlias
 
+DEPOSIT, INTERNAL = "deposit", "internal"  # directions of a transaction, as a wallet sees it
+
 SpendKey: TypeAlias = tuple[str, str]
 """(chain, txid): one spend, whichever nodes and wallets have seen it."""
 
@@ -40,6 +42,9 @@ class Spend:
         seen_ns: when it was first seen.
         replaces: the txid of the transaction in whose place it came; empty where there is none.
         height: of the block that held it when it was first seen; -1 for none.
+        shares_inputs: whether others spend outputs of theirs beside: the amount is what the wallet lost or gained.
+        rivals: the wallet's other transactions that spend one of the same outputs: at most one of all is ever mined.
+        signatures: names of the signatures that it carries, as far as the node told them.
     """
 
     chain: str
@@ -52,11 +57,19 @@ class Spend:
     fee_sats: int = 0
     replaces: str = ""
     height: int = -1
+    shares_inputs: bool = False
+    rivals: tuple[str, ...] = ()
+    signatures: tuple[str, ...] = ()
 
     @property
     def key(self) -> SpendKey:
         """What it is known by."""
         return self.chain, self.txid
+
+    @property
+    def leaving_sats(self) -> int:
+        """What leaves the wallet, without the fee: nothing where it moves within, or gains; never negative."""
+        return self.amount_sats if self.direction not in (INTERNAL, DEPOSIT) else 0
 
 
 class EvidenceKind(Enum):
@@ -80,6 +93,7 @@ class Evidence:
         is_well: of STEP, whether it succeeded.
         amount_sats: of BEGAN and SPENT; None where it was not said.
         txid: of NAMED and SPENT.
+        signature: of SIGNED, the name of the signature; empty where the signer did not say it.
     """
 
     kind: EvidenceKind
@@ -89,6 +103,18 @@ class Evidence:
     is_well: bool = True
     amount_sats: int | None = None
     txid: str = ""
+    signature: str = ""
+
+
+class Proof(Enum):
+    """How it is known that the signature of a spend is one that was asked for.
+
+    CARRIED: the transaction carries a signature of which the signer put the name on record when it was made. TOLD: a signer told
+    of a signature at that time, and not of which.
+    """
+
+    CARRIED = "carried"
+    TOLD = "told"
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,11 +125,13 @@ class Verdict:
         lacks: nothing where all is there.
         correlation_ids: of the operations that the spend belongs to, the one that it is told under first.
         operation: the kind of the first; empty where there is none.
+        proof: of its signature; None where that lacks.
     """
 
     lacks: tuple[Lack, ...] = ()
     correlation_ids: tuple[str, ...] = ()
     operation: str = ""
+    proof: Proof | None = None
 
     @property
     def is_matched(self) -> bool:
@@ -121,6 +149,7 @@ class Item:
         matched_ns: when it was found to be asked for; 0 before.
         is_gone: replaced, in conflict or abandoned: it moves nothing any more.
         is_told: whether its event is stored.
+        proof: of its signature, when it was judged; None where that lacked.
         accepted_by: the person who said that it is in order although it was unmatched; `note` says why.
     """
 
@@ -133,5 +162,6 @@ class Item:
     matched_ns: int = 0
     is_gone: bool = False
     is_told: bool = False
+    proof: Proof | None = None
     accepted_by: str = ""
     note: str = ""

@@ -18,7 +18,7 @@ from anyascope.custody.evidence import Sight, evidence_in, sights_in
 from anyascope.custody.figures import Figures
 from anyascope.custody.ledger import Ledger
 from anyascope.custody.lookup import Lookup
-from anyascope.custody.matching import CLOCK_SKEW_NS, judge
+from anyascope.custody.matching import CLOCK_SKEW_NS, Policy, judge
 from anyascope.custody.nouns import Evidence, EvidenceKind, Item, Spend, SpendKey, State, Verdict
 from anyascope.custody.options import CustodyOptions
 from anyascope.custody.waiting import Lately, Pending, Pendings
@@ -276,9 +276,8 @@ class Reconciliation:
         if spend.txid in self._gone:
             await self._note_standing(key, pending, is_gone=False)
         if pending is not None:
-            if pending.item.state is State.WAITING and spend.amount_sats > pending.spend.amount_sats:
-                seen = replace(pending.spend, amount_sats=spend.amount_sats, fee_sats=spend.fee_sats)
-                pending.item = replace(pending.item, spend=seen)
+            if pending.item.state is State.WAITING:
+                pending.see(spend)
             return
         if key in self._settled:
             return
@@ -336,7 +335,11 @@ class Reconciliation:
         return judge(
             pending.spend,
             dossiers,
-            approval_steps=self._options.approval_steps,
+            Policy(
+                self._options.approval_steps,
+                require_amount=self._options.require_amount,
+                fee_sats_max=self._options.fee_sats_max,
+            ),
             gone={txid for txid in spent if txid in self._gone},
         )
 
@@ -361,7 +364,9 @@ class Reconciliation:
                 self._ask(pending)
             verdict = self._verdict(pending)
             is_overdue = is_due and (not pending.asking or pending.late_ns <= mono_ns)
-            if is_overdue or (verdict.is_matched and not strangers):
+            # Of one that several pay for the amount is known once all wallets were asked: within the grace.
+            is_whole = is_due or not pending.spend.shares_inputs
+            if is_overdue or (verdict.is_matched and not strangers and (is_whole or not _waits(pending))):
                 settled.append(_settled(pending.item, verdict, now_ns=now_ns))
                 if verdict.is_matched:
                     # At once, so that another spend of the same operation in this very look finds it.
@@ -522,6 +527,10 @@ class Reconciliation:
         return (ComponentHealth("custody", "custody", HealthStatus.HEALTHY, message),)
 
 
+def _waits(pending: Pending) -> bool:
+    return pending.item.state is State.WAITING
+
+
 def _settled(item: Item, verdict: Verdict, *, now_ns: int) -> Item:
     if not verdict.is_matched:
         return replace(
@@ -530,6 +539,7 @@ def _settled(item: Item, verdict: Verdict, *, now_ns: int) -> Item:
             lacks=verdict.lacks,
             correlation_ids=verdict.correlation_ids,
             operation=verdict.operation,
+            proof=verdict.proof,
             settled_ns=now_ns,
             is_told=False,
         )
@@ -538,6 +548,7 @@ def _settled(item: Item, verdict: Verdict, *, now_ns: int) -> Item:
         state=State.MATCHED if item.state is State.WAITING else State.LATE,
         correlation_ids=verdict.correlation_ids,
         operation=verdict.operation,
+        proof=verdict.proof,
         settled_ns=item.settled_ns or now_ns,
         matched_ns=now_ns,
         is_told=False,
@@ -551,6 +562,6 @@ def _spent(item: Item) -> Iterable[Evidence]:
             EvidenceKind.SPENT,
             joined,
             item.matched_ns,
-            amount_sats=item.spend.amount_sats,
+            amount_sats=item.spend.leaving_sats,
             txid=item.spend.txid,
         )

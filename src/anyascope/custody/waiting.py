@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Hashable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Generic, TypeVar
 
-from anyascope.custody.nouns import Item, Spend, SpendKey
+from anyascope.custody.nouns import DEPOSIT, INTERNAL, Item, Spend, SpendKey
 
 K = TypeVar("K", bound=Hashable)
 
@@ -24,6 +24,7 @@ class Pending:
         asked: correlation ids about which the store was asked.
         answered: those of which the store has told what it has.
         asking: questions to the store that are not answered.
+        parts: what each wallet tells of it.
     """
 
     item: Item
@@ -33,11 +34,20 @@ class Pending:
     asked: frozenset[str] = frozenset()
     answered: frozenset[str] = frozenset()
     asking: int = 0
+    parts: dict[str, Spend] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.parts = self.parts or {self.item.spend.wallet: self.item.spend}
 
     @property
     def spend(self) -> Spend:
         """What it is about."""
         return self.item.spend
+
+    def see(self, spend: Spend) -> None:
+        """Another wallet, or another node, tells of it."""
+        self.parts[spend.wallet] = spend
+        self.item = replace(self.item, spend=together(self.spend, self.parts.values()))
 
     def words(self) -> Iterable[str]:
         """Txids and correlation ids; what is put on record about any of them may settle it."""
@@ -46,6 +56,31 @@ class Pending:
             yield self.spend.replaces
         yield from self.inherited
         yield from self.item.correlation_ids
+
+
+def together(known: Spend, parts: Iterable[Spend]) -> Spend:
+    """A spend as all its wallets tell it: of one that owns all inputs the amount is the whole; of those that share them, the sum."""
+    told = list(parts)
+    whole = [each for each in told if not each.shares_inputs]
+    if whole:
+        most = max(whole, key=lambda each: each.amount_sats)
+        return replace(
+            known,
+            amount_sats=most.amount_sats,
+            fee_sats=most.fee_sats,
+            direction=most.direction,
+            shares_inputs=False,
+        )
+    left = sum(
+        -each.amount_sats if each.direction == DEPOSIT else each.amount_sats for each in told if not _stays(each)
+    )
+    return replace(
+        known, amount_sats=abs(left), direction="withdrawal" if left > 0 else DEPOSIT if left < 0 else INTERNAL
+    )
+
+
+def _stays(spend: Spend) -> bool:
+    return spend.direction == INTERNAL
 
 
 class Pendings:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import msgspec
 
@@ -18,6 +18,9 @@ class SpendView:
         operation: the kind of the first of these.
         amount_sats: without the fee; `fee_sats` is 0 where it is not known.
         is_gone: replaced, in conflict or abandoned: it moves nothing any more.
+        signature: how its signature is known: `carried` (it carries one whose name the signer put on record), `told` (a signer told of
+            one at that time, and not of which), or empty where that lacked, or it is not judged yet.
+        rivals: the wallet's other transactions that spend one of the same outputs; at most one of all is ever mined.
     """
 
     chain: str
@@ -36,6 +39,8 @@ class SpendView:
     seen_at: str | None
     settled_at: str | None
     matched_at: str | None
+    signature: str = ""
+    rivals: list[str] = field(default_factory=list)
     accepted_by: str = ""
     note: str = ""
 

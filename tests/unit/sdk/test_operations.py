@@ -27,6 +27,7 @@ from anyascope.sdk.operations import (
     trace_hsm_operation,
 )
 from anyascope.sdk.operations.outcomes import hsm_error_type, transaction_id_in
+from anyascope.semconv.signatures import signature_name
 from support.sdk_recorder import Recorder, recording
 
 TXID = "f4184fc596403b9d638783cf57adfe4c75c605f6356fbc91338530e9831e9e16"
@@ -216,6 +217,18 @@ def test_the_audit_id_stands_in_span_lines_exemplars_and_audit(recorder: Recorde
         [exemplar] = recorder.exemplars(name)
         assert exemplar.labels["audit_correlation_id"] == audit_id
     assert recorder.line("audit.hsm_operation.outcome").fields["audit.outcome"] == "success"
+
+
+def test_a_signature_is_on_record_by_its_name(recorder: Recorder) -> None:
+    """On the outcome alone; what is no signature has none, and nothing of a wrong use reaches the host."""
+    signature = bytes(range(64))
+    for given in (signature, b"no signature", "no bytes"):
+        with trace_hsm_operation("sign", "withdrawals", "softhsm") as signing:
+            signing.set_signature(given)
+
+    lines = [line for line in recorder.lines if line.event == "audit.hsm_operation.outcome"]
+    assert [line.fields.get("signature_name") for line in lines] == [signature_name(signature), None, None]
+    assert signature.hex() not in str([line.fields for line in lines])
 
 
 def test_each_hsm_operation_has_an_audit_id_of_its_own(recorder: Recorder) -> None:

@@ -1,7 +1,7 @@
 """python-pkcs11: whatever a module does with keys becomes its `hsm_operation`.
 
-What is written of a call: which key (label or id), which mechanism, how long it took and the module's return code. Never
-data, signatures, PINs or key material.
+What is written of a call: which key (label or id), which mechanism, how long it took and the module's return code; of an ECDSA
+signature a name, by which the transaction that carries it is known. Never data, signatures, PINs or key material.
 """
 
 from __future__ import annotations
@@ -9,12 +9,12 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Iterator
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from anyascope.sdk.guard import as_text, is_strict, report_misuse, tell_once
 from anyascope.sdk.integrations.calls import made, run, stepped
 from anyascope.sdk.integrations.proxies import Proxy, is_proxy, proxy_of, unwrapped
-from anyascope.sdk.operations.hsm import trace_hsm_operation
+from anyascope.sdk.operations.hsm import HsmOperation, trace_hsm_operation
 from anyascope.sdk.operations.outcomes import is_cancelled
 from anyascope.sdk.operations.running import Operation
 from anyascope.semconv.hsm import LOGIN_REFUSED, pkcs11_error_type, return_code
@@ -22,6 +22,7 @@ from anyascope.semconv.hsm import LOGIN_REFUSED, pkcs11_error_type, return_code
 T = TypeVar("T")
 
 PROVIDER = "pkcs11"  # where the host does not say which module it is
+ELLIPTIC = "EC"  # the type of keys that sign transactions
 UNNAMED = "unnamed"  # a key without label and id
 ID_BYTES_MAX = 32  # of CKA_ID as a name; a longer one is cut
 
@@ -227,6 +228,8 @@ def _traced(
             operation.set_attribute(name, value)
         if error is not None:
             _describe_error(operation, operation_type, error)
+        elif operation_type == "sign" and place.key_type == ELLIPTIC and isinstance(result, bytes):
+            cast("HsmOperation", operation).set_signature(result)
         elif operation_type == "verify":
             operation.set_attribute("pkcs11.verified", bool(result))
         elif operation_type == "find_objects" and isinstance(result, int):

@@ -7,6 +7,7 @@ from typing import Any
 
 from anyascope.sdk.audit import put_on_record
 from anyascope.sdk.correlation import current_correlation_id
+from anyascope.sdk.guard import guarded
 from anyascope.sdk.metrics.recording import count_hsm_operation
 from anyascope.sdk.operations import measures, sources
 from anyascope.sdk.operations.arguments import Arguments, Given, Name
@@ -15,17 +16,28 @@ from anyascope.sdk.operations.running import ERROR, SUCCESS, Operation
 from anyascope.sdk.operations.traced import Traced
 from anyascope.sdk.values import UNKNOWN
 from anyascope.semconv.hsm import OTHER_ERROR
+from anyascope.semconv.signatures import signature_name
 
 SPAN_NAME = "hsm_operation"
 AUDIT_ACTION = "hsm_operation"
 AUDIT_ATTRIBUTE = "audit.correlation_id"
+SIGNATURE_NAME = "signature_name"
 EXEMPLAR_LABEL = "audit_correlation_id"  # a label's name takes no dot
 
 
 class HsmOperation(Operation):
     """One run of an HSM operation. `audit_correlation_id` is its own, and stands wherever it left a trace."""
 
-    __slots__ = ("_arguments", "_declared", "_known", "audit_correlation_id", "key_id", "operation_type", "provider")
+    __slots__ = (
+        "_arguments",
+        "_declared",
+        "_known",
+        "_signature_name",
+        "audit_correlation_id",
+        "key_id",
+        "operation_type",
+        "provider",
+    )
 
     def __init__(self, declared: HsmOperations, arguments: Arguments) -> None:
         super().__init__()
@@ -36,6 +48,16 @@ class HsmOperation(Operation):
         self._declared = declared
         self._arguments = arguments
         self._known: dict[str, Any] = {}
+        self._signature_name = ""
+
+    @guarded(None)
+    def set_signature(self, signature: bytes) -> None:
+        """Put on record which signature this made, by a name that gives nothing of it away.
+
+        A transaction that carries it can then be told from one that was signed elsewhere. ECDSA over a curve of 256 bits, raw
+        or DER, and Schnorr; what is no such signature has no name.
+        """
+        self._signature_name = signature_name(bytes(signature))
 
     def _begin(self) -> None:
         declared, arguments = self._declared, self._arguments
@@ -81,7 +103,8 @@ class HsmOperation(Operation):
     def _mark(self) -> None:
         if not self._failed:
             self._mark_outcome({"operation.status": SUCCESS})
-            self._audit("outcome", {"audit.outcome": SUCCESS})
+            named = {SIGNATURE_NAME: self._signature_name} if self._signature_name else {}
+            self._audit("outcome", {"audit.outcome": SUCCESS, **named})
             return
         known, message = self._known, self._error_text()
         known["error"], known["error_type"] = message, self._error_type()
@@ -138,6 +161,7 @@ def trace_hsm_operation(operation_type: Name, key_id: Name, hsm_provider: Name) 
 
     Each may be a function of the decorated function's arguments (of none for a block). Each run has an
     `audit.correlation_id` of its own: on the span, the log lines, the exemplars, the audit's intent before and its outcome
-    after. What the module gives (signatures, wrapped keys) is never written anywhere.
+    after. What the module gives (signatures, wrapped keys) is never written anywhere; of a signature that `set_signature` is
+    told, a name is.
     """
     return HsmOperations(operation_type, key_id, hsm_provider)

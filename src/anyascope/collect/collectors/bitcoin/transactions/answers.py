@@ -13,12 +13,14 @@ from anyascope.collect.collectors.bitcoin.sheet import sats
 from anyascope.collect.collectors.bitcoin.transactions.nouns import (
     INPUTS_TOLD_MAX,
     RIVALS_TOLD_MAX,
+    SIGNATURES_TOLD_MAX,
     BlockPlace,
     Direction,
     Facts,
     Standing,
     Status,
 )
+from anyascope.collect.collectors.bitcoin.transactions.signatures import signatures_in
 
 Answer = Mapping[str, Any]
 
@@ -83,6 +85,7 @@ def facts_of(answer: Answer) -> Facts | None:
         spends_ours=spends_ours,
         shares_inputs=shares_inputs,
         rivals=tuple(conflicts_of(answer)[:RIVALS_TOLD_MAX]),
+        signatures=signatures_in(vins[:INPUTS_TOLD_MAX])[:SIGNATURES_TOLD_MAX] if spends_ours else (),
         inputs=tuple(f"{each['txid']}:{each.get('vout', 0)}" for each in vins[:INPUTS_TOLD_MAX]),
         replaces=str(answer.get("replaces_txid") or ""),
         is_signalling=answer.get("bip125-replaceable") == "yes",

@@ -52,6 +52,8 @@ def record_of(happening: Happening, *, node: str, chain: str, wallet: str, now_n
         attributes["bitcoin.transaction.shares_inputs"] = True
     if facts.replaces:
         attributes["bitcoin.transaction.replaces"] = facts.replaces
+    if facts.signatures:
+        attributes["bitcoin.transaction.signatures"] = list(facts.signatures)
     if facts.rivals:
         attributes["bitcoin.transaction.rivals"] = list(facts.rivals)
     if happening.kind is Kind.STUCK:

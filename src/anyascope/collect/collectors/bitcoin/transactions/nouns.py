@@ -8,6 +8,7 @@ from enum import Enum
 INPUTS_TOLD_MAX = (
     100  # of one transaction: a batch payout has some dozens; a consolidation of thousands is told by its first
 )
+SIGNATURES_TOLD_MAX = 100  # of one transaction: one of them says who signed it
 RIVALS_TOLD_MAX = 20  # fee bumps of one payment; more of them in a row is a program gone wrong
 
 
@@ -68,6 +69,7 @@ class Facts:
         shares_inputs: whether others spend outputs of theirs beside ours: a coinjoin, or two wallets that pay together.
         inputs: `txid:vout` of the outputs that it spends, at most INPUTS_TOLD_MAX; empty of a coinbase.
         replaces: the transaction that this one was made to replace, where the wallet knows it.
+        signatures: names of the signatures in its first inputs, at most SIGNATURES_TOLD_MAX; of one that spends ours.
         rivals: the wallet's other transactions that spend one of the same outputs, when it was met; at most RIVALS_TOLD_MAX.
         is_signalling: whether it says that it may be replaced (BIP 125).
         received_s: when the wallet saw it first; seconds of UTC.
@@ -87,6 +89,7 @@ class Facts:
     vsize: int = 0
     shares_inputs: bool = False
     rivals: tuple[str, ...] = ()
+    signatures: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
