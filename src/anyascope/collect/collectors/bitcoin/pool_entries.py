@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Annotated, TypeAlias
+
 import msgspec
+
+_Whole: TypeAlias = Annotated[int, msgspec.Meta(ge=0, lt=1 << 53)]  # JSON has whole numbers without end
 
 
 class PoolFees(msgspec.Struct):
@@ -19,8 +23,8 @@ class PoolEntry(msgspec.Struct):
         fee: in bitcoins, of nodes until version 0.16; 0 where `fees` has it.
     """
 
-    vsize: int = 0
-    time: int = 0
+    vsize: _Whole = 0
+    time: _Whole = 0
     fees: PoolFees = msgspec.field(default_factory=PoolFees)
     fee: float = 0.0
     is_replaceable: bool = msgspec.field(default=False, name="bip125-replaceable")
