@@ -16,7 +16,7 @@ from anyascope.collect.options import BitcoinNodeOptions
 from anyascope.model.http import TlsOptions
 from anyascope.model.secret import Secret
 from anyascope.ports import HealthStatus
-from support.bitcoin_room import BitcoinRoom, node_options, watching
+from support.bitcoin_room import NOBODY, BitcoinRoom, heard, node_options, watching
 from support.collecting import until
 from support.faulty_rpc import (
     FaultyDoor,
@@ -34,8 +34,6 @@ from support.faulty_rpc import (
 )
 from support.ports import free_port
 from support.regtest import RegtestNode, free_base, regtest_node, regtest_nodes, rpcauth
-
-ADDRESS = "bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080"  # of BIP 173; nobody here spends
 
 OFTEN_S = 0.2
 TIMEOUT_S = 0.5
@@ -213,7 +211,7 @@ async def test_a_node_that_starts_again_has_another_cookie_and_the_same_password
             assert figure(room, "anya_bitcoin_initial_download") == 1
             assert figure(room, "anya_bitcoin_settled") == 0
             cookie = first.credentials
-            first.mine(1, to=ADDRESS)
+            first.mine(1, to=NOBODY)
             await said(room, HEALTHY, "regtest, block 1")
             await asyncio.to_thread(first.stop)
             await until(lambda: figure(room, "up") == 0)
@@ -226,21 +224,13 @@ async def test_a_node_that_starts_again_has_another_cookie_and_the_same_password
                 assert figure(room, "anya_bitcoin_reorgs_total") == 0
 
 
-async def heard(room: BitcoinRoom, node: RegtestNode) -> None:
-    """A subscription counts some time after its connection: mine until a block is announced."""
-    async with asyncio.timeout(60):
-        while figure(room, "anya_bitcoin_zmq_messages_total hashblock") in (None, 0):
-            await asyncio.to_thread(node.mine, 1, to=ADDRESS)
-            await asyncio.sleep(0.2)
-
-
 async def test_messages_that_are_lost_are_noticed_by_their_numbers(node):
     """A block whose messages are lost is found when the next message, of a mere transaction, shows the gap."""
     async with ZmqRelay(node.zmq) as relay, watching(ill(node, node.url, zmq=relay.address, interval_s=3600.0)) as room:
         await until(lambda: figure(room, "up") == 1)
-        await heard(room, node)
+        await heard(room, node, "ill")
         relay.is_losing = True
-        [block] = await asyncio.to_thread(node.mine, 1, to=ADDRESS)
+        [block] = await asyncio.to_thread(node.mine, 1, to=NOBODY)
         await until(lambda: min(relay.lost["sequence"], relay.lost["hashblock"]) >= 1)
         relay.is_losing = False
         address = await asyncio.to_thread(lambda: node.call("getnewaddress", wallet="w"))
@@ -253,15 +243,15 @@ async def test_a_feed_that_goes_away_is_noticed_with_the_next_block(node):
     """Polling finds the block, the health says that no message came, and says no more when one comes again."""
     async with ZmqRelay(node.zmq) as relay, watching(ill(node, node.url, zmq=relay.address)) as room:
         await until(lambda: figure(room, "up") == 1)
-        await heard(room, node)
+        await heard(room, node, "ill")
         await said(room, HEALTHY, "blocks by ZMQ")
         relay.shut()
-        [block] = await asyncio.to_thread(node.mine, 1, to=ADDRESS)
+        [block] = await asyncio.to_thread(node.mine, 1, to=NOBODY)
         await said(room, DEGRADED, f"zmq_silent: block {block} came without", "zmqpubhashblock")
         await until(lambda: figure(room, "anya_bitcoin_tips_unannounced_total") == 1)
         assert figure(room, "up") == 1
         relay.open()
         async with asyncio.timeout(60):
             while room.health("collect.bitcoin.ill").status is not HEALTHY:
-                await asyncio.to_thread(node.mine, 1, to=ADDRESS)
+                await asyncio.to_thread(node.mine, 1, to=NOBODY)
                 await asyncio.sleep(0.5)

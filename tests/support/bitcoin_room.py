@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -26,6 +27,7 @@ from anyascope.store.documents import MemoryDocuments
 from support.collecting import RecordingIntake, values_of
 from support.regtest import RegtestNode
 
+NOBODY = "bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080"  # of BIP 173; nobody here spends what it gets
 SELDOM_S = 3600.0  # no polling within a test: what is seen at this interval was announced
 
 
@@ -84,3 +86,11 @@ async def watching(*nodes: BitcoinNodeOptions, documents: DocumentStore | None =
 def node_options(name: str, node: RegtestNode, **more: object) -> BitcoinNodeOptions:
     known = {"cookie_file": node.cookie_file, "chain": "regtest", "interval_s": SELDOM_S}
     return BitcoinNodeOptions(name=name, url=node.url, **{**known, **more})
+
+
+async def heard(room: BitcoinRoom, node: RegtestNode, name: str) -> None:
+    """Wait until the node's messages are heard: a subscription counts some time after its connection, so blocks are mined."""
+    async with asyncio.timeout(60):
+        while not room.figures(f"bitcoin.{name}").get("anya_bitcoin_zmq_messages_total hashblock"):
+            await asyncio.to_thread(node.mine, 1, to=NOBODY)
+            await asyncio.sleep(0.2)

@@ -31,7 +31,7 @@ _EVENTS: Mapping[str, re.Pattern[str]] = {
 }
 EVENTS = tuple(_EVENTS)
 _LINE = re.compile(
-    r"(?P<time>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?Z) (?:\[\*\] )?"
+    r"(?P<time>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?Z) (?:\(mocktime: [^)]{1,40}\) )?(?:\[\*\] )?"
     rf"(?:(?P<origin>(?:\[[^\]\n]{{1,200}}\] ){{0,3}}?)\[(?:(?P<category>{_CATEGORIES})(?::(?P<level>[a-z]+))?"
     r"|(?P<only>trace|debug|info|warning|error))\] )?(?P<text>.*)",
     re.DOTALL,

@@ -14,6 +14,7 @@ NS = 1_796_119_074 * 1_000_000_000
     [
         ("UpdateTip: new best=00ab", DebugLine("UpdateTip: new best=00ab", NS)),
         ("[net] got inv", DebugLine("got inv", NS, "debug", "net")),
+        ("(mocktime: 2026-12-01T11:57:54Z) [net] got inv", DebugLine("got inv", NS, "debug", "net")),
         ("[net:info] peer", DebugLine("peer", NS, "info", "net")),
         ("[warning] low disk", DebugLine("low disk", NS, "warning")),
         ("[init] [all:info] Block index loaded", DebugLine("Block index loaded", NS, "info", "", "[init]")),
