@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+import pytest_asyncio
 from prometheus_client import CollectorRegistry
 
 from anyascope.clock import ManualClock
@@ -19,12 +20,27 @@ def clock():
 
 @pytest.fixture(params=["memory", "chdb"])
 async def store(request, tmp_path, clock):
-    if request.param == "memory":
-        opened = MemoryStore(clock=clock, registry=CollectorRegistry())
-    else:
-        opened = await ChdbStore.open(tmp_path, options=StoreOptions(), clock=clock, registry=CollectorRegistry())
-    yield opened
-    await opened.close()
+    made = await opened(request.param, tmp_path, clock)
+    yield made
+    await made.close()
+
+
+@pytest_asyncio.fixture(scope="class", loop_scope="class", params=["memory", "chdb"])
+async def filled(request, tmp_path_factory):
+    """A store into which `fill` of the test's class wrote, for tests that only read: it is opened once for all of them.
+
+    Of a class, because its tests follow each other: the engine has one directory a process, and others open theirs.
+    """
+    made = await opened(request.param, tmp_path_factory.mktemp("store"), ManualClock())
+    await request.cls.fill(made)
+    yield made
+    await made.close()
+
+
+async def opened(kind, directory, clock):
+    if kind == "memory":
+        return MemoryStore(clock=clock, registry=CollectorRegistry())
+    return await ChdbStore.open(directory, options=StoreOptions(), clock=clock, registry=CollectorRegistry())
 
 
 @pytest.fixture(scope="session")

@@ -121,34 +121,40 @@ async def test_a_token_is_written_once(store):
     assert await selected(store, "job=a") == {UP_A: [(OLD_MS, 1.0), (OLD_MS + 2, 3.0), (OLD_MS + 3, 4.0)]}
 
 
-@pytest.mark.parametrize(
-    ("texts", "expected"),
-    [
-        (("job=a",), {UP_A}),
-        (("job=",), {UP_NONE}),
-        (("job!=",), {UP_A, UP_B}),
-        (("job!=a",), {UP_B, UP_NONE}),
-        (("job=~a|b",), {UP_A, UP_B}),
-        (("job=~[ab]",), {UP_A, UP_B}),
-        (("job=~.*",), {UP_A, UP_B, UP_NONE}),
-        (("job=~.+",), {UP_A, UP_B}),
-        (("job!~.+",), {UP_NONE}),
-        (("job!~a",), {UP_B, UP_NONE}),
-        (("job=~",), {UP_NONE}),
-        (("job=~a|",), {UP_A, UP_NONE}),
-        (("job=~A",), set()),
-        (("missing=~.*", "job=b"), {UP_B}),
-        (("missing=x",), set()),
-        (("missing!=x", "__name__=up"), {UP_A, UP_B, UP_NONE}),
-        (("job=~a|b", "job!=b", "__name__=~u.*"), {UP_A}),
-        ((), {UP_A, UP_B, UP_NONE}),
-    ],
-)
-async def test_matchers_mean_what_prometheus_says(store, texts, expected):
-    """Matchers hold as in Prometheus: a missing label is empty, expressions match the whole value."""
-    await write(store, (UP_A, NOW_MS, 1.0), (UP_B, NOW_MS, 1.0), (UP_NONE, NOW_MS, 1.0))
+MATCHERS = [
+    (("job=a",), {UP_A}),
+    (("job=",), {UP_NONE}),
+    (("job!=",), {UP_A, UP_B}),
+    (("job!=a",), {UP_B, UP_NONE}),
+    (("job=~a|b",), {UP_A, UP_B}),
+    (("job=~[ab]",), {UP_A, UP_B}),
+    (("job=~.*",), {UP_A, UP_B, UP_NONE}),
+    (("job=~.+",), {UP_A, UP_B}),
+    (("job!~.+",), {UP_NONE}),
+    (("job!~a",), {UP_B, UP_NONE}),
+    (("job=~",), {UP_NONE}),
+    (("job=~a|",), {UP_A, UP_NONE}),
+    (("job=~A",), set()),
+    (("missing=~.*", "job=b"), {UP_B}),
+    (("missing=x",), set()),
+    (("missing!=x", "__name__=up"), {UP_A, UP_B, UP_NONE}),
+    (("job=~a|b", "job!=b", "__name__=~u.*"), {UP_A}),
+    ((), {UP_A, UP_B, UP_NONE}),
+]
 
-    assert set(await selected(store, *texts)) == expected
+
+@pytest.mark.asyncio(loop_scope="class")
+class TestMatchers:
+    """Over the same three series."""
+
+    @staticmethod
+    async def fill(store):
+        await write(store, (UP_A, NOW_MS, 1.0), (UP_B, NOW_MS, 1.0), (UP_NONE, NOW_MS, 1.0))
+
+    @pytest.mark.parametrize(("texts", "expected"), MATCHERS)
+    async def test_matchers_mean_what_prometheus_says(self, filled, texts, expected):
+        """Matchers hold as in Prometheus: a missing label is empty, expressions match the whole value."""
+        assert set(await selected(filled, *texts)) == expected
 
 
 async def test_an_expression_that_is_not_re2_is_refused(store):

@@ -106,45 +106,44 @@ async def test_the_newest_trace_is_first(store):
     assert await store.spans.find_traces(ask(end_ns=NOW_NS - 1)) == []
 
 
-@pytest.mark.parametrize(
-    ("conditions", "expected"),
-    [
-        ({}, {1, 2}),
-        ({"service": "signer"}, {1}),
-        ({"operation": "get"}, {2}),
-        ({"service": "signer", "operation": "get"}, set()),
-        ({"errors_only": True}, {1}),
-        ({"duration_ns_min": 2000}, {2}),
-        ({"duration_ns_min": 1000, "duration_ns_max": 1000}, {1}),
-        ({"duration_ns_max": 999}, set()),
-        ({"tags": {"http.status_code": "500"}}, {1}),
-        ({"tags": {"ok": "false"}}, {1}),
-        ({"tags": {"exception.type": "Lost"}}, {1}),
-        ({"tags": {"why": "retry"}}, {1}),
-        ({"tags": {"flavour": "x"}}, {1}),
-        ({"tags": {"zone": "eu", "cores": "8"}}, {2}),
-        ({"tags": {"zone": "eu", "ok": "false"}}, set()),
-        ({"tags": {"empty": ""}}, {2}),
-        ({"tags": {"absent": ""}}, set()),
-        ({"tags": {"long": "é" * 200}}, {2}),
-        ({"tags": {"long": "é" * 199}}, set()),
-        ({"tags": {"a'b": "c\\'d"}}, {2}),
-    ],
-    ids=str,
-)
-async def test_one_span_meets_every_condition(store, conditions, expected):
-    """A trace is found when one of its spans meets all conditions; tags may stand anywhere in it."""
-    other = span(
-        2,
-        trace=2,
-        name="get",
-        duration_ns=2000,
-        resource=API,
-        attributes={"empty": "", "long": "é" * 200, "a'b": "c\\'d"},
-    )
-    await write(store, FULL, other)
+CONDITIONS = [
+    ({}, {1, 2}),
+    ({"service": "signer"}, {1}),
+    ({"operation": "get"}, {2}),
+    ({"service": "signer", "operation": "get"}, set()),
+    ({"errors_only": True}, {1}),
+    ({"duration_ns_min": 2000}, {2}),
+    ({"duration_ns_min": 1000, "duration_ns_max": 1000}, {1}),
+    ({"duration_ns_max": 999}, set()),
+    ({"tags": {"http.status_code": "500"}}, {1}),
+    ({"tags": {"ok": "false"}}, {1}),
+    ({"tags": {"exception.type": "Lost"}}, {1}),
+    ({"tags": {"why": "retry"}}, {1}),
+    ({"tags": {"flavour": "x"}}, {1}),
+    ({"tags": {"zone": "eu", "cores": "8"}}, {2}),
+    ({"tags": {"zone": "eu", "ok": "false"}}, set()),
+    ({"tags": {"empty": ""}}, {2}),
+    ({"tags": {"absent": ""}}, set()),
+    ({"tags": {"long": "é" * 200}}, {2}),
+    ({"tags": {"long": "é" * 199}}, set()),
+    ({"tags": {"a'b": "c\\'d"}}, {2}),
+]
 
-    assert set(await store.spans.find_traces(ask(**conditions))) == {trace(number) for number in expected}
+
+@pytest.mark.asyncio(loop_scope="class")
+class TestConditions:
+    """Over the same two traces."""
+
+    @staticmethod
+    async def fill(store):
+        attributes = {"empty": "", "long": "é" * 200, "a'b": "c\\'d"}
+        other = span(2, trace=2, name="get", duration_ns=2000, resource=API, attributes=attributes)
+        await write(store, FULL, other)
+
+    @pytest.mark.parametrize(("conditions", "expected"), CONDITIONS, ids=str)
+    async def test_one_span_meets_every_condition(self, filled, conditions, expected):
+        """A trace is found when one of its spans meets all conditions; tags may stand anywhere in it."""
+        assert set(await filled.spans.find_traces(ask(**conditions))) == {trace(number) for number in expected}
 
 
 async def test_services_and_operations_are_listed(store):

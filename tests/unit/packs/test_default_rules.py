@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -26,10 +27,16 @@ CASES = [
 ]
 
 
+@cache
+def groups_of(*files):
+    """The rules that a test file names; parsed once for all of its tests."""
+    return load_rule_files(files, base=HERE)
+
+
 @pytest.mark.parametrize(("test", "tests"), CASES)
 async def test_fires_and_is_quiet(test, tests):
     """Each rule fires on series that are bad, in words without a gap, and nothing fires on series that just miss it."""
-    case = RuleCase(test, tests, load_rule_files(tests.rule_files, base=HERE), options=RuleTestOptions(MemoryMetrics))
+    case = RuleCase(test, tests, groups_of(*tests.rule_files), options=RuleTestOptions(MemoryMetrics))
 
     assert await case.run() == ()
     texts = [
