@@ -32,5 +32,6 @@ export default defineConfig(({ command, mode }) => ({
     modulePreload: { polyfill: false },
     assetsInlineLimit: 0,
   },
-  test: { environment: "node", include: ["tests/**/*.test.{ts,tsx}"] },
+  // A case has a minute: a shared machine may take seconds to draw what is drawn at once elsewhere.
+  test: { environment: "node", include: ["tests/**/*.test.{ts,tsx}"], testTimeout: 60_000, hookTimeout: 60_000 },
 }));

@@ -11,6 +11,7 @@ import { DeadLetters } from "../../src/features/routing/DeadLetters";
 import { RouteTree } from "../../src/features/routing/RouteTree";
 import { SilenceForm } from "../../src/features/silences/SilenceForm";
 import { navigate } from "../../src/state/location";
+import "./patience";
 
 type Answer = (path: string, body: unknown) => unknown;
 

@@ -16,6 +16,7 @@ import type { OwnTransaction, Spend, Wallet } from "../../src/model/custody";
 import { hsmsOf } from "../../src/model/hsm";
 import { Markdown } from "../../src/ui/Markdown";
 import { node } from "../model/nodes";
+import "./patience";
 
 afterEach(cleanup);
 
