@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -85,12 +86,23 @@ class SoftHsm:
 def softhsm(directory: Path) -> SoftHsm:
     """A token of its own, or skip where SoftHSM is not installed.
 
-    It is a copy of one that is made once a process: its serial number and keys are that one's.
+    It is a copy of one that is made once a process, with the keys of that one and a serial number of its own.
     """
     first = _made()
     tokens = directory / "tokens"
     shutil.copytree(first.config.parent / "tokens", tokens)
+    (token,) = tokens.iterdir()
+    own = str(uuid.uuid4())
+    described = (token / "token.object").read_bytes()
+    assert described.count(_serial_of(token.name)) == 1
+    (token / "token.object").write_bytes(described.replace(_serial_of(token.name), _serial_of(own)))
+    token.rename(tokens / own)
     return SoftHsm(module=first.module, config=_configured(directory, tokens))
+
+
+def _serial_of(folder: str) -> bytes:
+    """SoftHSM names a token's folder by a UUID, whose second half is the serial number."""
+    return (folder[19:23] + folder[24:36]).encode()
 
 
 @functools.cache

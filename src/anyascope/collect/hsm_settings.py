@@ -21,6 +21,7 @@ from anyascope.wire.http_settings import HttpSpeaker, read_http_options, read_se
 from anyascope.wire.settings import Section
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")  # it becomes part of a component's name
+LABEL_BYTES_MAX = 32  # of CK_TOKEN_INFO
 MOUNT_DEFAULT = "transit"  # Vault's own
 _SPEAKER = HttpSpeaker(proxy_schemes=("http", "https"), has_proxy_from_environment=False, needs_username=False)
 
@@ -59,9 +60,12 @@ def _read_hsm(section: Section) -> HsmOptions:
 
 def _read_pkcs11(section: Section) -> Pkcs11Options:
     module = section.text("module")
+    token = section.text("token", "")
+    if len(token.encode()) > LABEL_BYTES_MAX:
+        section.wrong(f"must be at most {LABEL_BYTES_MAX} bytes long: no token has a longer label", name="token")
     return Pkcs11Options(
         module=section.beside(module),
-        token=section.text("token", ""),
+        token=token,
         serial=section.text("serial", ""),
         pin=read_secret(section, "pin"),
         environment=section.text_map("environment"),

@@ -488,6 +488,27 @@ async def test_a_token_is_compared_with_what_was_accepted_over_restarts() -> Non
     ]
 
 
+async def test_another_token_in_its_place_is_told_until_it_is_accepted_or_gone() -> None:
+    """It is judged by nothing but that; the first comes back to its own baseline. Who tells no serial number over HTTP is no other."""
+    provider = StandIn(seen())
+    watch, clock = watch_of(provider)
+    await watch.gather()
+    provider.sight = seen(replace(TOKEN, serial="cd", firmware="2.0"))
+    await clock.advance(1)
+    found = await watch.gather()
+    assert found.faults == ("another token is in its place: serial number cd, ab was accepted",)
+    points = points_of(found.families)
+    assert points["anya_hsm_token_replaced", "core", "cd"] == 1
+    assert not [key for key in points if key[0] == "anya_hsm_baseline_timestamp_seconds"]
+    provider.sight = seen()
+    await clock.advance(1)
+    assert (await watch.gather()).faults == ()
+    assert watch.events() == ["hsm.token_replaced", "hsm.token_as_accepted"]
+    provider.sight = seen(replace(TOKEN, serial="", pin=None))
+    await clock.advance(1)
+    assert (await watch.gather()).faults == ()
+
+
 async def test_what_somebody_accepts_is_the_baseline_from_then_on() -> None:
     """The next look finds nothing changed, a restart neither; who accepted it, and what, is an event."""
     provider = StandIn(seen())
@@ -646,6 +667,7 @@ async def test_settings_name_a_remote_signer(tmp_path) -> None:
         ("{name: a, module: m, canary: {interval: 500ms}}", "not be less"),
         ("{name: a, module: m, pin: '1', pin_file: p}", "at most one"),
         ("{name: a, module: m}, {name: a, module: m}", "more than once"),
+        (f"{{name: a, module: m, token: {'x' * 33}}}", "at most 32 bytes"),
     ],
 )
 def test_mistakes_of_settings_are_named(tmp_path, text: str, said: str) -> None:

@@ -74,7 +74,8 @@ class Baselines:
         if not await self._load():
             return Baseline(token.mechanisms, token.firmware, keys)
         known = self._known.get(key_of(token))
-        if known is None and self._known:
+        # A signer behind HTTP tells what it is not with every answer.
+        if known is None and self._known and (token.serial or token.pin is not None):
             last = max(self._known, key=lambda key: self._known[key].accepted_ns)
             return Baseline(token.mechanisms, token.firmware, keys, instead_of=last)
         if known is None:

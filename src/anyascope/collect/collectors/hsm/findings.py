@@ -11,7 +11,7 @@ from anyascope.collect.hsm_options import HsmOptions, Pkcs11Options
 from anyascope.collect.points import Family
 from anyascope.collect.runner import Round
 from anyascope.model.attributes import AttributeValue
-from anyascope.semconv.hsm import TIMEOUT
+from anyascope.semconv.hsm import TIMEOUT, VENDOR_DEFINED
 
 LOG_IN_BY_HAND = "no PIN is sent so that none is locked: check `pin`, log in once by the vendor's tool, then reload with the right one"
 SEE_AND_SAY = (
@@ -39,9 +39,21 @@ ADVICE: Mapping[str, str] = {
     "permission_denied": "see what the token or user may do",
     "key_not_found": "the key is missing or not to be seen: see who deleted or renamed it, and `pin`",
     "not_supported": "install python-pkcs11: pip install 'anyascope[hsm]'",
+    "token_not_found": "put the token back, or say which one with `token` and `serial`",
+    "token_not_present": "put the token back",
+    "device_removed": "put the device back, and see why it went",
+    "device_error": "see the device's own log and the vendor's client log",
+    "device_memory": "the device has no memory left: close sessions, or take objects off it",
     "general_error": "see `environment` (such as SOFTHSM2_CONF), the library's own configuration and whether this user may read it, then "
     "the vendor's log",
-    "token_not_found": "put the token back, or say which one with `token`",
+    "function_failed": "the library says no more: see its own log",
+    "io_failed": "the library ended its process: see the kernel's log and the vendor's client log",
+    "session_count": "all sessions of the token are open: restart the client that holds most",
+    "multiple_objects_returned": "give the canary's key a label that no other key of its class has",
+    "mechanism_invalid": "the token does not know this mechanism: see its firmware and policy, and the type of the canary's key",
+    "key_function_not_permitted": "the canary's key may not do this: see CKA_SIGN, CKA_VERIFY, CKA_ENCRYPT of it",
+    "signature_invalid": "stop signing with this token: what it signs is not valid",
+    VENDOR_DEFINED: "look the code up in the vendor's own header of PKCS#11",
 }
 ADVICE_BY_CODE: Mapping[str, str] = {  # of signers over HTTP
     "HTTP_401": "the signer wants a token: see `http_config`",
@@ -181,4 +193,4 @@ def advice_on(failure: HsmFailure) -> str:
         return ADVICE_BY_CODE[failure.code]
     if LOADING in str(failure):
         return "correct `module`: it is the vendor's library (.so); `ldd` on it names libraries of its own that are missing"
-    return ADVICE.get(failure.error_type, f"see {failure.code or failure.error_type} in the guide on HSMs")
+    return ADVICE.get(failure.error_type, f"look {failure.code or failure.error_type} up in the manual of the HSM")
