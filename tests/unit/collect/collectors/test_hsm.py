@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+import os
 from dataclasses import dataclass, field, replace
 from random import Random
 
@@ -28,7 +29,7 @@ from anyascope.collect.collectors.hsm.nouns import (
     TokenSight,
 )
 from anyascope.collect.collectors.hsm.pin import PinGate, PinGates, PinUnreadError, read_pin
-from anyascope.collect.collectors.hsm.pkcs11 import pin_state
+from anyascope.collect.collectors.hsm.pkcs11 import Pkcs11Provider, pin_state
 from anyascope.collect.collectors.hsm.sessions import SessionTrend
 from anyascope.collect.collectors.hsm.tally import ERRORS_MAX, OperationTally
 from anyascope.collect.collectors.hsm.token_info import UNAVAILABLE, known_counts
@@ -159,6 +160,35 @@ def test_half_a_pin_is_none(tmp_path) -> None:
         read_pin(SecretFile(str(tmp_path / "gone")), now_ns=0)
     with pytest.raises(PinUnreadError):
         read_pin(Secret(""), now_ns=0)
+
+
+async def test_a_file_that_was_written_this_moment_is_read_a_second_later(tmp_path) -> None:
+    """What stands in it then is the PIN; one that is written again and again is none."""
+    clock, path = ManualClock(), tmp_path / "pin"
+
+    def write(text: str) -> None:
+        path.write_text(text)
+        os.utime(path, ns=(clock.now_ns(), clock.now_ns()))
+
+    secret = SecretFile(str(path))
+    options = HsmOptions("core", "x", Pkcs11Options(tmp_path / "m.so", pin=secret))
+    gates = PinGates(MemoryDocuments(clock=clock), cost=2)
+    provider = Pkcs11Provider(options, Pkcs11Options(tmp_path / "m.so", pin=secret), gates=gates, clock=clock)
+    write("2468")
+    reading = asyncio.create_task(provider._pin_of(secret))
+    await clock.advance(0.5)
+    path.write_text("24681357")
+    os.utime(path, ns=(clock.now_ns(), clock.now_ns() - 5 * 10**8))  # the last change was the first, by its clock
+    await clock.advance(0.5)
+    assert await reading == "24681357"
+    write("2468")
+    reading = asyncio.create_task(provider._pin_of(secret))
+    await clock.advance(0.5)
+    write("246813")
+    await clock.advance(0.5)
+    with pytest.raises(PinUnreadError) as unread:
+        await reading
+    assert unread.value.reason == "pin_changing"
 
 
 def test_no_variable_of_the_server_takes_the_pin_to_the_library() -> None:

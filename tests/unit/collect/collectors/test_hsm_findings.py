@@ -20,7 +20,7 @@ def test_a_library_that_cannot_be_loaded_is_no_riddle() -> None:
 def test_a_general_error_leads_to_the_librarys_own_configuration() -> None:
     """Which is what PKCS#11's vaguest code most often means."""
     assert "SOFTHSM2_CONF" in advice_on(HsmFailure("general_error", "", code="CKR_GENERAL_ERROR"))
-    assert advice_on(HsmFailure("odd", "", code="CKR_ODD")) == "see CKR_ODD in the guide on HSMs"
+    assert advice_on(HsmFailure("odd", "", code="CKR_ODD")) == "look CKR_ODD up in the manual of the HSM"
 
 
 def test_a_missing_key_is_told_without_the_librarys_own_spelling() -> None:

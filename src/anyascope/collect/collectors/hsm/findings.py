@@ -25,7 +25,7 @@ HELD: Mapping[str, str] = {  # what to do about a login that is held back, where
     "pin_uninitialized": "the security officer has to set the user's PIN first",
     "pin_unreadable": "mend `pin_file`, or who may read it",
     "pin_empty": "write the PIN into `pin` or its file",
-    "pin_changing": "wait a moment",
+    "pin_changing": "see who writes the file again and again",
     "no_record": "what was sent before cannot be read or written: see the health of the store",
 }
 NAMED_MAX = 5  # tokens that are told beside one that is missing

@@ -29,6 +29,7 @@ TRIALS_MAX = 50  # remembered a token; somebody who sets the fifty-first wrong P
 SCRYPT_COST = 2**14  # 16 MiB and 40 ms a PIN: all PINs of eight digits take a core 46 days
 DIGEST_BYTES = 2
 SALT_BYTES = 16
+PIN_CHANGING = "pin_changing"
 FILE_SETTLED_S = 1.0  # after its last change a file counts as written; a second of a rotation costs nobody anything
 
 # Answers that come before the PIN is looked at: they use no try.
@@ -227,7 +228,7 @@ def read_pin(source: Secret, *, now_ns: int) -> str:
     if not pin:
         raise PinUnreadError("pin_empty", "there is nothing in it")
     if 0 <= now_ns - written_ns < FILE_SETTLED_S * NS_PER_S:
-        raise PinUnreadError("pin_changing", "its file was written this moment and is read again")
+        raise PinUnreadError(PIN_CHANGING, "its file was written this moment and is read again")
     return pin
 
 

@@ -23,10 +23,18 @@ from anyascope.collect.collectors.hsm.nouns import (
     is_lost,
     wanted,
 )
-from anyascope.collect.collectors.hsm.pin import PinGate, PinGates, PinUnreadError, read_pin
+from anyascope.collect.collectors.hsm.pin import (
+    FILE_SETTLED_S,
+    PIN_CHANGING,
+    PinGate,
+    PinGates,
+    PinUnreadError,
+    read_pin,
+)
 from anyascope.collect.collectors.hsm.tally import PREFIX
 from anyascope.collect.hsm_options import HsmOptions, Pkcs11Options
 from anyascope.errors import InvalidInputError
+from anyascope.model.secret import Secret
 
 LOGIN = "login"
 LIST_SLICE_S = 0.2  # of one call that lists keys; looks and canaries come between two
@@ -139,7 +147,7 @@ class Pkcs11Provider:
             await self._ask("open", int(token.slot), token.serial, None)
             return True
         try:
-            pin = read_pin(self._source.pin, now_ns=self._clock.now_ns())
+            pin = await self._pin_of(self._source.pin)
         except PinUnreadError as unread:
             self._held, self._words = unread.reason, str(unread)
             return False
@@ -149,6 +157,15 @@ class Pkcs11Provider:
             if not self._held and not await gate.sending(pin):
                 self._held = "no_record"
             return not self._held and await self._log_in(token, pin, gate)
+
+    async def _pin_of(self, source: Secret) -> str:
+        try:
+            return read_pin(source, now_ns=self._clock.now_ns())
+        except PinUnreadError as unread:
+            if unread.reason != PIN_CHANGING:
+                raise
+        await self._clock.sleep(FILE_SETTLED_S)
+        return read_pin(source, now_ns=self._clock.now_ns())
 
     async def _log_in(self, token: TokenSight, pin: str, gate: PinGate) -> bool:
         started_ns = self._clock.monotonic_ns()
