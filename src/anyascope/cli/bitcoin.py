@@ -86,8 +86,10 @@ def transactions(context: typer.Context, *, node: Chosen = "", as_json: AsJson =
         return
     headers = ["seen", "wallet", "node", "direction", "sats", "sat/vB", "blocks", "state", "transaction"]
     terminal.table(headers, [_transaction_row(one) for one in found])
-    for one in found:
-        if one.is_stuck or one.is_reopened or one.status == "conflicted":
+    told: set[str] = set()
+    for one in sorted(found, key=lambda each: each.bump is None):  # of two wallets the one that can free it
+        if (one.is_stuck or one.is_reopened or one.status == "conflicted") and one.txid not in told:
+            told.add(one.txid)
             _tell_way_out(terminal, one)
 
 

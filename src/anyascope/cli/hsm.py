@@ -60,7 +60,7 @@ def list_hsms(context: typer.Context, *, as_json: AsJson = False) -> None:
         if one.advice:
             terminal.line()
             terminal.line(f"{terminal.paint(clean(one.name), Style.BOLD)}  {clean(one.message)}")
-            terminal.line(f"    {clean(one.advice)}")
+            terminal.line(f"    {clean(one.advice.replace('accept NAME', f'accept {one.name}'))}")
 
 
 @app.command()

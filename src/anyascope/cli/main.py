@@ -24,6 +24,7 @@ from anyascope.cli import (
     demo,
     doctor,
     hsm,
+    init,
     journal,
     logs,
     notify,
@@ -56,6 +57,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("up")(up.up)
+app.command("init")(init.init)
 app.command("demo")(demo.demo)
 app.add_typer(check.app, name="check")
 rule_tests.app.command("promql")(promql_tests.promql)

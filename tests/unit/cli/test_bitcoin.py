@@ -110,6 +110,17 @@ def test_a_stuck_transaction_has_its_command(server, capsys):
     assert TRANSACTION["bump"]["command"] in out
 
 
+def test_a_transaction_of_two_wallets_is_explained_once(server, capsys):
+    """By the wallet that can free it."""
+    server["transactions"]["transactions"].insert(
+        0, TRANSACTION | {"wallet": "cold", "bump": None, "lacks": "no output"}
+    )
+    assert main.run(["transactions"]) == 0
+    out = capsys.readouterr().out
+    assert "nothing here frees it" not in out
+    assert out.count(TRANSACTION["bump"]["command"]) == 1
+
+
 @pytest.mark.parametrize(
     ("change", "told"),
     [

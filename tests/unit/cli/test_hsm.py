@@ -33,7 +33,7 @@ def test_each_is_a_line_and_below_what_to_do(hsms, capsys, command):
     assert main.run(command) == 0
     out = capsys.readouterr().out
     assert "core  degraded  core-hsm" in out
-    assert out.endswith(f"    {examples.HSM['advice']}\n")
+    assert out.endswith(f"    {examples.HSM['advice'].replace('NAME', 'core')}\n")
     assert main.run([*command, "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["hsms"][0]["name"] == "core"
 
