@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import structlog
-from prometheus_client import CollectorRegistry, Counter
+from prometheus_client import CollectorRegistry, Counter, Histogram
 
 from anyascope.clock import NS_PER_MS, NS_PER_S, Clock, wait_for
 from anyascope.custody.book import SpendBook, SpendPage
@@ -36,6 +36,21 @@ SETTLED_MAX = 50_000  # spends whose further events need no look at the store
 LOOKUPS_MAX = 4  # questions to the store at once, so that a burst of spends leaves it to others too
 HEARD_S_MIN = 0.2  # of the grace that is left at least when a spend is heard of
 LOOKUP_LATE_S = 5.0  # a store that takes longer does not keep people from being told
+JUDGED_BUCKETS_S = (
+    0.05,
+    0.1,
+    0.25,
+    0.5,
+    0.75,
+    1.0,
+    1.5,
+    2.0,
+    5.0,
+    10.0,
+    30.0,
+    60.0,
+    600.0,
+)  # a grace is 0.5 s to an hour
 REPORT_EVERY_S = 15.0  # within the five minutes after which a query takes a series for ended
 MARK_EVERY_S = 5.0  # a kill costs as much longer a wait at the next start
 OVERLAP_NS = 60 * NS_PER_S  # of reading again: a record is stored some time after the time that it carries
@@ -74,6 +89,12 @@ class Reconciliation:
         self._deferred = Counter(
             "anyascope_custody_deferred_spends",
             "Spends that were read from the store again later, since too many waited.",
+            registry=registry,
+        )
+        self._judged_s = Histogram(
+            "anyascope_custody_spend_judgement_seconds",
+            "From a node's telling of a spend until it was matched, or told as unmatched when its grace was over.",
+            buckets=JUDGED_BUCKETS_S,
             registry=registry,
         )
         self._forget()
@@ -381,6 +402,8 @@ class Reconciliation:
     async def _settle(self, items: Sequence[Item]) -> None:
         for item in items:
             self._figures.count(item.spend, item.state.value)
+            if item.state is not State.LATE:
+                self._judged_s.observe(max(item.settled_ns - item.spend.seen_ns, 0) / NS_PER_S)
             self._untold[item.spend.key] = item
             self._settled.add(item.spend.key)
             if item.state is State.UNMATCHED:

@@ -131,6 +131,11 @@ class GroupEvaluation:
         self.duration_s = (self._house.clock.monotonic_ns() - began_ns) / NS_PER_S
         self._tell_metrics("arrival" if slot_ns is None else "interval", rules=len(chosen), samples=count)
 
+    def is_at_rest(self, index: int) -> bool:
+        """Whether a rule has been judged, has no alerts, and goes by nothing but the newest samples."""
+        state = self.rules[index]
+        return state.reads.is_momentary and state.health is RuleHealth.OK and not state.active and not state.series
+
     def _moment(self, now_ns: int) -> Moment:
         options = self._house.options
         return Moment(now_ns, self._offset_ms, options.external_url, options.external_labels)

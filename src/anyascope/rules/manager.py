@@ -149,9 +149,10 @@ class Rules:
     # --- inside -------------------------------------------------------------------------------------------------------
 
     def _on_metrics(self, batch: MetricBatch) -> None:
-        for key, rules in self._watch.concerned(batch).items():
+        concerned, news = self._watch.look(batch)
+        for key, rules in concerned.items():
             if key in self._runners:  # while groups are reloaded one may be away for a moment
-                self._runners[key].arrived(rules)
+                self._runners[key].arrived(rules, news=news.get(key, set()))
 
     def _reacts(self, group: RuleGroup) -> bool:
         """Whether arrivals concern it: one that looks into the past does not see them yet."""

@@ -23,6 +23,13 @@ class RuleMetrics:
             buckets=_SECONDS,
             registry=registry,
         )
+        self.arrival_delay = Histogram(
+            "anyascope_rule_arrival_delay_seconds",
+            "From the arrival of a series until the rules that read it were judged; of those judged together the longest.",
+            ("urgency",),  # urgent: critical and high; patient: all others
+            buckets=_SECONDS,
+            registry=registry,
+        )
         self.write_failures = Counter(
             "anyascope_rule_write_failures", "Evaluations whose samples could not be stored.", registry=registry
         )

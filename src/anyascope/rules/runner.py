@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
+from collections.abc import Collection, Mapping
 
 import structlog
 
@@ -17,6 +18,7 @@ from anyascope.rules.turns import Work, rank_of
 STOP_S = 5.0  # an evaluation under way at the end may take so long; then it is left
 SEND_RETRY_S = 1.0  # alerting said no: its store is busy or full for a moment
 ARRIVAL_DUTY = 4  # after an evaluation by arrival, rest so many times what it took: at most a fifth of the time
+URGENT, PATIENT = "urgent", "patient"
 URGENT_RANK = 1  # critical and high: somebody is woken, or must act within a quarter of an hour
 
 BROKEN_REST_S = 1.0  # after a fault of ours: long enough not to fill the log, short enough to be back soon
@@ -43,7 +45,7 @@ class GroupRunner:
         self.evaluation = evaluation
         self._house = house
         self._interval_ns = round(evaluation.interval_s * NS_PER_S)
-        self._arrived: set[int] = set()
+        self._arrived: dict[int, int] = {}  # since when (monotonic) by rule
         self._urgent = frozenset(at for at, rule in enumerate(evaluation.group.rules) if rank_of(rule) <= URGENT_RANK)
         self._rested_ns = 0  # until when nothing is evaluated by arrival
         self._patient_ns = 0  # until when only urgent rules are
@@ -67,10 +69,19 @@ class GroupRunner:
             await self._task
         self._task = None
 
-    def arrived(self, rules: set[int]) -> None:
-        """Series that these rules (by index) read have been stored."""
-        self._arrived |= rules
-        self._wake.set()
+    def arrived(self, rules: set[int], *, news: set[int]) -> None:
+        """Series that these rules (by index) read have been stored.
+
+        Args:
+            news: those of the rules for which they say something else than before. Of the others, those are left out whose
+                answer can be no other one, which on most machines are most: nobody is the later for it.
+        """
+        now_ns = self._house.clock.monotonic_ns()
+        for rule in rules:
+            if rule in news or not self.evaluation.is_at_rest(rule):
+                self._arrived.setdefault(rule, now_ns)
+        if self._arrived:
+            self._wake.set()
 
     async def _run(self) -> None:
         due_ns = self._slot_after_now()
@@ -109,7 +120,7 @@ class GroupRunner:
             now_ns = self._house.clock.now_ns()
             until_ns = due_ns
             if self._arrived:
-                patient_ns = 0 if self._arrived & self._urgent else self._patient_ns
+                patient_ns = 0 if self._arrived.keys() & self._urgent else self._patient_ns
                 until_ns = min(due_ns, max(self._rested_ns, patient_ns, now_ns))
             if self.evaluation.is_unsent:
                 until_ns = min(until_ns, self._rested_ns)
@@ -138,29 +149,45 @@ class GroupRunner:
         slot_ns = due_ns + late * self._interval_ns
         # Recorded series keep an even step, unless that would overlook what has arrived since the slot.
         at_ns = now_ns if self._arrived or slot_ns <= self.evaluation.judged_ns else slot_ns
-        self._arrived.clear()
+        since_ns = self._take(self._arrived.keys())
         await self.evaluation.evaluate(at_ns, range(len(self.evaluation.rules)), slot_ns=slot_ns)
+        self._tell_delay(since_ns)
         return slot_ns + self._interval_ns
 
     async def _evaluate_arrived(self, now_ns: int) -> None:
         evaluation = self.evaluation
         is_urgent = now_ns < self._patient_ns
-        concerned = frozenset(self._arrived & self._urgent if is_urgent else self._arrived)
+        concerned = frozenset(self._arrived.keys() & self._urgent if is_urgent else self._arrived)
         if not concerned:
             return
-        self._arrived -= concerned
+        since_ns = self._take(concerned)
         rules = [state.rule for state in evaluation.rules]
         chosen = affected_rules(rules, [state.reads for state in evaluation.rules], concerned)
         # A second evaluation within a millisecond would overwrite the samples of the first.
         at_ns = max(now_ns, evaluation.judged_ns + NS_PER_MS)
         work = Work(evaluation.evaluate(at_ns, chosen))
         await work
+        self._tell_delay(since_ns)
         # An alarm rests by what the processor had to do. On a busy machine most of an evaluation's length is waiting: four
         # times that again is for those whose alerts can wait, so that there is the less to do the busier it is.
         now_ns = self._house.clock.now_ns()
         self._rested_ns = now_ns + self._rest_ns(work.seconds)
         if not is_urgent:
             self._patient_ns = now_ns + self._rest_ns(evaluation.duration_s)
+
+    def _take(self, rules: Collection[int]) -> dict[str, int]:
+        """Take these out of what has arrived; since when the oldest of them waits, by urgency."""
+        since_ns: dict[str, int] = {}
+        for rule in list(rules):
+            urgency = URGENT if rule in self._urgent else PATIENT
+            arrived_ns = self._arrived.pop(rule)
+            since_ns[urgency] = min(arrived_ns, since_ns.get(urgency, arrived_ns))
+        return since_ns
+
+    def _tell_delay(self, since_ns: Mapping[str, int]) -> None:
+        now_ns = self._house.clock.monotonic_ns()
+        for urgency, arrived_ns in since_ns.items():
+            self._house.metrics.arrival_delay.labels(urgency).observe((now_ns - arrived_ns) / NS_PER_S)
 
     def _rest_ns(self, worked_s: float) -> int:
         return round(max(self._house.options.debounce_s, ARRIVAL_DUTY * worked_s) * NS_PER_S)

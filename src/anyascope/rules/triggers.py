@@ -16,13 +16,17 @@ from numpy.typing import NDArray
 from anyascope.model.labels import METRIC_NAME, SERIES_ID_LABEL_BITS, SERIES_ID_METRIC_BITS, metric_of, series_id
 from anyascope.model.metrics import MetricBatch
 from anyascope.promql.parse import parse
-from anyascope.promql.syntax import Select, Subquery, walk
+from anyascope.promql.syntax import TIME_DEPENDENT, Call, Expression, Select, Subquery, walk
 from anyascope.rules.blocks import HEIGHT_METRIC
 from anyascope.rules.definition import AlertingRule, RecordingRule, Rule, RuleGroup
 
 ALERTS = "ALERTS"
 ALERTS_FOR_STATE = "ALERTS_FOR_STATE"
 LONG_RANGE_MS = 3_600_000  # windows of the fastest burn-rate alerts in the field; those wait for their interval anyway
+
+PAUSE_MS = 30_000  # after a longer silence the same value is news: alerts may have ended for want of data
+COMPARED_MAX = 5_000  # samples of a batch, 2 ms; a larger one is news as a whole
+REMEMBERED_MAX = 200_000  # series whose newest sample is remembered, some 40 MB; then all are news once more
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +38,14 @@ class Reads:
         is_any: it selects by something else than a name.
         is_prompt: whether one sample more can matter at once. An expression that looks back an hour or longer is dear to
             evaluate and changes little with each sample: its interval is enough.
+        is_momentary: its answer depends on the newest samples alone: where these say what they said before, so does it.
         is_clocked: whether the rule counts blocks: it is judged when one has come, also if what it reads does not move.
     """
 
     names: frozenset[str] = frozenset()
     is_any: bool = False
     is_prompt: bool = True
+    is_momentary: bool = False
     is_clocked: bool = False
 
     def touches(self, names: frozenset[str]) -> bool:
@@ -56,7 +62,21 @@ def reads_of(expr: str) -> Reads:
     query = parse(expr)
     ranges_ms = (node.range_ms for node in walk(query.root) if isinstance(node, Select | Subquery))
     is_prompt = max(ranges_ms, default=0) < LONG_RANGE_MS
-    return Reads(query.metric_names or frozenset(), is_any=query.metric_names is None, is_prompt=is_prompt)
+    names = query.metric_names
+    is_momentary = names is not None and all(_is_momentary(node) for node in walk(query.root))
+    return Reads(names or frozenset(), is_any=names is None, is_prompt=is_prompt, is_momentary=is_momentary)
+
+
+def _is_momentary(node: Expression) -> bool:
+    match node:
+        case Select():
+            looks_elsewhere = node.range_ms or node.offset_ms or node.anchor is not None
+            return not (looks_elsewhere or node.extension is not None or node.lengths is not None)
+        case Subquery():
+            return False
+        case Call():
+            return node.name not in TIME_DEPENDENT
+    return True
 
 
 def reads_of_rule(rule: Rule) -> Reads:
@@ -67,8 +87,9 @@ def reads_of_rule(rule: Rule) -> Reads:
     """
     reads = reads_of(rule.expr)
     if isinstance(rule, RecordingRule):
-        return replace(reads, is_prompt=False) if rule.is_steady else reads
-    reads = replace(reads, is_clocked=rule.block_span is not None)
+        return replace(reads, is_prompt=reads.is_prompt and not rule.is_steady, is_momentary=False)
+    is_momentary = reads.is_momentary and not (rule.recover_expr or rule.data_expr or rule.block_span)
+    reads = replace(reads, is_clocked=rule.block_span is not None, is_momentary=is_momentary)
     if not rule.recover_expr:
         return reads
     recovery = reads_of(rule.recover_expr)
@@ -110,6 +131,7 @@ class Watch:
     any_targets: tuple[tuple[tuple[str, int], frozenset[int]], ...] = ()
     clocked: tuple[tuple[str, int], ...] = ()
     _heights: dict[int, float] = field(default_factory=dict)
+    _newest: dict[int, tuple[int, int]] = field(default_factory=dict)  # by series: time in ms, bits of the value
     _table: NDArray[np.bool_] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -118,7 +140,15 @@ class Watch:
 
     def concerned(self, batch: MetricBatch) -> dict[str, set[int]]:
         """Rule indices by group key."""
-        hashes = self._hashes(batch)
+        return self.look(batch)[0]
+
+    def look(self, batch: MetricBatch) -> tuple[dict[str, set[int]], dict[str, set[int]]]:
+        """Rule indices by group key: whom the batch concerns, and for whom of these it says something new."""
+        concerned, news = self._hashes(batch), self._news(batch)
+        is_clock_moved = bool(self.clocked) and self._has_moved(batch)
+        return self._rules_of(concerned, is_clock_moved), self._rules_of(concerned & news, is_clock_moved)
+
+    def _rules_of(self, hashes: set[int], is_clock_moved: bool) -> dict[str, set[int]]:  # noqa: FBT001
         found: dict[str, set[int]] = {}
         for metric in hashes:
             for group, rule in self.targets.get(metric, ()):
@@ -126,10 +156,32 @@ class Watch:
         for (group, rule), blocked in self.any_targets:
             if hashes - blocked:
                 found.setdefault(group, set()).add(rule)
-        if self.clocked and self._has_moved(batch):
-            for group, rule in self.clocked:
-                found.setdefault(group, set()).add(rule)
+        for group, rule in self.clocked if is_clock_moved else ():
+            found.setdefault(group, set()).add(rule)
         return found
+
+    def _news(self, batch: MetricBatch) -> set[int]:
+        """The metrics of which a series is new, says something else than before, or spoke after a silence."""
+        samples = batch.samples
+        metrics = (samples.series_ids >> np.uint64(SERIES_ID_LABEL_BITS)).astype(np.int64)
+        news = {metric_hash(metric_of(sample.labels)) for sample in batch.histograms}
+        chosen = np.flatnonzero(self._table[metrics[samples.rows]])
+        if self.any_targets or len(chosen) > COMPARED_MAX:
+            return news | set(metrics.tolist())
+        rows = samples.rows[chosen]
+        bits = np.asarray(samples.values[chosen], np.float64).view(np.int64)
+        columns = (samples.series_ids[rows], metrics[rows], samples.times_ms[chosen], bits)
+        for series, metric, time_ms, value in zip(*(column.tolist() for column in columns), strict=True):
+            before_ms, before = self._newest.get(series, (0, 0))
+            if time_ms < before_ms:
+                news.add(metric)  # one that comes late fills a hole, perhaps
+                continue
+            if value != before or time_ms - before_ms > PAUSE_MS:
+                news.add(metric)
+            self._newest[series] = (time_ms, value)
+        if len(self._newest) > REMEMBERED_MAX:
+            self._newest.clear()
+        return news
 
     def _has_moved(self, batch: MetricBatch) -> bool:
         """Whether a node tells another height than before: heights are sent far more often than blocks come."""

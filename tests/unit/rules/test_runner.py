@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from anyascope.clock import NS_PER_S
 from anyascope.rules.options import RulesOptions
 from anyascope.rules.runner import phase_ns, slot_after
-from support.rules_house import RulesHouse
+from support.rules_house import UNAVAILABLE, RulesHouse
 
 MINUTE_NS = 60 * NS_PER_S
 ALERT = "groups: [{name: g, interval: 1h, rules: [{alert: A, expr: up == 0, for: 1m}]}]"
@@ -73,8 +73,8 @@ async def test_arrivals_in_a_row_are_judged_together(house):
     """Arrivals within the debounce after an evaluation are judged once, when it is over."""
     await house.start(ALERT)
 
-    for _ in range(10):
-        await house.send({"__name__": "up"}, 0.0)
+    for value in range(10):
+        await house.send({"__name__": "up"}, value)
         await house.clock.advance(0.01)
 
     assert len(house.engine.asked) == 1
@@ -82,6 +82,41 @@ async def test_arrivals_in_a_row_are_judged_together(house):
     assert len(house.engine.asked) == 2
     await house.clock.advance(5)
     assert len(house.engine.asked) == 2
+
+
+async def test_the_same_again_is_judged_only_where_it_matters(house):
+    """A rule without alerts is not judged when its series say what they said; one with alerts is, since its `for` runs out."""
+    await house.start("groups: [{name: g, interval: 1h, rules: [{alert: A, expr: up == 0, for: 25s}]}]")
+
+    async def asked_after(value):
+        before = len(house.engine.asked)
+        await house.clock.advance(1)
+        await house.send({"__name__": "up"}, value)
+        return len(house.engine.asked) - before
+
+    assert [await asked_after(value) for value in (1.0, 1.0, 1.0)] == [1, 0, 0]
+    house.engine.answers["up == 0"] = [({}, 0.0)]
+    assert [await asked_after(value) for value in (0.0, 0.0, 0.0)] == [1, 1, 1]
+    house.engine.answers["up == 0"] = UNAVAILABLE
+    assert [await asked_after(value) for value in (1.0, 1.0)] == [1, 1]
+
+
+async def test_how_long_arrivals_wait_is_measured(house):
+    """From the arrival to the end of the evaluation, by urgency; of those that wait together the longest."""
+    ask = house.engine.instant
+
+    async def slowly(query, time_ms):
+        await house.clock.sleep(0.75)
+        return await ask(query, time_ms)
+
+    house.engine.instant = slowly
+    await house.start(TWO_SEVERITIES)
+    await house.send({"__name__": "up"}, 1.0)
+    await house.clock.advance(10)
+
+    for urgency in ("urgent", "patient"):
+        assert house.metric("anyascope_rule_arrival_delay_seconds_sum", urgency=urgency) == pytest.approx(1.5)
+        assert house.metric("anyascope_rule_arrival_delay_seconds_count", urgency=urgency) == 1
 
 
 async def test_a_long_wait_is_no_work_of_an_alarm(house):
@@ -98,7 +133,7 @@ async def test_a_long_wait_is_no_work_of_an_alarm(house):
     began_s = house.clock.now_ns() / NS_PER_S
     await house.send({"__name__": "up"}, 0.0)
     await house.clock.advance(1.5)
-    await house.send({"__name__": "up"}, 0.0)
+    await house.send({"__name__": "up"}, 1.0)
 
     await house.clock.advance(20)
 

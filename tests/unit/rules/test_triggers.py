@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import pytest
+
 from anyascope.model.labels import labels_of
-from anyascope.model.metrics import HistogramSample, MetricBatch, SampleBatch
+from anyascope.model.metrics import STALE_NAN, HistogramSample, MetricBatch, SampleBatch
 from anyascope.rules.load import load_rules
-from anyascope.rules.triggers import Reads, affected_rules, reads_of, watch_of
+from anyascope.rules.triggers import PAUSE_MS, Reads, affected_rules, reads_of, reads_of_rule, watch_of
 
 
 def batch(*names):
     return MetricBatch(SampleBatch.of([(labels_of({"__name__": name, "a": "b"}), 1, 1.0) for name in names]))
+
+
+def told(*samples):
+    return MetricBatch(
+        SampleBatch.of([(labels_of({"__name__": name}), at_ms, value) for name, at_ms, value in samples])
+    )
 
 
 def watch(text):
@@ -120,3 +128,51 @@ groups:
     assert affected_rules(group.rules, reads, frozenset({0})) == [0, 1, 3, 4]
     assert affected_rules(group.rules, reads, frozenset({2})) == [2]
     assert affected_rules(group.rules, [Reads(is_any=True)] * 5, frozenset({3})) == [3, 4]
+
+
+def test_news():
+    """A value is news that is the first, another one, a late one, one after a silence, or a marker; the same one again is not."""
+    found = watch("groups: [{name: g, rules: [{alert: A, expr: up == 0}, {alert: B, expr: up + other}]}]")
+    both = {"f;g": {0, 1}}
+
+    def news(*samples):
+        concerned, told_anew = found.look(told(*samples))
+        assert concerned == both
+        return told_anew
+
+    assert news(("up", 1_000, 1.0)) == both
+    assert news(("up", 2_000, 1.0)) == {}
+    assert news(("up", 3_000, 0.0)) == both
+    assert news(("up", 2_500, 1.0)) == both
+    assert news(("up", 4_000, 0.0)) == {}
+    assert news(("up", 5_000, 1.0), ("up", 6_000, 0.0)) == both
+    assert news(("up", 6_000 + PAUSE_MS, 0.0)) == {}
+    assert news(("up", 6_001 + 2 * PAUSE_MS, 0.0)) == both
+    assert news(("up", 6_002 + 2 * PAUSE_MS, STALE_NAN)) == both
+    assert news(("up", 6_003 + 2 * PAUSE_MS, 0.0)) == both
+    assert found.look(told(("up", 7_000 + 2 * PAUSE_MS, 0.0), ("other", 1, 1.0)))[1] == {"f;g": {1}}
+
+
+@pytest.mark.parametrize(
+    ("rule", "is_momentary"),
+    [
+        ("{alert: A, expr: up == 0}", True),
+        ("{alert: A, expr: sum by (a) (up) > 1 unless on (a) down, for: 1m}", True),
+        ("{alert: A, expr: 'clamp_min(up, 1) > 0'}", True),
+        ("{alert: A, expr: 'rate(up[5m]) > 0'}", False),
+        ("{alert: A, expr: 'max_over_time((up > 0)[5m:1m]) > 0'}", False),
+        ("{alert: A, expr: up offset 1m}", False),
+        ("{alert: A, expr: up @ 10}", False),
+        ("{alert: A, expr: time() - up > 60}", False),
+        ("{alert: A, expr: timestamp(up) > 60}", False),
+        ("{alert: A, expr: '{a=\"b\"} > 0'}", False),
+        ("{alert: A, expr: up == 0, for: 3 blocks}", False),
+        ("{alert: A, expr: up == 0, no_data: alert}", False),
+        ("{record: a, expr: up}", False),
+    ],
+)
+def test_what_goes_by_the_newest_samples_alone(rule, is_momentary):
+    """Windows, other times, the time of day, missing data and blocks make an answer change while samples do not."""
+    [group] = load_rules(f"groups: [{{name: g, rules: [{rule}]}}]", file="f")
+
+    assert reads_of_rule(group.rules[0]).is_momentary is is_momentary
