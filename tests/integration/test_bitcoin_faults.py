@@ -77,8 +77,8 @@ async def said(room: BitcoinRoom, status: HealthStatus, words: str, advice: str 
 
 # By name: what the door does; the code of the metric, the health, its words and its advice.
 FAULTS = {
-    "hangs": (hangs, "timeout", UNHEALTHY, "no answer within 0.5 s", "see what the node is busy with"),
-    "drips": (drips, "timeout", UNHEALTHY, "no answer within 0.5 s", "see what the node is busy with"),
+    "hangs": (hangs, "timeout", UNHEALTHY, "no answer within 0.5 s", "what the node is busy with"),
+    "drips": (drips, "timeout", UNHEALTHY, "no answer within 0.5 s", "what the node is busy with"),
     "cuts": (cuts, "invalid_answer", UNHEALTHY, "broke off after", "check that url leads to a node"),
     "truncates": (truncates, "invalid_answer", UNHEALTHY, "no JSON-RPC answer", "check that url leads to a node"),
     "babbles": (babbles, "invalid_answer", UNHEALTHY, "no HTTP answer", "https where TLS stands before it"),
@@ -245,10 +245,13 @@ async def test_a_feed_that_goes_away_is_noticed_with_the_next_block(node):
         await until(lambda: figure(room, "up") == 1)
         await heard(room, node, "ill")
         await said(room, HEALTHY, "blocks by ZMQ")
+        await until(lambda: figure(room, "anya_bitcoin_zmq_reached") == 1)
         relay.shut()
         [block] = await asyncio.to_thread(node.mine, 1, to=NOBODY)
         await said(room, DEGRADED, f"zmq_silent: block {block} came without", "zmqpubhashblock")
         await until(lambda: figure(room, "anya_bitcoin_tips_unannounced_total") == 1)
+        await said(room, DEGRADED, f"zmq_unreached: nobody publishes at {relay.address}")
+        assert figure(room, "anya_bitcoin_zmq_reached") == 0
         assert figure(room, "up") == 1
         relay.open()
         async with asyncio.timeout(60):

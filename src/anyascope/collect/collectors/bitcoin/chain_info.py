@@ -36,6 +36,13 @@ class ChainInfo:
         """A block came or went, or may have: who asks from now on gets another answer."""
         self._answer = None
 
+    async def close(self) -> None:
+        """Give up what is asked now; nobody asks any more."""
+        running = list(self._running)
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+
     async def ask(self, watch: str) -> dict[str, Any] | Refusal:
         """The answer; a refusal also where it names no chain.
 

@@ -20,6 +20,7 @@ from anyascope.wire.bitcoin.zmq import HASHBLOCK, SEQUENCE, decode_notice, lost_
 log = structlog.get_logger("anyascope.collect")
 
 TOPICS = (HASHBLOCK, SEQUENCE)
+KEEPALIVE_S = 60  # firewalls forget a connection that is silent for some minutes, and blocks are minutes apart
 ANNOUNCED_MAX = 400  # two messages a block, and twice the blocks that one look can bring
 _LINKED = zmq.EVENT_HANDSHAKE_SUCCEEDED | zmq.EVENT_DISCONNECTED
 _ANYWHERE = frozenset(("0.0.0.0", "::", "*"))  # noqa: S104  # what a node listens on, never what is bound here
@@ -91,6 +92,9 @@ class BlockFeed:
         watching: asyncio.Task[None] | None = None
         try:
             self._socket = self._context.socket(zmq.SUB)
+            self._socket.setsockopt(zmq.IPV6, 1)
+            self._socket.setsockopt(zmq.TCP_KEEPALIVE, 1)  # else a way that a firewall forgot is silent for ever
+            self._socket.setsockopt(zmq.TCP_KEEPALIVE_IDLE, KEEPALIVE_S)
             watching = asyncio.create_task(self._watch_links(self._socket.get_monitor_socket(_LINKED)))
             for topic in TOPICS:
                 self._socket.subscribe(topic)
@@ -138,6 +142,9 @@ class BlockFeed:
     def tell(self, sheet: Sheet) -> None:
         """What was heard so far, as points."""
         sheet.gauge("anya_bitcoin_zmq_addresses", "Addresses whose ZMQ messages are listened to.", len(self._addresses))
+        text = "Addresses of these where somebody publishes."
+        reached = min(len(self._reached), len(self._addresses))  # not by name: the socket tells what a name resolved to
+        sheet.gauge("anya_bitcoin_zmq_reached", text, reached)
         for topic in TOPICS if self._addresses else ():
             label = ("topic", topic)
             text = "ZMQ messages that came."

@@ -122,6 +122,7 @@ class NodeWatch:
 
     async def close(self) -> None:
         """Close the connections."""
+        await self.info.close()
         await self._client.close()
 
     async def gather(self) -> Round:
@@ -359,7 +360,7 @@ class NodeWatch:
         self._tally.tell(sheet)
         self._tally.tell_rpc(sheet, self._client.counts)
         self.feed.tell(sheet)
-        if self.feed.is_listening:
+        if self._tally.entered or self._tally.left:  # a node may announce its blocks alone
             tell_passage(sheet, self._tally.entered, self._tally.left)
         tell_log(sheet, lines=self.log_lines, events=self.log_events)
 

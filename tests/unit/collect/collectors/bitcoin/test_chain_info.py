@@ -79,6 +79,17 @@ async def test_who_gives_up_takes_nothing_from_others():
     assert (await second)["blocks"] == 1
 
 
+async def test_nothing_is_asked_after_the_end():
+    """A call that is under way when the watch ends is given up, and not left behind."""
+    scene = Scene()
+    scene.node.takes_s = 5
+    asking = asyncio.create_task(scene.info.ask("node"))
+    await scene.clock.advance(1)
+    asking.cancel()
+    await scene.info.close()
+    assert not scene.info._running
+
+
 @pytest.mark.parametrize("answer", [None, [], {}, {"chain": ""}, {"chain": 5}, {"chain": "Main!"}, {"chain": "x" * 33}])
 async def test_an_answer_without_a_chain_is_a_refusal(answer):
     """A chain is a short word, since it becomes a label."""

@@ -105,8 +105,8 @@ def test_peers_are_counted_by_what_they_are():
     [peer] = sample("getpeerinfo")
     peers = [
         peer,
-        {**peer, "addr": "198.51.100.1:8333", "pingtime": 2.0},
-        {**peer, "addr": "198.51.7.1:8333", "pingtime": 1.0},
+        {**peer, "addr": "198.51.100.1:8333", "pingtime": 2.0, "timeoffset": -70},
+        {**peer, "addr": "198.51.7.1:8333", "pingtime": 1.0, "connection_type": "block-relay-only"},
         {**peer, "inbound": True, "subver": "<script>", "pingtime": None},
     ]
     found = told(tell_peers, peers)
@@ -115,6 +115,12 @@ def test_peers_are_counted_by_what_they_are():
     assert (found["anya_bitcoin_peer_programs Satoshi:29"], found["anya_bitcoin_peer_programs other"]) == (3, 1)
     assert found["anya_bitcoin_peers_offering WITNESS"] == 4
     assert (found["anya_bitcoin_peer_ping_seconds median"], found["anya_bitcoin_peer_ping_seconds max"]) == (1, 2)
+    assert found["anya_bitcoin_peer_time_offset_seconds min"] == -70
+    assert (
+        found["anya_bitcoin_peer_time_offset_seconds median"],
+        found["anya_bitcoin_peer_time_offset_seconds max"],
+    ) == (0, 0)
+    assert (found["anya_bitcoin_peer_connection_types manual"], found["anya_bitcoin_peer_transports v2"]) == (3, 4)
     assert found["anya_bitcoin_peer_groups_outbound"] == 2
 
 
