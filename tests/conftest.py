@@ -8,10 +8,16 @@ import signal
 
 import httpx
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 # The same examples each run, so that a change and nothing else turns a test red; `ANYASCOPE_HUNT=1` looks at new ones.
-settings.register_profile("anyascope", derandomize=not os.environ.get("ANYASCOPE_HUNT"))
+# None is late, neither in running nor in being made: on a busy machine that says nothing of what is tried.
+settings.register_profile(
+    "anyascope",
+    derandomize=not os.environ.get("ANYASCOPE_HUNT"),
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
 settings.load_profile("anyascope")
 
 # httpx gives a server five seconds where nothing else is said. A server on a machine that does other work beside may take

@@ -20,7 +20,7 @@ PACK_TESTS = sorted((REPOSITORY / "tests/unit/packs").glob("*.test.yml"))
 
 def promtool(*arguments, cwd=None):
     return subprocess.run(
-        [str(component("promtool")), *arguments], capture_output=True, text=True, timeout=110, check=False, cwd=cwd
+        [str(component("promtool")), *arguments], capture_output=True, text=True, timeout=280, check=False, cwd=cwd
     )
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
-import numba
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -18,6 +17,7 @@ from anyascope.promql.functions import counters, over_time, sums
 from anyascope.promql.values import Windows
 from anyascope.promql.windows import bounds_of, newest_values
 from anyascope.store.hot import CHUNK, HotWindow
+from support.compiling import compiled_loop
 
 FEW = settings(max_examples=60, deadline=None)
 HUGE = 1.7e308
@@ -45,13 +45,8 @@ GROUP_FUNCTIONS = [sums.group_sums, sums.group_means, sums.group_variances]
 @pytest.fixture(scope="module", params=["plain", pytest.param("compiled", marks=pytest.mark.slow)])
 def loops(request: pytest.FixtureRequest) -> Callable[[], object]:
     """A context in which every kernel is ready: as it is written, or compiled."""
-    ready = {}
-    for kernel in compiled._kernels:
-        if request.param == "compiled":
-            kernel.build(numba, is_kept=False)
-            ready[kernel], kernel._compiled = kernel._compiled, None
-        else:
-            ready[kernel] = kernel.plain
+    is_compiled = request.param == "compiled"
+    ready = {kernel: compiled_loop(kernel) if is_compiled else kernel.plain for kernel in compiled._kernels}
 
     @contextmanager
     def all_ready() -> Iterator[None]:

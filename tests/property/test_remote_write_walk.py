@@ -6,7 +6,6 @@ import struct
 from collections.abc import Iterator
 from typing import Any
 
-import numba
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -15,6 +14,7 @@ from anyascope.errors import InvalidInputError
 from anyascope.wire.prompb import kernels, schema
 from anyascope.wire.prompb.decoded import Decoded, SeriesBook
 from anyascope.wire.prompb.write_v1 import WriteV1Decoder
+from support.compiling import compiled_loop
 
 LOOPS = (kernels.measure_labels, kernels.look_up_slot, kernels.insert_slot, kernels.walk)
 AT_MS = 1_795_437_983_706
@@ -25,10 +25,7 @@ def walking(request: pytest.FixtureRequest) -> Iterator[None]:
     """Decoders walk: with the loops as they are written, and as numba compiles them."""
     before = [loop._compiled for loop in LOOPS]
     for loop in LOOPS:
-        if request.param == "plain":
-            loop._compiled = loop.plain
-        else:
-            loop.build(numba, is_kept=False)
+        loop._compiled = loop.plain if request.param == "plain" else compiled_loop(loop)
     yield
     for loop, compiled in zip(LOOPS, before, strict=True):
         loop._compiled = compiled
@@ -85,7 +82,9 @@ ENTRIES = st.builds(
 )
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(requests=st.lists(st.lists(ENTRIES, max_size=8), min_size=1, max_size=4))
 def test_a_walk_reads_what_protobuf_reads(walking: None, requests: list[list[bytes]]) -> None:
     """Known or new, with one sample or many, in whatever order: the same samples of the same series."""
@@ -96,7 +95,9 @@ def test_a_walk_reads_what_protobuf_reads(walking: None, requests: list[list[byt
         assert told(decoder, body, by_walk=True) == told(WriteV1Decoder(SeriesBook()), body, by_walk=False)
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(data=st.data())
 def test_no_bytes_make_a_walk_read_something_else(walking: None, data: st.DataObject) -> None:
     """Cut short or with bytes exchanged, a request is read, or refused, as protobuf's own classes do."""

@@ -6,7 +6,6 @@ import struct
 from collections.abc import Iterator
 from typing import Any
 
-import numba
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
@@ -15,6 +14,7 @@ from anyascope.errors import InvalidInputError, TooLargeError
 from anyascope.wire.prompb import decoded, kernels, schema
 from anyascope.wire.prompb.decoded import Decoded, SeriesBook
 from anyascope.wire.prompb.write_v2 import WriteV2Decoder
+from support.compiling import compiled_loop
 
 LOOPS = (kernels.look_up_slot, kernels.insert_slot, kernels.walk_v2)
 AT_MS = 1_795_437_983_706
@@ -25,10 +25,7 @@ def walking(request: pytest.FixtureRequest) -> Iterator[None]:
     """Decoders walk: with the loops as they are written, and as numba compiles them."""
     before = [loop._compiled for loop in LOOPS]
     for loop in LOOPS:
-        if request.param == "plain":
-            loop._compiled = loop.plain
-        else:
-            loop.build(numba, is_kept=False)
+        loop._compiled = loop.plain if request.param == "plain" else compiled_loop(loop)
     yield
     for loop, compiled in zip(LOOPS, before, strict=True):
         loop._compiled = compiled
@@ -116,7 +113,9 @@ ENTRIES = st.lists(
 KNOWN = [(number, [(AT_MS, 1.0)], {}) for number in range(5)]
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(requests=st.lists(st.tuples(ENTRIES, st.integers(0, 3)), min_size=1, max_size=4))
 def test_a_walk_reads_what_protobuf_reads(walking: None, requests: list[Any]) -> None:
     """Known or new, with metadata or exemplars, whatever numbers the symbols have: the same of the same series."""
@@ -132,7 +131,9 @@ CHANGED = request_of(
 )
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(
     changes=st.lists(st.tuples(st.integers(0, len(CHANGED) - 1), st.integers(0, 255)), max_size=3),
     end=st.one_of(st.none(), st.integers(0, len(CHANGED))),
