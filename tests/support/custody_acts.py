@@ -75,7 +75,7 @@ def catching_up(stage: Stage) -> Row:
     started = time.time()
     stage.one.mine(7, to=NOBODYS)
     behind = stage.until('anya_bitcoin_behind_blocks{node="two"} >= 6')
-    told = stage.told("BitcoinNodeFarBehind", since_s=started, having="two")
+    told = stage.told("BitcoinNodeFarBehind", since_s=started, having="Bitcoin node two")
     stage.meet()
     height = stage.one.call("getblockcount")
     stage.until(f'bitcoin_blocks{{node="two"}} == {height}')
@@ -100,7 +100,7 @@ def reorg_of_ours(stage: Stage) -> tuple[Row, Row]:
     assert reorg["attributes"]["bitcoin.reorg.depth_blocks"] in (2, "2")
     stage.until('anya_bitcoin_reorg_depth_blocks{node="one"} == 2')
     stage.event("event_name:bitcoin.transaction.unconfirmed", having=txid)
-    told = stage.told("BitcoinReorgTwoBlocks", since_s=before, having="one")
+    told = stage.told("BitcoinReorgTwoBlocks", since_s=before, having="the best chain of one")
     reopened = stage.told("WalletWithdrawalReopened", since_s=before)
     stage.until('anya_bitcoin_wallet_reopened_transactions{wallet="w",direction="withdrawal"} == 1')
     stage.one.mine(1, to=NOBODYS)
@@ -156,7 +156,7 @@ def stop_and_start(stage: Stage) -> Row:
     started = time.time()
     stage.stops.close()
     stage.until('up{job="bitcoin",node="two"} == 0')
-    told = stage.told("BitcoinNodeDown", since_s=started, having="two")
+    told = stage.told("BitcoinNodeDown", since_s=started, having="Bitcoin node two")
     stage.stops.enter_context(
         regtest_node(stage.directory / "two", stage.base + 3, *OPTIONS, f"-addnode=127.0.0.1:{stage.base}")
     )
@@ -176,13 +176,14 @@ def block_seconds(stage: Stage) -> float:
 
 def reorg_seconds(stage: Stage) -> float:
     """From the ZMQ message of a reorg's first block that goes to Slack, by the pack's own rule, which tells each by itself."""
-    before = time.time()
+    before, common = time.time(), stage.one.call("getblockcount")
     lost, tip = stage.one.mine(2, to=NOBODYS)
     stage.live.when(f"one {tip}", what="both blocks on the live stream")
     stage.one.call("invalidateblock", lost)
     stage.one.call("generatetodescriptor", 3, OTHER_BRANCH)
     happened = stage.zmq.when(f"D {tip}", what="the first disconnection")
-    return stage.told("BitcoinReorgTwoBlocks", since_s=before, having="one") - happened
+    told = stage.told("BitcoinReorgTwoBlocks", since_s=before, having=f"the best chain of one above block {common}")
+    return told - happened
 
 
 def spend_seconds(stage: Stage) -> float:
