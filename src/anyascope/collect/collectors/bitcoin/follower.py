@@ -35,6 +35,7 @@ class ChainFollower:
     Attributes:
         chain: such as `main`; empty before the node was seen first.
         genesis: hash of its first block; empty where the node did not say.
+        last_chain, last_genesis: the same of an earlier run of the server, once that was recalled; empty where there was none.
     """
 
     def __init__(self, node: str, *, documents: DocumentStore, clock: Clock, settled_after_s: float) -> None:
@@ -44,6 +45,8 @@ class ChainFollower:
         self._settled_after_s = settled_after_s
         self.chain = ""
         self.genesis = ""
+        self.last_chain, self.last_genesis = "", ""
+        self._is_recalled = False
         self.branch = Branch()
         self.pace = Pace(settled_after_s=settled_after_s)
 
@@ -54,6 +57,15 @@ class ChainFollower:
         self.chain, self.genesis = chain, ""
         self.branch, self.pace = Branch(), Pace(settled_after_s=self._settled_after_s)
         return True
+
+    async def recall(self) -> None:
+        """Learn which network it was in an earlier run: a node that is down since then does not say."""
+        if self._is_recalled or self.chain:
+            return
+        known = await self._documents.get(DOCUMENT_KIND, self._node)
+        self._is_recalled = True
+        if known is not None:
+            self.last_chain, self.last_genesis = (str(known.body.get(name, "")) for name in ("chain", "genesis"))
 
     async def find_network(self, inquiry: Inquiry) -> None:
         """Learn which network this is, and take up the branch of an earlier run where it is of the same."""
@@ -87,7 +99,8 @@ class ChainFollower:
         return change
 
     async def _keep(self) -> None:
-        body: dict[str, Json] = {"genesis": self.genesis, **branch_to_json(self.branch), **self.pace.to_json()}
+        network: dict[str, Json] = {"chain": self.chain, "genesis": self.genesis}
+        body = {**network, **branch_to_json(self.branch), **self.pace.to_json()}
         # A store that is full must not blind us: what is not kept now is kept with the next block.
         with contextlib.suppress(UnavailableError):
             await self._documents.commit([Put(DOCUMENT_KIND, self._node, body)])

@@ -135,6 +135,7 @@ class NodeWatch:
         try:
             if isinstance(info, Refusal):
                 self._tally.fault(info.code)
+                await self._follower.recall()
                 return self._closed(judge_refusal(info))
             chain = str(info["chain"])
             if self._options.chain not in ("", chain):
@@ -148,7 +149,12 @@ class NodeWatch:
     @property
     def _chain(self) -> str:
         """As the series say it."""
-        return self._follower.chain or self._options.chain or "unknown"
+        return self._follower.chain or self._options.chain or self._follower.last_chain or "unknown"
+
+    @property
+    def _coin(self) -> str:
+        """Likewise."""
+        return network_of(self._follower.genesis or self._follower.last_genesis).coin
 
     def _on_block(self) -> None:
         self.info.outdate()
@@ -159,7 +165,7 @@ class NodeWatch:
         """A round without the node's figures."""
         self._starts.lost()
         self._views[self._options.name] = NodeView(self._options.name)
-        sheet = Sheet(self._chain, network_of(self._follower.genesis).coin)
+        sheet = Sheet(self._chain, self._coin)
         sheet.gauge("up", "Whether the node could be read, and is on the chain that the settings name.", 0)
         if wrong_chain:
             text = "1 where the node is on another chain than the settings name; `found` says which."
@@ -187,7 +193,7 @@ class NodeWatch:
         """Everything but the branch."""
         await self._seldom.refresh(self._follower.branch, self._inquiry, is_downloading=self._is_downloading)
         info = {"time": self._seldom.block.get("time"), **info}  # nodes until 22 do not say it of their chain
-        sheet = Sheet(chain, network_of(self._follower.genesis).coin)
+        sheet = Sheet(chain, self._coin)
         tell_chain(sheet, info)
         self._tell_pace(sheet, info)
         network_info = await self._tell_often(sheet, info)

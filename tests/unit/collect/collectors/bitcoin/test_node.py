@@ -127,6 +127,23 @@ async def test_a_reorg_while_the_server_is_stopped_is_seen_afterwards():
     assert figure(await scene.look(), "anya_bitcoin_reorgs_total") == 0
 
 
+async def test_a_node_that_is_down_has_the_network_of_before():
+    """Also after a restart of the server: an alarm about all nodes of a chain does not end by it."""
+
+    def networks(found):
+        return {dict(labels)["chain"] for family in found.families for labels, _ in family.points}
+
+    scene = Scene()
+    scene.node.says["getblockchaininfo"] = Refusal("unreachable", "connection refused")
+    assert networks(await scene.look()) == {"unknown"}
+    del scene.node.says["getblockchaininfo"]
+    assert networks(await scene.look()) == {"main"}
+    scene.restart()
+    scene.node.says["getblockchaininfo"] = Refusal("unreachable", "connection refused")
+    found = await scene.look()
+    assert (networks(found), figure(found, "up")) == ({"main"}, 0)
+
+
 async def test_events_wait_for_a_full_intake():
     """What is not taken at one look is handed in at the next."""
     scene = Scene()
