@@ -7,7 +7,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from anyascope.clock import ManualClock
@@ -93,6 +93,7 @@ moves = st.one_of(
 )
 
 
+@settings(max_examples=150, deadline=None)
 @given(st.lists(moves, max_size=40), st.integers(3, 10), st.booleans())
 def test_no_story_locks_a_token_and_no_refused_pin_goes_out_again(story, tries_max, tells) -> None:
     """A token that locks at the third wrong PIN or later is never locked by us, whether it tells its count or not."""
@@ -115,6 +116,7 @@ def test_no_story_locks_a_token_and_no_refused_pin_goes_out_again(story, tries_m
     asyncio.run(play())
 
 
+@settings(max_examples=6, deadline=None)
 @given(st.integers(1, 6))
 def test_two_hsms_with_the_same_wrong_pin_spend_one_try(restarts) -> None:
     """However often the server starts, and though each HSM looks at every start."""

@@ -73,11 +73,16 @@ class Scene:
         return provider.process
 
     @contextlib.contextmanager
-    def deadline(self, seconds: float) -> Iterator[None]:
-        """A call takes no longer; only where it must, as on a busy machine all takes its time."""
-        before, self.process._timeout_s = self.process._timeout_s, seconds
+    def deadline(self, seconds: float, call: str) -> Iterator[None]:
+        """This call of the module's process takes no longer; all others may, as on a busy machine everything takes its time."""
+        within = self.process._within
+
+        async def sooner(timeout_s: float, asked: str, *arguments: object) -> dict[str, object]:
+            return await within(seconds if asked == call else timeout_s, asked, *arguments)
+
+        self.process._within = sooner  # type: ignore[method-assign]
         yield
-        self.process._timeout_s = before
+        self.process._within = within  # type: ignore[method-assign]
 
     async def look(self) -> Round:
         self.round = await self.watch.gather()
