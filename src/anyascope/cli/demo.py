@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import signal
 import socket
@@ -27,6 +28,8 @@ LOOK_EVERY_S = 0.2
 LOG_LINES_SHOWN = 12  # of a child that died
 MAIN_PORT, SERVICE_PORT = 9470, 8088  # where they are looked for; others where these are taken
 PIN_VARIABLE = "CUSTODY_PIN"
+PIN_FILE = "hsm.pin"  # below the demo's folder, for the server; it goes with the end
+WALLETS = "custody-*"  # what the example calls its wallets on the node
 
 CONFIG = """\
 # What `anyascope demo` runs on: loopback only, nothing is told to anybody.
@@ -40,6 +43,35 @@ class Part(StrEnum):
     SIGNER = "signer"
     NODE = "node"
     POLICY = "policy"
+
+
+@dataclass(frozen=True, slots=True)
+class RealParts:
+    """The real node and HSM that the server watches beside the service that uses them; empty ones are stand-ins."""
+
+    node: str = ""
+    cookie: Path | None = None
+    module: Path | None = None
+    token: str = ""
+    key: str = ""
+
+    def settings(self) -> str:
+        """Sections of `anyascope.yml`; texts are written as JSON, which YAML reads."""
+        lines = ["collectors:"] if self.node or self.module else []
+        if self.node:
+            lines.append(
+                f"  bitcoin: {{nodes: [{{name: demo, url: {json.dumps(self.node)}, cookie_file: {_path(self.cookie)}}}]}}"
+            )
+        if self.module:
+            told = f"module: {_path(self.module)}, token: {json.dumps(self.token)}, pin_file: {PIN_FILE}"
+            lines.append(f"  hsm: [{{name: demo, {told}, key_labels: [{json.dumps(self.key)}]}}]")
+        if self.node:
+            lines.append(f"custody: {{wallets: [{json.dumps(WALLETS)}]}}")
+        return "".join(f"{line}\n" for line in lines)
+
+
+def _path(path: Path | None) -> str:
+    return json.dumps(str(path.resolve()) if path is not None else "")
 
 
 @dataclass
@@ -123,9 +155,12 @@ def demo(  # noqa: PLR0913 -- a command's options
         token_label=token_label,
         key_label=key_label,
     )
+    real = RealParts(node, cookie, pkcs11_module, token_label, key_label)
     with _folder(data) as folder, contextlib.ExitStack() as stack:
         ports = {"main": _port(MAIN_PORT), "service": _port(SERVICE_PORT), "otlp_http": _port(0)}
-        server = _server(folder, ports)
+        if pkcs11_module is not None:
+            stack.callback(_write_pin(folder).unlink, missing_ok=True)
+        server = _server(folder, ports, real)
         stack.callback(server.stop)
         server.start()
         _await(f"http://127.0.0.1:{ports['main']}/-/ready", server, within_s=START_WITHIN_S, what="the server")
@@ -140,7 +175,7 @@ def demo(  # noqa: PLR0913 -- a command's options
         if rate > 0:
             found = f"http://127.0.0.1:{ports['main']}/api/anyascope/v1/traces/search?service=custody&limit=1"
             _await(found, server, within_s=DATA_WITHIN_S, what="the first trace", wanted=b'"trace_id"')
-        _tell(ports, folder, is_kept=data is not None)
+        _tell(ports, folder, is_kept=data is not None, is_real=bool(node))
         _watch([server, *parts])
 
 
@@ -199,9 +234,18 @@ def _port(wanted: int) -> int:
         return port
 
 
-def _server(folder: Path, ports: dict[str, int]) -> Child:
+def _write_pin(folder: Path) -> Path:
+    """The PIN for the server, in a file that nobody else can read."""
+    file = folder / PIN_FILE
+    file.unlink(missing_ok=True)
+    file.touch(mode=0o600)
+    file.write_text(os.environ[PIN_VARIABLE], encoding="utf-8")
+    return file
+
+
+def _server(folder: Path, ports: dict[str, int], real: RealParts) -> Child:
     config = folder / "anyascope.yml"
-    config.write_text(CONFIG.format(**ports), encoding="utf-8")
+    config.write_text(CONFIG.format(**ports) + real.settings(), encoding="utf-8")
     command = [sys.executable, "-m", "anyascope.cli.main", "up", "--config", str(config)]
     command += ["--data", str(folder / "data"), "--listen", f"127.0.0.1:{ports['main']}"]
     return Child("the server", command, folder / "server.log")
@@ -242,14 +286,15 @@ def _order(service_url: str, part: Part) -> None:
         pass
 
 
-def _tell(ports: dict[str, int], folder: Path, *, is_kept: bool) -> None:
+def _tell(ports: dict[str, int], folder: Path, *, is_kept: bool, is_real: bool) -> None:
     server, service = f"http://127.0.0.1:{ports['main']}", f"http://127.0.0.1:{ports['service']}"
+    watched = f"\nWatch the node, wallets and HSM:   {server}/ui/custody" if is_real else ""
     typer.echo(f"""
 anyascope   {server}          metrics, logs, traces and alerts of it all
 the service {service}          its wallets and withdrawals, and which part of it is a stand-in
 
 See one withdrawal as one trace:   anyascope --server {server} traces --service custody
-Read what it wrote:                anyascope --server {server} logs service:custody
+Read what it wrote:                anyascope --server {server} logs service:custody{watched}
 Let its signer fail:               curl -X PUT {service}/failures -H 'content-type: application/json' -d '{{"part": "signer"}}'
 Mend it:                           curl -X DELETE {service}/failures
 

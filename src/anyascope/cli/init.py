@@ -67,9 +67,9 @@ def init(
 
     if file.exists() and not force:
         raise ConflictError(f"{file} is there already: name another file, or give --force")
-    directories = tuple(datadir) if datadir else tuple(Path(name).expanduser() for name in DATA_DIRECTORIES)
+    directories = tuple(Path(name).expanduser().absolute() for name in datadir or DATA_DIRECTORIES)
     nodes = tuple(found_nodes(directories))
-    modules = tuple(FoundModule("pkcs11", path) for path in module) if module else tuple(found_modules())
+    modules = tuple(FoundModule("pkcs11", path.absolute()) for path in module) if module else tuple(found_modules())
     file.write_text(settings_text(nodes, modules), encoding="utf-8")
     _tell(Terminal.standard(), file, nodes, modules)
 

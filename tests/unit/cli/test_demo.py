@@ -7,7 +7,8 @@ import sys
 import pytest
 
 from anyascope.cli import main
-from anyascope.cli.demo import Child, example_program
+from anyascope.cli.demo import Child, RealParts, _write_pin, example_program
+from anyascope.config.load import Sources, load
 from anyascope.errors import UnavailableError
 
 
@@ -36,6 +37,27 @@ def test_a_real_node_needs_a_real_signer(capsys, tmp_path):
     assert main.run(["demo", "--node", "http://127.0.0.1:1", "--cookie", str(cookie)]) == 2
 
     assert "no key in memory signs real money" in capsys.readouterr().err
+
+
+def test_real_parts_are_watched(tmp_path):
+    """The node, its wallets and the HSM, and each spend of the example's wallets must reconcile; stand-ins are not watched."""
+    assert RealParts().settings() == ""
+    file = tmp_path / "anyascope.yml"
+    real = RealParts("http://127.0.0.1:18443", tmp_path / "a: b", tmp_path / "x.so", 'my "token"', "ec")
+    file.write_text(real.settings())
+    settings = load(Sources(config=file))
+    [node], [hsm] = settings.collect.bitcoin, settings.collect.hsms
+    assert (node.url, node.cookie_file) == ("http://127.0.0.1:18443", tmp_path / "a: b")
+    assert (hsm.source.token, hsm.key_labels) == ('my "token"', ("ec",))
+    assert settings.custody.covers("custody-hot-1")
+
+
+def test_the_pin_is_nobody_elses(tmp_path, monkeypatch):
+    """A file for the server's user alone, also where an old one was there."""
+    monkeypatch.setenv("CUSTODY_PIN", "1234")
+    (tmp_path / "hsm.pin").touch(mode=0o644)
+    file = _write_pin(tmp_path)
+    assert (file.read_text(), file.stat().st_mode & 0o777) == ("1234", 0o600)
 
 
 def test_the_example_is_found():
