@@ -532,11 +532,32 @@ async def test_rivals_take_nothing_from_what_was_approved(house: CustodyHouse) -
     """A service's own fee bump, which the node's wallet does not know for one: at most one of the two is ever mined."""
     await house.asks("w1", 1)
     await house.sees(1)
+    await house.advance(1)
     await house.signs("w1")
     await house.names("w1", 2)
     await house.sees(2, rivals=[txid(1)])
+    await house.advance(1)
+    await house.names("w1", 3)
+    await house.sees(3, rivals=[txid(1), txid(2)])
+    await house.advance(2)
 
-    assert house.states() == [("matched", "1"), ("matched", "2")]
+    assert house.states() == [("matched", "1"), ("matched", "2"), ("unmatched", "3")]
+    assert house.paging() == {"3": "signature"}  # two signatures were made, and this is the third transaction
+
+
+async def test_bumps_in_a_row_inherit_from_the_first(house: CustodyHouse) -> None:
+    """Only the first was named, and all three are seen at once, such as after an outage: none pages."""
+    await house.asks("w1", 1)
+    for _ in range(2):
+        await house.advance(1)
+        await house.signs("w1")
+    for number in (3, 2, 1):  # the youngest first
+        others = [txid(other) for other in (1, 2, 3) if other != number]
+        await house.sees(number, rivals=others, replaces=txid(number - 1) if number > 1 else "")
+    await house.advance(2)
+
+    assert house.paging() == {}
+    assert sorted(house.states()) == [("matched", "1"), ("matched", "2"), ("matched", "3")]
 
 
 async def test_a_payment_that_took_the_place_of_another_takes_its_own_request(house: CustodyHouse) -> None:

@@ -21,6 +21,7 @@ class Payment:
     amount_sats: int
     fee_sats: int = 2_000
     is_deposit: bool = False
+    is_internal: bool = False  # from the wallet to itself
     replaced_by: str = ""
     replaces: str = ""
     is_abandoned: bool = False
@@ -92,7 +93,15 @@ class PretendNode:
     def bump(self, txid: str) -> str:
         """Another transaction takes its place."""
         known = self.payments[txid]
-        made = self.pay(known.amount_sats, fee_sats=known.fee_sats * 2, replaces=txid, is_deposit=known.is_deposit)
+        made = self.pay(
+            known.amount_sats,
+            fee_sats=known.fee_sats * 2,
+            replaces=txid,
+            is_deposit=known.is_deposit,
+            is_internal=known.is_internal,
+        )
+        for rival in {txid, *self._rivals(txid)}:  # all of them spend the same coins
+            self.spend_the_same(rival, made)
         known.replaced_by = made
         self.pool.discard(txid)
         return made
@@ -173,9 +182,12 @@ class PretendNode:
         if payment is None:
             return UNKNOWN
         category = "receive" if payment.is_deposit else "send"
+        details = [{"category": category, "abandoned": payment.is_abandoned}]
+        if payment.is_internal:
+            details.append({"category": "receive", "amount": payment.amount_sats / 1e8})
         return {
             **self._entry(txid),
-            "details": [{"category": category, "abandoned": payment.is_abandoned}],
+            "details": details,
             "decoded": {"vin": [{"txid": "coin", "vout": 0}], "vsize": VSIZE},
         }
 
@@ -205,7 +217,7 @@ class PretendNode:
 
     def _entry(self, txid: str) -> dict[str, Any]:
         payment, depth = self.payments[txid], self._depth(txid)
-        sign = 1 if payment.is_deposit else -1
+        sign = 1 if payment.is_deposit else 0 if payment.is_internal else -1
         entry: dict[str, Any] = {
             "txid": txid,
             "category": "receive" if payment.is_deposit else "send",

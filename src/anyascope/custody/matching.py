@@ -46,6 +46,7 @@ class _Request:
     is_approved: bool
     amount_sats: int | None
     signed: tuple[Evidence, ...]
+    signatures: int
 
 
 def judge(spend: Spend, dossiers: Dossiers, policy: Policy, *, gone: Collection[str] = frozenset()) -> Verdict:
@@ -78,7 +79,7 @@ def _judge(spend: Spend, dossiers: Dossiers, policy: Policy, gone: Collection[st
     ]
     begun = [each for each in requests if each.began_ns is not None]
     approved = [each for each in begun if each.is_approved]
-    proof = _proof(spend, requests, approved or begun)
+    proof = _proof(spend, requests, approved or begun, rivals=_rivals_spent(spend, dossiers))
     lacks = []
     if not begun:
         lacks.append(Lack.REQUEST)
@@ -113,6 +114,7 @@ def _request(
         is_approved=_is_approved(spend, before, approval_steps),
         amount_sats=max(amounts) if amounts else None,
         signed=tuple(_signatures(spend, known, before)),
+        signatures=sum(each.kind is EvidenceKind.SIGNED for each in before),
     )
 
 
@@ -143,22 +145,29 @@ def _signatures(spend: Spend, known: Iterable[Evidence], before: Iterable[Eviden
             yield each
 
 
-def _proof(spend: Spend, requests: Iterable[_Request], asked: Iterable[_Request]) -> Proof | None:
+def _rivals_spent(spend: Spend, dossiers: Dossiers) -> int:
+    """How many others that spend the same outputs were matched with these requests."""
+    spent = {each.txid for one in dossiers.values() for each in one if each.kind is EvidenceKind.SPENT}
+    return len(spent & {spend.replaces, *spend.rivals} - {spend.txid})
+
+
+def _proof(spend: Spend, requests: Iterable[_Request], asked: Iterable[_Request], *, rivals: int) -> Proof | None:
     """How it is known that what was asked for was signed; one signature serves all requests of a batch.
 
     A transaction that carries none of the signatures that were put on record by name was signed elsewhere, unless a signer that
-    says no names signed, too. One without a name that is of a key which also has one is the same signing, told by who asked for it.
+    says no names signed, too. Where names say nothing, each transaction that took the place of another needs a signature more. One without a name that is of a key which also has one is the same signing, told by who asked for it.
     """
     first_ns = min((each.began_ns for each in asked if each.began_ns is not None), default=None)
     floor_ns = None if first_ns is None else first_ns - CLOCK_SKEW_NS
     signed = [each for one in requests for each in one.signed if floor_ns is None or each.at_ns >= floor_ns]
     names = {each.signature for each in signed if each.signature}
-    if not names or not spend.signatures:
-        return Proof.TOLD if signed else None
     if not names.isdisjoint(spend.signatures):
         return Proof.CARRIED
+    if not signed or sum(one.signatures for one in requests) <= rivals:
+        return None
     keys = {each.text for each in signed if each.signature}
-    return Proof.TOLD if any(not each.signature and each.text not in keys for each in signed) else None
+    is_nameless = not names or not spend.signatures
+    return Proof.TOLD if is_nameless or any(not each.signature and each.text not in keys for each in signed) else None
 
 
 def _allowed_sats(approved: Iterable[_Request], policy: Policy) -> int | None:

@@ -376,7 +376,7 @@ class Reconciliation:
         now_ns, mono_ns = self._clock.now_ns(), self._clock.monotonic_ns()
         touched, self._touched = self._touched, set()
         settled: list[Item] = []
-        for pending in self._pendings.all():
+        for pending in self._pendings.elders_first():
             is_due = pending.item.state is State.WAITING and pending.due_ns <= mono_ns
             if not is_due and pending.spend.key not in touched:
                 continue
@@ -392,12 +392,22 @@ class Reconciliation:
                 if verdict.is_matched:
                     # At once, so that another spend of the same operation in this very look finds it.
                     self._ledger.add(_spent(settled[-1]))
+                    self._hand_down(settled[-1])
         if settled:
             try:
                 await self._settle(settled)
             except BaseException:
                 self._touched |= touched | {item.spend.key for item in settled}
                 raise
+
+    def _hand_down(self, item: Item) -> None:
+        """Who replaces it, and waits, inherits its requests: of several bumps in a row perhaps only the first was named."""
+        for heir in self._pendings.heirs_of(item.spend.key):
+            if not set(item.correlation_ids) <= set(heir.inherited):
+                heir.inherited = tuple(dict.fromkeys((*heir.inherited, *item.correlation_ids)))
+                self._pendings.put(heir)  # found by these, too, from now on
+                self._touched.add(heir.spend.key)
+                self._wake.set()
 
     async def _settle(self, items: Sequence[Item]) -> None:
         for item in items:

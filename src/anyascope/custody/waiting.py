@@ -9,6 +9,8 @@ from typing import Generic, TypeVar
 
 from anyascope.custody.nouns import DEPOSIT, INTERNAL, Item, Spend, SpendKey
 
+GENERATIONS_MAX = 100  # fee bumps of one payment that are not judged yet; a circle, which nodes do not tell, must end
+
 K = TypeVar("K", bound=Hashable)
 
 
@@ -120,6 +122,23 @@ class Pendings:
     def all(self) -> list[Pending]:
         """Every one, in the order in which they were added."""
         return list(self._by_key.values())
+
+    def elders_first(self) -> list[Pending]:
+        """Every one, those that others replace before these: what is found of one is inherited by the other."""
+        return sorted(self.all(), key=self._generation)
+
+    def heirs_of(self, key: SpendKey) -> list[Pending]:
+        """Those that replace this spend."""
+        chain, txid = key
+        found = [self._by_key[each] for each in self.about([txid])]
+        return [each for each in found if (each.spend.chain, each.spend.replaces) == (chain, txid)]
+
+    def _generation(self, pending: Pending) -> int:
+        """How many of these it replaces, one after the other."""
+        count = 0
+        while count < GENERATIONS_MAX and (elder := self._by_key.get((pending.spend.chain, pending.spend.replaces))):
+            pending, count = elder, count + 1
+        return count
 
 
 class Lately(Generic[K]):
