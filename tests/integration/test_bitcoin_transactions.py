@@ -11,6 +11,7 @@ import time
 import pytest
 
 from anyascope.collect.collectors.bitcoin.transactions import stuck, watch
+from anyascope.collect.collectors.bitcoin.transactions.signatures import signatures_in
 from anyascope.ports import HealthStatus
 from support.bitcoin_room import BitcoinRoom, node_options, watching
 from support.collecting import until
@@ -92,6 +93,7 @@ async def test_the_life_of_a_payment(tmp_path):
                 "bitcoin.transaction.fee_sats": round(-raw["fee"] * 1e8),
                 "bitcoin.transaction.spends_ours": True,
                 "bitcoin.transaction.inputs": [f"{each['txid']}:{each['vout']}" for each in raw["decoded"]["vin"]],
+                "bitcoin.transaction.signatures": list(signatures_in(raw["decoded"]["vin"])),
                 "bitcoin.transaction.in_block": False,
             }
             await until(lambda: room.figures(SOURCE)[UNCONFIRMED] == 1)
