@@ -464,6 +464,27 @@ async def test_two_hsms_with_the_same_wrong_pin_send_it_once(token, front):
     assert front.logins() == 1
 
 
+async def test_a_token_that_tells_its_count_takes_the_right_pin_after_any_number_of_wrong_ones(token, front, tmp_path):
+    """It would tell the last try. What another HSM of the settings tried meanwhile is looked at anew before a PIN goes out."""
+    path = tmp_path / "core.pin"
+    documents = MemoryDocuments(clock=SystemClock())
+    gates = PinGates(documents)
+    other = scene_of(token, front, pin=WRONG_PIN, gates=gates, documents=documents)
+    async with other, scene_of(token, front, secret=SecretFile(str(path)), gates=gates, documents=documents) as scene:
+        await scene.look()
+        assert scene.value("anya_hsm_pin_state", state="ok") == 1
+        await other.look()
+        for at, pin in enumerate(("22222222", "33333333", "44444444"), start=2):
+            path.write_text(pin)
+            os.utime(path, (1, 1))
+            assert (await scene.look()).faults[0] == "login is held back: pin_incorrect"
+            assert scene.value("anya_hsm_pin_state", state="low") == 1
+            assert front.logins() == at
+        path.write_text(token.pin)
+        os.utime(path, (1, 1))
+        assert (await scene.look()).faults == ()
+
+
 async def test_after_two_wrong_pins_a_person_decides(token, front, tmp_path):
     """The third may lock a token that tells no count: it goes out only when somebody looked at the token and said so."""
     path = tmp_path / "core.pin"

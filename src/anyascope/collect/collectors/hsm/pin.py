@@ -23,7 +23,8 @@ from anyascope.semconv.hsm import LOGIN_REFUSED
 from anyascope.store.api.documents import DocumentStore
 
 DOCUMENT_KIND = "collect.hsm.pin"
-# How many PINs that were not taken, or got no answer, are sent to a token between two good logins: cards lock at the third.
+# How many PINs that were not taken, or got no answer, are sent between two good logins to a token that tells no count: cards lock
+# at the third.
 SENDS_MAX = 2
 TRIALS_MAX = 50  # remembered a token; somebody who sets the fifty-first wrong PIN has to look at the token first
 SCRYPT_COST = 2**14  # 16 MiB and 40 ms a PIN: all PINs of eight digits take a core 46 days
@@ -83,6 +84,11 @@ class PinGate:
         self._digests: dict[str, str] = {}  # PIN -> its digest; a second of hashing saved at each look
         self._good = ""  # digest of the PIN that was taken last, in this life alone
         self._is_loaded = False
+
+    @property
+    def is_suspicious(self) -> bool:
+        """Whether PINs were sent and not taken since the last good login."""
+        return any(one.sends for one in self._trials.values())
 
     async def holds(self, pin: str, state: PinState) -> str:
         """Why this PIN must not be sent to the token in this state; empty where it may.
@@ -147,7 +153,9 @@ class PinGate:
         sends = sum(one.sends for one in self._trials.values())
         if state is PinState.LOW and not sends:
             return "pin_low"
-        if digest == self._good or (sends < SENDS_MAX and len(self._trials) < TRIALS_MAX):
+        # A token that tells its count tells the last try, too.
+        is_safe = state is PinState.LOW or digest == self._good or sends < SENDS_MAX
+        if is_safe and len(self._trials) < TRIALS_MAX:
             return ""
         return "pin_unanswered" if trial is not None else "pins_refused"
 

@@ -73,6 +73,7 @@ class Pkcs11Provider:
         self._held = self._words = ""  # why no PIN is sent, and more of it where there is more to say
         self._is_open = False
         self._is_grown = False
+        self._looks = 0  # that the running process has answered
 
     async def look(self) -> Sight:
         """See `HsmProvider`."""
@@ -154,9 +155,22 @@ class Pkcs11Provider:
         gate = self._gates.of(token)
         async with gate.turn:
             self._held = await gate.holds(pin, token.pin or PinState.OK)
+            if not self._held and gate.is_suspicious:
+                token = await self._seen_anew(token)
+                self._held = await gate.holds(pin, token.pin or PinState.OK)
             if not self._held and not await gate.sending(pin):
                 self._held = "no_record"
             return not self._held and await self._log_in(token, pin, gate)
+
+    async def _seen_anew(self, token: TokenSight) -> TokenSight:
+        """The token with its flags as they are now: some libraries keep those that they read first, and others may have tried meanwhile."""
+        if self._looks <= 1:
+            return token
+        await self.process.close()
+        seen = sight_of(await self._look()).watched
+        if seen is None:
+            raise HsmFailure("token_not_present", "the token went away before the login")
+        return seen
 
     async def _pin_of(self, source: Secret) -> str:
         try:
@@ -200,7 +214,9 @@ class Pkcs11Provider:
         self._doing = "look"
         if self._is_grown:
             await self.process.close()
+        before = self.process.starts
         answer = await self._ask("look", self._source.token, self._source.serial)
+        self._looks = self._looks + 1 if self.process.starts == before else 1
         self._is_grown = is_grown(answer)
         if self._is_grown:
             log.warning("hsm_module_grown", hsm=self._options.name, **{name: answer[name] for name in _LIMITS})
