@@ -17,7 +17,15 @@ from support.page_server import Server
 pytestmark = pytest.mark.e2e
 
 PAGES = ("now", "metrics", "logs", "traces", "alerts")
-ALERTING = ("alerts/0123456789abcdef", "silences", "routing", "routing?view=policies", "routing?view=channels")
+SAMPLED_MS = 90_000  # two samples of the server itself, and an evaluation
+ALERTING = (
+    "alerts/0123456789abcdef",
+    "objectives",
+    "silences",
+    "routing",
+    "routing?view=policies",
+    "routing?view=channels",
+)
 CPU = 'sum by (mode) (rate(node_cpu_seconds_total{mode!="idle"}[1m]))'
 
 
@@ -328,6 +336,28 @@ def test_the_history_has_every_attempt(page: Page, watching: Server) -> None:
     page.goto(view(watching, "alerts", tab="history"))
     expect(page.get_by_role("cell", name=re.compile("team")).first).to_be_visible()
     expect(page.locator(".as-attempts").first).to_contain_text("retry")
+
+
+def test_an_objective_shows_what_is_left_of_its_budget(page: Page, watching: Server) -> None:
+    """As a bar with its words, with its burns and where it is written; its graph leads to the series."""
+    page.goto(view(watching, "objectives"))
+    one = page.get_by_role("article", name="Objective own-answers")
+    expect(one).to_contain_text("99 % good over 1d")
+    expect(one.get_by_test_id("budget-left")).to_contain_text("of the budget left", timeout=SAMPLED_MS)
+    expect(one.get_by_role("meter", name="Error budget left")).to_be_visible()
+    expect(one.get_by_role("row").filter(has_text="critical")).to_contain_text("14.4")
+    one.get_by_text("rules.yml, line").click()
+    expect(one).to_contain_text("bad: anyascope_http_requests_total")
+    one.get_by_role("link", name="Open in Metrics").click()
+    expect(page).to_have_url(re.compile("/metrics"))
+    expect(page.locator(".cm-content").first).to_contain_text("anya_slo_error_budget_remaining_ratio")
+
+
+def test_without_an_objective_the_page_says_how_to_write_one(page: Page, empty: Server) -> None:
+    """With lines to start from."""
+    page.goto(view(empty, "objectives"))
+    expect(page.get_by_text("No objective yet")).to_be_visible()
+    expect(page.locator("pre")).to_contain_text("slos:")
 
 
 def test_rules_show_their_state(page: Page, watching: Server) -> None:

@@ -44,6 +44,13 @@ groups:
         annotations: {summary: Fees are 12 % above the policy}
       - record: job:up:count
         expr: count by (job) (up)
+slos:
+  - name: own-answers
+    objective: 99
+    window: 1d
+    total: anyascope_http_requests_total
+    bad: anyascope_http_requests_total{code=~"5.."}
+    interval: 1s
 """
 
 # Port 9 is "discard": nobody listens there, so that attempts fail and are tried again.

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from anyascope.api.slo_examples import SLOS
+
 _TRACE_ID: Final = "5b8efff798038103d269b633813fc60c"
 _SPAN_ID: Final = "eee19b7ec3c1b174"
 _TIME: Final = "2026-11-23T22:51:00.123456789Z"
@@ -580,4 +582,5 @@ BY_OPERATION: Final[dict[str, Any]] = {
     "listPacks": PACKS,
     "listRunbooks": RUNBOOKS,
     "getRunbook": RUNBOOK,
+    "listSlos": SLOS,
 }

@@ -27,6 +27,7 @@ from anyascope.api.responses import responses_router
 from anyascope.api.routing import RoutingParts, routing_router
 from anyascope.api.sdk import SdkSource, sdk_router
 from anyascope.api.silences import SilenceBook, SilencesParts, TextCleaner, silences_router
+from anyascope.api.slos import slos_router
 from anyascope.api.sse import Streams
 from anyascope.api.status import HealthBoard, StatusSource, status_router
 from anyascope.api.traces import traces_router
@@ -121,6 +122,7 @@ def own_api(  # noqa: PLR0913  # what the API asks, each by keyword
         silences_router(SilencesParts(silences, desk, rules, responder, metrics, cleaner, clock)),
         receivers_router(trials),
         packs_router(packs, rules),
+        slos_router(rules, desk, responder, metrics=metrics, clock=clock),
     ):
         app.include_router(router)
     return app

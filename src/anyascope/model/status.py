@@ -12,6 +12,7 @@ from enum import Enum
 from anyascope.model.alerts import AlertState
 from anyascope.model.labels import Labels
 from anyascope.model.metrics import MetricMetadata
+from anyascope.model.objectives import Objective
 
 
 class TargetHealth(Enum):
@@ -135,7 +136,7 @@ class RuleView:
 
 @dataclass(frozen=True, slots=True)
 class RuleGroupView:
-    """A group of rules that are evaluated together, in this order."""
+    """A group of rules that are evaluated together, in this order; `objective` is what it was made from, if it was."""
 
     name: str
     file: str
@@ -144,3 +145,4 @@ class RuleGroupView:
     limit: int = 0
     evaluation_time_s: float = 0.0
     last_evaluation_ns: int = 0
+    objective: Objective | None = None

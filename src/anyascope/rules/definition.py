@@ -8,6 +8,7 @@ from enum import Enum
 from typing import TypeAlias
 
 from anyascope.model.labels import Labels
+from anyascope.model.objectives import Objective
 from anyascope.rules.blocks import BlockSpan, BlockWindow
 from anyascope.wire.gotemplate import Template
 
@@ -106,6 +107,7 @@ class RuleGroup:
         query_offset_s: how far in the past the rules look; None where the file leaves it to the server's default.
         rules: in evaluation order.
         slo: the objective that the group was made from; empty where its rules were written.
+        objective: the same for people; None where its rules were written.
     """
 
     name: str
@@ -115,6 +117,7 @@ class RuleGroup:
     limit: int = 0
     query_offset_s: float | None = None
     slo: str = ""
+    objective: Objective | None = None
 
     @property
     def key(self) -> str:

@@ -380,6 +380,7 @@ class GroupEvaluation:
             limit=self.group.limit,
             evaluation_time_s=self.duration_s,
             last_evaluation_ns=self.judged_ns,
+            objective=self.group.objective,
         )
 
 

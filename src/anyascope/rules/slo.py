@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from anyascope.model.labels import Labels, labels_of
+from anyascope.model.objectives import BurnAlert, Objective
 from anyascope.rules.blocks import BlockSpan
 from anyascope.rules.definition import AlertingRule, RecordingRule, Rule, RuleGroup
 from anyascope.rules.expand import parse_rule_template
@@ -104,7 +105,31 @@ class Slo:
 def group_of(slo: Slo, *, file: str) -> RuleGroup:
     """The rules that an objective is made into, in evaluation order."""
     rules: tuple[Rule, ...] = (*_base(slo), *_state(slo), *_burn_rates(slo), *_alerts(slo))
-    return RuleGroup(f"slo {slo.name}", file, rules, interval_s=slo.interval_s, slo=slo.name)
+    return RuleGroup(
+        f"slo {slo.name}", file, rules, interval_s=slo.interval_s, slo=slo.name, objective=objective_of(slo)
+    )
+
+
+def objective_of(slo: Slo) -> Objective:
+    """What was promised, and which burns alert, for people."""
+    burns = [burn for burn in BURNS if burn.severity in slo.severities]
+    return Objective(
+        name=slo.name,
+        objective_ratio=float(slo.objective / 100),
+        window=str(slo.window),
+        window_s=slo.window.usual_s,
+        total=slo.total,
+        bad=slo.bad,
+        good=slo.good,
+        by=slo.by,
+        burns=tuple(BurnAlert(one.severity, float(one.factor), *map(str, _windows(slo, one))) for one in burns),
+        line=slo.line,
+    )
+
+
+def _windows(slo: Slo, burn: Burn) -> tuple[Window, Window]:
+    """The long and the short window of an alert."""
+    return slo.window.part(burn.part), slo.window.part(burn.part * SHORT_PART)
 
 
 def _base(slo: Slo) -> Iterator[RecordingRule]:
@@ -129,7 +154,7 @@ def _state(slo: Slo) -> Iterator[RecordingRule]:
 
 
 def _burn_rates(slo: Slo) -> Iterator[RecordingRule]:
-    parts = [long for burn in BURNS for long in (slo.window.part(burn.part * SHORT_PART), slo.window.part(burn.part))]
+    parts = [part for burn in BURNS for part in reversed(_windows(slo, burn))]
     for text, window in {str(window): window for window in parts}.items():
         yield _recorded(slo, BURN_RATE, f"{_ratio(slo)} / {slo.budget}", window=window, labels={LABEL_WINDOW: text})
     whole = {LABEL_WINDOW: str(slo.window)}
@@ -140,7 +165,7 @@ def _alerts(slo: Slo) -> Iterator[AlertingRule]:
     for burn in BURNS:
         if burn.severity not in slo.severities:
             continue
-        long, short = slo.window.part(burn.part), slo.window.part(burn.part * SHORT_PART)
+        long, short = _windows(slo, burn)
         labels = {**slo.labels, LABEL_SEVERITY: burn.severity}
         annotations = {**_annotations(slo), **slo.annotations}
         yield AlertingRule(

@@ -8,6 +8,7 @@ import type { Spend, SpendList, TransactionList, WalletList } from "../model/cus
 import type { Health, Status } from "../model/health";
 import type { HsmStateList } from "../model/hsm";
 import type { FieldCount, LogHistogram, LogPage, ValueCount } from "../model/logs";
+import type { ObjectiveList } from "../model/objectives";
 import type { Policies, Routing, RouteTest } from "../model/routing";
 import type { Runbook, RunbookEntry } from "../model/runbooks";
 import type { Silence, SilencePage, SilencePreview, SilenceRequest, Matcher } from "../model/silences";
@@ -118,6 +119,8 @@ export const fetchCorrelation = (id: string, signal?: AbortSignal) => get<Correl
 /** Says that an unmatched spend is in order: its alert ends. */
 export const acceptSpend = ({ chain, txid }: Pick<Spend, "chain" | "txid">, by: string, note: string) =>
   send<Spend>(`${BASE}/custody/spends/${encodeURIComponent(chain)}/${encodeURIComponent(txid)}/accept`, { by, note });
+
+export const fetchObjectives = (signal?: AbortSignal) => get<ObjectiveList>(`${BASE}/slos`, {}, signal);
 
 export const fetchRunbook = (name: string, signal?: AbortSignal) => get<Runbook>(`${BASE}/runbooks/${encodeURIComponent(name)}`, {}, signal);
 

@@ -3,6 +3,7 @@ import { Link } from "./Link";
 
 const PLACES = [
   { path: "alerts", tab: null, name: "Alerts" },
+  { path: "objectives", tab: null, name: "Objectives" },
   { path: "silences", tab: null, name: "Silences" },
   { path: "routing", tab: null, name: "Routing" },
   { path: "alerts", tab: "history", name: "Notifications" },

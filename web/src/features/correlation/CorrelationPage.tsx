@@ -46,7 +46,7 @@ function Progress({ found }: { found: Correlation }) {
   const text = progressText(found);
   if (!text) return null;
   return (
-    <p className="as-progress as-small" role="status" data-testid="progress">
+    <p className="as-stage-progress as-small" role="status" data-testid="progress">
       {text}
     </p>
   );

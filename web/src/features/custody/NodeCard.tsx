@@ -1,5 +1,5 @@
 import type { BitcoinNode } from "../../model/bitcoin";
-import { formatFeeRate, gapFrequency, gapLevel, gapProbability, tipAgeS, type GapLevel } from "../../model/bitcoin";
+import { formatFeeRate, formatVsize, gapFrequency, gapLevel, gapProbability, tipAgeS, type GapLevel } from "../../model/bitcoin";
 import { HEALTH_LOOKS } from "../../model/health";
 import { formatDuration, formatValue } from "../../model/units";
 import { href } from "../../state/location";
@@ -52,7 +52,7 @@ function Facts({ node }: { node: BitcoinNode }) {
         {formatValue(node.peers_in)} in, {formatValue(node.peers_out)} out
       </Fact>
       <Fact name="Mempool">
-        {mempool.transactions === null ? "–" : `${mempool.transactions.toLocaleString("en")} ${mempool.transactions === 1 ? "transaction" : "transactions"}, ${((mempool.bytes ?? 0) / 1e6).toFixed(1)} MvB`}
+        {mempool.transactions === null ? "–" : `${mempool.transactions.toLocaleString("en")} ${mempool.transactions === 1 ? "transaction" : "transactions"}, ${formatVsize(mempool.bytes ?? 0)}`}
       </Fact>
       <Fact name="Its memory">
         {formatValue(mempool.usage_bytes, "bytes")} of {formatValue(mempool.max_bytes, "bytes")}
@@ -65,7 +65,10 @@ function Facts({ node }: { node: BitcoinNode }) {
           <span className="as-fees">
             {fees.map((one) => (
               <span key={one.target_blocks}>
-                <span className="as-dim">in {one.target_blocks}</span> {formatFeeRate(one.sat_per_vb).replace(" sat/vB", "")}
+                <span className="as-dim">
+                  in {one.target_blocks} {one.target_blocks === 1 ? "block" : ""}
+                </span>{" "}
+                {formatFeeRate(one.sat_per_vb).replace(" sat/vB", "")}
               </span>
             ))}
             <span className="as-dim">sat/vB</span>

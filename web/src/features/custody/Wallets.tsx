@@ -6,7 +6,7 @@ function Funds({ name, sats }: { name: string; sats: number }) {
   if (sats === 0) return null;
   return (
     <span className="as-small">
-      <span className="as-dim">{name}</span> {btcText(sats)}
+      <span className="as-dim">{name}</span> {btcText(sats)} BTC
     </span>
   );
 }

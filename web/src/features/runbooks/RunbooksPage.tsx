@@ -1,14 +1,15 @@
 import "./runbooks.css";
 
+import { TextInput } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 
 import { ALERTS_KEY } from "../../api/events";
 import { fetchAlerts, fetchRunbook, fetchRunbooks } from "../../api/own";
 import type { Alert } from "../../model/alerts";
 import { ApiProblem } from "../../model/problem";
-import type { Runbook } from "../../model/runbooks";
+import { byPack, filterRunbooks, type Runbook, type RunbookEntry } from "../../model/runbooks";
 import { formatDuration } from "../../model/units";
-import { href } from "../../state/location";
+import { href, useQueryState } from "../../state/location";
 import { useNow } from "../../state/now";
 import { AlertMark } from "../../ui/AlertMark";
 import { Link } from "../../ui/Link";
@@ -114,31 +115,62 @@ function All() {
   );
 }
 
+function Section({ pack, books, firing }: { pack: string; books: readonly RunbookEntry[]; firing: ReadonlySet<string> }) {
+  const title = pack ? `Pack ${pack}` : "Other rules";
+  return (
+    <section className="as-card" aria-label={title}>
+      <h2 className="as-card-title">
+        {title} <span className="as-dim as-small as-aside">{books.length}</span>
+      </h2>
+      <ul className="as-runbook-list">
+        {books.map((book) => (
+          <li key={book.alertname}>
+            <Link className="as-link as-break" href={href(`runbooks/${encodeURIComponent(book.alertname)}`)}>
+              {book.title || book.alertname}
+            </Link>
+            {firing.has(book.alertname) && <span className="as-chip as-chip-error">firing</span>}
+          </li>
+        ))}
+      </ul>
+    </section>
+  );
+}
+
 function List() {
+  const [query, change] = useQueryState();
+  const words = query.get("filter") ?? "";
   const answer = useQuery({ queryKey: ["runbooks"], queryFn: ({ signal }) => fetchRunbooks(signal) });
-  const books = answer.data ?? [];
+  const alerts = useQuery({ queryKey: ALERTS_KEY, queryFn: ({ signal }) => fetchAlerts(signal) });
+  const firing = new Set((alerts.data?.alerts ?? []).filter((alert) => alert.state === "firing").map((alert) => alert.name));
+  const sections = byPack(filterRunbooks(answer.data ?? [], words));
   return (
     <Page title="Runbooks">
-      <section className="as-card" aria-label="Runbooks">
-        {answer.data && books.length === 0 ? (
-          <Empty title="No runbook yet">Rules of packs bring theirs; a rule of yours has one with an annotation <code>runbook</code>.</Empty>
-        ) : answer.data ? (
-          <ul className="as-runbook-list">
-            {books.map((book) => (
-              <li key={book.alertname}>
-                <Link className="as-link" href={href(`runbooks/${encodeURIComponent(book.alertname)}`)}>
-                  {book.title || book.alertname}
-                </Link>{" "}
-                {book.pack && <span className="as-dim as-small">pack {book.pack}</span>}
-              </li>
-            ))}
-          </ul>
-        ) : answer.error ? (
-          <Failure problem={answer.error} what="Runbooks" onRetry={() => void answer.refetch()} />
-        ) : (
-          <Loading what="runbooks" />
+      {answer.data && answer.data.length > 0 && (
+        <TextInput
+          aria-label="Filter runbooks"
+          placeholder="Filter by name or title"
+          value={words}
+          onChange={(event) => change({ filter: event.currentTarget.value || null }, { replace: true })}
+        />
+      )}
+      <div className="as-stack" role="region" aria-label="Runbooks">
+        {sections.map(([pack, books]) => (
+          <Section key={pack} pack={pack} books={books} firing={firing} />
+        ))}
+        {sections.length === 0 && (
+          <section className="as-card">
+            {answer.data ? (
+              <Empty title={answer.data.length > 0 ? "No runbook of that name" : "No runbook yet"}>
+                Rules of packs bring theirs; a rule of yours has one with an annotation <code>runbook</code>.
+              </Empty>
+            ) : answer.error ? (
+              <Failure problem={answer.error} what="Runbooks" onRetry={() => void answer.refetch()} />
+            ) : (
+              <Loading what="runbooks" />
+            )}
+          </section>
         )}
-      </section>
+      </div>
     </Page>
   );
 }

@@ -22,6 +22,7 @@ export const PAGES: readonly PageEntry[] = [
   { path: "custody", name: "Custody", icon: "custody", key: "c", Screen: lazy(() => import("../custody/CustodyPage")) },
   { path: "correlation", name: "Correlation", icon: "correlation", key: "o", isBelow: true, Screen: lazy(() => import("../correlation/CorrelationPage")) },
   { path: "alerts", name: "Alerts", icon: "alerts", key: "a", Screen: lazy(() => import("../alerts/AlertsPage")) },
+  { path: "objectives", name: "Objectives", icon: "objectives", key: "j", isBelow: true, Screen: lazy(() => import("../objectives/ObjectivesPage")) },
   { path: "silences", name: "Silences", icon: "silence", key: "s", isBelow: true, Screen: lazy(() => import("../silences/SilencesPage")) },
   { path: "runbooks", name: "Runbooks", icon: "runbooks", key: "b", isBelow: true, Screen: lazy(() => import("../runbooks/RunbooksPage")) },
   { path: "routing", name: "Routing", icon: "routing", key: "r", isBelow: true, Screen: lazy(() => import("../routing/RoutingPage")) },

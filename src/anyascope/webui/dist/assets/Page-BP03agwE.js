@@ -1,1 +1,0 @@
-import{On as e,fr as t,ur as n}from"./now-5Fl1xOFp.js";var r=t(n(),1),i=e();function a({title:e,controls:t,children:n}){return(0,r.useEffect)(()=>{document.title=`${e} · anyascope`},[e]),(0,i.jsxs)(`div`,{className:`as-page`,children:[(0,i.jsxs)(`header`,{className:`as-page-head`,children:[(0,i.jsx)(`h1`,{children:e}),t]}),n]})}export{a as t};
