@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from datetime import UTC, datetime
 
 import httpx
 import pytest
 
-from support.regtest import RegtestNode, regtest_nodes
+from support.regtest import RegtestNode, litecoin_node, regtest_nodes
 from support.server import QUIET_CONFIG, ServerProcess, eventually, running_server
 
 ADDRESS = "bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080"  # of BIP 173; nobody here spends
@@ -108,6 +109,60 @@ def test_the_third_mined_block_changes_the_state_and_none_before(tmp_path):
 
             assert judged(server, node, lambda: node.mine(1, to=ADDRESS)) == (8, "firing")
             eventually(lambda: alerts_of(server) == ["Held"], what="handed on")
+
+
+TWO_COINS = """
+groups:
+- name: blocks
+  interval: 1h
+  rules:
+  - {alert: EachByItsOwn, expr: bitcoin_blocks > 0, for: 2 blocks}
+  - {alert: ByLitecoin, expr: vector(1), for: 2 blocks of litecoin/regtest}
+  - {alert: Ambiguous, expr: vector(1), for: 2 blocks}
+"""
+
+
+@pytest.mark.long
+def test_two_coins_have_two_clocks(tmp_path):
+    """Bitcoin's and Litecoin's daemons call their chains alike: blocks of one do nothing for alerts of the other."""
+    (tmp_path / "rules.yml").write_text(TWO_COINS)
+    with regtest_nodes(tmp_path / "nodes") as [bitcoin], litecoin_node(tmp_path / "litecoin") as litecoin:
+        bitcoin.mine(5, to=ADDRESS)
+        litecoin.call("generatetodescriptor", 9, OTHER_BRANCH)
+        nodes = {"btc": bitcoin, "ltc": litecoin}
+        watched = [
+            {"name": name, "url": node.url, "cookie_file": str(node.cookie_file), "chain": "regtest", "interval": "1s"}
+            for name, node in nodes.items()
+        ]
+        config = (
+            f"{QUIET_CONFIG}\nrules: {{default_pack: false}}\nrule_files: [rules.yml]\n"
+            f"collectors: {json.dumps({'bitcoin': {'nodes': watched}})}\n"
+        )
+        with running_server(tmp_path, config=config) as server:
+
+            def heights() -> dict[str, int | None]:
+                own = rules_of(server)[0]["alerts"]
+                return {alert["labels"].get("coin", "bitcoin"): alert.get("activeAtHeight") for alert in own}
+
+            def states() -> dict[str, str]:
+                by_itself, by_litecoin, _ = rules_of(server)
+                found = {alert["labels"].get("coin", "bitcoin"): alert["state"] for alert in by_itself["alerts"]}
+                return {**found, "named": by_litecoin["state"]}
+
+            eventually(lambda: heights() == {"bitcoin": 5, "litecoin": 9}, what="both chains at their heights")
+
+            def begun() -> list[int | None]:
+                return [alert.get("activeAtHeight") for alert in rules_of(server)[1]["alerts"]]
+
+            eventually(lambda: begun() == [9], what="Litecoin's clock is known")
+            bitcoin.mine(4, to=ADDRESS)
+            fired = {"bitcoin": "firing", "litecoin": "pending", "named": "pending"}
+            eventually(lambda: states() == fired, what="Bitcoin's alert by Bitcoin's blocks")
+            litecoin.call("generatetodescriptor", 2, OTHER_BRANCH)
+            eventually(lambda: set(states().values()) == {"firing"}, what="Litecoin's by Litecoin's")
+            eventually(lambda: rules_of(server)[2]["health"] == "err", what="an ambiguous rule says so")
+            assert "write '2 blocks of regtest'" in rules_of(server)[2]["lastError"]
+            assert rules_of(server)[2]["state"] == "pending"
 
 
 @pytest.mark.long
