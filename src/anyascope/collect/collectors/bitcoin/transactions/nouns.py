@@ -101,6 +101,7 @@ class Owned:
         changed_height: of the tip when its standing changed last.
         is_reopened: it lost its confirmations and did not get others yet.
         below_since: of the tip when its fee rate was found below the market, without a better finding since.
+        is_weighed: its fee rate was compared with the market before.
         is_stuck: it was told as stuck.
         is_evicted: it is stuck, since the mempool does not have it any more.
     """
@@ -113,6 +114,7 @@ class Owned:
     below_since: int | None = None
     is_stuck: bool = False
     is_evicted: bool = False
+    is_weighed: bool = False
 
     @property
     def is_open(self) -> bool:

@@ -85,9 +85,18 @@ def weigh(owned: Owned, *, rate: float | None, market: float, height: int, is_ev
     if rate is None:
         return replace(owned, is_stuck=True, is_evicted=True) if is_evicted else owned
     if rate >= market:
-        return replace(owned, below_since=None, is_stuck=False, is_evicted=False)
-    since = owned.below_since if owned.below_since is not None else height
-    return replace(owned, below_since=since, is_stuck=height - since > STUCK_AFTER_BLOCKS, is_evicted=False)
+        return replace(owned, below_since=None, is_stuck=False, is_evicted=False, is_weighed=True)
+    since = owned.below_since
+    if since is None:
+        # One that is compared for the first time late, after a start or on a loaded machine, was left behind by each block since it came.
+        since = height if owned.is_weighed else min(height, owned.height + 1)
+    return replace(
+        owned,
+        below_since=since,
+        is_stuck=height - since > STUCK_AFTER_BLOCKS,
+        is_evicted=False,
+        is_weighed=True,
+    )
 
 
 class StuckDesk:

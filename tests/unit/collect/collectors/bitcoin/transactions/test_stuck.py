@@ -28,10 +28,16 @@ def weighed(*looks: tuple[int, float | None], evicted: bool = False) -> Owned:
         ([(100, 9.9), (103, 10.0), (104, 9.9), (110, 9.9)], False),
         ([(100, 9.9), (107, 9.9), (108, 12.0)], False),
         ([(100, None), (110, None)], False),
+        ([(107, 9.9)], False),
+        ([(108, 9.9)], True),
+        ([(108, 10.0), (109, 9.9)], False),
     ],
 )
 def test_stuck_is_below_the_market_for_more_than_six_blocks(looks, stuck):
-    """A look at which it is at the market counts anew; what is on its way into the mempool is not stuck."""
+    """A look at which it is at the market counts anew; what is on its way into the mempool is not stuck.
+
+    One that came at 100 and is looked at for the first time at 108 has been left behind by the blocks from 101 on.
+    """
     assert weighed(*looks).is_stuck is stuck
 
 
