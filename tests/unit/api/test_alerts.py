@@ -200,7 +200,7 @@ async def test_live_tells_each_thing_at_the_start_and_when_it_changes():
     chunks = response._chunks
 
     async def next_events():
-        chunk = await asyncio.wait_for(anext(chunks), 5)
+        chunk = await asyncio.wait_for(anext(chunks), 60)
         return [(name, json.loads(data)) for name, data in read_events(iter(chunk.decode().split("\n")))]
 
     assert await next_events() == []

@@ -69,9 +69,9 @@ async def test_a_response_ends_and_releases_its_stream_when_the_reader_goes():
     connection = Connection()
     response = EventStreamResponse(chunks(), stream=stream, streams=streams)
     served = asyncio.create_task(response({"type": "http"}, connection.receive, connection.send))
-    await asyncio.wait_for(connection.has_body.wait(), 5)
+    await asyncio.wait_for(connection.has_body.wait(), 60)
     connection.is_gone.set()
-    await asyncio.wait_for(served, 5)
+    await asyncio.wait_for(served, 60)
     assert closed.is_set()
     assert connection.sent[1]["body"] == OPENING
     streams.open()

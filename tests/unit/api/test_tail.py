@@ -40,14 +40,14 @@ class Reader:
         assert self.arrivals.of_logs
 
     async def events(self):
-        chunk = await asyncio.wait_for(self.next, 5)
+        chunk = await asyncio.wait_for(self.next, 60)
         self.next = asyncio.ensure_future(anext(self.chunks))
         return [(name, json.loads(data)) for name, data in read_events(iter(chunk.decode().split("\n")))]
 
     async def end(self):
         self.streams.close()
         with pytest.raises(StopAsyncIteration):
-            await asyncio.wait_for(self.next, 5)
+            await asyncio.wait_for(self.next, 60)
 
 
 async def test_a_reader_gets_what_is_stored_from_then_on():
@@ -102,7 +102,7 @@ async def test_silence_is_broken_by_comments():
     """A proxy does not cut a connection on which something is said."""
     reader = Reader(keep_alive_s=0.01)
     await reader.begin()
-    assert await asyncio.wait_for(reader.next, 5) == KEEP_ALIVE
+    assert await asyncio.wait_for(reader.next, 60) == KEEP_ALIVE
     reader.next = asyncio.ensure_future(anext(reader.chunks))
     await reader.end()
 

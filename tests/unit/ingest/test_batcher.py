@@ -71,7 +71,7 @@ async def bench():
     yield bench
     bench.table.gate.set()
     bench.table.faults.clear()
-    await asyncio.wait_for(bench.lane.drain(), 5)
+    await asyncio.wait_for(bench.lane.drain(), 60)
 
 
 async def test_an_idle_lane_flushes_at_once(bench: Bench) -> None:
@@ -248,7 +248,7 @@ async def test_draining_stores_what_waits_and_takes_no_more() -> None:
     await bench.settle()
     puts += [bench.put("b"), bench.put("c")]
     await bench.settle()
-    await asyncio.wait_for(bench.lane.drain(), 5)
+    await asyncio.wait_for(bench.lane.drain(), 60)
     assert bench.table.flushes == [["a"], ["b", "c"]]
     await asyncio.gather(*puts)
     with pytest.raises(UnavailableError):

@@ -66,7 +66,7 @@ async def ingest(doors: Doors, registry: CollectorRegistry) -> AsyncIterator[Ing
     ingest = Ingest(doors, doors, doors, options=IngestOptions(), clock=CLOCK, ids=CountedIds(), registry=registry)
     await ingest.start()
     yield ingest
-    await asyncio.wait_for(ingest.drain(), 5)
+    await asyncio.wait_for(ingest.drain(), 60)
 
 
 def up(value: float = 1.0) -> MetricBatch:
@@ -217,7 +217,7 @@ async def test_draining_answers_everybody(doors: Doors, registry: CollectorRegis
     await ingest.start()
     waiting = [asyncio.create_task(ingest.logs([logs(str(n))], source="otlp")) for n in range(5)]
     await asyncio.sleep(0)
-    await asyncio.wait_for(ingest.drain(), 5)
+    await asyncio.wait_for(ingest.drain(), 60)
     assert await asyncio.gather(*waiting) == [Admission(1)] * 5
     with pytest.raises(UnavailableError):
         await ingest.logs([logs("late")], source="otlp")

@@ -28,7 +28,7 @@ from anyascope.sdk.tracing.remote import (
 )
 
 OPTIONS = RemoteOptions("http://127.0.0.1:1/settings?service=custody")
-WITHIN_S = 30
+WITHIN_S = 60
 
 
 class FarEnd:

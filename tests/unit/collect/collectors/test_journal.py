@@ -59,7 +59,7 @@ class Scene:
 
     async def remembered(self, key: str):
         """The position, once there is one."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while (document := await self.documents.get(DOCUMENT_KIND, key)) is None:  # noqa: ASYNC110  # a document has no event
                 await asyncio.sleep(0.01)
         return document.body

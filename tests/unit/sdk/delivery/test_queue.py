@@ -25,7 +25,7 @@ def house():
 
         def export(self, batch):
             self.entered.set()
-            assert self.gate.wait(20)
+            assert self.gate.wait(60)
             self.batches.append(batch)
 
         def queue(self, export=None, **options):
@@ -82,7 +82,7 @@ def test_an_item_waits_no_longer_than_the_delay(house):
     """One item alone goes by itself."""
     queue = house.queue(delay_ms=10)
     queue.put("alone")
-    assert house.entered.wait(20)
+    assert house.entered.wait(60)
 
 
 def test_a_full_batch_does_not_wait(house):
@@ -90,7 +90,7 @@ def test_a_full_batch_does_not_wait(house):
     queue = house.queue(batch_max=2)
     queue.put(1)
     queue.put(2)
-    assert house.entered.wait(20)
+    assert house.entered.wait(60)
 
 
 def test_nothing_starts_before_the_first_item(house):
@@ -105,7 +105,7 @@ def test_a_full_queue_loses_its_oldest_and_counts_it(house):
     queue = house.queue(queue_max=10, batch_max=1)
     house.gate.clear()
     queue.put("held")
-    assert house.entered.wait(20)
+    assert house.entered.wait(60)
     for number in range(25):
         queue.put(number)
         assert queue.depth <= 10
@@ -162,7 +162,7 @@ def test_closing_is_bounded_and_counts_what_is_left(house):
     queue = house.queue(batch_max=1)
     house.gate.clear()
     queue.put("held")
-    assert house.entered.wait(20)
+    assert house.entered.wait(60)
     queue.put("left")
     queue.close(0.05)
     assert dropped(house.tally) == {"shutdown": 1}
