@@ -40,7 +40,7 @@ from anyascope.cli import (
     up,
 )
 from anyascope.cli.session import Session
-from anyascope.cli.terminal import clean
+from anyascope.cli.terminal import ReaderLeftError, clean
 from anyascope.errors import AnyascopeError
 
 EXIT_FAILED = 2
@@ -120,7 +120,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
     try:
         code = app(args=arguments, prog_name="anyascope", standalone_mode=False)
         sys.stdout.flush()
-    except BrokenPipeError:
+    except (BrokenPipeError, ReaderLeftError):
         # The reader has seen enough. Python would complain of the closed pipe once more when it flushes at its end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0

@@ -28,6 +28,10 @@ _UNSAFE = re.compile(
 )
 
 
+class ReaderLeftError(Exception):
+    """Whoever read the output has seen enough, such as `head`. No OSError: typer would end the process with 1."""
+
+
 class Style(Enum):
     """How a text looks; the values are SGR parameters (ECMA-48)."""
 
@@ -81,11 +85,17 @@ class Terminal:
 
     def line(self, text: str = "") -> None:
         """Write one line, made of parts that were cleaned."""
-        self.out.write(f"{text}\n")
+        try:
+            self.out.write(f"{text}\n")
+        except BrokenPipeError as error:
+            raise ReaderLeftError from error
 
     def flush(self) -> None:
         """Let it be seen now."""
-        self.out.flush()
+        try:
+            self.out.flush()
+        except BrokenPipeError as error:
+            raise ReaderLeftError from error
 
     def paint(self, text: str, style: Style) -> str:
         """The text in a style, where colours are wanted (see https://no-color.org)."""

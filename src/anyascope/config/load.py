@@ -50,6 +50,7 @@ from anyascope.notify.settings import courier_options, read_notify
 from anyascope.notify.templates import load_templates
 from anyascope.notify.watchdog_settings import read_watchdog
 from anyascope.promql.signatures import Feature, feature_of
+from anyascope.rules.load import LoadOptions, load_rule_files
 from anyascope.rules.options import FOR_GRACE_S, OUTAGE_TOLERANCE_S, RESEND_S
 from anyascope.wire.settings import Mistake, Section, SettingsError, read_settings
 
@@ -148,9 +149,10 @@ def _look_up(settings: Settings) -> None:
 
 
 def check(path: Path) -> list[Mistake]:
-    """Every mistake of one configuration file, whichever of the three kinds it is; empty where it is sound."""
+    """Every mistake of one configuration file, whichever of the three kinds it is, or of its rule files; empty where all is sound."""
     try:
-        _load_any(path)
+        settings = _load_any(path)
+        load_rule_files(settings.rules.files, base=Path.cwd(), options=LoadOptions(features=settings.features))
     except SettingsError as error:
         return list(error.mistakes)
     except InvalidInputError as error:

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from anyascope.cli.show import ago, duration, local_time, read_time, relative, size
-from anyascope.cli.terminal import Cell, Style, Terminal, clean, clean_json, columns_of, cut, sparkline
+from anyascope.cli.terminal import Cell, ReaderLeftError, Style, Terminal, clean, clean_json, columns_of, cut, sparkline
 
 S = 1_000_000_000
 
@@ -166,3 +166,21 @@ def test_how_long_ago_something_was():
 def test_since_takes_a_bare_duration(given, meant):
     """`--since 1h` is an hour ago."""
     assert relative(given) == meant
+
+
+class _Closed(io.StringIO):
+    """A pipe whose reader has left."""
+
+    def write(self, _text: str) -> int:
+        raise BrokenPipeError(32, "Broken pipe")
+
+    def flush(self) -> None:
+        raise BrokenPipeError(32, "Broken pipe")
+
+
+def test_a_reader_that_left_is_no_failure():
+    """Typer takes a broken pipe for a failure of the command, so that it is told as something else."""
+    with pytest.raises(ReaderLeftError):
+        Terminal(_Closed(), is_tty=False, width=80).line("x")
+    with pytest.raises(ReaderLeftError):
+        Terminal(_Closed(), is_tty=False, width=80).flush()

@@ -224,6 +224,9 @@ def test_check_knows_the_three_kinds_of_file(folder):
     (mistake,) = check(written(folder, ours, "d.yml"))
     assert (mistake.line, mistake.path) == (3, "notify.fallbacks.r")
     assert check(written(folder, "notify: {fallbacks: {r: elsewhere}}\n", "e.yml")) == []
+    written(folder, "groups: [{name: a, rules: [{alert: X, expr: 'up =='}]}]\n", "bad.yml")
+    (mistake,) = check(written(folder, "rule_files: [bad.yml]\n", "r.yml"))
+    assert "bad.yml" in mistake.file
     (mistake,) = check(written(folder, "slos: []\n", "s.yml"))
     assert "belongs into a rule file" in str(mistake)
     (mistake,) = check(written(folder, "nonsense: 1\n", "c.yml"))
