@@ -19,6 +19,7 @@ from anyascope.store.labelindex import NEVER_MS, LabelIndex, Refs
 
 NOTE_EVERY_MS = 300 * MS_PER_S  # a row a series: cheap at this pace, and well within the slack
 SLACK_MS = 600 * MS_PER_S  # how far the noted last time may lag, which a start after a crash makes up for
+ON_LOOP_SERIES_MAX = 50  # beyond, rows are built on a worker thread: fewer take under a millisecond, less than a thread may be waited for
 IDS_PER_STATEMENT = 50_000  # of a deletion; 1 MB of text
 FIRST_CAPACITY = 1024  # entries; the arrays double from here
 
@@ -104,7 +105,10 @@ class SeriesBook:
         chosen = fresh.tolist()
         ids, labels = self._index.ids(fresh), [self._index.labels(ref) for ref in chosen]
         moved = [self._index.is_moved(ref) for ref in chosen]
-        block = await self._engine.work(lambda: series_block(ids, labels, first_ms=first_ms, moved=moved))
+        if len(chosen) > ON_LOOP_SERIES_MAX:
+            block = await self._engine.work(lambda: series_block(ids, labels, first_ms=first_ms, moved=moved))
+        else:
+            block = series_block(ids, labels, first_ms=first_ms, moved=moved)
         await self._engine.insert("series", block, rows=len(chosen))
         self._note(fresh, first_ms)
 
