@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import atexit
 import contextlib
 import functools
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -28,6 +26,7 @@ with pkcs11.lib(sys.argv[1]).get_token(token_label=sys.argv[2]).open(user_pin=sy
     print("open", flush=True)
     sys.stdin.read()
 """
+_FIRST = "00000000-0000-0000-a0a1-a2a3a4a5a6a7"  # its second half stands in no key's file by chance
 _KEYS = (  # label, id, how pkcs11-tool makes it
     ("ec", "01", ("--keypairgen", "--key-type", "EC:secp256k1", "--usage-sign")),
     ("aes", "02", ("--keygen", "--key-type", "AES:32", "--sensitive")),
@@ -88,16 +87,13 @@ def softhsm(directory: Path) -> SoftHsm:
 
     It is a copy of one that is made once a process, with the keys of that one and a serial number of its own.
     """
-    first = _made()
-    tokens = directory / "tokens"
-    shutil.copytree(first.config.parent / "tokens", tokens)
-    (token,) = tokens.iterdir()
+    module, files = _made()
     own = str(uuid.uuid4())
-    described = (token / "token.object").read_bytes()
-    assert described.count(_serial_of(token.name)) == 1
-    (token / "token.object").write_bytes(described.replace(_serial_of(token.name), _serial_of(own)))
-    token.rename(tokens / own)
-    return SoftHsm(module=first.module, config=_configured(directory, tokens))
+    folder = directory / "tokens" / own
+    folder.mkdir(parents=True, mode=0o700)
+    for name, content in files.items():
+        (folder / name).write_bytes(content.replace(_serial_of(_FIRST), _serial_of(own)))
+    return SoftHsm(module=module, config=_configured(directory, folder.parent))
 
 
 def _serial_of(folder: str) -> bytes:
@@ -106,22 +102,27 @@ def _serial_of(folder: str) -> bytes:
 
 
 @functools.cache
-def _made() -> SoftHsm:
-    util, tool = component("softhsm2-util"), component("pkcs11-tool")
-    root = util.parents[1] / "lib" / "softhsm"
+def _made() -> tuple[Path, dict[str, bytes]]:
+    """The library, and the files of a token whose serial number is that of `_FIRST`; nothing is left on the disk."""
+    tool = component("pkcs11-tool")
+    root = component("softhsm2-util").parents[1] / "lib" / "softhsm"
     places = [*root.rglob("libsofthsm2.so"), *Path("/usr/lib").glob("**/softhsm/libsofthsm2.so")]
     if not places:
         pytest.skip("the library of SoftHSM is not installed: run `bash .ci/components`")
-    folder = tempfile.TemporaryDirectory(prefix="softhsm-")
-    atexit.register(folder.cleanup)
-    tokens = Path(folder.name) / "tokens"
-    tokens.mkdir(mode=0o700)
-    token = SoftHsm(module=places[0], config=_configured(Path(folder.name), tokens))
-    init_token(token, token.label)
-    for label, identifier, how in _KEYS:
-        login = ("--token-label", token.label, "--login", "--pin", token.pin)
-        _said(token, str(tool), *login, *how, "--label", label, "--id", identifier)
-    return token
+    with tempfile.TemporaryDirectory(prefix="softhsm-") as name:
+        tokens = Path(name) / "tokens"
+        tokens.mkdir(mode=0o700)
+        token = SoftHsm(module=places[0], config=_configured(Path(name), tokens))
+        init_token(token, token.label)
+        for label, identifier, how in _KEYS:
+            login = ("--token-label", token.label, "--login", "--pin", token.pin)
+            _said(token, str(tool), *login, *how, "--label", label, "--id", identifier)
+        (folder,) = tokens.iterdir()
+        files = {path.name: path.read_bytes() for path in folder.iterdir()}
+    described = files["token.object"]
+    assert described.count(_serial_of(folder.name)) == 1
+    files["token.object"] = described.replace(_serial_of(folder.name), _serial_of(_FIRST))
+    return places[0], files
 
 
 def init_token(token: SoftHsm, label: str) -> None:
