@@ -193,6 +193,10 @@ async def never(*_args: Any, **_more: Any) -> Any:
     await asyncio.Event().wait()
 
 
+async def expire(*_args: Any, **_more: Any) -> Any:
+    raise TimeoutError  # as the deadline's own
+
+
 async def rest(*_args: Any, **_more: Any) -> Any:
     raise UnavailableError("the store rests", retry_after_s=1)
 
@@ -203,8 +207,7 @@ async def test_a_store_that_does_not_answer_takes_only_its_own_part(
     monkeypatch: pytest.MonkeyPatch, part: str, gone: str, state: str
 ) -> None:
     """What is there is given, and what is missing is named."""
-    fault = never if state == "late" else rest
-    monkeypatch.setattr(correlations, "ANSWER_S_MAX", 1.0)
+    fault = expire if state == "late" else rest
     house = await withdrawal()
     store, method = (house.store.spans, "spans_of") if part == "traces" else (house.store.metrics, "exemplars")
     monkeypatch.setattr(store, method, fault)
@@ -224,6 +227,16 @@ async def test_nothing_found_while_a_store_rests_is_not_a_not_found(monkeypatch:
     found = await ask(house, TXID.replace("ab", "ac"))
     assert (found["status"], found["retry_after_s"]) == (503, correlations.RETRY_AFTER_S)
     assert "logs: the store rests" in found["detail"]
+
+
+async def test_a_store_that_never_answers_is_waited_for_until_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And then told as late."""
+    monkeypatch.setattr(correlations, "ANSWER_S_MAX", 0.05)
+    house = House()
+    monkeypatch.setattr(house.store.logs, "search", never)
+    found = await ask(house, OPERATION)
+    assert found["status"] == 503
+    assert "logs: no answer within 0.05 s" in found["detail"]
 
 
 async def test_too_many_records_are_cut_and_the_end_of_the_story_is_still_told(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -73,6 +73,7 @@ export const LOG_TAIL = "/api/anyascope/v1/logs/tail";
 
 export const HEALTH_KEY = ["health"] as const;
 export const ALERTS_KEY = ["alerts"] as const;
+export const SILENCES_KEY = ["silences"] as const;
 export const NODES_KEY = ["bitcoin", "nodes"] as const;
 export const WALLETS_KEY = ["bitcoin", "wallets"] as const;
 export const TRANSACTIONS_KEY = ["bitcoin", "transactions"] as const;

@@ -2,7 +2,7 @@ import { Button, Modal } from "@mantine/core";
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 
-import { ALERTS_KEY } from "../../api/events";
+import { ALERTS_KEY, SILENCES_KEY } from "../../api/events";
 import { cloneSilence, expireSilence, extendSilence } from "../../api/own";
 import { DURATIONS, writeMatcher, type Silence } from "../../model/silences";
 import { parseDuration } from "../../model/time";
@@ -11,7 +11,6 @@ import { useAuthor } from "../../state/stored";
 import { AuthorField } from "../../ui/AuthorField";
 import { DurationField } from "../../ui/DurationField";
 import { Problem } from "../../ui/Problem";
-import { SILENCES_KEY } from "./SilenceList";
 
 type Act = "extend" | "clone" | "expire";
 

@@ -2,7 +2,7 @@ import { Button, Switch, TextInput, Textarea } from "@mantine/core";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 
-import { ALERTS_KEY } from "../../api/events";
+import { ALERTS_KEY, SILENCES_KEY } from "../../api/events";
 import { createSilence, fetchAlerts } from "../../api/own";
 import { DURATIONS, usable, type Matcher, type Recurrence, type SilenceRequest } from "../../model/silences";
 import { formatTime, parseDuration, readTime, zoneName, type Zone } from "../../model/time";
@@ -14,7 +14,6 @@ import { Problem } from "../../ui/Problem";
 import { MatcherRows } from "./MatcherRows";
 import { Preview } from "./Preview";
 import { RecurrenceFields, recurrenceProblem } from "./RecurrenceFields";
-import { SILENCES_KEY } from "./SilenceList";
 import { useDraft, type Draft } from "./useDraft";
 
 /** A week of nights, until somebody writes something else. */

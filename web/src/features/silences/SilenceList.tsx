@@ -1,6 +1,7 @@
 import { Button, TextInput } from "@mantine/core";
 import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
 
+import { SILENCES_KEY } from "../../api/events";
 import { fetchSilence, fetchSilences } from "../../api/own";
 import { ApiProblem } from "../../model/problem";
 import { SILENCE_STATES, filterSilences, type Silence } from "../../model/silences";
@@ -12,8 +13,6 @@ import { SilenceCard } from "./SilenceCard";
 
 const PAGE_ROWS = 100;
 const REFRESH_MS = 10_000;
-
-export const SILENCES_KEY = ["silences"] as const;
 
 function Tools({ state }: { state: string | null }) {
   const [query, change] = useQueryState();
