@@ -63,6 +63,7 @@ def _node_view(node: WatchedNode) -> BitcoinNodeView:
     return BitcoinNodeView(
         name=sight.name,
         chain=sight.chain,
+        coin=sight.coin,
         status=_STATUSES.get(node.status, "unknown"),  # type: ignore[arg-type]
         message=node.message,
         advice=node.advice,

@@ -46,6 +46,7 @@ class NodeSight:
 
     Attributes:
         chain: `main`, `test`, `testnet4`, `signet`, `regtest`; empty where it was never told.
+        coin: whose relative of Bitcoin it is, `litecoin`; empty for Bitcoin, and where that is not known.
         looked_ns: when that was; 0 before the first look.
         is_up: whether it answered, on the chain that the settings name.
         figures: what it told, by metric name and labels; the metrics of the same look.
@@ -56,6 +57,7 @@ class NodeSight:
 
     name: str
     chain: str = ""
+    coin: str = ""
     looked_ns: int = 0
     is_up: bool = False
     program: str = ""

@@ -62,6 +62,7 @@ class BitcoinNodeView:
 
     Attributes:
         chain: empty where the node never told it.
+        coin: `litecoin`; empty for Bitcoin. Chains of two coins have the same names: a network is both.
         status: of its health, with `message` and `advice`.
         looked_at: when it was looked at last.
         is_up: whether it answered, on the chain that the settings name.
@@ -80,6 +81,7 @@ class BitcoinNodeView:
 
     name: str
     chain: str
+    coin: str = ""
     status: Literal["healthy", "degraded", "unhealthy", "unknown"]
     message: str
     advice: str

@@ -60,6 +60,7 @@ async def test_a_node_is_told_with_its_figures():
     }
     seen = node(
         chain="main",
+        coin="litecoin",
         looked_ns=200 * S,
         is_up=True,
         figures=figures,
@@ -70,6 +71,7 @@ async def test_a_node_is_told_with_its_figures():
     )
     [told] = await nodes_of(House(nodes=[seen]))
     assert (told["status"], told["message"], told["advice"]) == ("degraded", "one block behind", "wait")
+    assert (told["chain"], told["coin"]) == ("main", "litecoin")
     assert (told["height"], told["tip_hash"], told["headers"], told["peers_out"]) == (102, "b", 103, 10)
     assert (told["tip_time"], told["gap_probability"], told["is_settled"]) == (
         "1970-01-01T00:01:40.000000000Z",

@@ -13,6 +13,8 @@ export interface Block {
 export interface BitcoinNode {
   readonly name: string;
   readonly chain: string;
+  /** `litecoin`; empty for Bitcoin. Chains of two coins have the same names. */
+  readonly coin: string;
   readonly status: HealthStatus;
   readonly message: string;
   readonly advice: string;
@@ -109,15 +111,25 @@ export interface StripBlock {
 }
 
 export interface Strip {
-  readonly chain: string;
+  readonly network: string;
+  /** How many nodes are on it. */
+  readonly nodes: number;
   readonly blocks: readonly StripBlock[];
 }
 
-/** The newest blocks of each chain over all its nodes, the newest first. */
+/** A network as people call it: `main`, `Litecoin main`; empty where the node never told its chain. */
+export function networkName({ coin, chain }: Pick<BitcoinNode, "coin" | "chain">): string {
+  return coin && chain ? `${coin.slice(0, 1).toUpperCase()}${coin.slice(1)} ${chain}` : chain;
+}
+
+/** The newest blocks of each network over all its nodes, the newest first. */
 export function strips(nodes: readonly BitcoinNode[], limit: number): readonly Strip[] {
-  const chains = [...new Set(nodes.map((node) => node.chain).filter((chain) => chain !== ""))];
-  return chains
-    .map((chain) => ({ chain, blocks: newest(nodes.filter((node) => node.chain === chain), limit) }))
+  const networks = [...new Set(nodes.map(networkName).filter((network) => network !== ""))];
+  return networks
+    .map((network) => {
+      const members = nodes.filter((node) => networkName(node) === network);
+      return { network, nodes: members.length, blocks: newest(members, limit) };
+    })
     .filter((strip) => strip.blocks.length > 0);
 }
 

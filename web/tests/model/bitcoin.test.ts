@@ -64,9 +64,18 @@ describe("the strip of newest blocks", () => {
   });
 
   it("keeps chains apart and leaves out nodes that never told theirs", () => {
-    expect(strips([node(), node({ chain: "signet" }), node({ chain: "", blocks: [] })], 1).map((strip) => [strip.chain, strip.blocks.length])).toEqual([
+    expect(strips([node(), node({ chain: "signet" }), node({ chain: "", blocks: [] })], 1).map((strip) => [strip.network, strip.blocks.length])).toEqual([
       ["main", 1],
       ["signet", 1],
+    ]);
+  });
+
+  it("keeps two coins apart whose chains have one name", () => {
+    const litecoin = node({ name: "ltc-1", coin: "litecoin", blocks: [{ height: 102, hash: "l", seen_at: null }] });
+    const found = strips([node(), litecoin, node({ name: "core-2" })], 1);
+    expect(found.map((strip) => [strip.network, strip.nodes, strip.blocks.map((block) => [block.hash, block.isContested])])).toEqual([
+      ["main", 2, [["b", false]]],
+      ["Litecoin main", 1, [["l", false]]],
     ]);
   });
 

@@ -51,11 +51,12 @@ describe("the strip of blocks", () => {
       { height: 102, hash: TXID, seenMs: NOW_MS - 1_000, nodes: ["core-1"], isContested: false },
       { height: 101, hash: "cd".repeat(32), seenMs: null, nodes: ["core-1", "core-2"], isContested: false },
     ];
-    show(<BlockStrip strip={{ chain: "main", blocks }} nodes={2} own={new Map([[TXID, 3]])} nowMs={NOW_MS} />);
+    show(<BlockStrip strip={{ network: "Litecoin main", nodes: 2, blocks }} own={new Map([[TXID, 3]])} nowMs={NOW_MS} />);
     const [tip, before] = screen.getAllByTestId("block");
     expect([tip?.dataset["new"], before?.dataset["new"]]).toEqual(["true", "false"]);
     expect(tip?.textContent).toContain("3 of ours");
     expect(tip?.textContent).toContain("only core-1");
+    expect(screen.getByRole("region", { name: "Newest blocks of Litecoin main" })).toBeTruthy();
   });
 });
 

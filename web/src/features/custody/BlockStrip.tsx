@@ -7,12 +7,11 @@ const NEW_MS = 12_000; // long enough to be seen by who looks up, short enough t
 
 interface Props {
   strip: Strip;
-  /** All nodes of the chain: a block that one of them lacks says who has it. */
-  nodes: number;
   own: ReadonlyMap<string, number>;
   nowMs: number;
 }
 
+/** A block that some of the network's `nodes` lack says who has it. */
 function BlockTile({ block, nodes, own, nowMs }: { block: StripBlock; nodes: number; own: number; nowMs: number }) {
   const isNew = block.seenMs !== null && nowMs - block.seenMs < NEW_MS;
   return (
@@ -32,17 +31,17 @@ function BlockTile({ block, nodes, own, nowMs }: { block: StripBlock; nodes: num
   );
 }
 
-/** The newest blocks of one chain, the newest at the left; one that just came shows it. */
-export function BlockStrip({ strip, nodes, own, nowMs }: Props) {
+/** The newest blocks of one network, the newest at the left; one that just came shows it. */
+export function BlockStrip({ strip, own, nowMs }: Props) {
   const tip = strip.blocks[0];
   return (
-    <section className="as-card" aria-label={`Newest blocks of ${strip.chain}`}>
+    <section className="as-card" aria-label={`Newest blocks of ${strip.network}`}>
       <h2 className="as-card-title">
-        Newest blocks <span className="as-chip">{strip.chain}</span>
+        Newest blocks <span className="as-chip">{strip.network}</span>
       </h2>
       <ol className="as-blocks" tabIndex={0} aria-label="Blocks, the newest first">
         {strip.blocks.map((block) => (
-          <BlockTile key={block.hash} block={block} nodes={nodes} own={own.get(block.hash) ?? 0} nowMs={nowMs} />
+          <BlockTile key={block.hash} block={block} nodes={strip.nodes} own={own.get(block.hash) ?? 0} nowMs={nowMs} />
         ))}
       </ol>
       <span className="as-sr" role="status">

@@ -69,7 +69,7 @@ export default function CustodyPage() {
     >
       <ReorgBanner nodes={nodes} reopened={open.filter((one) => one.is_reopened).length} nowMs={now} />
       {strips(nodes, BLOCKS_SHOWN).map((strip) => (
-        <BlockStrip key={strip.chain} strip={strip} nodes={nodes.filter((node) => node.chain === strip.chain).length} own={own} nowMs={now} />
+        <BlockStrip key={strip.network} strip={strip} own={own} nowMs={now} />
       ))}
       <Part title="Nodes" what="nodes" answer={custody.nodes} isEmpty={(data) => data.nodes.length === 0} empty={NO_NODE}>
         {(data) => (

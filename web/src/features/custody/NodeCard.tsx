@@ -1,5 +1,5 @@
 import type { BitcoinNode } from "../../model/bitcoin";
-import { formatFeeRate, formatVsize, gapFrequency, gapLevel, gapProbability, tipAgeS, type GapLevel } from "../../model/bitcoin";
+import { formatFeeRate, formatVsize, gapFrequency, gapLevel, gapProbability, networkName, tipAgeS, type GapLevel } from "../../model/bitcoin";
 import { HEALTH_LOOKS } from "../../model/health";
 import { formatDuration, formatValue } from "../../model/units";
 import { href } from "../../state/location";
@@ -99,7 +99,7 @@ export function NodeCard({ node, nowMs }: { node: BitcoinNode; nowMs: number }) 
       <header className="as-row">
         <span className="as-dot" style={{ color: looks.color }} />
         <h3>{node.name}</h3>
-        {node.chain && <span className="as-chip">{node.chain}</span>}
+        {node.chain && <span className="as-chip">{networkName(node)}</span>}
         {node.is_settled === false && node.is_up && !node.is_downloading && <span className="as-chip">just started</span>}
         <span className="as-end as-small" style={{ color: looks.color }}>
           {looks.word}

@@ -351,6 +351,7 @@ class NodeWatch:
         return NodeSight(
             self._options.name,
             chain="" if self._chain == "unknown" else self._chain,
+            coin=self._coin,
             looked_ns=self._clock.now_ns(),
             is_up=is_up,
             program=subversion_of(sheet),

@@ -382,6 +382,20 @@ async def test_the_sight_has_the_newest_blocks_with_when_they_came():
     assert (sight.is_up, sight.figure("bitcoin_peers"), sight.blocks[0].hash) == (False, None, "y")
 
 
+async def test_the_sight_says_whose_coin_it_is():
+    """Litecoin's chain is called `main`, too: its genesis block tells; of a node that went it stays known."""
+    scene = Scene()
+    await scene.look()
+    assert (scene.watch.sight.chain, scene.watch.sight.coin) == ("main", "")
+    scene = Scene()
+    scene.node.chain = ["12a765e31ffd4059bada1e25190f6e98c99d9714d334efa41a195a7e7e04bfe2", "a"]
+    await scene.look()
+    assert (scene.watch.sight.chain, scene.watch.sight.coin) == ("main", "litecoin")
+    scene.node.says["getblockchaininfo"] = Refusal("unreachable", "refused")
+    await scene.look()
+    assert (scene.watch.sight.is_up, scene.watch.sight.coin) == (False, "litecoin")
+
+
 async def test_a_block_is_in_sight_before_its_event_is_handed_in():
     """Whoever hears of a block by its event, and looks then, sees it."""
     scene = Scene()
