@@ -105,7 +105,7 @@ def test_a_spend_that_nobody_asked_for_stands_on_top(page: Page, custody: Custod
     expect(first).to_contain_text("no signature")
     first.get_by_role("link", name=re.compile(unasked[-8:])).click()
     expect(page.get_by_test_id("stage-approval")).to_contain_text("missing")
-    expect(page.get_by_role("region", name="Operation").get_by_role("alert")).to_contain_text("lacks request")
+    expect(page.get_by_role("region", name="Operation").get_by_role("alert")).to_contain_text("no request")
     page.go_back()
     spend = page.get_by_test_id("spend").filter(has_text=unasked[-8:])
     spend.get_by_role("button", name="Accept").press("Enter")

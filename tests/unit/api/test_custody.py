@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from anyascope.clock import NS_PER_S
-from anyascope.custody.nouns import Item, Lack, Spend, State
+from anyascope.custody.nouns import Item, Lack, Proof, Spend, State
 from support.custody_house import txid
 from support.own_api import House, Spends
 
 
 def item(number: int, state: State) -> Item:
     lacks = (Lack.REQUEST, Lack.SIGNATURE) if state is State.UNMATCHED else ()
-    joined = ("c1",) if state is State.MATCHED else ()
+    joined, operation, proof = (("c1",), "withdrawal", Proof.TOLD) if state is State.MATCHED else ((), "", None)
     spend = Spend("main", txid(number), "hot", 5_000, number * NS_PER_S, node="core", fee_sats=7, replaces=txid(9))
-    return Item(
-        spend, state, lacks=lacks, correlation_ids=joined, operation="withdrawal" if joined else "", settled_ns=1
-    )
+    spend = replace(spend, rivals=(txid(9), txid(8)))
+    return Item(spend, state, lacks=lacks, correlation_ids=joined, operation=operation, proof=proof, settled_ns=1)
 
 
 def house() -> House:
@@ -36,6 +37,8 @@ async def test_spends_are_listed_by_pages_and_states() -> None:
     [told] = unmatched["spends"]
     assert told["lacks"] == ["request", "signature"]
     assert (told["amount_sats"], told["fee_sats"], told["wallet"], told["replaces"]) == (5_000, 7, "hot", txid(9))
+    assert (told["rivals"], told["signature"]) == ([txid(9), txid(8)], "")
+    assert first["spends"][2]["signature"] == "told"
     assert (told["seen_at"], told["matched_at"]) == ("1970-01-01T00:00:03.000000000Z", None)
 
 

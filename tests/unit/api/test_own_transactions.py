@@ -35,9 +35,9 @@ async def test_nothing_waits():
 
 async def test_what_waits_is_told_with_what_frees_it():
     """Whole sats; what is not known is null; the bump as it was found."""
-    bump = FeeBump("cpfp", 12.5, 900, 900, "bitcoin-cli …", child_vsize=110)
+    bump = FeeBump("cpfp", 12.5, 900, 900, "bitcoin-cli …", child_vsize=110, note="unlock the wallet first")
     stuck = OpenTransaction(**WAITS, seen_ns=0, market_sat_per_vb=12.5, bump=bump)
-    lost = OpenTransaction(**{**WAITS, "txid": "bb"}, seen_ns=1_000_000_000, lacks="no child")
+    lost = OpenTransaction(**{**WAITS, "txid": "bb"}, seen_ns=1_000_000_000, lacks="no child", is_evicted=True)
     [first, second] = await transactions_of(House(transactions=[stuck, lost]))
     assert first == {
         **WAITS,
@@ -51,10 +51,10 @@ async def test_what_waits_is_told_with_what_frees_it():
             "extra_sats": 900,
             "command": "bitcoin-cli …",
             "child_vsize": 110,
-            "note": "",
+            "note": "unlock the wallet first",
         },
         "lacks": "",
         "is_evicted": False,
     }
-    assert (second["txid"], second["bump"], second["lacks"]) == ("bb", None, "no child")
+    assert (second["txid"], second["bump"], second["lacks"], second["is_evicted"]) == ("bb", None, "no child", True)
     assert second["seen_at"] == "1970-01-01T00:00:01.000000000Z"

@@ -48,6 +48,8 @@ export interface Bump {
   readonly fee_sats: number;
   readonly extra_sats: number;
   readonly command: string;
+  /** What has to be done beside the command, such as unlocking the wallet. */
+  readonly note: string;
 }
 
 export interface OwnTransaction {
@@ -63,6 +65,8 @@ export interface OwnTransaction {
   readonly age_blocks: number;
   readonly is_in_mempool: boolean;
   readonly is_stuck: boolean;
+  /** It is stuck since the mempool of its node does not have it any more. */
+  readonly is_evicted: boolean;
   readonly is_reopened: boolean;
   readonly rate_sat_per_vb: number | null;
   readonly market_sat_per_vb: number | null;
@@ -74,6 +78,9 @@ export interface OwnTransaction {
 export interface TransactionList {
   readonly transactions: readonly OwnTransaction[];
 }
+
+/** How the signature of a spend is known; empty where it lacks, or is not judged yet. */
+export type SignatureProof = "carried" | "told" | "";
 
 export type SpendState = "unmatched" | "waiting" | "late" | "accepted" | "matched";
 
@@ -89,8 +96,12 @@ export interface Spend {
   readonly lacks: readonly string[];
   readonly correlation_ids: readonly string[];
   readonly operation: string;
+  readonly replaces: string;
   readonly is_gone: boolean;
   readonly seen_at: string | null;
+  readonly signature: SignatureProof;
+  /** The wallet's other transactions that spend one of the same outputs. */
+  readonly rivals: readonly string[];
   readonly accepted_by: string;
   readonly note: string;
 }
@@ -116,6 +127,31 @@ export function byUrgency(transactions: readonly OwnTransaction[]): readonly Own
   const rank = (one: OwnTransaction) => (one.is_stuck ? 0 : one.is_reopened ? 1 : 2);
   return [...transactions].sort((a, b) => rank(a) - rank(b) || b.age_blocks - a.age_blocks || a.txid.localeCompare(b.txid));
 }
+
+const LACK_WORDS: Readonly<Record<string, string>> = {
+  request: "no request",
+  approval: "no approval",
+  signature: "no signature",
+  amount: "more than was asked for, or too high a fee",
+};
+
+/** What is missing of a spend, in words: `no request`. */
+export function lackWords(lack: string): string {
+  return LACK_WORDS[lack] ?? `no ${lack}`;
+}
+
+/** How a spend stands to what it needs, as the end of a sentence: `no request, no approval`. */
+export function standingText({ state, lacks }: Pick<Spend, "state" | "lacks">): string {
+  if (state === "waiting") return "its request, approval and signature are being looked for";
+  const words = lacks.map(lackWords).join(", ");
+  if (!words) return "request, approval and signature are there";
+  return state === "late" ? `all is there now; it came with ${words}` : words;
+}
+
+export const PROOF_WORDS: Record<Exclude<SignatureProof, "">, { readonly short: string; readonly long: string }> = {
+  carried: { short: "signature found in it", long: "The transaction carries a signature of which the signer put the name on record when it was made." },
+  told: { short: "signature told of", long: "A signer told of a signature at that time, and not of which: nothing shows that this is the one." },
+};
 
 const STATE_RANK: Record<SpendState, number> = { unmatched: 0, waiting: 1, late: 2, accepted: 2, matched: 2 };
 

@@ -4,6 +4,8 @@ import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
 import { cleanup, fireEvent, render, screen, waitFor, within } from "@testing-library/react";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 
+import { OpenNote } from "../../src/features/correlation/OpenNote";
+import { SpendNote } from "../../src/features/correlation/SpendNote";
 import { StagePicture } from "../../src/features/correlation/StagePicture";
 import { BlockStrip } from "../../src/features/custody/BlockStrip";
 import { Hsms } from "../../src/features/custody/Hsms";
@@ -74,28 +76,53 @@ describe("a reorg", () => {
 });
 
 describe("a stuck transaction", () => {
+  afterEach(() => vi.unstubAllGlobals());
+  const stuck: OwnTransaction = {
+    ...{ chain: "main", node: "core-1", wallet: "hot", txid: TXID, direction: "withdrawal", amount_sats: 1_234, fee_sats: 200, rate_sat_per_vb: 1, status: "open" },
+    ...{ market_sat_per_vb: 20, seen_at: null, age_blocks: 7, is_stuck: true, is_in_mempool: true, is_reopened: false, is_evicted: false, lacks: "" },
+    bump: {
+      ...{ kind: "rbf", fee_rate_sat_per_vb: 22, fee_sats: 4_400, extra_sats: 4_200, command: `bitcoin-cli -rpcwallet=hot bumpfee ${TXID}` },
+      note: "unlock the wallet first",
+    },
+  };
+
   it("says what would confirm it, what that costs and how it is done", () => {
-    const stuck = {
-      ...{ chain: "main", node: "core-1", wallet: "hot", txid: TXID, direction: "withdrawal", amount_sats: 1_234, fee_sats: 200, rate_sat_per_vb: 1, status: "open" },
-      ...{ market_sat_per_vb: 20, seen_at: null, age_blocks: 7, is_stuck: true, is_in_mempool: true, is_reopened: false, lacks: "" },
-      bump: { kind: "rbf", fee_rate_sat_per_vb: 22, fee_sats: 4_400, extra_sats: 4_200, command: `bitcoin-cli -rpcwallet=hot bumpfee ${TXID}` },
-    } as OwnTransaction;
     show(<Transactions transactions={[stuck]} nowMs={NOW_MS} />);
     const card = screen.getByTestId("stuck");
     expect(card.textContent).toContain("7 blocks");
     expect(card.textContent).toContain("0.05× the market (20 sat/vB)");
     expect(card.textContent).toContain("a fee of 4,400 sat, 4,200 sat more");
     expect(within(card).getByText(/bumpfee/)).toBeTruthy();
+    expect(within(card).getByText(/unlock the wallet first/)).toBeTruthy();
+  });
+
+  it("that the mempool lost says so, and why nothing here frees it", () => {
+    show(<Transactions transactions={[{ ...stuck, is_in_mempool: false, is_evicted: true, rate_sat_per_vb: null, bump: null, lacks: "no replacement: its size is not known" }]} nowMs={NOW_MS} />);
+    const card = screen.getByTestId("stuck");
+    expect(within(card).getByText("thrown out of the mempool")).toBeTruthy();
+    expect(card.textContent).toContain("pay nobody a second time");
+    expect(card.textContent).toContain("Cannot be bumped here: no replacement: its size is not known");
+  });
+
+  it("stands beside the operation that it belongs to, and others do not", async () => {
+    vi.stubGlobal("fetch", async () => Response.json({ transactions: [stuck, { ...stuck, txid: "cd".repeat(32) }] }));
+    show(<OpenNote ids={["c", TXID]} />);
+    expect((await screen.findByTestId("stuck")).textContent).toContain(TXID);
+    expect(screen.getAllByTestId("stuck")).toHaveLength(1);
   });
 });
 
+const SPEND: Spend = {
+  ...{ chain: "main", wallet: "hot", node: "core-1", txid: TXID, direction: "withdrawal", amount_sats: 1_234, fee_sats: 1, seen_at: null, state: "matched" },
+  ...{ lacks: [], correlation_ids: [], operation: "", replaces: "", is_gone: false, signature: "", rivals: [], accepted_by: "", note: "" },
+};
+
 describe("a spend", () => {
   it("that nobody asked for stands first and says what it lacks", () => {
-    const spend = { chain: "main", wallet: "hot", amount_sats: 5, seen_at: null, correlation_ids: [], operation: "", is_gone: false, accepted_by: "", node: "core-1", direction: "withdrawal", fee_sats: 1, note: "" };
-    const spends = [
-      { ...spend, txid: "cd".repeat(32), state: "matched", lacks: [] },
-      { ...spend, txid: TXID, state: "unmatched", lacks: ["request", "approval"] },
-    ] as Spend[];
+    const spends: Spend[] = [
+      { ...SPEND, txid: "cd".repeat(32) },
+      { ...SPEND, state: "unmatched", lacks: ["request", "approval"] },
+    ];
     show(<Spends spends={spends} nowMs={NOW_MS} />);
     const [first] = screen.getAllByTestId("spend");
     expect(first?.textContent).toContain("Nobody asked for it");
@@ -105,11 +132,48 @@ describe("a spend", () => {
   });
 });
 
+describe("how a spend stands", () => {
+  const told = (changes: Partial<Spend>) => {
+    show(<Spends spends={[{ ...SPEND, ...changes }]} nowMs={NOW_MS} />);
+    return screen.getByTestId("spend");
+  };
+
+  it("is said with how its signature is known", () => {
+    expect(within(told({ signature: "carried" })).getByText(/signature found in it/).title).toContain("carries a signature");
+    cleanup();
+    expect(within(told({ signature: "told" })).getByText(/signature told of/).title).toContain("not of which");
+  });
+
+  it("is not said while it waits: nothing is ticked that nobody found", () => {
+    const row = told({ state: "waiting" });
+    expect(row.textContent).toContain("being looked for");
+    expect(row.querySelector(".as-chip-good")).toBeNull();
+  });
+
+  it("is said in words where more was spent than asked for", () => {
+    expect(told({ state: "unmatched", lacks: ["amount"] }).textContent).toContain("more than was asked for");
+  });
+
+  it("links what it replaces once, and what spends the same outputs", () => {
+    const [old, rival] = ["11".repeat(32), "22".repeat(32)] as const;
+    const row = told({ replaces: old, rivals: [old, rival] });
+    const linked = within(row).getAllByRole<HTMLAnchorElement>("link").map((link) => link.title);
+    expect(linked).toEqual([TXID, old, rival]);
+    expect(row.textContent).toContain("at most one of them is ever mined");
+  });
+
+  it("is said beside the operation, with the strength of its proof", () => {
+    show(<SpendNote spend={{ ...SPEND, signature: "told" }} />);
+    expect(document.body.textContent).toContain("request, approval and signature are there (matched). A signer told of a signature");
+    cleanup();
+    show(<SpendNote spend={{ ...SPEND, state: "unmatched", lacks: ["request"], rivals: ["22".repeat(32)] }} />);
+    expect(screen.getByRole("alert").textContent).toContain("no request (unmatched)");
+    expect(screen.getByRole("alert").textContent).toContain("spends the same outputs as");
+  });
+});
+
 describe("accepting a spend", () => {
-  const unmatched = {
-    ...{ chain: "main", wallet: "hot", amount_sats: 1_234, seen_at: null, correlation_ids: [], operation: "", is_gone: false, accepted_by: "" },
-    ...{ node: "core-1", direction: "withdrawal", fee_sats: 1, note: "", txid: TXID, state: "unmatched", lacks: ["request", "signature"] },
-  } as Spend;
+  const unmatched: Spend = { ...SPEND, state: "unmatched", lacks: ["request", "signature"] };
   const sent = vi.fn<(url: string, init: RequestInit) => Promise<Response>>();
   const open = () => {
     show(<Spends spends={[unmatched]} nowMs={NOW_MS} />);
@@ -131,7 +195,7 @@ describe("accepting a spend", () => {
 
   it("says what it does of which spend, and wants a name and a reason", async () => {
     const dialog = await open();
-    expect(dialog.textContent).toContain("1,234 sat left hot (main) and it lacks request, signature");
+    expect(dialog.textContent).toContain("1,234 sat left hot (main): no request, no signature");
     expect(dialog.textContent).toContain("cannot be undone");
     const submit = within(dialog).getByRole<HTMLButtonElement>("button", { name: "Accept this spend" });
     fireEvent.change(within(dialog).getByLabelText(/Your name/), { target: { value: "ann" } });

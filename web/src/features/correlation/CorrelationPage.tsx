@@ -17,6 +17,7 @@ import { ZoneLabel } from "../../ui/Time";
 import { AboutAlerts } from "./AboutAlerts";
 import { Elsewhere } from "./Elsewhere";
 import { EntryList } from "./EntryList";
+import { OpenNote } from "./OpenNote";
 import { Setbacks } from "./Setbacks";
 import { SpendNote } from "./SpendNote";
 import { StagePicture } from "./StagePicture";
@@ -63,6 +64,7 @@ function Found({ found }: { found: Correlation }) {
         {found.spends.map((spend) => (
           <SpendNote key={`${spend.chain}/${spend.txid}`} spend={spend} />
         ))}
+        <OpenNote ids={found.ids} />
         <AboutAlerts alerts={found.alerts} />
         <Elsewhere traces={found.traces} figures={found.figures} />
       </section>

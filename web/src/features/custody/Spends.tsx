@@ -1,10 +1,12 @@
 import { shortHash } from "../../model/bitcoin";
-import { byConcern, satsText, type Spend, type SpendState } from "../../model/custody";
+import { byConcern, lackWords, satsText, standingText, type Spend, type SpendState } from "../../model/custody";
 import { href } from "../../state/location";
 import { Icon } from "../../ui/icons";
 import { Link } from "../../ui/Link";
 import { Ago } from "../../ui/Time";
 import { AcceptSpend } from "./AcceptSpend";
+import { SignatureChip } from "./SignatureChip";
+import { SpendRivals } from "./SpendRivals";
 
 const LOOKS: Record<SpendState, { word: string; color: string }> = {
   unmatched: { word: "Nobody asked for it", color: "var(--as-error)" },
@@ -16,7 +18,27 @@ const LOOKS: Record<SpendState, { word: string; color: string }> = {
 
 /** What a spend needs; the amount is told where it differs. */
 const NEEDED = ["request", "approval", "signature"];
-const MISSING: Readonly<Record<string, string>> = { amount: "another amount was asked for" };
+
+function Needs({ spend }: { spend: Spend }) {
+  if (spend.state === "waiting") return <span className="as-dim">{standingText(spend)}</span>;
+  const missing = spend.state === "unmatched" ? "as-chip as-chip-error" : "as-chip as-chip-warn";
+  return [...NEEDED, ...spend.lacks.filter((part) => !NEEDED.includes(part))].map((part) => {
+    if (spend.lacks.includes(part)) {
+      const text = spend.state === "late" && NEEDED.includes(part) ? `${lackWords(part)} in time` : lackWords(part);
+      return (
+        <span key={part} className={missing}>
+          <Icon name="close" size={11} /> {text}
+        </span>
+      );
+    }
+    if (part === "signature") return <SignatureChip key={part} proof={spend.signature} />;
+    return (
+      <span key={part} className="as-chip as-chip-good">
+        <Icon name="check" size={11} /> {part}
+      </span>
+    );
+  });
+}
 
 function Row({ spend, nowMs }: { spend: Spend; nowMs: number }) {
   const looks = LOOKS[spend.state];
@@ -32,14 +54,7 @@ function Row({ spend, nowMs }: { spend: Spend; nowMs: number }) {
         <span className="as-end as-nowrap as-small">{satsText(spend.amount_sats)}</span>
       </div>
       <div className="as-row as-small">
-        {[...NEEDED, ...spend.lacks.filter((part) => !NEEDED.includes(part))].map((part) => {
-          const isMissing = spend.lacks.includes(part);
-          return (
-            <span key={part} className={isMissing ? (isOpen ? "as-chip as-chip-error" : "as-chip as-chip-warn") : "as-chip as-chip-good"}>
-              <Icon name={isMissing ? "close" : "check"} size={11} /> {isMissing ? (MISSING[part] ?? `no ${part}`) : part}
-            </span>
-          );
-        })}
+        <Needs spend={spend} />
         {spend.seen_at && (
           <span className="as-dim">
             <Ago at={spend.seen_at} nowMs={nowMs} />
@@ -57,6 +72,7 @@ function Row({ spend, nowMs }: { spend: Spend; nowMs: number }) {
           {spend.state === "unmatched" && <AcceptSpend spend={spend} />}
         </span>
       </div>
+      <SpendRivals spend={spend} />
       {spend.accepted_by && (
         <div className="as-small as-dim">
           by {spend.accepted_by}: {spend.note}

@@ -22,6 +22,7 @@ function BumpCard({ bump }: { bump: Bump }) {
         <pre tabIndex={0}>{bump.command}</pre>
         <CopyButton label="Copy" text={() => bump.command} />
       </div>
+      {bump.note && <div className="as-small as-break">→ {bump.note}</div>}
     </div>
   );
 }
@@ -44,7 +45,7 @@ function Row({ one, nowMs }: { one: OwnTransaction; nowMs: number }) {
   return (
     <li className="as-tx" data-stuck={one.is_stuck} data-testid={one.is_stuck ? "stuck" : "transaction"}>
       <div className="as-row">
-        {one.is_stuck && <span className="as-chip as-chip-error">stuck</span>}
+        {one.is_stuck && <span className="as-chip as-chip-error">{one.is_evicted ? "thrown out of the mempool" : "stuck"}</span>}
         {one.status === "conflicted" && <span className="as-chip as-chip-error">another one has its inputs</span>}
         {one.is_reopened && <span className="as-chip as-chip-warn">lost its confirmation</span>}
         <strong>{one.direction}</strong>
@@ -73,8 +74,14 @@ function Row({ one, nowMs }: { one: OwnTransaction; nowMs: number }) {
           )}
         </span>
       </div>
+      {one.is_evicted && (
+        <div className="as-small">
+          The mempool of {one.node} has it no more: it was full, kept it too long, or the node forgot it. No block brings it until it is sent again, or
+          replaced; but others may have it still, so pay nobody a second time.
+        </div>
+      )}
       {one.bump && <BumpCard bump={one.bump} />}
-      {one.is_stuck && !one.bump && one.lacks && <div className="as-small">→ {one.lacks}</div>}
+      {one.is_stuck && !one.bump && one.lacks && <div className="as-small as-break">Cannot be bumped here: {one.lacks}</div>}
     </li>
   );
 }
