@@ -646,3 +646,107 @@ async def test_spends_of_an_operation_are_found_by_any_of_its_ids(house: Custody
 
     assert [(one.spend.txid, one.state) for one in both] == [(txid(2), State.UNMATCHED), (txid(1), State.MATCHED)]
     assert await room.related(["w9"], []) == []
+
+
+async def test_withdrawals_of_before_the_very_first_look_are_history(house: CustodyHouse) -> None:
+    """21 of them page nobody, are told once each over a restart, and health says how many."""
+    for number in range(1, 22):
+        await house.sees(number, event="confirmed", in_block=True, history=True)
+    await house.advance(60)
+
+    assert house.paging() == {}
+    assert house.states() == [("history", str(txid(number)).lstrip("0")) for number in range(1, 22)]
+    assert house.room is not None
+    page = await house.room.spends(limit=100, cursor="", state=State.HISTORY)
+    assert len(page.items) == 21
+    assert "21 were made before their wallet was watched" in house.room.health()[0].message
+    await house.kill()
+    await house.start()
+    await house.sees(1, event="unconfirmed", history=True)
+    await house.advance(60)
+    assert len(house.states()) == 21
+    assert house.paging() == {}
+    assert house.value("anya_custody_unmatched_spends", wallet="hot") in (None, 0)
+
+
+async def test_a_thief_that_bumps_a_withdrawal_of_history_pages(house: CustodyHouse) -> None:
+    """What replaces it came later."""
+    await house.sees(1, event="stuck", history=True)
+    await house.sees(2, replaces=txid(1))
+    await house.advance(2)
+
+    assert house.paging() == {"2": ALL}
+
+
+def _now_s(house: CustodyHouse) -> int:
+    return house.clock.now_ns() // 1_000_000_000
+
+
+async def test_switched_on_later_what_waited_is_history() -> None:
+    """A thief gains nothing: neither afterwards, nor while the server is down, nor with a node whose clock goes behind."""
+    house = CustodyHouse(options=CustodyOptions())
+    await house.start()
+    old_s = _now_s(house)
+    await house.sees(1, received_s=old_s)
+    await house.advance(60)
+    assert house.room is not None
+    await house.room.reload(CustodyOptions(is_on=True))
+    house.options = CustodyOptions(is_on=True)
+    await house.sees(1, event="confirmed", received_s=old_s)
+    await house.sees(2, received_s=old_s)  # new to the watch, whatever the node's clock says
+    await house.advance(60)
+    assert house.paging() == {"2": ALL}
+    stolen_s = _now_s(house)
+    await house.kill()
+    await house.advance(3_600)
+    await house.start()
+    await house.sees(3, event="confirmed", received_s=stolen_s)
+    await house.sees(4, event="confirmed", received_s=old_s)
+    await house.advance(60)
+
+    assert house.paging() == {"2": ALL, "3": ALL}
+    assert house.states().count(("history", "1")) == 1
+    assert house.states().count(("history", "4")) == 1
+    await house.kill()
+
+
+@pytest.mark.parametrize("is_restarted", [False, True])
+async def test_a_wallet_that_must_reconcile_later_begins_then(*, is_restarted: bool) -> None:
+    """What it had waiting is history; of one that had to before nothing is, whatever the settings say now."""
+    house = CustodyHouse(options=CustodyOptions(is_on=True, wallets=("hot",)))
+    await house.start()
+    await house.advance(10)
+    old_s = _now_s(house)
+    await house.sees(1, wallet="warm", received_s=old_s)
+    await house.advance(600)
+    assert house.room is not None
+    house.options = CustodyOptions(is_on=True, wallets=("hot", "w*"))
+    if is_restarted:
+        await house.kill()
+        await house.start()
+    else:
+        await house.room.reload(house.options)
+    await house.sees(1, wallet="warm", event="confirmed", received_s=old_s)
+    await house.sees(2, wallet="hot", event="confirmed", received_s=old_s)
+    await house.advance(60)
+
+    assert house.paging() == {"2": ALL}
+    assert ("history", "1") in house.states()
+    await house.kill()
+
+
+async def test_switched_off_and_on_it_begins_anew() -> None:
+    """What was spent meanwhile is nobody's concern later."""
+    house = CustodyHouse()
+    await house.start()
+    assert house.room is not None
+    await house.room.reload(CustodyOptions())
+    await house.advance(10)
+    between_s = _now_s(house)
+    await house.advance(10)
+    await house.room.reload(CustodyOptions(is_on=True))
+    await house.sees(1, event="confirmed", received_s=between_s)
+    await house.advance(60)
+
+    assert house.paging() == {}
+    await house.kill()

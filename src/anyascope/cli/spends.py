@@ -39,6 +39,7 @@ class State(StrEnum):
     UNMATCHED = "unmatched"
     LATE = "late"
     ACCEPTED = "accepted"
+    HISTORY = "history"
 
 
 _STATES = {"unmatched": Style.ALARM, "late": Style.YELLOW, "waiting": Style.YELLOW, "matched": Style.GREEN}

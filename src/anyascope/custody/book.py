@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from anyascope.custody.eras import Era, Eras
 from anyascope.custody.nouns import Item, Lack, Proof, Spend, SpendKey, State
 from anyascope.errors import InvalidInputError
 from anyascope.model.documents import Change, Delete, Document, Json, Put
@@ -15,6 +16,7 @@ KIND_KEY = "custody-spend-key"  # chain/txid -> the key of the one above
 KIND_OPEN = "custody-spend-open"  # those that are unmatched, or whose event may not be stored yet; keys as the first
 KIND_MARK = "custody-mark"  # one document: until when everything that nodes told has been looked at
 MARK_KEY = "nodes"
+ERAS_KEY = "eras"  # of the same kind: since when which wallets are compared
 LIMIT_MAX = 1_000  # spends an answer
 SCANNED_MAX = 20_000  # looked at for one answer, so that a rare filter does not read a month at once
 PRUNE_PAGE = 500  # read and deleted at a time
@@ -94,6 +96,20 @@ class SpendBook:
     async def set_mark(self, until_ns: int) -> None:
         """Remember that time."""
         await self._documents.commit([Put(KIND_MARK, MARK_KEY, {"until_ns": until_ns})])
+
+    async def eras(self) -> Eras:
+        """Since when which wallets are compared."""
+        document = await self._documents.get(KIND_MARK, ERAS_KEY)
+        told = document.body["eras"] if document is not None else []
+        assert isinstance(told, list)  # we wrote it
+        return Eras(
+            Era(_whole(each, "from_ns"), tuple(_texts(each, "wallets"))) for each in told if isinstance(each, dict)
+        )
+
+    async def set_eras(self, eras: Eras) -> None:
+        """Remember them."""
+        told: list[Json] = [{"from_ns": each.from_ns, "wallets": list(each.wallets)} for each in eras.all]
+        await self._documents.commit([Put(KIND_MARK, ERAS_KEY, {"eras": told})])
 
     async def prune(self, *, before_ns: int) -> list[SpendKey]:
         """Forget what was seen before; which those were."""

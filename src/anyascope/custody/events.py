@@ -17,6 +17,7 @@ _SEVERITIES = {
     State.UNMATCHED: Severity.ERROR,
     State.LATE: Severity.WARN,
     State.ACCEPTED: Severity.WARN,
+    State.HISTORY: Severity.INFO,
 }
 
 
@@ -74,5 +75,7 @@ def body_of(item: Item) -> str:
         return f"spent without {', '.join(lack.value for lack in item.lacks)}: {what}"
     if item.state is State.ACCEPTED:
         return f"accepted by {item.accepted_by} ({item.note}): {what}"
+    if item.state is State.HISTORY:
+        return f"made before its wallet was watched, not compared: {what}"
     late = " (known only after it was told as unmatched)" if item.state is State.LATE else ""
     return f"spent as asked for{late}: {what}"

@@ -28,10 +28,20 @@ _GONE = frozenset(("replaced", "conflicted", "abandoned"))
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """What a node says of one of our transactions: `is_gone` where it moves nothing any more."""
+    """What a node says of one of our transactions.
+
+    Attributes:
+        is_gone: it moves nothing any more.
+        is_first: it was not known to the watch before.
+        is_history: the wallet had it before the watch over it began.
+        received_s: when the wallet saw it first, by the node's clock; seconds of UTC, 0 where it is not told.
+    """
 
     spend: Spend
     is_gone: bool
+    is_first: bool = False
+    is_history: bool = False
+    received_s: int = 0
 
 
 def sights_in(batch: LogBatch) -> Iterator[Sight]:
@@ -66,7 +76,13 @@ def sight_of(record: LogRecord) -> Sight | None:
         rivals=_texts(said.get("bitcoin.transaction.rivals")),
         signatures=_texts(said.get("bitcoin.transaction.signatures")),
     )
-    return Sight(spend, is_gone=event in _GONE)
+    return Sight(
+        spend,
+        is_gone=event in _GONE,
+        is_first=event == "seen",
+        is_history=said.get("bitcoin.transaction.history") is True,
+        received_s=_whole(said.get("bitcoin.transaction.received_s")) or 0,
+    )
 
 
 def evidence_in(batch: LogBatch) -> Iterator[Evidence]:

@@ -29,6 +29,7 @@ class State(Enum):
     UNMATCHED = "unmatched"
     LATE = "late"
     ACCEPTED = "accepted"
+    HISTORY = "history"
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 
+from anyascope.custody.eras import covers
 from anyascope.wire.settings import Section
 
 GRACE_S = 0.5  # audit events are here some 50 ms after they were written, before a node's wallet is looked at; of 2 s to Slack that look takes up to 1
@@ -41,7 +41,7 @@ class CustodyOptions:
 
     def covers(self, wallet: str) -> bool:
         """Whether the spends of this wallet must reconcile."""
-        return self.is_on and (not self.wallets or any(fnmatchcase(wallet, pattern) for pattern in self.wallets))
+        return self.is_on and covers(self.wallets, wallet)
 
 
 def read_custody(top: Section) -> CustodyOptions:

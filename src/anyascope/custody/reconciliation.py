@@ -13,6 +13,7 @@ from prometheus_client import CollectorRegistry, Counter, Histogram
 
 from anyascope.clock import NS_PER_MS, NS_PER_S, Clock, wait_for
 from anyascope.custody.book import SpendBook, SpendPage
+from anyascope.custody.eras import Eras
 from anyascope.custody.events import NAMES, batch_of
 from anyascope.custody.evidence import Sight, evidence_in, sights_in
 from anyascope.custody.figures import Figures
@@ -21,6 +22,7 @@ from anyascope.custody.lookup import Lookup
 from anyascope.custody.matching import CLOCK_SKEW_NS, Policy, judge
 from anyascope.custody.nouns import Evidence, EvidenceKind, Item, Spend, SpendKey, State, Verdict
 from anyascope.custody.options import CustodyOptions
+from anyascope.custody.settling import judged, spent_by
 from anyascope.custody.waiting import Lately, Pending, Pendings
 from anyascope.errors import AnyascopeError, ConflictError, NotFoundError, UnavailableError
 from anyascope.model.logs import LogBatch
@@ -36,21 +38,8 @@ SETTLED_MAX = 50_000  # spends whose further events need no look at the store
 LOOKUPS_MAX = 4  # questions to the store at once, so that a burst of spends leaves it to others too
 HEARD_S_MIN = 0.2  # of the grace that is left at least when a spend is heard of
 LOOKUP_LATE_S = 5.0  # a store that takes longer does not keep people from being told
-JUDGED_BUCKETS_S = (
-    0.05,
-    0.1,
-    0.25,
-    0.5,
-    0.75,
-    1.0,
-    1.5,
-    2.0,
-    5.0,
-    10.0,
-    30.0,
-    60.0,
-    600.0,
-)  # a grace is 0.5 s to an hour
+# A grace is 0.5 s to an hour.
+JUDGED_BUCKETS_S = (0.05, 0.1, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 5.0, 10.0, 30.0, 60.0, 600.0)
 REPORT_EVERY_S = 15.0  # within the five minutes after which a query takes a series for ended
 MARK_EVERY_S = 5.0  # a kill costs as much longer a wait at the next start
 OVERLAP_NS = 60 * NS_PER_S  # of reading again: a record is stored some time after the time that it carries
@@ -101,6 +90,8 @@ class Reconciliation:
 
     def _forget(self) -> None:
         self._ledger = Ledger()
+        self._eras = Eras()
+        self._history_count = 0  # in this run
         self._figures = Figures()
         self._pendings = Pendings()
         self._settled: Lately[SpendKey] = Lately(SETTLED_MAX)
@@ -126,13 +117,14 @@ class Reconciliation:
             UnavailableError: the store cannot be read.
         """
         if not self._options.is_on:
-            if await self._book.mark():
-                await self._book.set_mark(0)  # what is spent while it is off is nobody's concern later
+            await self._switch_off()
             return
         self._forget()
         self._unsubscribe = self._doors.arrivals.on_logs(self._on_logs)
         now_ns, mono_ns = self._clock.now_ns(), self._clock.monotonic_ns()
         mark_ns = await self._book.mark()
+        self._eras = await self._book.eras()
+        await self._enter_era()
         if mark_ns:
             down_s = max(now_ns - mark_ns, 0) / NS_PER_S
             self._catch_up_ns = mono_ns + int(min(down_s + CATCH_UP_MORE_S, CATCH_UP_S_MAX) * NS_PER_S)
@@ -159,11 +151,28 @@ class Reconciliation:
             return
         if not options.is_on:
             await self.stop()
-            await self._book.set_mark(0)
+            await self._switch_off()
+        else:
+            await self._enter_era()
         for pending in self._pendings.all():
             if not options.covers(pending.spend.wallet):
                 self._pendings.remove(pending.spend.key)
         await self._report()
+
+    async def _switch_off(self) -> None:
+        """What is spent while it is off is nobody's concern later."""
+        if await self._book.mark():
+            await self._book.set_mark(0)
+        self._eras = Eras()
+        if (await self._book.eras()).all:
+            await self._book.set_eras(self._eras)
+
+    async def _enter_era(self) -> None:
+        """Remember since when which wallets are compared, over restarts."""
+        eras = Eras(self._eras.all)
+        if eras.begin(self._options.wallets, now_ns=self._clock.now_ns()):
+            await self._book.set_eras(eras)
+            self._eras = eras
 
     def _take_up(self, item: Item) -> None:
         """One of those that were open when the last process ended."""
@@ -304,11 +313,28 @@ class Reconciliation:
             return
         if await self._book.find(key) is not None:
             self._settled.add(key)
+        elif self._is_history(sight):
+            await self._keep_history(spend)
         elif len(self._pendings) >= OPEN_MAX:
             self._deferred.inc()
             self._unread_ns = min(self._unread_ns or spend.seen_ns, spend.seen_ns)
         else:
             await self._await(spend)
+
+    def _is_history(self, sight: Sight) -> bool:
+        """Whether the wallet had it before anybody watched the wallet, or compared its spends."""
+        if sight.is_history:
+            return True
+        since_ns, spend = self._eras.since_ns(sight.spend.wallet), sight.spend
+        is_old = sight.received_s > 0 and (sight.received_s + 1) * NS_PER_S <= since_ns  # told in whole seconds
+        # A node whose clock goes behind ours says of what is new that it is old.
+        return is_old and (not sight.is_first or spend.seen_ns < since_ns)
+
+    async def _keep_history(self, spend: Spend) -> None:
+        """Put it on record; its request cannot be, so nobody is told of it."""
+        self._history_count += 1
+        self._figures.meet(spend)
+        await self._settle([Item(spend, State.HISTORY, settled_ns=self._clock.now_ns())])
 
     async def _await(self, spend: Spend) -> None:
         """A new spend: settled at once where all is known, else it waits."""
@@ -388,10 +414,10 @@ class Reconciliation:
             # Of one that several pay for the amount is known once all wallets were asked: within the grace.
             is_whole = is_due or not pending.spend.shares_inputs
             if is_overdue or (verdict.is_matched and not strangers and (is_whole or not _waits(pending))):
-                settled.append(_settled(pending.item, verdict, now_ns=now_ns))
+                settled.append(judged(pending.item, verdict, now_ns=now_ns))
                 if verdict.is_matched:
                     # At once, so that another spend of the same operation in this very look finds it.
-                    self._ledger.add(_spent(settled[-1]))
+                    self._ledger.add(spent_by(settled[-1]))
                     self._hand_down(settled[-1])
         if settled:
             try:
@@ -412,7 +438,7 @@ class Reconciliation:
     async def _settle(self, items: Sequence[Item]) -> None:
         for item in items:
             self._figures.count(item.spend, item.state.value)
-            if item.state is not State.LATE:
+            if item.state not in (State.LATE, State.HISTORY):
                 self._judged_s.observe(max(item.settled_ns - item.spend.seen_ns, 0) / NS_PER_S)
             self._untold[item.spend.key] = item
             self._settled.add(item.spend.key)
@@ -557,44 +583,10 @@ class Reconciliation:
         pendings = self._pendings.all()
         unmatched = sum(each.item.state is State.UNMATCHED for each in pendings)
         message = f"{len(pendings) - unmatched} spends wait, {unmatched} are unmatched"
+        if self._history_count:
+            message += f", {self._history_count} were made before their wallet was watched"
         return (ComponentHealth("custody", "custody", HealthStatus.HEALTHY, message),)
 
 
 def _waits(pending: Pending) -> bool:
     return pending.item.state is State.WAITING
-
-
-def _settled(item: Item, verdict: Verdict, *, now_ns: int) -> Item:
-    if not verdict.is_matched:
-        return replace(
-            item,
-            state=State.UNMATCHED,
-            lacks=verdict.lacks,
-            correlation_ids=verdict.correlation_ids,
-            operation=verdict.operation,
-            proof=verdict.proof,
-            settled_ns=now_ns,
-            is_told=False,
-        )
-    return replace(
-        item,
-        state=State.MATCHED if item.state is State.WAITING else State.LATE,
-        correlation_ids=verdict.correlation_ids,
-        operation=verdict.operation,
-        proof=verdict.proof,
-        settled_ns=item.settled_ns or now_ns,
-        matched_ns=now_ns,
-        is_told=False,
-    )
-
-
-def _spent(item: Item) -> Iterable[Evidence]:
-    """What the event of a matched spend will put on record."""
-    for joined in item.correlation_ids:
-        yield Evidence(
-            EvidenceKind.SPENT,
-            joined,
-            item.matched_ns,
-            amount_sats=item.spend.leaving_sats,
-            txid=item.spend.txid,
-        )

@@ -12,7 +12,8 @@ class SpendView:
     """A transaction that spends outputs of a watched wallet, and how it compares with what is on record.
 
     Attributes:
-        state: `waiting`, `matched`, `unmatched`, `late` (unmatched first) or `accepted` (by a person).
+        state: `waiting`, `matched`, `unmatched`, `late` (unmatched first), `accepted` (by a person) or `history` (made before
+            its wallet was watched: not compared).
         lacks: what it lacked when people were told: of `request`, `approval`, `signature`, `amount`.
         correlation_ids: of the operations that it carries out; empty where none names it.
         operation: the kind of the first of these.

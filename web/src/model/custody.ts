@@ -82,7 +82,7 @@ export interface TransactionList {
 /** How the signature of a spend is known; empty where it lacks, or is not judged yet. */
 export type SignatureProof = "carried" | "told" | "";
 
-export type SpendState = "unmatched" | "waiting" | "late" | "accepted" | "matched";
+export type SpendState = "unmatched" | "waiting" | "late" | "accepted" | "matched" | "history";
 
 export interface Spend {
   readonly chain: string;
@@ -142,6 +142,7 @@ export function lackWords(lack: string): string {
 
 /** How a spend stands to what it needs, as the end of a sentence: `no request, no approval`. */
 export function standingText({ state, lacks }: Pick<Spend, "state" | "lacks">): string {
+  if (state === "history") return "its wallet was not watched yet when it was made: not compared";
   if (state === "waiting") return "its request, approval and signature are being looked for";
   const words = lacks.map(lackWords).join(", ");
   if (!words) return "request, approval and signature are there";
@@ -153,7 +154,7 @@ export const PROOF_WORDS: Record<Exclude<SignatureProof, "">, { readonly short: 
   told: { short: "signature told of", long: "A signer told of a signature at that time, and not of which: nothing shows that this is the one." },
 };
 
-const STATE_RANK: Record<SpendState, number> = { unmatched: 0, waiting: 1, late: 2, accepted: 2, matched: 2 };
+const STATE_RANK: Record<SpendState, number> = { unmatched: 0, waiting: 1, late: 2, accepted: 2, matched: 2, history: 2 };
 
 /** What nobody asked for first, then what is still waited for, then the newest. */
 export function byConcern(spends: readonly Spend[]): readonly Spend[] {

@@ -130,6 +130,14 @@ describe("a spend", () => {
     expect(first?.textContent).toContain("signature");
     expect(within(first ?? document.body).getByRole("link", { name: "Logs" })).toBeTruthy();
   });
+
+  it("of before its wallet was watched is not said to be in order", () => {
+    const spend = { chain: "main", wallet: "hot", amount_sats: 5, seen_at: null, correlation_ids: [], operation: "", is_gone: false, accepted_by: "", node: "core-1", direction: "withdrawal", fee_sats: 1, note: "" };
+    show(<Spends spends={[{ ...spend, txid: TXID, state: "history", lacks: [], replaces: "", rivals: [], signature: "" }]} nowMs={NOW_MS} />);
+    const text = screen.getByTestId("spend").textContent;
+    expect(text).toContain("Made before its wallet was watched");
+    for (const part of ["request", "approval", "signature"]) expect(text).not.toContain(part);
+  });
 });
 
 describe("how a spend stands", () => {

@@ -14,13 +14,14 @@ const LOOKS: Record<SpendState, { word: string; color: string }> = {
   accepted: { word: "Accepted by a person", color: "var(--as-warn)" },
   late: { word: "Matched late", color: "var(--as-warn)" },
   matched: { word: "Matched", color: "var(--as-ok)" },
+  history: { word: "Made before its wallet was watched", color: "var(--as-dim)" },
 };
 
 /** What a spend needs; the amount is told where it differs. */
 const NEEDED = ["request", "approval", "signature"];
 
 function Needs({ spend }: { spend: Spend }) {
-  if (spend.state === "waiting") return <span className="as-dim">{standingText(spend)}</span>;
+  if (spend.state === "waiting" || spend.state === "history") return <span className="as-dim">{standingText(spend)}</span>;
   const missing = spend.state === "unmatched" ? "as-chip as-chip-error" : "as-chip as-chip-warn";
   return [...NEEDED, ...spend.lacks.filter((part) => !NEEDED.includes(part))].map((part) => {
     if (spend.lacks.includes(part)) {

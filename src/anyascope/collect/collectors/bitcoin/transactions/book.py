@@ -29,6 +29,7 @@ from anyascope.collect.collectors.bitcoin.transactions.nouns import (
 from anyascope.model.documents import Change, Delete, Document, Json, Put
 
 HEAD_KIND = "collect.bitcoin.wallet"
+SINCE_KIND = "collect.bitcoin.wallet-since"  # since when a wallet is watched, whichever node has it
 OWNED_KIND = "collect.bitcoin.transaction"
 EXPIRED_S = 14 * 86_400  # Core's mempoolexpiry: what is older and in no mempool is history
 MOVED = (Direction.DEPOSIT, Direction.WITHDRAWAL)
@@ -52,12 +53,16 @@ class Head:
     Attributes:
         genesis: of the chain that this is about.
         since: the last block that was looked at, and its height; an empty hash is none.
+        began_s: when the first look at the wallet on this node was tried; seconds of UTC, 0 where it is not known.
+        watched_s: the same, on whichever node it was tried first; never later.
     """
 
     genesis: str = ""
     since: BlockPlace = field(default_factory=lambda: BlockPlace(-1, ""))
     counts: Counts = field(default_factory=Counts)
     histories: dict[str, History] = field(default_factory=dict)
+    began_s: int = 0
+    watched_s: int = 0
 
 
 class WalletBook:
@@ -94,6 +99,15 @@ class WalletBook:
         """Those that wait for a block."""
         return [owned for owned in self.owned.values() if owned.is_open]
 
+    def since_key(self, genesis: str) -> str:
+        """The document that says since when the wallet is watched on any node of this chain."""
+        return f"{genesis}/{self._key.partition('/')[2]}"
+
+    def begin_watch(self, *, genesis: str, now_s: int, watched_s: int) -> None:
+        """The first look is about to be tried; `watched_s` is when another node's was, `now_s` where there was none."""
+        self.head.genesis, self.head.began_s, self.head.watched_s = genesis, now_s, min(now_s, watched_s)
+        self._is_head_dirty = True
+
     # --- looks --------------------------------------------------------------------------------------------------------
 
     def meet(self, facts: Facts, standing: Standing, *, height: int, now_s: float) -> None:
@@ -101,9 +115,11 @@ class WalletBook:
         assert facts.txid not in self.owned
         if self._is_history(facts, standing, now_s=now_s):
             return
-        owned, happenings = begin(facts, standing, height=height)
+        # Both: by the clocks alone, one of a node that goes behind ours would make history of what comes after the first look.
+        is_history = not self.has_begun and facts.received_s < self.head.watched_s
+        owned, happenings = begin(facts, standing, height=height, is_history=is_history)
         self._set(owned)
-        if self.has_begun:
+        if self.has_begun or 0 < self.head.began_s <= facts.received_s:
             self._count_new(facts)
             self._tell(happenings)
 

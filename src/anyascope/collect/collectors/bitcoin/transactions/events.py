@@ -42,7 +42,10 @@ def record_of(happening: Happening, *, node: str, chain: str, wallet: str, now_n
         "bitcoin.transaction.spends_ours": facts.spends_ours,
         "bitcoin.transaction.inputs": list(facts.inputs),
         "bitcoin.transaction.in_block": standing.block is not None,
+        "bitcoin.transaction.received_s": facts.received_s,
     }
+    if owned.is_history:
+        attributes["bitcoin.transaction.history"] = True
     if facts.fee_sats is not None:
         attributes["bitcoin.transaction.fee_sats"] = facts.fee_sats
     if block is not None:

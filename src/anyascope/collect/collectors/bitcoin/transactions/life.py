@@ -47,9 +47,9 @@ _ENDS = {
 }
 
 
-def begin(facts: Facts, standing: Standing, *, height: int) -> tuple[Owned, list[Happening]]:
+def begin(facts: Facts, standing: Standing, *, height: int, is_history: bool = False) -> tuple[Owned, list[Happening]]:
     """A transaction that was not known."""
-    owned = Owned(facts, standing, height, height)
+    owned = Owned(facts, standing, height, height, is_history=is_history)
     return owned, [Happening(Kind.SEEN, owned, standing.block), *_arrival(owned)]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -14,11 +15,18 @@ from anyascope.collect.collectors.bitcoin.transactions.answers import (
     rows_of,
     standing_of,
 )
-from anyascope.collect.collectors.bitcoin.transactions.book import HEAD_KIND, OWNED_KIND, WalletBook, movements_of
+from anyascope.collect.collectors.bitcoin.transactions.book import (
+    HEAD_KIND,
+    OWNED_KIND,
+    SINCE_KIND,
+    WalletBook,
+    movements_of,
+)
 from anyascope.collect.collectors.bitcoin.transactions.life import FORGET_AFTER_BLOCKS
 from anyascope.collect.collectors.bitcoin.transactions.nouns import BlockPlace, Standing
 from anyascope.collect.collectors.bitcoin.transactions.pool import PoolEntry, entry_of
-from anyascope.model.documents import Document
+from anyascope.errors import UnavailableError
+from anyascope.model.documents import Document, Put
 from anyascope.semconv.bitcoin_rpc import error_label
 from anyascope.store.api.documents import PAGE_DOCUMENTS, DocumentStore
 from anyascope.wire.bitcoin.rpc import INVALID_ANSWER, Refusal
@@ -78,6 +86,21 @@ class WalletLooker:
         if self.book.head.genesis not in ("", genesis):
             self.book.clear()
             self._ignored.clear()
+        if not self.book.has_begun and not self.book.head.began_s:
+            await self._begin_watch(documents, genesis=genesis)
+
+    async def _begin_watch(self, documents: DocumentStore, *, genesis: str) -> None:
+        """Remember when the first look was tried, before it is: what comes after that is no history, whatever becomes of the look."""
+        now_s, key = int(self._now_s()), self.book.since_key(genesis)
+        known = await documents.get(SINCE_KIND, key)
+        watched_s = known.body.get("watched_s") if known is not None else None
+        self.book.begin_watch(
+            genesis=genesis, now_s=now_s, watched_s=watched_s if isinstance(watched_s, int) else now_s
+        )
+        with contextlib.suppress(UnavailableError):  # a store that is full must not blind us
+            news = [] if known is not None else [Put(SINCE_KIND, key, {"watched_s": now_s})]
+            await documents.commit([*news, *self.book.changes()])
+            self.book.written()
 
     async def look_at_named(self, named: Collection[str], *, height: int) -> set[str]:
         """How those stand that messages named, anybody's: which of them this wallet does not have."""

@@ -102,6 +102,7 @@ class Owned:
         is_reopened: it lost its confirmations and did not get others yet.
         below_since: of the tip when its fee rate was found below the market, without a better finding since.
         is_weighed: its fee rate was compared with the market before.
+        is_history: the wallet had it before this server began to watch it, on any node.
         is_stuck: it was told as stuck.
         is_evicted: it is stuck, since the mempool does not have it any more.
     """
@@ -115,6 +116,7 @@ class Owned:
     is_stuck: bool = False
     is_evicted: bool = False
     is_weighed: bool = False
+    is_history: bool = False
 
     @property
     def is_open(self) -> bool:

@@ -472,3 +472,78 @@ async def test_a_reopened_one_is_named():
     assert value(found, "anya_bitcoin_wallet_reopened_transactions", direction="deposit") == 2
     found = await site.block(*txids)
     assert value(found, name, txid=txids[0]) is None
+
+
+def _history(site: Site, txid: str) -> list[tuple[str, bool]]:
+    """What was told of it, and whether as history."""
+    events = [each for each in site.intake.log_records if each.correlation_id == txid]
+    return [
+        (each.event_name.rpartition(".")[2], each.attributes.get("bitcoin.transaction.history") is True)
+        for each in events
+    ]
+
+
+async def test_what_waited_before_the_very_first_look_is_history():
+    """Silent at that look, told as history when it moves, over a restart too; what comes after the look is none."""
+    site = Site()
+    site.node.now_s -= 60
+    before = site.node.pay()
+    await site.look()
+    assert site.told(before) == []
+    site.node.now_s += 120
+    after = site.node.pay()
+    await site.look()
+    site.start()
+    await site.block(before, after)
+    assert _history(site, before) == [("confirmed", True)]
+    assert _history(site, after) == [("seen", False), ("confirmed", False)]
+
+
+async def test_what_came_while_the_server_was_down_is_no_history():
+    """Although the node's clock goes an hour behind ours."""
+    site = Site()
+    await site.look()
+    site.node.now_s -= 3_600
+    missed = site.node.pay()
+    site.start()
+    await site.block(missed)
+    assert _history(site, missed) == [("seen", False), ("confirmed", False)]
+
+
+async def test_what_came_after_a_first_look_that_failed_is_told():
+    """The server began to watch when it first tried: a wallet that does not answer, and a restart, hide nothing."""
+    site = Site()
+    site.node.now_s -= 60
+    before = site.node.pay()
+    site.node.refused["listsinceblock"] = Refusal("timeout", "no answer")
+    await site.look()
+    site.node.refused.clear()
+    site.node.now_s += 120
+    missed = site.node.pay()
+    mined = site.node.pay()
+    site.start()
+    await site.block(mined)
+    assert (_history(site, missed), _history(site, mined)) == (
+        [("seen", False)],
+        [("seen", False), ("confirmed", False)],
+    )
+    await site.block(before)
+    assert _history(site, before) == [("confirmed", True)]
+
+
+async def test_a_second_node_makes_no_history_of_what_came_since_the_first():
+    """The wallet is watched since the first node's look; what waited before that is history on both."""
+    site = Site()
+    site.node.now_s -= 60
+    before = site.node.pay()
+    await site.look()
+    site.node.now_s += 120
+    missed = site.node.pay()  # the first node is gone by now
+    await site.clock.sleep(3_600)
+    site.options = BitcoinNodeOptions("second", "http://h:2", interval_s=INTERVAL_S)
+    site.start()
+    await site.look()
+    assert site.told(before) == []
+    await site.block(before, missed)
+    assert _history(site, before) == [("confirmed", True)]
+    assert _history(site, missed) == [("confirmed", False)]
