@@ -1,7 +1,7 @@
 // @vitest-environment happy-dom
 import { MantineProvider } from "@mantine/core";
 import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
-import { cleanup, fireEvent, render, screen, waitFor, within } from "@testing-library/react";
+import { act, cleanup, fireEvent, render, screen, waitFor, within } from "@testing-library/react";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 
 import { OpenNote } from "../../src/features/correlation/OpenNote";
@@ -16,7 +16,9 @@ import { Transactions } from "../../src/features/custody/Transactions";
 import { Wallets } from "../../src/features/custody/Wallets";
 import type { OwnTransaction, Spend, Wallet } from "../../src/model/custody";
 import { hsmsOf } from "../../src/model/hsm";
+import { TickContext } from "../../src/state/tick";
 import { Markdown } from "../../src/ui/Markdown";
+import { Ticking } from "../../src/ui/Ticking";
 import { node } from "../model/nodes";
 import "./patience";
 
@@ -24,23 +26,25 @@ afterEach(cleanup);
 
 const NOW_MS = Date.parse("2026-12-01T12:00:00Z");
 const TXID = "ab".repeat(32);
-const show = (element: React.ReactNode) =>
+const show = (element: React.ReactNode, nowMs = NOW_MS) =>
   render(
     <QueryClientProvider client={new QueryClient()}>
-      <MantineProvider env="test">{element}</MantineProvider>
+      <MantineProvider env="test">
+        <TickContext value={nowMs}>{element}</TickContext>
+      </MantineProvider>
     </QueryClientProvider>,
   );
 
 describe("a node", () => {
   it("says its height, how old its tip is and how often that comes", () => {
-    show(<NodeCard node={node({ tip_age_s: 3_540 })} nowMs={NOW_MS + 60_000} />);
+    show(<NodeCard node={node({ tip_age_s: 3_540 })} />, NOW_MS + 60_000);
     const card = screen.getByRole("article", { name: "Node core-1" });
     expect(card.textContent).toContain("1 h since its newest block");
     expect(card.textContent).toContain("a gap this long comes every 2.8 days");
   });
 
   it("that is down keeps the height that it had, and says what to do", () => {
-    show(<NodeCard node={node({ is_up: false, status: "unhealthy", message: "unreachable: refused", advice: "start the node", tip_age_s: null })} nowMs={NOW_MS} />);
+    show(<NodeCard node={node({ is_up: false, status: "unhealthy", message: "unreachable: refused", advice: "start the node", tip_age_s: null })} />);
     expect(screen.getByTestId("height").textContent).toBe("102");
     expect(screen.getByText(/start the node/)).toBeTruthy();
     expect(screen.queryByText("Peers")).toBeNull();
@@ -53,7 +57,7 @@ describe("the strip of blocks", () => {
       { height: 102, hash: TXID, seenMs: NOW_MS - 1_000, nodes: ["core-1"], isContested: false },
       { height: 101, hash: "cd".repeat(32), seenMs: null, nodes: ["core-1", "core-2"], isContested: false },
     ];
-    show(<BlockStrip strip={{ network: "Litecoin main", nodes: 2, blocks }} own={new Map([[TXID, 3]])} nowMs={NOW_MS} />);
+    show(<BlockStrip strip={{ network: "Litecoin main", nodes: 2, blocks }} own={new Map([[TXID, 3]])} />);
     const [tip, before] = screen.getAllByTestId("block");
     expect([tip?.dataset["new"], before?.dataset["new"]]).toEqual(["true", "false"]);
     expect(tip?.textContent).toContain("3 of ours");
@@ -65,12 +69,12 @@ describe("the strip of blocks", () => {
 describe("a reorg", () => {
   it("is told with its depth and with what it undid of ours", () => {
     const reorg = { depth_blocks: 2, fork_height: 100, seen_at: "2026-12-01T11:59:00Z" };
-    show(<ReorgBanner nodes={[node({ reorg })]} reopened={1} nowMs={NOW_MS} />);
+    show(<ReorgBanner nodes={[node({ reorg })]} reopened={1} />);
     expect(screen.getByRole("alert").textContent).toContain("2 blocks above 100 left the chain 1 min ago. 1 of our transactions");
   });
 
   it("is nothing where all is calm", () => {
-    show(<ReorgBanner nodes={[node()]} reopened={0} nowMs={NOW_MS} />);
+    show(<ReorgBanner nodes={[node()]} reopened={0} />);
     expect(screen.queryByRole("alert")).toBeNull();
   });
 });
@@ -87,7 +91,7 @@ describe("a stuck transaction", () => {
   };
 
   it("says what would confirm it, what that costs and how it is done", () => {
-    show(<Transactions transactions={[stuck]} nowMs={NOW_MS} />);
+    show(<Transactions transactions={[stuck]} />);
     const card = screen.getByTestId("stuck");
     expect(card.textContent).toContain("7 blocks");
     expect(card.textContent).toContain("0.05× the market (20 sat/vB)");
@@ -97,7 +101,7 @@ describe("a stuck transaction", () => {
   });
 
   it("that the mempool lost says so, and why nothing here frees it", () => {
-    show(<Transactions transactions={[{ ...stuck, is_in_mempool: false, is_evicted: true, rate_sat_per_vb: null, bump: null, lacks: "no replacement: its size is not known" }]} nowMs={NOW_MS} />);
+    show(<Transactions transactions={[{ ...stuck, is_in_mempool: false, is_evicted: true, rate_sat_per_vb: null, bump: null, lacks: "no replacement: its size is not known" }]} />);
     const card = screen.getByTestId("stuck");
     expect(within(card).getByText("thrown out of the mempool")).toBeTruthy();
     expect(card.textContent).toContain("pay nobody a second time");
@@ -123,7 +127,7 @@ describe("a spend", () => {
       { ...SPEND, txid: "cd".repeat(32) },
       { ...SPEND, state: "unmatched", lacks: ["request", "approval"] },
     ];
-    show(<Spends spends={spends} nowMs={NOW_MS} />);
+    show(<Spends spends={spends} />);
     const [first] = screen.getAllByTestId("spend");
     expect(first?.textContent).toContain("Nobody asked for it");
     expect(first?.textContent).toContain("no request");
@@ -142,7 +146,7 @@ describe("a spend", () => {
 
 describe("how a spend stands", () => {
   const told = (changes: Partial<Spend>) => {
-    show(<Spends spends={[{ ...SPEND, ...changes }]} nowMs={NOW_MS} />);
+    show(<Spends spends={[{ ...SPEND, ...changes }]} />);
     return screen.getByTestId("spend");
   };
 
@@ -180,11 +184,31 @@ describe("how a spend stands", () => {
   });
 });
 
+describe("a second", () => {
+  afterEach(() => vi.useRealTimers());
+
+  it("ages a spend and draws nothing else of it again", () => {
+    vi.useFakeTimers({ now: NOW_MS });
+    let drawn = 0;
+    const spend = Object.defineProperty({ ...SPEND, seen_at: "2026-12-01T11:59:58Z" }, "operation", { get: () => `drawn ${++drawn}` });
+    show(
+      <Ticking everyMs={1_000}>
+        <Spends spends={[spend]} />
+      </Ticking>,
+    );
+    const before = drawn;
+    expect(screen.getByTestId("spend").textContent).toContain("2 s ago");
+    act(() => vi.advanceTimersByTime(3_000));
+    expect(screen.getByTestId("spend").textContent).toContain("5 s ago");
+    expect(drawn).toBe(before);
+  });
+});
+
 describe("accepting a spend", () => {
   const unmatched: Spend = { ...SPEND, state: "unmatched", lacks: ["request", "signature"] };
   const sent = vi.fn<(url: string, init: RequestInit) => Promise<Response>>();
   const open = () => {
-    show(<Spends spends={[unmatched]} nowMs={NOW_MS} />);
+    show(<Spends spends={[unmatched]} />);
     fireEvent.click(screen.getByRole("button", { name: /^Accept/ }));
     return screen.findByRole("dialog");
   };
@@ -233,7 +257,7 @@ describe("accepting a spend", () => {
   });
 
   it("is not offered for a spend that is in order", () => {
-    show(<Spends spends={[{ ...unmatched, state: "accepted", accepted_by: "ann", note: "by hand" }]} nowMs={NOW_MS} />);
+    show(<Spends spends={[{ ...unmatched, state: "accepted", accepted_by: "ann", note: "by hand" }]} />);
     expect(screen.queryByRole("button", { name: /^Accept/ })).toBeNull();
     expect(screen.getByTestId("spend").textContent).toContain("by ann: by hand");
   });
@@ -268,7 +292,7 @@ describe("an HSM", () => {
   const change = "1 keys of private EC more than accepted";
   const health = { component: "collect.hsm.core", kind: "collector", status: "degraded" as const, message: change, advice: "see who made them", since: null };
   const card = (changes: readonly string[], accepted_at: string | null = "2026-12-01T11:00:00Z") => {
-    show(<Hsms hsms={hsmsOf([], [health])} states={[{ name: "core", accepted_at, changes }]} nowMs={NOW_MS} />);
+    show(<Hsms hsms={hsmsOf([], [health])} states={[{ name: "core", accepted_at, changes }]} />);
     return screen.getByTestId("hsm");
   };
 

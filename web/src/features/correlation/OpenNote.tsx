@@ -4,7 +4,7 @@ import { useQuery } from "@tanstack/react-query";
 
 import { TRANSACTIONS_KEY } from "../../api/events";
 import { fetchTransactions } from "../../api/own";
-import { useNow } from "../../state/now";
+import { Ticking } from "../../ui/Ticking";
 import { Transactions } from "../custody/Transactions";
 
 const CLOCK_MS = 10_000;
@@ -12,8 +12,12 @@ const AGAIN_MS = 15_000; // beside the live stream
 
 /** The operation's transactions that wait for a block, with what would free the stuck ones. Nothing where none waits, or nobody knows. */
 export function OpenNote({ ids }: { ids: readonly string[] }) {
-  const now = useNow(CLOCK_MS);
   const answer = useQuery({ queryKey: TRANSACTIONS_KEY, queryFn: ({ signal }) => fetchTransactions(signal), refetchInterval: AGAIN_MS });
   const open = answer.data?.transactions.filter((one) => ids.includes(one.txid)) ?? [];
-  return open.length === 0 ? null : <Transactions transactions={open} nowMs={now} />;
+  if (open.length === 0) return null;
+  return (
+    <Ticking everyMs={CLOCK_MS}>
+      <Transactions transactions={open} />
+    </Ticking>
+  );
 }

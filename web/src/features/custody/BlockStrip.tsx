@@ -1,6 +1,9 @@
+import type { ReactNode } from "react";
+
 import { shortHash, type Strip, type StripBlock } from "../../model/bitcoin";
 import { formatAgo } from "../../model/time";
 import { href } from "../../state/location";
+import { useTick } from "../../state/tick";
 import { Link } from "../../ui/Link";
 
 const NEW_MS = 12_000; // long enough to be seen by who looks up, short enough to be news
@@ -8,16 +11,30 @@ const NEW_MS = 12_000; // long enough to be seen by who looks up, short enough t
 interface Props {
   strip: Strip;
   own: ReadonlyMap<string, number>;
-  nowMs: number;
 }
 
-/** A block that some of the network's `nodes` lack says who has it. */
-function BlockTile({ block, nodes, own, nowMs }: { block: StripBlock; nodes: number; own: number; nowMs: number }) {
+/** The frame of a block, which shows for a while that it is new. */
+function Tile({ block, children }: { block: StripBlock; children: ReactNode }) {
+  const nowMs = useTick();
   const isNew = block.seenMs !== null && nowMs - block.seenMs < NEW_MS;
   return (
     <li className="as-block" data-new={isNew} data-contested={block.isContested} data-testid="block" data-height={block.height}>
+      {children}
+    </li>
+  );
+}
+
+function Age({ seenMs }: { seenMs: number | null }) {
+  const nowMs = useTick();
+  return <span className="as-small as-dim">{seenMs === null ? "before start" : formatAgo(seenMs, nowMs)}</span>;
+}
+
+/** A block that some of the network's `nodes` lack says who has it. */
+function BlockTile({ block, nodes, own }: { block: StripBlock; nodes: number; own: number }) {
+  return (
+    <Tile block={block}>
       <strong>{block.height.toLocaleString("en")}</strong>
-      <span className="as-small as-dim">{block.seenMs === null ? "before start" : formatAgo(block.seenMs, nowMs)}</span>
+      <Age seenMs={block.seenMs} />
       <Link className="as-mono as-link" href={href("logs", { q: `correlation_id:"${block.hash}"`, from: "-7d" })} title={block.hash}>
         {shortHash(block.hash)}
       </Link>
@@ -27,12 +44,12 @@ function BlockTile({ block, nodes, own, nowMs }: { block: StripBlock; nodes: num
         </span>
       )}
       {block.nodes.length < nodes && <span className="as-small as-block-nodes">only {block.nodes.join(", ")}</span>}
-    </li>
+    </Tile>
   );
 }
 
 /** The newest blocks of one network, the newest at the left; one that just came shows it. */
-export function BlockStrip({ strip, own, nowMs }: Props) {
+export function BlockStrip({ strip, own }: Props) {
   const tip = strip.blocks[0];
   return (
     <section className="as-card" aria-label={`Newest blocks of ${strip.network}`}>
@@ -41,7 +58,7 @@ export function BlockStrip({ strip, own, nowMs }: Props) {
       </h2>
       <ol className="as-blocks" tabIndex={0} aria-label="Blocks, the newest first">
         {strip.blocks.map((block) => (
-          <BlockTile key={block.hash} block={block} nodes={strip.nodes} own={own.get(block.hash) ?? 0} nowMs={nowMs} />
+          <BlockTile key={block.hash} block={block} nodes={strip.nodes} own={own.get(block.hash) ?? 0} />
         ))}
       </ol>
       <span className="as-sr" role="status">

@@ -8,11 +8,10 @@ import { queryInstant } from "../../api/prometheus";
 import { ownByBlock, strips } from "../../model/bitcoin";
 import { HSM_QUERY, hsmsOf } from "../../model/hsm";
 import { href } from "../../state/location";
-import { useNow } from "../../state/now";
 import { Link } from "../../ui/Link";
 import { Page } from "../../ui/Page";
 import { Problem } from "../../ui/Problem";
-import { ZoneLabel } from "../../ui/Time";
+import { Ticking, TickingZone } from "../../ui/Ticking";
 import { BlockStrip } from "./BlockStrip";
 import { NO_HSM, NO_NODE, NO_SPEND, NO_TRANSACTION, NO_WALLET } from "./nothing";
 import { Hsms } from "./Hsms";
@@ -47,9 +46,7 @@ function useCustody() {
   };
 }
 
-/** Whether money can move now: nodes and their newest blocks, wallets, open transactions, spends, HSMs. */
-export default function CustodyPage() {
-  const now = useNow(CLOCK_MS);
+function Custody() {
   const custody = useCustody();
   const nodes = custody.nodes.data?.nodes ?? [];
   const own = ownByBlock(custody.own.data?.rows ?? []);
@@ -63,19 +60,19 @@ export default function CustodyPage() {
           <Link className="as-link as-small" href={href("correlation")}>
             Follow an operation
           </Link>
-          <ZoneLabel atMs={now} />
+          <TickingZone />
         </>
       }
     >
-      <ReorgBanner nodes={nodes} reopened={open.filter((one) => one.is_reopened).length} nowMs={now} />
+      <ReorgBanner nodes={nodes} reopened={open.filter((one) => one.is_reopened).length} />
       {strips(nodes, BLOCKS_SHOWN).map((strip) => (
-        <BlockStrip key={strip.network} strip={strip} own={own} nowMs={now} />
+        <BlockStrip key={strip.network} strip={strip} own={own} />
       ))}
       <Part title="Nodes" what="nodes" answer={custody.nodes} isEmpty={(data) => data.nodes.length === 0} empty={NO_NODE}>
         {(data) => (
           <div className="as-nodes">
             {data.nodes.map((node) => (
-              <NodeCard key={node.name} node={node} nowMs={now} />
+              <NodeCard key={node.name} node={node} />
             ))}
           </div>
         )}
@@ -84,10 +81,10 @@ export default function CustodyPage() {
         <div className="as-custody-column">
           <Part title="Spends" what="spends" answer={custody.spends} isEmpty={(data) => data.spends.length === 0} empty={NO_SPEND}
             aside={<span className="as-dim as-small as-aside">against what was asked for, approved and signed</span>}>
-            {(data) => <Spends spends={data.spends} nowMs={now} />}
+            {(data) => <Spends spends={data.spends} />}
           </Part>
           <Part title="Open transactions" what="transactions" answer={custody.transactions} isEmpty={(data) => data.transactions.length === 0} empty={NO_TRANSACTION}>
-            {(data) => <Transactions transactions={data.transactions} nowMs={now} />}
+            {(data) => <Transactions transactions={data.transactions} />}
           </Part>
         </div>
         <div className="as-custody-column">
@@ -98,12 +95,21 @@ export default function CustodyPage() {
             {(data) => (
               <>
                 {custody.hsmStates.error && <Problem problem={custody.hsmStates.error} what="What changed in the HSMs is not known." />}
-                <Hsms hsms={hsmsOf(data.series, components)} states={custody.hsmStates.data?.hsms ?? []} nowMs={now} />
+                <Hsms hsms={hsmsOf(data.series, components)} states={custody.hsmStates.data?.hsms ?? []} />
               </>
             )}
           </Part>
         </div>
       </div>
     </Page>
+  );
+}
+
+/** Whether money can move now: nodes and their newest blocks, wallets, open transactions, spends, HSMs. */
+export default function CustodyPage() {
+  return (
+    <Ticking everyMs={CLOCK_MS}>
+      <Custody />
+    </Ticking>
   );
 }

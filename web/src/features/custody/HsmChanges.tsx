@@ -1,11 +1,11 @@
 import type { HsmState } from "../../model/hsm";
 import { CopyButton } from "../../ui/CopyButton";
-import { Ago } from "../../ui/Time";
+import { TickingAgo } from "../../ui/Ticking";
 
 /** What is another than it was accepted (mechanisms, firmware, counts of keys), and what accepts it. */
-export function HsmChanges({ state, nowMs }: { state: HsmState; nowMs: number }) {
+export function HsmChanges({ state }: { state: HsmState }) {
   if (state.accepted_at === null) return null;
-  const accepted = <Ago at={state.accepted_at} nowMs={nowMs} />;
+  const accepted = <TickingAgo at={state.accepted_at} />;
   if (state.changes.length === 0) return <div className="as-small as-dim">As it was accepted {accepted}</div>;
   const command = `anyascope hsm accept ${state.name}`;
   return (

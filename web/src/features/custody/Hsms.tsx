@@ -2,6 +2,7 @@ import type { Hsm, HsmState } from "../../model/hsm";
 import { HEALTH_LOOKS } from "../../model/health";
 import { formatAgo } from "../../model/time";
 import { formatDuration } from "../../model/units";
+import { useTick } from "../../state/tick";
 import { HsmChanges } from "./HsmChanges";
 
 const EXPIRY_SOON_S = 30 * 86_400;
@@ -30,9 +31,23 @@ function Sessions({ hsm }: { hsm: Hsm }) {
   );
 }
 
-function Row({ hsm, state, nowMs }: { hsm: Hsm; state: HsmState | undefined; nowMs: number }) {
+function Canary({ one }: { one: Hsm["canaries"][number] }) {
+  const nowMs = useTick();
+  return (
+    <span className={one.isWell ? "as-chip as-chip-good" : "as-chip as-chip-error"} title={one.lastS === null ? "never worked" : `worked ${formatAgo(one.lastS * 1000, nowMs)}`}>
+      {one.operation.replace(/^canary_/, "")} {one.isWell ? "works" : "fails"}
+    </span>
+  );
+}
+
+function Expiry({ atS }: { atS: number }) {
+  const leftS = atS - useTick() / 1000;
+  if (leftS >= EXPIRY_SOON_S) return null;
+  return <span className="as-chip as-chip-warn">{leftS > 0 ? `a certificate ends in ${formatDuration(leftS)}` : "a certificate has ended"}</span>;
+}
+
+function Row({ hsm, state }: { hsm: Hsm; state: HsmState | undefined }) {
   const looks = HEALTH_LOOKS[hsm.status];
-  const expiresS = hsm.nextExpiryS === null ? null : hsm.nextExpiryS - nowMs / 1000;
   return (
     <li className="as-hsm" data-testid="hsm">
       <div className="as-row">
@@ -51,13 +66,7 @@ function Row({ hsm, state, nowMs }: { hsm: Hsm; state: HsmState | undefined; now
       )}
       <div className="as-row as-chips">
         {hsm.canaries.map((one) => (
-          <span
-            key={one.operation}
-            className={one.isWell ? "as-chip as-chip-good" : "as-chip as-chip-error"}
-            title={one.lastS === null ? "never worked" : `worked ${formatAgo(one.lastS * 1000, nowMs)}`}
-          >
-            {one.operation.replace(/^canary_/, "")} {one.isWell ? "works" : "fails"}
-          </span>
+          <Canary key={one.operation} one={one} />
         ))}
         {hsm.pin && <span className={hsm.pin === "ok" ? "as-chip as-chip-good" : "as-chip as-chip-error"}>{PINS[hsm.pin] ?? hsm.pin}</span>}
         {hsm.isLoginHeld && <span className="as-chip as-chip-error">login held back</span>}
@@ -67,9 +76,7 @@ function Row({ hsm, state, nowMs }: { hsm: Hsm; state: HsmState | undefined; now
             key {label} is missing
           </span>
         ))}
-        {expiresS !== null && expiresS < EXPIRY_SOON_S && (
-          <span className="as-chip as-chip-warn">{expiresS > 0 ? `a certificate ends in ${formatDuration(expiresS)}` : "a certificate has ended"}</span>
-        )}
+        {hsm.nextExpiryS !== null && <Expiry atS={hsm.nextExpiryS} />}
       </div>
       <Sessions hsm={hsm} />
       {hsm.keys.length > 0 && (
@@ -77,17 +84,17 @@ function Row({ hsm, state, nowMs }: { hsm: Hsm; state: HsmState | undefined; now
           Keys: {hsm.keys.map((one) => `${one.count.toLocaleString("en")} ${one.kind}`).join(", ")}
         </div>
       )}
-      {state && <HsmChanges state={state} nowMs={nowMs} />}
+      {state && <HsmChanges state={state} />}
     </li>
   );
 }
 
 /** Each HSM: whether it signs, what stands before a lock-out, who leaks its sessions, what changed since it was accepted. */
-export function Hsms({ hsms, states, nowMs }: { hsms: readonly Hsm[]; states: readonly HsmState[]; nowMs: number }) {
+export function Hsms({ hsms, states }: { hsms: readonly Hsm[]; states: readonly HsmState[] }) {
   return (
     <ul className="as-rows">
       {hsms.map((hsm) => (
-        <Row key={hsm.name} hsm={hsm} state={states.find((one) => one.name === hsm.name)} nowMs={nowMs} />
+        <Row key={hsm.name} hsm={hsm} state={states.find((one) => one.name === hsm.name)} />
       ))}
     </ul>
   );

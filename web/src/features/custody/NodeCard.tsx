@@ -1,15 +1,18 @@
+import { memo } from "react";
+
 import type { BitcoinNode } from "../../model/bitcoin";
 import { formatFeeRate, formatVsize, gapFrequency, gapLevel, gapProbability, networkName, tipAgeS, type GapLevel } from "../../model/bitcoin";
 import { HEALTH_LOOKS } from "../../model/health";
 import { formatDuration, formatValue } from "../../model/units";
 import { href } from "../../state/location";
+import { useTick } from "../../state/tick";
 import { Link } from "../../ui/Link";
 
 const GAP_COLORS: Record<GapLevel, string> = { calm: "var(--as-dim)", warn: "var(--as-warn)", act: "var(--as-error)" };
 const FEES_SHOWN = [1, 3, 6, 12, 144];
 
-function Tip({ node, nowMs }: { node: BitcoinNode; nowMs: number }) {
-  const ageS = tipAgeS(node, nowMs);
+function Tip({ node }: { node: BitcoinNode }) {
+  const ageS = tipAgeS(node, useTick());
   const probability = gapProbability(node, ageS);
   return (
     <div className="as-node-tip">
@@ -92,7 +95,7 @@ function Facts({ node }: { node: BitcoinNode }) {
 }
 
 /** One node: how it is, where its chain ends and since when, who it talks to, what waits and what it costs. */
-export function NodeCard({ node, nowMs }: { node: BitcoinNode; nowMs: number }) {
+export const NodeCard = memo(function NodeCard({ node }: { node: BitcoinNode }) {
   const looks = HEALTH_LOOKS[node.status];
   return (
     <article className="as-node" style={{ borderTopColor: looks.color }} aria-label={`Node ${node.name}`} data-testid="node">
@@ -111,7 +114,7 @@ export function NodeCard({ node, nowMs }: { node: BitcoinNode; nowMs: number }) 
           {node.advice && <div className="as-dim">→ {node.advice}</div>}
         </div>
       )}
-      <Tip node={node} nowMs={nowMs} />
+      <Tip node={node} />
       {node.is_downloading && node.progress !== null && (
         <div>
           <progress className="as-progress" max={1} value={node.progress} aria-label="Initial download" />
@@ -129,4 +132,4 @@ export function NodeCard({ node, nowMs }: { node: BitcoinNode; nowMs: number }) 
       </footer>
     </article>
   );
-}
+});

@@ -1,10 +1,12 @@
 import { millisOf, troubledChains, type BitcoinNode } from "../../model/bitcoin";
 import { formatAgo } from "../../model/time";
 import { href } from "../../state/location";
+import { useTick } from "../../state/tick";
 import { Link } from "../../ui/Link";
 
 /** What shook the chain: nodes that disagree now, and reorgs of the last hours. Nothing where all is calm. */
-export function ReorgBanner({ nodes, reopened, nowMs }: { nodes: readonly BitcoinNode[]; reopened: number; nowMs: number }) {
+export function ReorgBanner({ nodes, reopened }: { nodes: readonly BitcoinNode[]; reopened: number }) {
+  const nowMs = useTick();
   const { reorged, parted } = troubledChains(nodes, nowMs);
   if (reorged.length === 0 && parted.length === 0) return null;
   return (

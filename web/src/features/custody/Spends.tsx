@@ -1,9 +1,11 @@
+import { memo } from "react";
+
 import { shortHash } from "../../model/bitcoin";
 import { byConcern, lackWords, satsText, standingText, type Spend, type SpendState } from "../../model/custody";
 import { href } from "../../state/location";
 import { Icon } from "../../ui/icons";
 import { Link } from "../../ui/Link";
-import { Ago } from "../../ui/Time";
+import { TickingAgo } from "../../ui/Ticking";
 import { AcceptSpend } from "./AcceptSpend";
 import { SignatureChip } from "./SignatureChip";
 import { SpendRivals } from "./SpendRivals";
@@ -41,7 +43,7 @@ function Needs({ spend }: { spend: Spend }) {
   });
 }
 
-function Row({ spend, nowMs }: { spend: Spend; nowMs: number }) {
+const Row = memo(function Row({ spend }: { spend: Spend }) {
   const looks = LOOKS[spend.state];
   const isOpen = spend.state === "unmatched" || spend.state === "waiting";
   return (
@@ -58,7 +60,7 @@ function Row({ spend, nowMs }: { spend: Spend; nowMs: number }) {
         <Needs spend={spend} />
         {spend.seen_at && (
           <span className="as-dim">
-            <Ago at={spend.seen_at} nowMs={nowMs} />
+            <TickingAgo at={spend.seen_at} />
           </span>
         )}
         <span className="as-end as-row">
@@ -81,14 +83,14 @@ function Row({ spend, nowMs }: { spend: Spend; nowMs: number }) {
       )}
     </li>
   );
-}
+});
 
 /** Each spend of our outputs against its signature and its request: what nobody asked for stands first. */
-export function Spends({ spends, nowMs }: { spends: readonly Spend[]; nowMs: number }) {
+export function Spends({ spends }: { spends: readonly Spend[] }) {
   return (
     <ul className="as-rows">
       {byConcern(spends).map((spend) => (
-        <Row key={`${spend.wallet}/${spend.txid}`} spend={spend} nowMs={nowMs} />
+        <Row key={`${spend.wallet}/${spend.txid}`} spend={spend} />
       ))}
     </ul>
   );

@@ -1,9 +1,11 @@
+import { memo } from "react";
+
 import { formatFeeRate, shortHash } from "../../model/bitcoin";
 import { againstMarket, btcText, byUrgency, satsText, type Bump, type OwnTransaction } from "../../model/custody";
 import { href } from "../../state/location";
 import { CopyButton } from "../../ui/CopyButton";
 import { Link } from "../../ui/Link";
-import { Ago } from "../../ui/Time";
+import { TickingAgo } from "../../ui/Ticking";
 
 const BUMPS: Record<Bump["kind"], string> = {
   rbf: "Replace it by one that pays more (RBF)",
@@ -27,20 +29,20 @@ function BumpCard({ bump }: { bump: Bump }) {
   );
 }
 
-function Age({ one, nowMs }: { one: OwnTransaction; nowMs: number }) {
+function Age({ one }: { one: OwnTransaction }) {
   return (
     <span className="as-small as-dim">
       {one.age_blocks.toLocaleString("en")} {one.age_blocks === 1 ? "block" : "blocks"} without it
       {one.seen_at && (
         <>
-          , seen <Ago at={one.seen_at} nowMs={nowMs} />
+          , seen <TickingAgo at={one.seen_at} />
         </>
       )}
     </span>
   );
 }
 
-function Row({ one, nowMs }: { one: OwnTransaction; nowMs: number }) {
+const Row = memo(function Row({ one }: { one: OwnTransaction }) {
   const market = againstMarket(one.rate_sat_per_vb, one.market_sat_per_vb);
   return (
     <li className="as-tx" data-stuck={one.is_stuck} data-testid={one.is_stuck ? "stuck" : "transaction"}>
@@ -58,7 +60,7 @@ function Row({ one, nowMs }: { one: OwnTransaction; nowMs: number }) {
         </span>
       </div>
       <div className="as-row">
-        <Age one={one} nowMs={nowMs} />
+        <Age one={one} />
         <span className="as-small as-end">
           {one.rate_sat_per_vb === null ? (
             <span className="as-dim">{one.is_in_mempool ? "fee not known" : "not in the mempool"}</span>
@@ -84,14 +86,14 @@ function Row({ one, nowMs }: { one: OwnTransaction; nowMs: number }) {
       {one.is_stuck && !one.bump && one.lacks && <div className="as-small as-break">Cannot be bumped here: {one.lacks}</div>}
     </li>
   );
-}
+});
 
 /** Our open transactions: the stuck ones first, with what would confirm them. */
-export function Transactions({ transactions, nowMs }: { transactions: readonly OwnTransaction[]; nowMs: number }) {
+export function Transactions({ transactions }: { transactions: readonly OwnTransaction[] }) {
   return (
     <ul className="as-rows">
       {byUrgency(transactions).map((one) => (
-        <Row key={`${one.node}/${one.wallet}/${one.txid}`} one={one} nowMs={nowMs} />
+        <Row key={`${one.node}/${one.wallet}/${one.txid}`} one={one} />
       ))}
     </ul>
   );

@@ -1,3 +1,5 @@
+import { memo } from "react";
+
 import { formatFeeRate } from "../../model/bitcoin";
 import { btcText, satsText, type Coins, type Wallet } from "../../model/custody";
 import { formatValue } from "../../model/units";
@@ -51,7 +53,7 @@ function Hint({ coins, wallet }: { coins: Coins; wallet: Wallet }) {
   );
 }
 
-function WalletCard({ wallet }: { wallet: Wallet }) {
+const WalletCard = memo(function WalletCard({ wallet }: { wallet: Wallet }) {
   const { funds, coins } = wallet;
   return (
     <li className="as-wallet" data-testid="wallet">
@@ -79,7 +81,7 @@ function WalletCard({ wallet }: { wallet: Wallet }) {
       {coins && <Hint coins={coins} wallet={wallet} />}
     </li>
   );
-}
+});
 
 /** Each wallet: what it holds, in how many pieces, and what it would cost to move. */
 export function Wallets({ wallets }: { wallets: readonly Wallet[] }) {
