@@ -141,8 +141,3 @@ export const SETBACK_WORDS: Record<Setback["kind"], string> = {
   conflicted: "Double-spent",
   abandoned: "Abandoned",
 };
-
-/** The parts of the answer that lack something, in words. */
-export function missingParts(parts: readonly AnswerPart[]): readonly string[] {
-  return parts.filter((part) => part.state !== "whole").map((part) => `${part.name}: ${part.detail}`);
-}

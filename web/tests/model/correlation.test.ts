@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import { keyed, missingParts, progressText, targetOf, type Entry, type Stage } from "../../src/model/correlation";
+import { keyed, progressText, targetOf, type Entry, type Stage } from "../../src/model/correlation";
 
 const entry = (changes: Partial<Entry>): Entry => ({
   ...{ at: "2026-12-01T12:00:00.000000000Z", kind: "log", source: "custody", title: "x", detail: "", is_bad: false, duration_ns: null },
@@ -35,15 +35,5 @@ describe("how far it came", () => {
     expect(progressText({ stages, outcome: "", is_under_way: true })).toBe("broadcast done (seen by core-1), under way");
     expect(progressText({ stages, outcome: "refused", is_under_way: false })).toBe("broadcast done (seen by core-1), ended: refused");
     expect(progressText({ stages: [], outcome: "", is_under_way: false })).toBe("");
-  });
-});
-
-describe("an answer", () => {
-  it("says which of its parts are missing", () => {
-    const parts = [
-      { name: "logs", state: "whole", detail: "" },
-      { name: "metrics", state: "late", detail: "no answer within 5 s" },
-    ] as const;
-    expect(missingParts(parts)).toEqual(["metrics: no answer within 5 s"]);
   });
 });

@@ -4,7 +4,8 @@ import { useQuery } from "@tanstack/react-query";
 
 import { CORRELATION_KEY } from "../../api/events";
 import { fetchCorrelation } from "../../api/own";
-import { missingParts, progressText, type Correlation } from "../../model/correlation";
+import { progressText, type Correlation } from "../../model/correlation";
+import { keepParts, type ShownCorrelation } from "../../model/correlationParts";
 import { ApiProblem } from "../../model/problem";
 import { href, navigate } from "../../state/location";
 import { useNow } from "../../state/now";
@@ -18,6 +19,7 @@ import { AboutAlerts } from "./AboutAlerts";
 import { Elsewhere } from "./Elsewhere";
 import { EntryList } from "./EntryList";
 import { OpenNote } from "./OpenNote";
+import { PartNotes } from "./PartNotes";
 import { Setbacks } from "./Setbacks";
 import { SpendNote } from "./SpendNote";
 import { StagePicture } from "./StagePicture";
@@ -53,7 +55,7 @@ function Progress({ found }: { found: Correlation }) {
   );
 }
 
-function Found({ found }: { found: Correlation }) {
+function Found({ found }: { found: ShownCorrelation }) {
   return (
     <>
       <section className="as-card" aria-label="Operation">
@@ -68,11 +70,7 @@ function Found({ found }: { found: Correlation }) {
         <AboutAlerts alerts={found.alerts} />
         <Elsewhere traces={found.traces} figures={found.figures} />
       </section>
-      {missingParts(found.parts).map((text) => (
-        <div key={text} className="as-warning" role="status">
-          Not all is here. {text}
-        </div>
-      ))}
+      <PartNotes found={found} />
       <section className="as-card as-card-flush" aria-label="Time line">
         <EntryList entries={found.entries} />
       </section>
@@ -83,7 +81,10 @@ function Found({ found }: { found: Correlation }) {
 function Answer({ id }: { id: string }) {
   const answer = useQuery({
     queryKey: [...CORRELATION_KEY, id],
-    queryFn: ({ signal }) => fetchCorrelation(id, signal),
+    queryFn: async ({ client, queryKey, signal }) => {
+      const found = await fetchCorrelation(id, signal);
+      return keepParts(client.getQueryData<ShownCorrelation>(queryKey), found, Date.now());
+    },
     // Also where nothing carries it yet: its first record may be on its way.
     refetchInterval: (query) => (query.state.data?.is_under_way || query.state.error ? FOLLOW_MS : REFRESH_MS),
   });
