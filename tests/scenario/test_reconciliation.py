@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from anyascope.custody import reconciliation
+from anyascope.custody import reception
 from anyascope.custody.nouns import State
 from anyascope.custody.options import CustodyOptions
 from anyascope.errors import ConflictError, NotFoundError, UnavailableError
@@ -614,7 +614,7 @@ async def test_who_asked_for_a_signature_and_who_made_it_tell_of_one(house: Cust
 
 async def test_more_open_spends_than_there_is_room_for_are_judged_later(house: CustodyHouse, monkeypatch) -> None:
     """They are read from the store again once there are fewer; none is lost, and health says why they wait."""
-    monkeypatch.setattr(reconciliation, "OPEN_MAX", 4)
+    monkeypatch.setattr(reception, "OPEN_MAX", 4)
     for number in range(1, 7):
         await house.sees(number)
     await house.advance(2)
