@@ -2,6 +2,7 @@
 
     PYTHONPATH=src:tests python tests/e2e/screenshots.py --out docs/images
     PYTHONPATH=src:tests python tests/e2e/screenshots.py --out docs/images --custody
+    PYTHONPATH=src:tests python tests/e2e/screenshots.py --out docs/images --objectives
 
 Make them small with `pngquant` and `optipng` before they are committed.
 Starts a server with the story of a custody service and lets it watch its host for some minutes, or takes the running
@@ -25,11 +26,12 @@ from urllib.parse import urlencode
 import httpx
 from playwright.sync_api import Page, expect, sync_playwright
 
-from support import page_server
+from support import objectives_story, page_server
 from support.custody_page import MINED_SAT_PER_VB, STRANGER, CustodyPage, custody_page
 
 SETTLE_MS = 1_500  # charts are drawn after their data came
 LOADED_MS = 60_000
+EVALUATED_S = 130  # objectives are judged once a minute; an alert fires with the second time
 SIZE = {"width": 1440, "height": 900}
 CPU = 'sum by (mode) (rate(node_cpu_seconds_total{mode!="idle"}[1m]))'
 NETWORK = "sum by (device) (rate(node_network_receive_bytes_total[1m]))"
@@ -220,10 +222,20 @@ if __name__ == "__main__":
         "--watch-s", type=int, default=900, help="how long an own server watches before it is looked at"
     )
     parser.add_argument("--custody", action="store_true", help="those of custody, beside a real node and a real token")
+    parser.add_argument("--objectives", action="store_true", help="that of objectives, after a week of them")
     given = parser.parse_args()
     if given.custody:
         with TemporaryDirectory() as folder, custody_page(Path(folder), nodes=2) as custody:
             take(custody.server.pages, given.out, custody_views(custody), phone=("custody",))
+    elif given.objectives:
+        with TemporaryDirectory() as folder:
+            Path(folder, "rules.yml").write_text(objectives_story.RULES)
+            config = Path(folder, "anyascope.yml")
+            config.write_text("rule_files: [rules.yml]\n")
+            with page_server.running(Path(folder), "--config", str(config), "--no-collect") as server:
+                objectives_story.tell_objectives(server.address)
+                time.sleep(EVALUATED_S)
+                take(server.pages, given.out, {"objectives": "objectives"}, phone=())
     elif given.address:
         take(given.address, given.out, VIEWS)
     else:
