@@ -12,6 +12,7 @@ import contextlib
 import logging
 import os
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from random import Random
 
@@ -146,17 +147,26 @@ def main() -> None:
     options = parsed()
     service = "custody-watcher" if options.role == "watcher" else "custody"
     logging.getLogger("httpx").setLevel(logging.WARNING)  # the load's own requests
-    with tempfile.TemporaryDirectory(prefix="custody-") as temporary:
-        data = options.data or Path(temporary)
-        data.mkdir(parents=True, exist_ok=True)
+    with (
+        _folder(options.data) as data,
         # What is on record must outlive this process: the spool keeps audit events and alerts that were not sent yet.
-        with (
-            anyascope.sdk.init(
-                service, endpoint=options.endpoint, environment="example", version="1.0.0", spool=data / "spool"
-            ),
-            contextlib.suppress(KeyboardInterrupt),
-        ):
-            asyncio.run(run(options, data))
+        anyascope.sdk.init(
+            service, endpoint=options.endpoint, environment="example", version="1.0.0", spool=data / "spool"
+        ),
+        contextlib.suppress(KeyboardInterrupt),
+    ):
+        asyncio.run(run(options, data))
+
+
+@contextlib.contextmanager
+def _folder(chosen: Path | None) -> Iterator[Path]:
+    """Where everything is kept: the chosen folder, made where it is not there, or one that ends with the program."""
+    if chosen is not None:
+        chosen.mkdir(parents=True, exist_ok=True)
+        yield chosen
+        return
+    with tempfile.TemporaryDirectory(prefix="custody-") as temporary:
+        yield Path(temporary)
 
 
 if __name__ == "__main__":

@@ -95,6 +95,7 @@ async def test_the_life_of_a_payment(tmp_path):
                 "bitcoin.transaction.inputs": [f"{each['txid']}:{each['vout']}" for each in raw["decoded"]["vin"]],
                 "bitcoin.transaction.signatures": list(signatures_in(raw["decoded"]["vin"])),
                 "bitcoin.transaction.in_block": False,
+                "bitcoin.transaction.received_s": raw["timereceived"],
             }
             await until(lambda: room.figures(SOURCE)[UNCONFIRMED] == 1)
             [waiting] = room.collect.bitcoin_transactions()

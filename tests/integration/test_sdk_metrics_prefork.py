@@ -24,7 +24,8 @@ def counted_once(counts, load):
     assert not load.late, "a worker hangs"
     assert {number: counts.get(number, 0) for number in load.answered} == dict.fromkeys(load.answered, 1)
     assert counts.keys() <= load.answered | load.broken
-    assert set(counts.values()) <= {1}
+    # 0: a worker was killed between the making of the sample and its count, and nobody was answered.
+    assert set(counts.values()) <= {0, 1}
 
 
 @pytest.mark.parametrize("signals", [(TERM, TERM, TERM), (KILL, TERM, KILL)])

@@ -31,10 +31,11 @@ def first_lines(page: str, endpoint: str) -> str:
 
 def asked_once(make: Callable[[Path], Any], serve: Any, path: str = "/wallets/1") -> Callable[[str], None]:
     def run(lines: str) -> None:
-        names = {"app": make(Path(tempfile.mkdtemp()))}
-        exec(lines, names)
-        with serve(names["app"]) as url:
-            assert httpx.get(url + path, headers={"x-correlation-id": "page"}, trust_env=False).status_code == 200
+        with tempfile.TemporaryDirectory() as scratch:
+            names = {"app": make(Path(scratch))}
+            exec(lines, names)
+            with serve(names["app"]) as url:
+                assert httpx.get(url + path, headers={"x-correlation-id": "page"}, trust_env=False).status_code == 200
 
     return run
 
@@ -75,7 +76,7 @@ def run_clients(lines: str) -> None:
 def run_bitcoin(lines: str) -> None:
     from support.regtest import regtest_nodes
 
-    with regtest_nodes(Path(tempfile.mkdtemp())) as (node,):
+    with tempfile.TemporaryDirectory() as scratch, regtest_nodes(Path(scratch)) as (node,):
         names: dict[str, Any] = {"node": node}
         exec(lines, names)
         assert names["node"].call("getblockcount") == 0
@@ -88,12 +89,13 @@ def run_pkcs11(lines: str) -> None:
 
     from support.softhsm import softhsm
 
-    token = softhsm(Path(tempfile.mkdtemp()))
-    os.environ["SOFTHSM2_CONF"] = str(token.config)
-    names: dict[str, Any] = {"lib": pkcs11.lib(str(token.module))}
-    exec(lines, names)
-    with names["lib"].get_token(token_label=token.label).open(user_pin=token.pin) as session:
-        assert len(session.generate_random(128)) == 16
+    with tempfile.TemporaryDirectory() as scratch:
+        token = softhsm(Path(scratch))
+        os.environ["SOFTHSM2_CONF"] = str(token.config)
+        names: dict[str, Any] = {"lib": pkcs11.lib(str(token.module))}
+        exec(lines, names)
+        with names["lib"].get_token(token_label=token.label).open(user_pin=token.pin) as session:
+            assert len(session.generate_random(128)) == 16
 
 
 # page -> how it is run, and the spans that one should then see
