@@ -7,7 +7,7 @@ from typing import Any
 
 from anyascope.sdk.audit import put_on_record
 from anyascope.sdk.correlation import current_correlation_id
-from anyascope.sdk.guard import guarded
+from anyascope.sdk.guard import guarded, report_misuse
 from anyascope.sdk.metrics.recording import count_hsm_operation
 from anyascope.sdk.operations import measures, sources
 from anyascope.sdk.operations.arguments import Arguments, Given, Name
@@ -56,7 +56,14 @@ class HsmOperation(Operation):
 
         A transaction that carries it can then be told from one that was signed elsewhere. ECDSA over a curve of 256 bits, raw
         or DER, and Schnorr; what is no such signature has no name.
+
+        Args:
+            signature: `bytes`, or a `bytearray` or `memoryview` of them; anything else is reported and ignored.
         """
+        if not issubclass(type(signature), bytes | bytearray | memoryview):
+            # Its type alone: what was given in its place may be a secret.
+            report_misuse(f"set_signature takes bytes, got a value of type {type(signature).__name__}")
+            return
         self._signature_name = signature_name(bytes(signature))
 
     def _begin(self) -> None:
