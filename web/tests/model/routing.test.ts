@@ -74,10 +74,11 @@ describe("a time line", () => {
     expect(looksOf("handed_over").word).toBe("handed over");
   });
   it("tells from when a policy climbs: from the last beginning", () => {
-    const [fired] = sampleTimeline();
+    const timeline = sampleTimeline(); // once: its times are reckoned from the moment of the call
+    const [fired] = timeline;
     if (!fired) throw new Error("no samples");
     const later = { ...fired, at: "2099-01-01T00:00:00Z" };
-    expect(climbBegan(sampleTimeline())).toBe(Date.parse(fired.at));
+    expect(climbBegan(timeline)).toBe(Date.parse(fired.at));
     expect(climbBegan([fired, { ...later, kind: "unacknowledged" }, { ...later, kind: "notified", at: "2100-01-01T00:00:00Z" }])).toBe(Date.parse(later.at));
     expect(climbBegan([])).toBeNull();
   });
