@@ -9,7 +9,8 @@ from anyascope.api.render import time_or_none, trace_summary
 from anyascope.clock import NS_PER_MS
 from anyascope.custody.nouns import Item
 from anyascope.explore.correlated.entries import entries_of, in_order
-from anyascope.explore.correlated.nouns import Entry, EntryKind, Found, Setback, Stage
+from anyascope.explore.correlated.kinds import EntryKind
+from anyascope.explore.correlated.nouns import Entry, Found, Setback, Stage
 from anyascope.explore.correlated.search import Figure
 from anyascope.explore.correlated.stages import is_under_way, outcome_of, setbacks_in, stages_of
 from anyascope.explore.times import format_time, parse_time

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -11,22 +10,11 @@ import typer
 from anyascope.cli.session import print_json, session_of
 from anyascope.cli.show import duration, local_time, read_ns
 from anyascope.cli.terminal import Cell, Style, Terminal, clean
+from anyascope.explore.correlated.kinds import EntryKind
 
 if TYPE_CHECKING:
     from anyascope.wire.own_correlation import CorrelationView, EntryView, SetbackView, StageView
     from anyascope.wire.own_custody import SpendView
-
-
-class Kind(StrEnum):
-    """What an entry of the time line is."""
-
-    SPAN = "span"
-    LOG = "log"
-    AUDIT = "audit"
-    CUSTODY = "custody"
-    CHAIN = "chain"
-    METRIC = "metric"
-    ALERT = "alert"
 
 
 _STAGES = {"done": Style.GREEN, "failed": Style.RED, "open": Style.YELLOW, "missing": Style.RED, "waiting": Style.DIM}
@@ -38,7 +26,7 @@ def correlate(
     context: typer.Context,
     identity: Annotated[str, typer.Argument(metavar="ID", help="A correlation id, or a transaction's id.")],
     *,
-    kind: Annotated[list[Kind] | None, typer.Option("--kind", "-k", help="Only these; may be repeated.")] = None,
+    kind: Annotated[list[EntryKind] | None, typer.Option("--kind", "-k", help="Only these; may be repeated.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Follow one operation: its stages, and all that carries its id or its transaction's, the oldest first."""

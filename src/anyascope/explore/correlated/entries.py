@@ -8,7 +8,8 @@ from collections.abc import Iterable
 import msgspec
 
 from anyascope.clock import NS_PER_MS
-from anyascope.explore.correlated.nouns import Entry, EntryKind, Found
+from anyascope.explore.correlated.kinds import EntryKind
+from anyascope.explore.correlated.nouns import Entry, Found
 from anyascope.model.attributes import Attributes
 from anyascope.model.logs import LogRecord, Severity
 from anyascope.model.metrics import Exemplar

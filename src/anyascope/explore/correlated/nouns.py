@@ -6,21 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 
+from anyascope.explore.correlated.kinds import EntryKind
 from anyascope.model.logs import LogRecord
 from anyascope.model.metrics import Exemplar
 from anyascope.model.traces import Span
-
-
-class EntryKind(Enum):
-    """What an entry of the time line is; of one time they stand in this order."""
-
-    SPAN = "span"
-    LOG = "log"
-    AUDIT = "audit"
-    CUSTODY = "custody"
-    CHAIN = "chain"
-    METRIC = "metric"
-    ALERT = "alert"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
