@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import replace
 from functools import cache
+from itertools import product
 
 import pytest
 
@@ -25,7 +26,7 @@ from anyascope.rules.testing import RuleCase, RuleTestOptions
 from anyascope.semconv.alerts import LABEL_ESCALATION_POLICY
 from anyascope.store.memory.metrics import MemoryMetrics
 from dashboards.all import DASHBOARDS
-from dashboards.panels import written
+from dashboards.panels import COLUMNS, written
 from rule_tables import PAGE, page
 from support.components import REPOSITORY, shared_path
 from support.json_schema import Schema
@@ -240,3 +241,19 @@ def test_every_rule_is_documented():
 def test_the_dashboard_is_fresh(name):
     """The file is what `make packs` writes."""
     assert packs.pack(name).dashboard == written(DASHBOARDS[name])
+
+
+@pytest.mark.parametrize("name", packs.names())
+def test_the_dashboard_fills_its_grid(name):
+    """From left to right and from top to bottom each cell of the grid has one panel: none over another, no hole."""
+    places = [(panel["title"], panel["gridPos"]) for panel in json.loads(packs.pack(name).dashboard)["panels"]]
+    titles = defaultdict(list)
+    for title, place in places:
+        for row in range(place["y"], place["y"] + place["h"]):
+            for column in range(place["x"], place["x"] + place["w"]):
+                titles[row, column].append(title)
+    height = max(place["y"] + place["h"] for _, place in places)
+
+    assert {cell: found for cell, found in titles.items() if len(found) > 1} == {}
+    assert [cell for cell in product(range(height), range(COLUMNS)) if cell not in titles] == []
+    assert max(column for _, column in titles) == COLUMNS - 1

@@ -356,6 +356,7 @@ RPC = Row(
             (f"bitcoin_uptime{{{NODE}}}", BY),
             unit="s",
             width=4,
+            height=8,
         ),
         stat(
             "Warnings",
@@ -363,6 +364,7 @@ RPC = Row(
             (f"anya_bitcoin_warnings{{{NODE}}}", BY),
             steps=ZERO_IS_WELL,
             width=4,
+            height=8,
         ),
     ),
 )

@@ -157,6 +157,7 @@ ROOM = Row(
             "Open sessions",
             "Sessions of all applications on each token. A line that only climbs is a leak.",
             (f"anya_hsm_sessions{{{HSM}}}", "{{hsm}} {{token}} {{kind}}"),
+            width=8,
             is_stepped=True,
         ),
         graph(
@@ -164,6 +165,7 @@ ROOM = Row(
             "Forecast, while sessions leak. No line is good news.",
             (f"anya_hsm_sessions_exhausted_in_seconds{{{HSM}}}", "{{hsm}}"),
             unit="s",
+            width=8,
             steps=((None, GREEN), (3600, RED)),
         ),
         table(

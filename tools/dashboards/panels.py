@@ -97,6 +97,7 @@ def stat(
     steps: Steps = NEUTRAL,
     words: Sequence[tuple[str, str, str]] = (),
     width: int = 4,
+    height: int = 4,
     nothing: str = "",
 ) -> Panel:
     """A number, or one for each element."""
@@ -110,8 +111,9 @@ def stat(
         "wideLayout": True,
     }
     return Panel(
-        "stat", title, text, _pairs(asks), unit, width, 4, steps=steps, words=words, options=options, nothing=nothing
-    )
+        "stat", title, text, _pairs(asks), unit, width, height,
+        steps=steps, words=words, options=options, nothing=nothing,
+    )  # fmt: skip
 
 
 def graph(
