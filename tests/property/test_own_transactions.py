@@ -19,9 +19,9 @@ LEGAL = {
     "": {"seen"},
     "open": {"confirmed", "replaced", "conflicted", "abandoned", "stuck", "unstuck"},
     "confirmed": {"unconfirmed", "unstuck"},
-    "replaced": {"seen", "confirmed", "abandoned", "unstuck"},
-    "conflicted": {"seen", "confirmed", "replaced", "abandoned", "unstuck"},
-    "abandoned": {"seen", "confirmed", "replaced", "unstuck"},
+    "replaced": {"seen", "confirmed", "conflicted", "abandoned", "unstuck"},
+    "conflicted": {"seen", "confirmed", "abandoned", "unstuck"},
+    "abandoned": {"seen", "confirmed", "unstuck"},
 }
 THEN = sampled_from(["look", "restart", "hear", "poll", "refuse", ""])
 BECOMES = {"seen": "open", "unconfirmed": "open"}

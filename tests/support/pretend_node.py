@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -47,7 +47,8 @@ class PretendNode:
     _made: int = 0
     _mined_at: dict[str, int] = field(default_factory=dict)
     _heights: dict[str, int] = field(default_factory=dict)
-    _stale: set[str] = field(default_factory=set)  # blocks that left the chain, which a node keeps
+    # What left the chain, which a node keeps: each block with the one before it and its transactions.
+    _stale: dict[str, tuple[str, set[str]]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for _ in range(START_HEIGHT + 1):
@@ -82,7 +83,7 @@ class PretendNode:
         for _ in range(depth):
             block, txids = self.blocks.pop()
             del self._heights[block]
-            self._stale.add(block)
+            self._stale[block] = (self.blocks[-1][0], txids)
             self.pool |= txids
             for txid in txids:
                 del self._mined_at[txid]
@@ -168,8 +169,17 @@ class PretendNode:
             return UNKNOWN
         start = self._heights.get(since, self._fork())
         entries = [self._entry(txid) for txid in self.payments]
-        kept = [each for each in entries if abs(each["confirmations"]) <= self.height - start]
-        return {"transactions": kept, "removed": [], "lastblock": self.blocks[-1][0]}
+        # As a real one: it lists no deposit that a block has in conflict.
+        listed = [each for each in entries if each["category"] == "send" or each["confirmations"] >= 0]
+        kept = [each for each in listed if abs(each["confirmations"]) <= self.height - start]
+        removed = [self._entry(txid) for txid in self._removed(since)]
+        return {"transactions": kept, "removed": removed, "lastblock": self.blocks[-1][0]}
+
+    def _removed(self, since: str) -> Iterator[str]:
+        """What was in blocks that left the chain, from this one down to where the branches part."""
+        while since in self._stale:
+            since, txids = self._stale[since]
+            yield from txids
 
     def _fork(self) -> int:
         return 0  # a real node finds where the branches part; all of the chain is more than that

@@ -41,26 +41,54 @@ def depth_of(answer: Answer) -> int:
     return _whole(answer.get("confirmations"))
 
 
-def standing_of(answer: Answer, pool: Collection[str], mined: Collection[str] = ()) -> Standing:
+def standing_of(answer: Answer, pool: Collection[str], mined: Mapping[str, Answer] | None = None) -> Standing:
     """How a transaction stands, by an entry of a list or by `gettransaction`.
 
     Args:
         pool: what of it, and of the transactions that it conflicts with, is known to be in the mempool.
-        mined: what of the wallet's own is known to be in a block.
+        mined: `gettransaction` of those that it conflicts with, and that are in a block.
     """
     txid, depth = str(answer.get("txid", "")), depth_of(answer)
     if depth > 0:
         return Standing(txid, Status.CONFIRMED, _block_of(answer))
     if depth < 0:
-        # Another of the wallet's own in its place is a fee bump that was mined, also where nobody saw it wait.
-        by = next((each for each in conflicts_of(answer) if each in mined), "") or _replacement(answer, pool)
-        return Standing(txid, Status.REPLACED if by else Status.CONFLICTED, replaced_by=by)
+        return _lost(answer, mined or {})
     by = _replacement(answer, pool)
     if txid in pool:
         return Standing(txid, Status.OPEN, is_in_pool=True)
     if _is_abandoned(answer):
         return Standing(txid, Status.ABANDONED)
     return Standing(txid, Status.REPLACED if by else Status.OPEN, replaced_by=by)
+
+
+def _lost(answer: Answer, mined: Mapping[str, Answer]) -> Standing:
+    """A block has another one in its place.
+
+    A fee bump is one that the wallet made, or one that pays the same, also where nobody saw it wait. What pays somebody else is a
+    double spend, also where the wallet has both: whoever else has its keys made it.
+    """
+    rivals = [each for each in conflicts_of(answer) if each in mined]
+    bump = answer.get("replaced_by_txid") or next((each for each in rivals if _pays_as(answer, mined[each])), "")
+    if bump:
+        return Standing(str(answer.get("txid", "")), Status.REPLACED, replaced_by=str(bump))
+    return Standing(str(answer.get("txid", "")), Status.CONFLICTED, replaced_by=next(iter(rivals), ""))
+
+
+def _pays_as(answer: Answer, other: Answer) -> bool:
+    """Whether the other pays all whom this one pays; a bump may take its fee from what they get.
+
+    Of what came to us it has to bring all. One that pays nobody but ourselves is bumped by one that does so, too.
+    """
+    sent, sent_by_other = _addresses(answer, "send"), _addresses(other, "send")
+    if not sent and "fee" in answer:
+        return not sent_by_other
+    received, received_by_other = sats(answer.get("amount")) or 0, sats(other.get("amount")) or 0
+    return sent <= sent_by_other if sent else received_by_other >= received
+
+
+def _addresses(answer: Answer, category: str) -> frozenset[str]:
+    details = (each for each in _list(answer.get("details")) if isinstance(each, dict))
+    return frozenset(str(each.get("address", "")) for each in details if each.get("category") == category)
 
 
 def facts_of(answer: Answer) -> Facts | None:

@@ -97,8 +97,10 @@ def _arrival(owned: Owned) -> Iterator[Happening]:
 
 
 def _is_same(before: Standing, now: Standing) -> bool:
-    if now.status is Status.CONFLICTED and before.status in _ENDS:
-        return True  # what was replaced or given up is conflicted once its replacement is in a block: no news
+    if now.status is Status.CONFLICTED and before.status is Status.ABANDONED:
+        return True  # its owner gave it up, and spent its inputs otherwise: no news
+    if now.status is Status.REPLACED and before.status in _ENDS:
+        return True  # the same
     if now.status is Status.OPEN and not now.is_in_pool and before.status in _ENDS:
         return True  # nobody has it: it could come back, and did not
     if Status.CONFIRMED in (before.status, now.status):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from anyascope.clock import NS_PER_S, Clock
@@ -23,7 +24,7 @@ from anyascope.collect.collectors.bitcoin.transactions.book import (
     movements_of,
 )
 from anyascope.collect.collectors.bitcoin.transactions.life import FORGET_AFTER_BLOCKS
-from anyascope.collect.collectors.bitcoin.transactions.nouns import BlockPlace, Standing
+from anyascope.collect.collectors.bitcoin.transactions.nouns import BlockPlace, Owned, Standing, Status
 from anyascope.collect.collectors.bitcoin.transactions.pool import PoolEntry, entry_of
 from anyascope.errors import UnavailableError
 from anyascope.model.documents import Document, Put
@@ -38,8 +39,10 @@ NEWEST_MAX = 1_000  # entries that are asked for at most, where the newest ones 
 DETAILS_TOGETHER = 50  # transactions of one request: a wallet's lock is held for each alone, some 10 ms together
 POOL_ASKED_MAX = 500  # transactions of one look that are sought in the mempool; the newest
 _UNKNOWN = error_label(-5)  # the wallet has no such transaction, the mempool or the chain no such entry
+# The second: it lost the data of a block that is in no branch any more, of which it is to list the transactions.
+_NO_SUCH_BLOCK = frozenset((_UNKNOWN, error_label(-32603)))
 _TOO_MANY = frozenset((error_label(-1), error_label(-8), error_label(-32602)))  # so older nodes refuse an argument more
-_LIST_OPTIONS = (1, True, False)  # confirmations, watch-only too, no removed ones: those are known
+_LIST_OPTIONS = (1, True, True)  # confirmations; watch-only ones too; and those of blocks that left the best chain
 
 
 class LookError(Exception):
@@ -48,6 +51,29 @@ class LookError(Exception):
     def __init__(self, refusal: Refusal) -> None:
         super().__init__(refusal.message)
         self.refusal = refusal
+
+
+@dataclass(frozen=True, slots=True)
+class _Listed:
+    """What a wallet lists since a block.
+
+    Attributes:
+        rows: by transaction.
+        last: hash of the block that it goes up to.
+        removed: what was in blocks that have left the best chain since then.
+        start: the height above which all of the best chain is listed; None where it goes on from the last look.
+    """
+
+    rows: Mapping[str, Mapping[str, Any]]
+    last: str
+    removed: frozenset[str]
+    start: int | None
+
+    def has_lost(self, owned: Owned) -> bool:
+        """Whether the block of a confirmed transaction that is not in the list left the best chain."""
+        block = owned.standing.block
+        is_above = self.start is not None and block is not None and block.height > self.start
+        return owned.facts.txid in self.removed or is_above
 
 
 class WalletLooker:
@@ -123,23 +149,41 @@ class WalletLooker:
     async def look_at_all(self, *, genesis: str, height: int) -> None:
         """Everything since the block of the last such look, and what waits."""
         is_first = not self.book.has_begun
-        rows, last = await self._since(height)
+        listed = await self._since(height)
+        rows = listed.rows
         standings, unknown = await self._split(rows)
-        mined = {txid for txid, row in rows.items() if depth_of(row) > 0}
         for row, pool in standings:
-            self.book.follow(standing_of(row, pool, mined), height=height)
-        missing = [each.facts.txid for each in self.book.open() if each.facts.txid not in rows]
+            self.book.follow(standing_of(row, pool), height=height)
+        lost = [txid for txid, row in rows.items() if txid in self.book.owned and depth_of(row) < 0]
+        missing = [txid for txid in self.book.owned if txid not in rows and self._is_doubtful(txid, listed)]
         if is_first:
             await self._learn_history()
-        await self._settle([*unknown, *missing], height=height)
-        self.book.reach(BlockPlace(height, last), genesis=genesis, listed=rows)
+        await self._settle([*unknown, *lost, *missing], height=height)
+        self.book.reach(BlockPlace(height, listed.last), genesis=genesis, listed=rows)
 
     # --- inside -------------------------------------------------------------------------------------------------------
 
-    async def _since(self, height: int) -> tuple[dict[str, dict[str, Any]], str]:
+    def _is_doubtful(self, txid: str, listed: _Listed) -> bool:
+        """Whether one that is not in the list has to be asked for: a deposit that a block double-spends is in no list any more."""
+        owned = self.book.owned[txid]
+        match owned.standing.status:
+            case Status.OPEN:
+                return True
+            case Status.CONFIRMED:
+                return listed.has_lost(owned)
+            case (
+                Status.REPLACED
+            ):  # by a bump that is ours, too, once a block has that; else its sender may be taking it back
+                by = self.book.owned.get(owned.standing.replaced_by)
+                return by is None or by.standing.status is not Status.CONFIRMED
+            case _:
+                return False
+
+    async def _since(self, height: int) -> _Listed:
         since = self.book.head.since.hash
         told = await self._list_since(since) if since else None
-        if told is None or _is_unknown(told):
+        start = None
+        if told is None or (isinstance(told, Refusal) and told.code in _NO_SUCH_BLOCK):
             # The first look, or a block that the node does not have, such as one restored or synchronised anew: as far back
             # as a reorg could matter, of what was looked at.
             reached = self.book.head.since.height if since else height
@@ -148,7 +192,8 @@ class WalletLooker:
         found = _or_raise(told)
         if not isinstance(found, dict) or not isinstance(found.get("lastblock"), str):
             raise LookError(Refusal(INVALID_ANSWER, "listsinceblock says no lastblock"))
-        return rows_of(found.get("transactions") or ()), found["lastblock"]
+        rows, removed = (rows_of(found.get(part) or ()) for part in ("transactions", "removed"))
+        return _Listed(rows, found["lastblock"], frozenset(removed), start)
 
     async def _list_since(self, block: str) -> Any | Refusal:
         """With change where the node lists it (Core since 24): what pays nothing but change is in no list otherwise."""
@@ -162,8 +207,11 @@ class WalletLooker:
     async def _split(
         self, rows: Mapping[str, Mapping[str, Any]]
     ) -> tuple[list[tuple[Mapping[str, Any], Collection[str]]], list[str]]:
-        """The rows of known transactions with what of them is in the mempool, and the ids of the unknown."""
-        known = [row for txid, row in rows.items() if txid in self.book.owned]
+        """The rows of known transactions with what of them is in the mempool, and the ids of the unknown.
+
+        Without those whose place a block gave to others: a row does not say whom they paid.
+        """
+        known = [row for txid, row in rows.items() if txid in self.book.owned and depth_of(row) >= 0]
         waiting = sorted((row for row in known if depth_of(row) == 0), key=lambda row: -int(row.get("time") or 0))
         skipped = {str(row["txid"]) for row in waiting[POOL_ASKED_MAX:]}
         pool = await self._pool(waiting[:POOL_ASKED_MAX])
@@ -205,12 +253,12 @@ class WalletLooker:
         if again:
             await self._settle(again, height=height)
 
-    async def _mined(self, lost: Iterable[Mapping[str, Any]]) -> set[str]:
-        """Which of the wallet's own are in the place of these, in a block."""
+    async def _mined(self, lost: Iterable[Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
+        """Those of the wallet's own that are in the place of these, in a block."""
         asked = list(dict.fromkeys(rival for answer in lost for rival in conflicts_of(answer)))[:POOL_ASKED_MAX]
         told = await self.client.call_each("gettransaction", [(txid,) for txid in asked], fine=(_UNKNOWN,))
         answers = {txid: _or_none(each) for txid, each in zip(asked, told, strict=True)}
-        return {txid for txid, answer in answers.items() if answer is not None and depth_of(answer) > 0}
+        return {txid: answer for txid, answer in answers.items() if answer is not None and depth_of(answer) > 0}
 
     def _note(self, txid: str, answer: Mapping[str, Any] | None, standing: Standing | None, *, height: int) -> None:
         is_known = txid in self.book.owned

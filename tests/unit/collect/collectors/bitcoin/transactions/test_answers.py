@@ -130,11 +130,39 @@ def test_entries_are_one_an_output():
     assert rows == {"aa": {"txid": "aa", "abandoned": True, "vout": 1}, "bb": {"txid": "bb"}}
 
 
-def test_what_another_of_the_wallets_own_took_the_place_of_is_replaced():
-    """A bump that nobody saw wait, and that is in a block: no double spend of a stranger."""
-    lost = answer(confirmations=-2, walletconflicts=["bb", "cc"])
-    assert standing_of(lost, (), {"cc"}) == Standing("aa", Status.REPLACED, replaced_by="cc")
-    assert standing_of(lost, (), {"dd"}) == Standing("aa", Status.CONFLICTED)
+def paid(*addresses: str, category: str = "send", **more):
+    return answer(details=[{"category": category, "address": each} for each in addresses], **more)
+
+
+@pytest.mark.parametrize(
+    ("rival", "status"),
+    [
+        (paid("x", "y"), Status.REPLACED),
+        (paid("x", "y", "z"), Status.REPLACED),  # a bump that pays one more
+        (paid("x"), Status.CONFLICTED),
+        (paid("thief"), Status.CONFLICTED),
+        (paid(), Status.CONFLICTED),  # back to ourselves: whom it paid before has nothing
+    ],
+)
+def test_what_a_block_has_in_its_place_is_a_bump_where_it_pays_the_same(rival, status):
+    """A bump that nobody saw wait; what pays somebody else is a double spend, also of our own keys."""
+    lost = paid("x", "y", confirmations=-2, fee=-0.1, walletconflicts=["bb", "cc"])
+    assert standing_of(lost, (), {"cc": rival}) == Standing("aa", status, replaced_by="cc")
+    assert standing_of(lost, ()) == Standing("aa", Status.CONFLICTED)
+
+
+@pytest.mark.parametrize(("amount", "status"), [(2.0, Status.REPLACED), (1.9, Status.CONFLICTED)])
+def test_a_deposit_is_replaced_by_what_brings_all_of_it(amount, status):
+    """Its sender's bump takes its fee from what is his."""
+    lost = paid("ours", category="receive", amount=2.0, confirmations=-1, walletconflicts=["bb"])
+    assert standing_of(lost, (), {"bb": paid("ours", category="receive", amount=amount)}).status is status
+
+
+def test_what_pays_nobody_is_replaced_by_what_pays_nobody():
+    """A consolidation, whose outputs are change that no list has."""
+    lost = paid(confirmations=-1, fee=-0.1, walletconflicts=["bb"])
+    assert standing_of(lost, (), {"bb": paid()}).status is Status.REPLACED
+    assert standing_of(lost, (), {"bb": paid("x")}).status is Status.CONFLICTED
 
 
 def test_rivals_and_shared_inputs_are_told():

@@ -43,7 +43,8 @@ def lived(*standings: Standing) -> tuple[Owned, list[list[str]]]:
         ([WAITS, MINED, MINED_ELSEWHERE], [["seen"], ["confirmed"], ["unconfirmed", "confirmed"]]),
         ([WAITS, MINED, CONFLICTED], [["seen"], ["confirmed"], ["unconfirmed", "conflicted"]]),
         ([MINED, ABANDONED, MINED], [["seen", "confirmed"], ["unconfirmed", "abandoned"], ["confirmed"]]),
-        ([WAITS, REPLACED, CONFLICTED, REPLACED], [["seen"], ["replaced"], [], []]),
+        ([WAITS, REPLACED, REPLACED], [["seen"], ["replaced"], []]),
+        ([WAITS, REPLACED, CONFLICTED, REPLACED, CONFLICTED], [["seen"], ["replaced"], ["conflicted"], [], []]),
         ([WAITS, GONE, ABANDONED, CONFLICTED], [["seen"], [], ["abandoned"], []]),
         ([WAITS, REPLACED, GONE, WAITS], [["seen"], ["replaced"], [], ["seen"]]),
         ([WAITS, REPLACED, MINED], [["seen"], ["replaced"], ["confirmed"]]),
@@ -51,7 +52,7 @@ def lived(*standings: Standing) -> tuple[Owned, list[list[str]]]:
     ],
 )
 def test_one_change_is_told_once(standings, told):
-    """What did not change is not told; a transaction whose replacement is mined is not conflicted on top of it."""
+    """What did not change is not told; that a block double-spends what was replaced in the mempool is told, once."""
     assert lived(*standings)[1] == told
 
 

@@ -458,6 +458,24 @@ async def test_a_bump_that_was_mined_while_nobody_looked_is_no_double_spend():
     assert site.told(bump) == ["seen", "confirmed"]
 
 
+@pytest.mark.parametrize("forgets", [False, True])
+async def test_a_deposit_that_a_block_double_spends_is_asked_for(forgets):
+    """No list has it any more, neither of a node that knows the block that it was in, nor of one that was synchronised anew."""
+    site = Site()
+    await site.look()
+    txid = site.node.pay(is_deposit=True)
+    await site.block(txid)
+    site.node.undo(1)
+    site.node.pool.discard(txid)
+    if forgets:
+        site.node._stale.clear()
+    site.node.mine([])
+    site.node.payments[txid].conflicted_at = site.node.height
+    found = await site.block()
+    assert site.told(txid) == ["seen", "confirmed", "unconfirmed", "conflicted"]
+    assert value(found, "anya_bitcoin_wallet_conflicted_total", wallet="w") == 1
+
+
 async def test_a_reopened_one_is_named():
     """A reorg throws two deposits out: each has a series with what it moves, until a block has it again."""
     site = Site()
