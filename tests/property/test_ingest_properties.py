@@ -24,7 +24,7 @@ from anyascope.wire.otlp.buckets import add_histograms, by_index, coarsen, spans
 from anyascope.wire.otlp.messages import Encoding
 from anyascope.wire.otlp.metrics import MetricDecoder
 from anyascope.wire.otlp.records import RecordDecoder
-from anyascope.wire.otlp.values import float_text
+from anyascope.wire.otlp.texts import float_text
 from support.otlp import logs_request
 
 FAST = settings(max_examples=100, deadline=None)

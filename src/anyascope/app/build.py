@@ -11,7 +11,7 @@ from anyascope.app.house import House, Readiness
 from anyascope.app.recovery import RunMark
 from anyascope.app.reload import Plan, Reloads
 from anyascope.app.rooms import build_rooms, make_channels, trace_into
-from anyascope.app.sockets import Sockets, bind_all
+from anyascope.app.sockets import Sockets
 from anyascope.app.stores import Stores, open_stores
 from anyascope.app.watch_self import OwnTelemetry
 from anyascope.config.settings import StoreKind
@@ -19,19 +19,19 @@ from anyascope.health.components import Health
 
 
 async def build(
-    plan: Plan, *, read: Callable[[], Plan], ground: Ground, own: OwnTelemetry | None
+    plan: Plan, sockets: Sockets, *, read: Callable[[], Plan], ground: Ground, own: OwnTelemetry | None
 ) -> tuple[House, Reloads]:
     """A house that is ready to start, and what exchanges its configuration.
 
     Args:
         plan: the configuration to build by.
+        sockets: its addresses, bound; closed where the house cannot be built.
         read: reads the configuration again, for a reload.
         own: takes the server's own logs and spans; None where nothing of itself is kept.
 
     Raises:
-        AnyascopeError: an address or the data directory cannot be had; nothing is left open.
+        AnyascopeError: the data directory cannot be had; nothing is left open.
     """
-    sockets = bind_all(plan.settings)
     try:
         stores = await open_stores(
             plan.settings.storage,

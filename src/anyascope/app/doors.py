@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from anyascope.app.faces import GRACE_S, Face, HttpFace
-from anyascope.app.sockets import OTLP_GRPC_FACE, Sockets
+from anyascope.app.faces import GRACE_S, HttpFace
+from anyascope.app.sockets import OTLP_GRPC_FACE, Face, Sockets
 from anyascope.config.addresses import Address
 from anyascope.errors import AnyascopeError
 from anyascope.receive.base import ListeningProtocol, TlsPair

@@ -1,85 +1,22 @@
-"""The server's faces: the sockets that it listens on, and the HTTP servers behind them."""
+"""The HTTP servers behind the sockets that the server listens on."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import errno
 import socket
 import ssl
 from collections.abc import Generator
-from dataclasses import dataclass
 
 import uvicorn
 from starlette.types import ASGIApp
 
-from anyascope.config.addresses import Address
+from anyascope.app.sockets import BACKLOG
 from anyascope.config.settings import TlsFiles
-from anyascope.errors import ConflictError, DeniedError, InvalidInputError
 
-BACKLOG = 2048  # connections that may wait to be accepted; a fleet's agents reconnect all at once after a restart
-NEXT_PORTS = 10  # how many ports above the default are tried before giving up
 GRACE_S = 3  # how long open requests may take to end when the server stops; SIGTERM promises 10 s in all
 HEADER_BYTES_MAX = 64 * 1024  # a browser's cookies and a long PromQL in a GET fit
 KEEP_ALIVE_S = 75  # as the agents' own idle time-outs, so that they close first
-
-
-@dataclass(frozen=True, slots=True)
-class Face:
-    """One address that the server has, or wanted to have. `state` is `listening` or `skipped`; `note` says why."""
-
-    name: str
-    address: str
-    state: str
-    note: str = ""
-
-
-def bind(address: Address) -> socket.socket:
-    """A listening socket at this address.
-
-    Raises:
-        ConflictError: another program has it.
-        DeniedError: the operating system does not allow it.
-        InvalidInputError: this machine has no such address.
-    """
-    family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
-    bound = socket.socket(family, socket.SOCK_STREAM)
-    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        bound.bind((address.host, address.port))
-        bound.listen(BACKLOG)
-    except OSError as error:
-        bound.close()
-        raise _explain(error, address) from error
-    bound.setblocking(False)
-    return bound
-
-
-def _explain(error: OSError, address: Address) -> Exception:
-    if error.errno == errno.EADDRINUSE:
-        return ConflictError(f"{address} is taken by another program")
-    if error.errno in (errno.EACCES, errno.EPERM):
-        return DeniedError(f"{address} may not be used by this user; ports below 1024 need a privilege")
-    return InvalidInputError(f"cannot listen on {address}: {error.strerror or error}")
-
-
-def bind_or_next(address: Address) -> tuple[socket.socket, str]:
-    """A socket at this address or, where it is taken, at one of the next ports; and a note where it is another."""
-    for step in range(NEXT_PORTS):
-        try:
-            bound = bind(Address(address.host, address.port + step))
-        except ConflictError:
-            continue
-        return bound, "" if step == 0 else f"port {address.port} is taken, {address.port + step} is used instead"
-    raise ConflictError(
-        f"{address} and the {NEXT_PORTS - 1} ports above it are taken; choose one with --listen HOST:PORT"
-    )
-
-
-def address_of(bound: socket.socket) -> Address:
-    """Where a socket listens."""
-    host, port = bound.getsockname()[:2]
-    return Address(host, port)
 
 
 class _QuietServer(uvicorn.Server):

@@ -11,10 +11,10 @@ from anyascope.alerting.settings import AlertingOptions
 from anyascope.api.sse import Streams
 from anyascope.app.answering import reachable
 from anyascope.app.doors import Doors
-from anyascope.app.faces import Face
 from anyascope.app.recovery import RunMark
 from anyascope.app.reload import Plan
 from anyascope.app.rooms import Rooms, named
+from anyascope.app.sockets import Face
 from anyascope.errors import AnyascopeError
 from anyascope.notify.channel import Channel
 from anyascope.notify.settings import courier_options

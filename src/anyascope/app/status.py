@@ -17,8 +17,8 @@ from anyascope.alerting.settings import DEFAULT_RECEIVER
 from anyascope.api.alertmanager.status import AlertmanagerView
 from anyascope.api.prometheus.status import ServerView
 from anyascope.api.render import time_or_none
-from anyascope.app.faces import Face
 from anyascope.app.reload import Reloads
+from anyascope.app.sockets import Face
 from anyascope.clock import NS_PER_S, Clock
 from anyascope.config.settings import Settings
 from anyascope.config.show import shown_yaml

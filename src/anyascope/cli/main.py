@@ -87,6 +87,12 @@ app.command("doctor")(doctor.doctor)
 app.command("status", hidden=True)(doctor.doctor)
 
 
+def _leave_with_version(is_asked: bool) -> None:
+    if is_asked:
+        version()
+        raise typer.Exit
+
+
 @app.callback()
 def session(
     context: typer.Context,
@@ -97,6 +103,9 @@ def session(
         str,
         typer.Option("--token", envvar="ANYASCOPE_TOKEN", help="Where the server asks for one.", show_default=False),
     ] = "",
+    version: Annotated[  # noqa: ARG001  # its callback prints it and leaves
+        bool, typer.Option("--version", help="Print the version.", callback=_leave_with_version, is_eager=True)
+    ] = False,
 ) -> None:
     """Remember which server the command asks."""
     context.obj = Session(server, token)

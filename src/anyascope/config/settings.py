@@ -20,7 +20,7 @@ from anyascope.model.labels import Labels
 from anyascope.model.sdk import SdkSettings
 from anyascope.model.secret import Secret, SecretFile
 from anyascope.notify.settings import NotifySettings
-from anyascope.notify.watchdog import WatchdogOptions
+from anyascope.notify.watchdog_settings import WatchdogOptions
 from anyascope.promql.options import EngineOptions
 from anyascope.promql.signatures import Feature
 from anyascope.rules.options import FOR_GRACE_S, OUTAGE_TOLERANCE_S, RESEND_S

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from enum import Enum
 from typing import Final
 
 import structlog
@@ -13,17 +11,14 @@ from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from anyascope.clock import NS_PER_S, Clock, wait_for
 from anyascope.errors import InvalidInputError
-from anyascope.model.http import HttpOptions
 from anyascope.model.notifications import AttemptOutcome
 from anyascope.model.secret import Secret
 from anyascope.notify.channel import Outcome
 from anyascope.notify.http import HttpSender, judge
+from anyascope.notify.watchdog_settings import WatchdogOptions
 from anyascope.ports import ComponentHealth, HealthStatus
 from anyascope.wire.notices.answers import shown
 
-INTERVAL_S = 60.0
-INTERVAL_S_MIN = 5.0
-TIMEOUT_S = 10.0
 TRIES = 3  # within an interval: one lost packet is no dead server
 
 # What must be well for alerts to reach somebody.
@@ -31,24 +26,6 @@ VITAL_KINDS: Final = frozenset(("alerting", "rules"))
 CHANNEL_KIND: Final = "notify"
 
 log = structlog.get_logger("anyascope.notify")
-
-
-class Method(Enum):
-    """How the watchdog's address is asked."""
-
-    GET = "GET"
-    POST = "POST"
-
-
-@dataclass(frozen=True, slots=True)
-class WatchdogOptions:
-    """`watchdog`: where our heartbeat goes. Without `url` there is none."""
-
-    url: Secret | None = None
-    interval_s: float = INTERVAL_S
-    timeout_s: float = TIMEOUT_S
-    method: Method = Method.GET
-    http: HttpOptions = field(default_factory=HttpOptions)
 
 
 class Watchdog:

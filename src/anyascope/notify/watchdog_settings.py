@@ -1,17 +1,41 @@
-"""`watchdog`."""
+"""`watchdog`: what can be set of the heartbeat that we send."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+from enum import Enum
 from typing import Final
 
+from anyascope.model.http import HttpOptions
 from anyascope.model.secret import Secret
-from anyascope.notify.watchdog import INTERVAL_S, INTERVAL_S_MIN, TIMEOUT_S, Method, WatchdogOptions
 from anyascope.wire.http_settings import HttpSpeaker, read_http_options, read_secret
 from anyascope.wire.settings import Section
+
+INTERVAL_S = 60.0
+INTERVAL_S_MIN = 5.0
+TIMEOUT_S = 10.0
 
 _SENDER: Final = HttpSpeaker(
     proxy_schemes=("http", "https"), has_proxy_from_environment=True, needs_username=False, has_oauth2=True
 )
+
+
+class Method(Enum):
+    """How the watchdog's address is asked."""
+
+    GET = "GET"
+    POST = "POST"
+
+
+@dataclass(frozen=True, slots=True)
+class WatchdogOptions:
+    """`watchdog`: where our heartbeat goes. Without `url` there is none."""
+
+    url: Secret | None = None
+    interval_s: float = INTERVAL_S
+    timeout_s: float = TIMEOUT_S
+    method: Method = Method.GET
+    http: HttpOptions = field(default_factory=HttpOptions)
 
 
 def read_watchdog(section: Section) -> WatchdogOptions:

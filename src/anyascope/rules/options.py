@@ -10,11 +10,11 @@ from anyascope.clock import Clock
 from anyascope.model.documents import Change
 from anyascope.ports import AlertSink, Intake
 from anyascope.rules.definition import INTERVAL_DEFAULT_S
-from anyascope.rules.metrics import RuleMetrics
 from anyascope.rules.turns import Turns
 
 if TYPE_CHECKING:  # settings are read by programs that never evaluate
     from anyascope.rules.evaluate import Evaluator
+    from anyascope.rules.metrics import RuleMetrics
 
 DEBOUNCE_S = 0.2  # a scrape arrives in several batches; a person does not notice a fifth of a second
 RESEND_S = 60.0  # Prometheus' default `--rules.alert.resend-delay`

@@ -146,7 +146,7 @@ def test_the_token_and_the_server_may_come_from_the_environment(run, server, mon
 
 def test_version_prints_the_version(run):
     """One line."""
-    assert run("version") == (0, "anyascope 0.1.0\n", "")
+    assert run("version") == run("--version") == (0, "anyascope 0.1.0\n", "")
 
 
 def test_up_hands_its_options_over(run, monkeypatch, tmp_path):

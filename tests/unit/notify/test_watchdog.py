@@ -10,8 +10,8 @@ from anyascope.model.notifications import AttemptOutcome
 from anyascope.model.secret import Secret
 from anyascope.notify import watchdog
 from anyascope.notify.channel import Outcome
-from anyascope.notify.watchdog import Method, Watchdog, WatchdogOptions, why_withheld
-from anyascope.notify.watchdog_settings import read_watchdog
+from anyascope.notify.watchdog import Watchdog, why_withheld
+from anyascope.notify.watchdog_settings import Method, WatchdogOptions, read_watchdog
 from anyascope.ports import ComponentHealth, HealthStatus
 from anyascope.wire.http_post import Answer
 from anyascope.wire.settings import SettingsError, read_settings

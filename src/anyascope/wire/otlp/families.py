@@ -15,8 +15,9 @@ from typing import TypeAlias
 from anyascope.model.attributes import Resource, Scope
 from anyascope.model.labels import METRIC_NAME, Labels, labels_of, series_id
 from anyascope.model.metrics import MetricMetadata
+from anyascope.wire.otlp.texts import float_text, text_of
 from anyascope.wire.otlp.translation import Translation
-from anyascope.wire.otlp.values import KnownPairs, float_text, text_of
+from anyascope.wire.otlp.values import KnownPairs
 
 SERIES_MAX = 200_000  # series that are remembered, over all families; about 150 MB with labels of ordinary length
 

@@ -20,7 +20,7 @@ from anyascope.wire.otlp.buckets import (
     spans_of,
 )
 from anyascope.wire.otlp.families import Family, KnownFamilies, SeriesGroup
-from anyascope.wire.otlp.values import text_of
+from anyascope.wire.otlp.texts import text_of
 from anyascope.wire.prompb.histograms import SCHEMA_CUSTOM
 
 NO_VALUE = "its data point has no value"

@@ -11,7 +11,8 @@ from typing import Any
 from anyascope.model.logs import LogBatch, index_in
 from anyascope.model.traces import SpanBatch, SpanEvent, SpanLink
 from anyascope.wire.otlp.messages import Encoding, Request, parse
-from anyascope.wire.otlp.values import KnownPairs, KnownSenders, text_of, value_of
+from anyascope.wire.otlp.texts import text_of
+from anyascope.wire.otlp.values import KnownPairs, KnownSenders, value_of
 
 STREAM = "otlp"
 

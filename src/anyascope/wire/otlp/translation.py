@@ -12,7 +12,7 @@ from enum import Enum
 from anyascope.model.attributes import Attributes
 from anyascope.model.metrics import MetricType
 from anyascope.wire.naming import label_name, metric_name, plain_metric_name, utf8_metric_name
-from anyascope.wire.otlp.values import text_of
+from anyascope.wire.otlp.texts import text_of
 
 
 class Strategy(Enum):
