@@ -16,8 +16,8 @@ from anyascope.model.alerts import AlertState
 from anyascope.model.labels import labels_of
 from anyascope.model.metrics import MetricBatch, SampleBatch
 from anyascope.promql.engine import Engine
-from anyascope.rules.load import load_default_rules
 from anyascope.rules.options import RulesOptions
+from anyascope.rules.packs import load_pack_rules
 from anyascope.store.memory.metrics import MemoryMetrics
 from support.components import component
 from support.ports import free_port
@@ -56,7 +56,7 @@ async def test_quiet_for_an_hour(exposition):
     engine = Engine(store, clock=clock, registry=CollectorRegistry())
     house = RulesHouse(engine=engine, pipe=Pipe(store), clock=clock, options=RulesOptions(interval_s=60))
     await house.start("groups: []")
-    await house.rules.reload(load_default_rules())
+    await house.rules.reload(load_pack_rules("default"))
 
     samples = SampleBatch.of([(labels, 0, value) for labels, value in series])
     for _ in range(60):

@@ -6,7 +6,7 @@ import calendar
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from datetime import UTC, datetime, tzinfo
 from typing import TypeAlias
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -18,7 +18,6 @@ Range: TypeAlias = tuple[int, int]
 MINUTES_PER_DAY = 24 * 60
 
 _WEEKDAYS = ("sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday")
-_UTC: tzinfo = UTC
 _MONTHS = tuple(name.lower() for name in calendar.month_name)
 _CLOCK = re.compile(r"(?:([01]\d|2[0-3]):([0-5]\d))|24:00", re.ASCII)
 _NUMBER = re.compile(r"[+-]?\d{1,30}", re.ASCII)
@@ -35,7 +34,7 @@ class TimeInterval:
         days_of_month: 1 to 31, or -31 to -1 counted from the month's end, inclusive.
         months: 1 to 12, inclusive.
         years: inclusive.
-        location: the zone in which all of these are read.
+        location: the zone in which all of these are read; None is the machine's own.
     """
 
     times: tuple[Range, ...] = ()
@@ -43,7 +42,7 @@ class TimeInterval:
     days_of_month: tuple[Range, ...] = ()
     months: tuple[Range, ...] = ()
     years: tuple[Range, ...] = ()
-    location: tzinfo = UTC
+    location: tzinfo | None = UTC
 
     def contains(self, time_ns: int) -> bool:
         """Whether this moment is in it."""
@@ -204,7 +203,7 @@ def _parse_number(text: str) -> int:
     return number
 
 
-def _read_location(section: Section) -> tzinfo:
+def _read_location(section: Section) -> tzinfo | None:
     try:
         return _parse_location(section.text("location", "UTC"))
     except ValueError as error:
@@ -212,13 +211,11 @@ def _read_location(section: Section) -> tzinfo:
         return UTC
 
 
-def _parse_location(text: str) -> tzinfo:
+def _parse_location(text: str) -> tzinfo | None:
     if text in ("UTC", ""):
         return UTC
     if text == "Local":
-        local = datetime.now(timezone(timedelta(0))).astimezone().tzinfo
-        assert local is not None  # astimezone always attaches the machine's zone
-        return local
+        return None  # read anew at each moment: an offset of today would be an hour wrong after the clocks change
     if ".." in text.split("/") or text.startswith(("/", "\\")):
         raise ValueError("time: invalid location name")
     try:

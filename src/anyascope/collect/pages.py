@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from anyascope.collect.sample_rules import ScrapeRejectedError, final_labels
 from anyascope.collect.scrape_config import ScrapeConfig
-from anyascope.collect.series import Live, SeriesBook
+from anyascope.collect.series import SERIES_SPARE, Live, SeriesBook
 from anyascope.model.labels import Labels
 from anyascope.model.metrics import MetricMetadata, MetricType
 from anyascope.wire.exposition.collate import Collator
@@ -20,7 +20,6 @@ from anyascope.wire.exposition.lines import ExpositionError, Format, LineExempla
 from anyascope.wire.exposition.natives import BucketLimitError, at_most_buckets, at_most_schema
 from anyascope.wire.exposition.reading import Native, Reading, Resolve
 
-SERIES_SPARE = 1000  # series that may be remembered beyond twice those in use, before the others are forgotten
 DROPPED = -1  # instead of a slot: a rule drops the series
 
 
@@ -63,7 +62,7 @@ class PageReader:
         Raises:
             ScrapeRejectedError: it is broken, or passes a limit of the job; it counts the samples up to there.
         """
-        if len(self.book) > 2 * self.book.live_count() + SERIES_SPARE:
+        if self.book.is_overgrown:
             # Series come and go: forget those that went. The page is read anew once.
             self.book = SeriesBook(self.book.live())
             self._begin()

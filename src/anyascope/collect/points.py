@@ -59,11 +59,19 @@ class PointBook:
         self._slots: dict[tuple[str, PointLabels], int] = {}
         self._metadata: tuple[MetricMetadata, ...] = ()
 
+    def __len__(self) -> int:
+        """How many series are remembered."""
+        return len(self._book)
+
     def draft(self, families: Iterable[Family], *, time_ns: int) -> tuple[Draft, MetricBatch]:
         """What to write, and the same as a batch with the metadata that was not told yet.
 
         Families without points are left out; a series that the last collection had is marked as ended.
         """
+        if self._book.is_overgrown:
+            # Interfaces, processes, transactions come and go: forget those that went.
+            self._book = SeriesBook(self._book.live())
+            self._slots.clear()
         present = [family for family in families if family.points]
         slots = [self._slot(family.name, labels) for family in present for labels, _ in family.points]
         values = [value for family in present for _, value in family.points]

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from anyascope.model.labels import Labels, series_id
 from anyascope.model.metrics import STALE_NAN, STALE_NAN_BITS, HistogramSample, SampleBatch
 
+SERIES_SPARE = 1000  # series that may be remembered beyond twice those in use, before the others are forgotten
 _GROWTH = 2  # arrays double when they are full, so that a million series cost twenty copies
 
 
@@ -60,6 +61,11 @@ class SeriesBook:
 
     def __len__(self) -> int:
         return len(self._labels)
+
+    @property
+    def is_overgrown(self) -> bool:
+        """Whether most of what is remembered is of series that went: then begin anew with `SeriesBook(book.live())`."""
+        return len(self) > 2 * self.live_count() + SERIES_SPARE
 
     def slot_of(self, labels: Labels) -> int:
         """The number of a label set, a new one where it was never seen."""

@@ -16,7 +16,6 @@ from anyascope.wire.relabel import relabel
 from anyascope.wire.settings import parse_duration_s
 
 ADDRESS = "__address__"
-_META = "__meta_"
 _HIDDEN = "__"
 _PARAM = "__param_"
 _MS_PER_S = 1000

@@ -78,7 +78,6 @@ class Part:
         start, end: its first character and the one after its last, with parentheses.
         depth: of the tree below.
         is_grouped: whether parentheses stand around it.
-        range_start: where the bracket of a range opens; -1 without one.
     """
 
     node: Expression
@@ -86,7 +85,6 @@ class Part:
     end: int
     depth: int = 1
     is_grouped: bool = False
-    range_start: int = -1
 
 
 class Parser(LengthReader):

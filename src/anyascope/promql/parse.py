@@ -93,11 +93,6 @@ def selector_of(text: str) -> Select:
     return Parser(text, EVERY_FEATURE).parse_selector()
 
 
-def metric_names_read(query: str | Query) -> frozenset[str] | None:
-    """The names of the metrics that a query reads; None where a selector may read any."""
-    return (query if isinstance(query, Query) else parse(query)).metric_names
-
-
 def _check_length(text: str) -> None:
     if len(text) > QUERY_CHARACTERS_MAX:
         raise UnsupportedError(f"the query has {len(text)} characters, at most {QUERY_CHARACTERS_MAX} are read")

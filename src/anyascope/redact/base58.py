@@ -54,15 +54,6 @@ def decode_check(text: str) -> bytes | None:
     return payload if sha256(sha256(payload).digest()).digest()[:4] == checksum else None
 
 
-def is_private_key(text: str) -> bool:
-    """Whether this is a WIF key or a BIP 38 key, checksum included.
-
-    Source: Bitcoin's "Wallet import format"; BIP 38.
-    """
-    head = _HEADS.match(text)
-    return head is not None and len(text) == _size(head) and _is_key(text)
-
-
 def find_private_keys(text: str) -> Iterator[Span]:
     """Where WIF and BIP 38 keys stand, wherever in a run of base 58 they begin.
 

@@ -12,7 +12,6 @@ from difflib import get_close_matches
 from glob import glob
 from pathlib import Path
 
-from anyascope import packs
 from anyascope.errors import AnyascopeError, InvalidInputError
 from anyascope.model.labels import METRIC_NAME, Labels
 from anyascope.promql.parse import parse
@@ -26,7 +25,6 @@ from anyascope.rules.slofile import SLO_FIELDS, read_slo
 from anyascope.wire.gotemplate import Template, TemplateError
 from anyascope.wire.settings import SETTINGS_BYTES_MAX, Mistake, Section, SettingsError, read_settings
 
-PACK_PREFIX = "default:"  # files of the default rules, as they are shown
 FILES_MAX = 10_000  # a glob that matches more is a mistake, such as `/**`
 
 _LEGACY_LABEL = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
@@ -87,15 +85,6 @@ def load_rule_files(
     if mistakes:
         raise SettingsError(mistakes)
     return tuple(groups)
-
-
-def load_default_rules(*, options: LoadOptions = DEFAULT_OPTIONS) -> tuple[RuleGroup, ...]:
-    """The groups of the default pack; their files are shown as `default:host.yml` and so on."""
-    return tuple(
-        group
-        for name, text in packs.rules()
-        for group in load_rules(text, file=f"{PACK_PREFIX}{name}", options=options)
-    )
 
 
 def _matching(patterns: Sequence[str], base: Path, mistakes: list[Mistake]) -> list[Path]:

@@ -11,13 +11,14 @@ from typing import Any, Final, TypeAlias
 from anyascope import packs
 from anyascope.rules.definition import AlertingRule, Rule, RuleGroup
 from anyascope.rules.expand import parse_rule_template
-from anyascope.rules.load import PACK_PREFIX, load_rules
+from anyascope.rules.load import load_rules
 from anyascope.semconv.alerts import ANNOTATION_RUNBOOK, ANNOTATION_RUNBOOK_URL
 from anyascope.wire.settings import read_settings
 
 Changes: TypeAlias = Mapping[str, Mapping[str, object]]
 """Fields of rules that are to be others than those that ship, by the alert's name."""
 
+PACK_PREFIX = "default:"  # files of the default rules, as they are shown
 RUNBOOK_PATH = "/runbooks/"  # of the page, below the server's address
 CHANGEABLE: Final = ("expr", "for", "keep_firing_for", "labels", "annotations")
 _MERGED: Final = ("labels", "annotations")  # what is named is changed, the others stay

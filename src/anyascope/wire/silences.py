@@ -15,7 +15,6 @@ from anyascope.wire.alertmanager import CODE_REQUIRED, PostableError, time_ns, w
 from anyascope.wire.alertmanager_post import format_time
 from anyascope.wire.go_json import go_json
 
-SILENCES_PATH: Final = "/api/v2/silences"
 CODE_TOO_FEW = 612  # go-openapi's code of `minItems`
 
 _REQUIRED = ("comment", "createdBy", "endsAt", "matchers", "startsAt")  # in the order in which they are asked for

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import pytest
@@ -47,6 +49,26 @@ def test_is_read_in_its_zone():
     assert interval.contains(at("01 Jul 24 23:30 +0000"))
     assert interval.contains(at("01 Jan 24 22:30 +0000"))
     assert not interval.contains(at("01 Jan 24 23:30 +0000"))
+
+
+@pytest.fixture
+def in_berlin(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The machine's zone is Berlin's for this test."""
+    with monkeypatch.context() as changed:
+        changed.setenv("TZ", "Europe/Berlin")
+        time.tzset()
+        yield
+    time.tzset()
+
+
+@pytest.mark.usefixtures("in_berlin")
+def test_the_machines_zone_keeps_its_clock_changes():
+    """`Local` follows summer time: the same hour of the wall clock in winter and in summer."""
+    (interval,) = read_list("- times: [{start_time: '09:00', end_time: '10:00'}]\n  location: Local\n")
+    assert interval.contains(at("15 Jan 26 08:30 +0000"))
+    assert not interval.contains(at("15 Jan 26 07:30 +0000"))
+    assert interval.contains(at("15 Jul 26 07:30 +0000"))
+    assert not interval.contains(at("15 Jul 26 08:30 +0000"))
 
 
 def test_negative_days_count_from_the_end():

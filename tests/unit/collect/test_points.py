@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from anyascope.collect.points import Family, PointBook, counter, gauge
+from anyascope.collect.series import SERIES_SPARE
 from anyascope.model.labels import labels_of
 from anyascope.model.metrics import MetricType
 from support.collecting import ended_in, values_of
@@ -36,3 +37,14 @@ def test_metadata_is_told_when_it_changes() -> None:
     assert [entry.metric for entry in write(book, gauge("x", "X.", 1.0)).metadata] == ["x"]
     assert write(book, gauge("x", "X.", 2.0)).metadata == ()
     assert [entry.type for entry in write(book, counter("x_total", "X.", 2.0)).metadata] == [MetricType.COUNTER]
+
+
+def test_what_went_is_forgotten() -> None:
+    """Series that come and go do not stay in memory, and what is there goes on as it was."""
+    book = PointBook(TARGET)
+    for number in range(3 * SERIES_SPARE):
+        batch = write(book, gauge("stays", "S.", 1.0), gauge("comes", "C.", float(number), ("txid", str(number))))
+    assert len(book) <= SERIES_SPARE + 10
+    assert list(values_of(batch).values()) == [1.0, 3.0 * SERIES_SPARE - 1]
+    last = labels_of([("__name__", "comes"), ("txid", str(3 * SERIES_SPARE - 1)), *TARGET])
+    assert ended_in(write(book, gauge("stays", "S.", 2.0))) == {last}

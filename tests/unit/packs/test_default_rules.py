@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from anyascope.model.alerts import AlertCategory, AlertSeverity
-from anyascope.rules.load import load_default_rules, load_rule_files
+from anyascope.rules.load import load_rule_files
+from anyascope.rules.packs import load_pack_rules
 from anyascope.rules.testfile import read_test_file
 from anyascope.rules.testing import RuleCase, RuleTestOptions
 from anyascope.store.memory.metrics import MemoryMetrics
@@ -17,7 +18,7 @@ from support.components import REPOSITORY
 
 HERE = Path(__file__).parent
 FILES = sorted(HERE.glob("*.test.yml"))
-RULES = [rule for group in load_default_rules() for rule in group.rules]
+RULES = [rule for group in load_pack_rules("default") for rule in group.rules]
 
 
 CASES = [

@@ -9,7 +9,7 @@ import pytest
 from anyascope.errors import UnsupportedError
 from anyascope.model.labels import Matcher, MatchOp
 from anyascope.promql.errors import QuerySyntaxError
-from anyascope.promql.parse import metric_names_read, parse
+from anyascope.promql.parse import parse
 from anyascope.promql.syntax import (
     Aggregate,
     Binary,
@@ -110,7 +110,7 @@ def test_a_string_is_read_as_go_reads_it() -> None:
 )
 def test_the_metrics_that_are_read_are_known(query: str, names: set[str] | None) -> None:
     """None stands for any metric."""
-    assert metric_names_read(query) == names
+    assert parse(query).metric_names == names
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,8 @@ import pytest
 
 from anyascope.promql.signatures import EVERY_FEATURE
 from anyascope.rules.definition import AlertingRule, RecordingRule
-from anyascope.rules.load import LoadOptions, load_default_rules, load_rule_files, load_rules
+from anyascope.rules.load import LoadOptions, load_rule_files, load_rules
+from anyascope.rules.packs import load_pack_rules
 from anyascope.wire.settings import SettingsError
 from support.components import shared_path
 
@@ -218,7 +219,7 @@ def test_file_that_is_not_text(tmp_path):
 
 def test_default_rules_load():
     """The default pack loads, each group from a file that is marked as a default."""
-    assert all(group.file.startswith("default:") for group in load_default_rules())
+    assert all(group.file.startswith("default:") for group in load_pack_rules("default"))
 
 
 def test_what_says_nothing_is_let_pass():

@@ -23,8 +23,6 @@ Data = (
 Arguments = tuple[tuple[Any, ...], dict[str, Any]]
 """Of a call; empty for a block."""
 
-NO_ARGUMENTS: Arguments = ((), {})
-
 _FIELDS = ("txid", "amount_sats", "fee_rate_sat_per_vb")
 
 

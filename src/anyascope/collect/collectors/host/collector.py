@@ -88,6 +88,7 @@ def linux_readers(files: HostFiles, clock: Clock) -> Mapping[str, Reader]:
         "netdev": lambda: network.read_netdev(files),
         "netstat": lambda: network.read_netstat(files),
         "os": lambda: kernel.read_os(files),
+        "powersupplyclass": lambda: sensors.read_power_supplies(files),
         "pressure": lambda: kernel.read_pressure(files),
         "schedstat": lambda: cpu.parse_schedstat(files.proc("schedstat")),
         "selinux": lambda: kernel.selinux_family(files),

@@ -149,6 +149,17 @@ def test_hwmon_and_thermal(tmp_path) -> None:
     assert values(found, "node_cooling_device_max_state") == {(("name", "1"), ("type", "Processor")): 3.0}
 
 
+def test_power_supplies(tmp_path) -> None:
+    """Mains and batteries are told as connected or not, under node_exporter's name for the collector."""
+    supplies = {"AC/online": "1\n", "UPS/online": "0\n", "BAT0/capacity": "80\n"}
+    files = make(tmp_path, {f"sys/class/power_supply/{name}": text for name, text in supplies.items()})
+    found = linux_readers(files, ManualClock())["powersupplyclass"]()
+    assert values(found, "node_power_supply_online") == {
+        (("power_supply", "AC"),): 1.0,
+        (("power_supply", "UPS"),): 0.0,
+    }
+
+
 def test_a_missing_file_is_no_data(tmp_path) -> None:
     """A file that cannot be read says so in one way."""
     with pytest.raises(NoDataError):

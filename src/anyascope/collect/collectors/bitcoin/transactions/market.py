@@ -22,14 +22,12 @@ class Market:
         minimum: to enter the mempool.
         increment: that a replacement pays on top.
         is_pool_loaded: whether the mempool is read from disk: before that, what is not in it has not left it.
-        basis: where the rate is from: `estimate`, `blocks` or `minimum`.
     """
 
     rate: float
     minimum: float
     increment: float
     is_pool_loaded: bool = True
-    basis: str = "estimate"
 
 
 def market_of(pool: Mapping[str, Any], estimate: Mapping[str, Any], taken: Sequence[float]) -> Market:
@@ -42,18 +40,17 @@ def market_of(pool: Mapping[str, Any], estimate: Mapping[str, Any], taken: Seque
     """
     minimum = max(sat_per_vb(pool.get("mempoolminfee")) or 0.0, sat_per_vb(pool.get("minrelaytxfee")) or 0.0)
     increment = sat_per_vb(pool.get("incrementalrelayfee"))
-    rate, basis = sat_per_vb(estimate.get("feerate")), "estimate"
+    rate = sat_per_vb(estimate.get("feerate"))
     if rate is None and taken:
-        rate, basis = median(taken), "blocks"
+        rate = median(taken)
     if rate is None or rate < minimum:
-        rate, basis = minimum, "minimum"
+        rate = minimum
     return Market(
         rate,
         minimum,
         # Nodes until 23 do not say it: then the relay fee is what they ask for, in practice.
         increment=increment if increment is not None else sat_per_vb(pool.get("minrelaytxfee")) or 1.0,
         is_pool_loaded=pool.get("loaded") is not False,
-        basis=basis,
     )
 
 
