@@ -24,7 +24,7 @@ from anyascope.rules.lint.labelsets import labels_of_alert
 from anyascope.rules.nodata import Memory, look_at_data
 from anyascope.rules.options import House
 from anyascope.rules.persist import STATE_KIND, Active, GroupState, rule_keys, state_key, to_document
-from anyascope.rules.state import VALID_FOR_SENDS, ActiveAlert, needs_sending
+from anyascope.rules.state import VALID_FOR_SENDS, ActiveAlert, moved, moved_ns, needs_sending
 from anyascope.rules.triggers import Reads, writes_of
 from anyascope.rules.turns import inherited, rank_of
 from anyascope.semconv.alerts import LABEL_CORRELATION_ID
@@ -135,6 +135,16 @@ class GroupEvaluation:
         """Whether a rule has been judged, has no alerts, and goes by nothing but the newest samples."""
         state = self.rules[index]
         return state.reads.is_momentary and state.health is RuleHealth.OK and not state.active and not state.series
+
+    def move(self, *, by_ns: int) -> None:
+        """The wall clock was set by this much: what `for`, resends and absences wait for takes as long as before."""
+        self.judged_ns = moved_ns(self.judged_ns, by_ns)
+        self._saved_ns = moved_ns(self._saved_ns, by_ns)
+        self._believed_from_ns = moved_ns(self._believed_from_ns, by_ns)
+        for state in self.rules:
+            state.judged_ns = moved_ns(state.judged_ns, by_ns)
+            state.active = {labels: moved(alert, by_ns=by_ns) for labels, alert in state.active.items()}
+            state.memory.move(by_ns=by_ns)
 
     def _moment(self, now_ns: int) -> Moment:
         options = self._house.options

@@ -74,6 +74,10 @@ class Memory:
                 f"no_data: alert remembers {REMEMBERED_MAX} series, and there are {len(self.seen_ns)}"
             )
 
+    def move(self, *, by_ns: int) -> None:
+        """The wall clock was set by this much."""
+        self.seen_ns = {labels: seen_ns + by_ns for labels, seen_ns in self.seen_ns.items()}
+
     def missing(self, data: Collection[Labels]) -> list[tuple[Labels, Value]]:
         """The elements that stand for missing series; where nothing ever had data, one without labels."""
         gone = [labels for labels in self.seen_ns if labels not in data]

@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping
 
 import structlog
 
-from anyascope.clock import NS_PER_MS, NS_PER_S
+from anyascope.clock import NS_PER_MS, NS_PER_S, WallWatch
 from anyascope.rules.group import GroupEvaluation
 from anyascope.rules.options import House
 from anyascope.rules.triggers import affected_rules
@@ -39,7 +39,10 @@ def slot_after(now_ns: int, key: str, interval_ns: int) -> int:
 
 
 class GroupRunner:
-    """Keeps one group going from `start` to `stop`."""
+    """Keeps one group going from `start` to `stop`.
+
+    Slots are times of the wall clock; rests go by the clock that is not set.
+    """
 
     def __init__(self, evaluation: GroupEvaluation, *, house: House) -> None:
         self.evaluation = evaluation
@@ -47,8 +50,9 @@ class GroupRunner:
         self._interval_ns = round(evaluation.interval_s * NS_PER_S)
         self._arrived: dict[int, int] = {}  # since when (monotonic) by rule
         self._urgent = frozenset(at for at, rule in enumerate(evaluation.group.rules) if rank_of(rule) <= URGENT_RANK)
-        self._rested_ns = 0  # until when nothing is evaluated by arrival
-        self._patient_ns = 0  # until when only urgent rules are
+        self._rested_ns = 0  # until when (monotonic) nothing is evaluated by arrival
+        self._patient_ns = 0  # until when (monotonic) only urgent rules are
+        self._wall = WallWatch(house.clock)
         self._wake = asyncio.Event()
         self._is_stopping = False
         self._task: asyncio.Task[None] | None = None
@@ -86,7 +90,7 @@ class GroupRunner:
     async def _run(self) -> None:
         due_ns = self._slot_after_now()
         while True:
-            await self._wait(due_ns)
+            due_ns = await self._wait(due_ns)
             if self._is_stopping:
                 return
             try:
@@ -102,32 +106,50 @@ class GroupRunner:
         now_ns = self._house.clock.now_ns()
         if now_ns >= due_ns:
             due_ns = await self._tick(due_ns, now_ns)
-        elif self._arrived and now_ns >= self._rested_ns:
+        elif self._arrived and self._house.clock.monotonic_ns() >= self._rested_ns:
             await self._evaluate_arrived(now_ns)
         if self.evaluation.is_unsent:
             await self._send_again()
-        if due_ns - self._house.clock.now_ns() > self._interval_ns:
-            # The machine's clock was set back: wait for the next due time by the new one.
-            due_ns = self._slot_after_now()
         return due_ns
 
     def _slot_after_now(self) -> int:
         return slot_after(self._house.clock.now_ns(), self.evaluation.group.key, self._interval_ns)
 
-    async def _wait(self, due_ns: int) -> None:
-        """Until the group is due by time, or something has arrived and the rest after the last arrival is over."""
+    async def _wait(self, due_ns: int) -> int:
+        """Until the group is due by time, or something has arrived and the rest after the last arrival is over.
+
+        Returns:
+            When it is due by time, which is another one where the wall clock was set meanwhile.
+        """
         while not self._is_stopping:
-            now_ns = self._house.clock.now_ns()
-            until_ns = due_ns
-            if self._arrived:
-                patient_ns = 0 if self._arrived.keys() & self._urgent else self._patient_ns
-                until_ns = min(due_ns, max(self._rested_ns, patient_ns, now_ns))
-            if self.evaluation.is_unsent:
-                until_ns = min(until_ns, self._rested_ns)
-            if until_ns <= now_ns:
-                return
+            due_ns = self._due_after_setting(due_ns)
+            wait_ns = self._wait_ns(due_ns)
+            if wait_ns <= 0:
+                break
             self._wake.clear()
-            await self._sleep_or_wake((until_ns - now_ns) / NS_PER_S)
+            # A clock that is set is noticed within an interval, since no sleep is longer.
+            await self._sleep_or_wake(wait_ns / NS_PER_S)
+        return due_ns
+
+    def _due_after_setting(self, due_ns: int) -> int:
+        """When the group is due by time; where the wall clock was set, by the new time, and its alerts move along."""
+        by_ns = self._wall.moved_ns()
+        if not by_ns:
+            return due_ns
+        log.warning("clock_was_set", group=self.evaluation.group.key, by_s=round(by_ns / NS_PER_S, 3))
+        self.evaluation.move(by_ns=by_ns)
+        return self._slot_after_now()
+
+    def _wait_ns(self, due_ns: int) -> int:
+        """How long there is nothing to do, as things are now."""
+        clock = self._house.clock
+        now_ns, wait_ns = clock.monotonic_ns(), due_ns - clock.now_ns()
+        if self._arrived:
+            patient_ns = 0 if self._arrived.keys() & self._urgent else self._patient_ns
+            wait_ns = min(wait_ns, max(self._rested_ns, patient_ns) - now_ns)
+        if self.evaluation.is_unsent:
+            wait_ns = min(wait_ns, self._rested_ns - now_ns)
+        return wait_ns
 
     async def _sleep_or_wake(self, seconds: float) -> None:
         waiting = (
@@ -156,7 +178,7 @@ class GroupRunner:
 
     async def _evaluate_arrived(self, now_ns: int) -> None:
         evaluation = self.evaluation
-        is_urgent = now_ns < self._patient_ns
+        is_urgent = self._house.clock.monotonic_ns() < self._patient_ns
         concerned = frozenset(self._arrived.keys() & self._urgent if is_urgent else self._arrived)
         if not concerned:
             return
@@ -170,10 +192,10 @@ class GroupRunner:
         self._tell_delay(since_ns)
         # An alarm rests by what the processor had to do. On a busy machine most of an evaluation's length is waiting: four
         # times that again is for those whose alerts can wait, so that there is the less to do the busier it is.
-        now_ns = self._house.clock.now_ns()
-        self._rested_ns = now_ns + self._rest_ns(work.seconds)
+        ended_ns = self._house.clock.monotonic_ns()
+        self._rested_ns = ended_ns + self._rest_ns(work.seconds)
         if not is_urgent:
-            self._patient_ns = now_ns + self._rest_ns(evaluation.duration_s)
+            self._patient_ns = ended_ns + self._rest_ns(evaluation.duration_s)
 
     def _take(self, rules: Collection[int]) -> dict[str, int]:
         """Take these out of what has arrived; since when the oldest of them waits, by urgency."""
@@ -193,7 +215,6 @@ class GroupRunner:
         return round(max(self._house.options.debounce_s, ARRIVAL_DUTY * worked_s) * NS_PER_S)
 
     async def _send_again(self) -> None:
-        now_ns = self._house.clock.now_ns()
-        if now_ns >= self._rested_ns:
-            await self.evaluation.send_again(now_ns)
-            self._rested_ns = now_ns + round(SEND_RETRY_S * NS_PER_S)
+        if self._house.clock.monotonic_ns() >= self._rested_ns:
+            await self.evaluation.send_again(self._house.clock.now_ns())
+            self._rested_ns = self._house.clock.monotonic_ns() + round(SEND_RETRY_S * NS_PER_S)

@@ -228,6 +228,26 @@ def needs_sending(alert: ActiveAlert, *, now_ns: int, resend_ns: int) -> bool:
     return now_ns - alert.sent_ns >= resend_ns
 
 
+def moved(alert: ActiveAlert, *, by_ns: int) -> ActiveAlert:
+    """An alert after the wall clock was set by this much: everything lies as far back, or ahead, as it did before."""
+    return replace(
+        alert,
+        active_ns=moved_ns(alert.active_ns, by_ns),
+        fired_ns=moved_ns(alert.fired_ns, by_ns),
+        resolved_ns=moved_ns(alert.resolved_ns, by_ns),
+        keep_firing_since_ns=moved_ns(alert.keep_firing_since_ns, by_ns),
+        active_slot_ns=None if alert.active_slot_ns is None else alert.active_slot_ns + by_ns,
+        keep_firing_slot_ns=None if alert.keep_firing_slot_ns is None else alert.keep_firing_slot_ns + by_ns,
+        sent_ns=moved_ns(alert.sent_ns, by_ns),
+        grace_until_ns=moved_ns(alert.grace_until_ns, by_ns),
+    )
+
+
+def moved_ns(at_ns: int, by_ns: int) -> int:
+    """A time after the wall clock was set by this much; 0, which is none, stays so."""
+    return at_ns + by_ns if at_ns else 0
+
+
 def restore(alert: ActiveAlert, *, down_ns: int, now_ns: int, tolerance_ns: int, grace_ns: int) -> ActiveAlert | None:
     """An alert as it stands after the server was away from `down_ns` to `now_ns`.
 

@@ -285,14 +285,52 @@ async def test_a_fault_does_not_end_the_group(house):
     assert house.pipe.written()
 
 
-async def test_clock_that_is_set_back(house):
-    """When the machine's clock is set back the group goes on by the new time."""
+@pytest.mark.parametrize("jump_s", [-3600.0, 3600.0])
+async def test_a_clock_that_is_set_stops_nothing(house, jump_s):
+    """A group that nothing arrives for goes on once an interval, by the new time."""
     await house.start("groups: [{name: g, interval: 30s, rules: [{record: a, expr: up}]}]")
     await house.clock.advance(60)
-    house.clock._now_ns -= 3600 * NS_PER_S
-    await house.send({"__name__": "up"}, 1.0)
+    house.clock.set_wall(by_s=jump_s)
     asked = len(house.engine.asked)
 
-    await house.clock.advance(60)
+    await house.clock.advance(90)
 
-    assert len(house.engine.asked) >= asked + 1
+    times_ms = [time_ms for _, time_ms in house.engine.asked[asked:]]
+    assert len(times_ms) in {2, 3}
+    assert all(0 <= house.now_ms() - time_ms <= 90_000 for time_ms in times_ms)
+
+
+async def test_a_clock_that_is_set_back_holds_no_arrival_up(house):
+    """What arrives is judged after the same rest as before, and at the new time."""
+    await house.start(ALERT)
+    await house.send({"__name__": "up"}, 1.0)
+    house.clock.set_wall(by_s=-3600.0)
+    asked = len(house.engine.asked)
+
+    await house.send({"__name__": "up"}, 0.0)
+    await house.clock.advance(1)
+
+    assert len(house.engine.asked) == asked + 1
+    assert 0 <= house.now_ms() - house.engine.asked[-1][1] <= 1_000
+
+
+@pytest.mark.parametrize("jump_s", [-3600.0, 3600.0])
+async def test_alerts_go_on_where_the_clock_is_set(house, jump_s):
+    """`for` lasts as long as it is, what fires goes on being told, and its end can be told: it lies after its beginning."""
+    house.engine.answers["up == 0"] = [({}, 0.0)]
+    await house.start("groups: [{name: g, interval: 30s, rules: [{alert: A, expr: up == 0, for: 5m}]}]")
+    await house.clock.advance(120)
+    house.clock.set_wall(by_s=jump_s)
+    await house.clock.advance(120)
+    assert not house.sink.take()
+    await house.clock.advance(120)
+    assert house.sink.take()
+
+    house.clock.set_wall(by_s=jump_s)
+    await house.clock.advance(180)
+    assert house.sink.take()
+
+    house.engine.answers["up == 0"] = []
+    await house.clock.advance(60)
+    ended = house.sink.take()[-1]
+    assert ended.starts_ns < ended.ends_ns <= house.clock.now_ns()
