@@ -26,7 +26,8 @@ DATA_WITHIN_S = 40.0  # from the start of the service until its first trace can 
 END_WITHIN_S = 15.0  # what a child may take to send what waits
 LOOK_EVERY_S = 0.2
 LOG_LINES_SHOWN = 12  # of a child that died
-MAIN_PORT, SERVICE_PORT = 9470, 8088  # where they are looked for; others where these are taken
+MAIN_PORT, SERVICE_PORT, OTLP_PORT = 9470, 8088, 14_318  # where they are looked for; the next where these are taken
+PORTS_TRIED_MAX = 100
 PIN_VARIABLE = "CUSTODY_PIN"
 PIN_FILE = "hsm.pin"  # below the demo's folder, for the server; it goes with the end
 WALLETS = "custody-*"  # what the example calls its wallets on the node
@@ -157,7 +158,7 @@ def demo(  # noqa: PLR0913 -- a command's options
     )
     real = RealParts(node, cookie, pkcs11_module, token_label, key_label)
     with _folder(data) as folder, contextlib.ExitStack() as stack:
-        ports = {"main": _port(MAIN_PORT), "service": _port(SERVICE_PORT), "otlp_http": _port(0)}
+        ports = {"main": _port(MAIN_PORT), "service": _port(SERVICE_PORT), "otlp_http": _port(OTLP_PORT)}
         if pkcs11_module is not None:
             stack.callback(_write_pin(folder).unlink, missing_ok=True)
         server = _server(folder, ports, real)
@@ -175,8 +176,10 @@ def demo(  # noqa: PLR0913 -- a command's options
         if rate > 0:
             found = f"http://127.0.0.1:{ports['main']}/api/anyascope/v1/traces/search?service=custody&limit=1"
             _await(found, server, within_s=DATA_WITHIN_S, what="the first trace", wanted=b'"trace_id"')
-        _tell(ports, folder, is_kept=data is not None, is_real=bool(node))
-        _watch([server, *parts])
+        with _until_interrupted():
+            _tell(ports, folder, is_kept=data is not None, is_real=bool(node))
+            _watch([server, *parts])
+        typer.echo("\nstopping")
 
 
 def example_program() -> Path:
@@ -224,14 +227,19 @@ def _folder(data: Path | None) -> Iterator[Path]:
 
 
 def _port(wanted: int) -> int:
-    """This port of loopback, or another one where it is taken."""
-    with socket.socket() as probe:
-        try:
-            probe.bind(("127.0.0.1", wanted))
-        except OSError:
-            probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """This port of loopback, or the next that is free.
+
+    None that the system would give: one of those may go to a client before the program that is to listen there has started.
+    """
+    for port in range(wanted, wanted + PORTS_TRIED_MAX):
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            # As servers do: connections that ended a moment ago do not make a port taken.
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise UnavailableError(
+        f"ports {wanted} to {port} of loopback are all taken: end what listens there", retry_after_s=0.0
+    )
 
 
 def _write_pin(folder: Path) -> Path:
@@ -301,16 +309,21 @@ Mend it:                           curl -X DELETE {service}/failures
 Logs and data: {folder}{"" if is_kept else " (removed at the end)"}. Ctrl-C ends all of it.""")
 
 
-def _watch(children: Sequence[Child]) -> None:
-    """Until somebody interrupts, or one of the children ends."""
+@contextlib.contextmanager
+def _until_interrupted() -> Iterator[None]:
+    """Ends with Ctrl-C or SIGTERM, which are how a demonstration ends well."""
 
     def end(_number: int, _frame: object) -> None:
         raise KeyboardInterrupt
 
     signal.signal(signal.SIGTERM, end)
     with contextlib.suppress(KeyboardInterrupt):
-        while True:
-            for child in children:
-                child.check()
-            time.sleep(LOOK_EVERY_S)
-    typer.echo("\nstopping")
+        yield
+
+
+def _watch(children: Sequence[Child]) -> None:
+    """Look after the children until somebody interrupts; raises where one of them has ended."""
+    while True:
+        for child in children:
+            child.check()
+        time.sleep(LOOK_EVERY_S)
