@@ -35,10 +35,10 @@ def exposition():
     try:
         transport = httpx.HTTPTransport(retries=8)
         with httpx.Client(transport=transport) as client:
-            yield client.get(f"http://127.0.0.1:{port}/metrics", timeout=20).text
+            yield client.get(f"http://127.0.0.1:{port}/metrics", timeout=60).text
     finally:
         process.terminate()
-        process.wait(timeout=10)
+        process.wait(timeout=60)
 
 
 async def test_quiet_for_an_hour(exposition):

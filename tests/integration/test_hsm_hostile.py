@@ -70,7 +70,8 @@ async def test_a_call_that_hangs_costs_its_deadline(token, front, call, said):
         assert (await scene.look()).faults == ()
         child = scene.process.pid
         front.tell(f"hang.{call}")
-        with scene.deadline(IN_TIME_S, "look" if said.startswith("look") else "canary"):
+        meant = ("look",) if said.startswith("look") else ("canary", said.partition(" ")[0])
+        with scene.deadline(IN_TIME_S, *meant):
             found = await scene.look()
         assert said in found.faults[0]
         assert found.is_down
@@ -153,7 +154,7 @@ async def test_a_module_that_leaks_starts_anew(token, front, monkeypatch):
         with structlog.testing.capture_logs() as logged:
             assert (await scene.look()).faults == ()
         assert (scene.value("anya_hsm_module_open_files") or 0) >= before + 120
-        assert [line["event"] for line in logged] == ["hsm_module_grown"]
+        assert [line["event"] for line in logged if line["event"].startswith("hsm_")] == ["hsm_module_grown"]
         assert (await scene.look()).faults == ()
         assert scene.process.pid != child
         assert scene.value("anya_hsm_module_open_files") == before

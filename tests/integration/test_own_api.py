@@ -14,7 +14,7 @@ import pytest
 import uvicorn
 
 from anyascope.access.tokens import Tokens
-from anyascope.cli import main
+from anyascope.cli import logs, main
 from anyascope.client.client import Client
 from anyascope.clock import SystemClock
 from anyascope.errors import DeniedError, InvalidInputError, NotFoundError, UnavailableError
@@ -138,8 +138,7 @@ def test_the_tail_shows_a_record_as_it_is_stored(running, client):
 
     reader = threading.Thread(target=read)
     reader.start()
-    until(lambda: running.followers() == 1)
-    assert running.streams() == 1
+    until(lambda: running.followers() == running.streams() == 1)
     running.keep_logs(record("signing failed"), record("all well"))
     until(lambda: len(found) == 1)
     running.keep_logs(record("signing again"))
@@ -209,7 +208,15 @@ def test_the_commands_ask_a_real_server(running, capsys, monkeypatch):
         raise KeyboardInterrupt
 
     monkeypatch.setattr("anyascope.cli.logs.sleep", end)
-    later = threading.Thread(target=_arrive_and_end, args=(running,))
+    is_shown, show = threading.Event(), logs._Printer.print
+
+    def noting(printer, row):
+        show(printer, row)
+        if row.body == "live":
+            is_shown.set()
+
+    monkeypatch.setattr(logs._Printer, "print", noting)
+    later = threading.Thread(target=_arrive_and_end, args=(running, is_shown))
     later.start()
     assert main.run(["--server", running.url, "logs", "-f", "--json", "-n", "1"]) == 130
     later.join(WITHIN_S)
@@ -217,8 +224,8 @@ def test_the_commands_ask_a_real_server(running, capsys, monkeypatch):
     assert followed == ["signing failed", "live"]
 
 
-def _arrive_and_end(running):
+def _arrive_and_end(running, is_shown):
     until(lambda: running.followers() == 1)
     running.keep_logs(record("live"))
-    # The row is on its way before the stream's end: both go through the same queue of the server's loop.
-    running._loop.call_soon_threadsafe(running._loop.call_later, 0.2, running.house.streams.close)
+    is_shown.wait(WITHIN_S)
+    running._loop.call_soon_threadsafe(running.house.streams.close)

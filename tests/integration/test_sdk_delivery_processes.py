@@ -14,6 +14,7 @@ import pytest
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
+from anyascope.sdk.delivery.process import EXIT_WITHIN_S
 from support.components import REPOSITORY
 from support.far_end import far_end
 from support.ports import free_port
@@ -119,7 +120,7 @@ def test_an_exit_flushes_and_keeps_its_code(end):
 def test_an_exit_does_not_wait_for_a_bad_far_end(end, mode):
     """A far end that never answers does not keep a program from ending."""
     end.mode = mode
-    _, code, err = run("exit", end.url, "--attempt-s", 2.0)
+    _, code, err = run("exit", end.url, "--attempt-s", 2.0, "--exit-s", EXIT_WITHIN_S)
     assert code == 3, err
 
 
@@ -178,6 +179,8 @@ def test_two_processes_share_a_spool(end, tmp_path):
         host("signal", end.url, "--count", 0, "--spool", spool) as one,
         host("signal", end.url, "--count", 0, "--spool", spool) as other,
     ):
+        for process in (one, other):
+            process.stdout.readline()  # it has begun
         eventually(lambda: sum(span_names(end).values()) >= 150, what="everything of the dead")
         for process in (one, other):
             process.terminate()

@@ -45,7 +45,7 @@ def page(registry) -> Iterator[int]:
     finally:
         server.shutdown()
         server.server_close()
-        thread.join(5)
+        thread.join(60)
 
 
 def place(name, labels):
@@ -144,7 +144,7 @@ def test_our_server_is_pushed_each_of_them(tmp_path, protocol):
         push = MetricsPush(registry, target_of("metrics", protocol=protocol, endpoint=endpoint), resource=resource)
         push.start()
         try:
-            assert push.flush(20)
+            assert push.flush(60)
             assert_seen(server.url, span)
         finally:
             push.shutdown()

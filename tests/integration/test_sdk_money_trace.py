@@ -33,7 +33,7 @@ with sdk.correlation(), trace.get_tracer("api").start_as_current_span("POST /wit
     ) as operation:
         with operation.step("policy"):
             pass
-telemetry.shutdown()
+assert telemetry.flush(60)
 print("CONTEXT", operation.context)
 """
 
@@ -88,7 +88,7 @@ while operation.outcome is None:
         assert telemetry.flush(60)
         print("CONTEXT", operation.context, flush=True)
     time.sleep(0.05)
-telemetry.shutdown()
+assert telemetry.flush(60)
 """
 
 
@@ -250,7 +250,7 @@ found = RegtestNode(url, Path(cookie), "", Path(".")).call("gettransaction", txi
 operation = sdk.resume_custody_operation(stored)
 operation.confirmed(found["confirmations"], block_height=found["blockheight"], block_hash=found["blockhash"])
 assert operation.outcome == "success"
-telemetry.shutdown()
+assert telemetry.flush(60)
 print("CONTEXT", operation.context)
 """
 

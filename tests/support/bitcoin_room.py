@@ -28,6 +28,7 @@ from support.collecting import RecordingIntake, values_of
 from support.regtest import RegtestNode
 
 NOBODY = "bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080"  # of BIP 173; nobody here spends what it gets
+CALL_WITHIN_S = 60.0  # of a busy machine
 SELDOM_S = 3600.0  # no polling within a test: what is seen at this interval was announced
 
 
@@ -84,7 +85,7 @@ async def watching(*nodes: BitcoinNodeOptions, documents: DocumentStore | None =
 
 
 def node_options(name: str, node: RegtestNode, **more: object) -> BitcoinNodeOptions:
-    known = {"cookie_file": node.cookie_file, "chain": "regtest", "interval_s": SELDOM_S}
+    known = {"cookie_file": node.cookie_file, "chain": "regtest", "interval_s": SELDOM_S, "timeout_s": CALL_WITHIN_S}
     return BitcoinNodeOptions(name=name, url=node.url, **{**known, **more})
 
 

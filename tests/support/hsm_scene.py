@@ -73,12 +73,16 @@ class Scene:
         return provider.process
 
     @contextlib.contextmanager
-    def deadline(self, seconds: float, call: str) -> Iterator[None]:
-        """This call of the module's process takes no longer; all others may, as on a busy machine everything takes its time."""
+    def deadline(self, seconds: float, call: str, *first: str) -> Iterator[None]:
+        """This call of the module's process, with these first arguments, takes no longer.
+
+        All others may: on a busy machine everything takes its time.
+        """
         within = self.process._within
 
         async def sooner(timeout_s: float, asked: str, *arguments: object) -> dict[str, object]:
-            return await within(seconds if asked == call else timeout_s, asked, *arguments)
+            is_meant = asked == call and arguments[: len(first)] == first
+            return await within(seconds if is_meant else timeout_s, asked, *arguments)
 
         self.process._within = sooner  # type: ignore[method-assign]
         yield

@@ -17,8 +17,8 @@ from pathlib import Path
 import pytest
 
 PORT = 5432  # names the socket; nothing listens on the network
-READY_S = 30.0
-STOP_S = 15.0
+READY_S = 60.0
+STOP_S = 60.0
 
 
 @dataclass

@@ -25,6 +25,7 @@ from support.ports import free_port
 from support.server import eventually
 
 WORKERS = 4
+THREADS = 2  # of each worker
 CLIENTS = 4
 ANSWER_WITHIN_S = 60.0  # a request that takes longer is taken for a deadlock
 STOP_WITHIN_S = 60.0
@@ -56,7 +57,7 @@ class Round:
 
 
 class Gunicorn:
-    """A running arbiter with `WORKERS` workers of two threads each."""
+    """A running arbiter with `WORKERS` workers of `THREADS` threads each."""
 
     def __init__(self, folder: Path, *, endpoint: str, multiprocess: bool) -> None:
         self.log = folder / "gunicorn.log"
@@ -77,7 +78,7 @@ class Gunicorn:
             self.process = subprocess.Popen(
                 [
                     *(sys.executable, "-m", "gunicorn", "--config", str(settings), "--preload"),
-                    *("--workers", str(WORKERS), "--worker-class", "gthread", "--threads", "2"),
+                    *("--workers", str(WORKERS), "--worker-class", "gthread", "--threads", str(THREADS)),
                     *("--bind", f"127.0.0.1:{self.port}", "--graceful-timeout", "20", "--timeout", "60"),
                     *("--no-control-socket", "support.prefork_app:application"),
                 ],
