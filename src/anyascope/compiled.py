@@ -152,23 +152,33 @@ def _compile_apart(directory: Path) -> None:
     modules = sorted({each.plain.__module__ for each in _kernels})
     source = f"from anyascope.compiled import compile_modules; compile_modules({str(directory)!r}, {modules!r})"
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-    subprocess.run(  # noqa: S603 — our own interpreter and our own text
+    with subprocess.Popen(  # noqa: S603 — our own interpreter and our own text
         [sys.executable, "-c", source],
         env=environment,
-        timeout=COMPILE_S_MAX,
-        check=False,  # where it failed, this process compiles
-        stdin=subprocess.DEVNULL,
+        stdin=subprocess.PIPE,  # which closes with this process, however it ends
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
-    )
+    ) as process:
+        try:
+            process.wait(COMPILE_S_MAX)  # where it failed, this process compiles
+        except subprocess.TimeoutExpired:
+            process.kill()
+            raise
 
 
 def compile_modules(directory: str, modules: Sequence[str]) -> None:
     """Compile the kernels of some modules into a directory."""
     os.nice(NICE)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     for name in modules:
         importlib.import_module(name)
     build_all(Path(directory))
+
+
+def _end_with_parent() -> None:
+    """Nobody wants the kernels any longer when the program that asked for them is gone."""
+    sys.stdin.read()
+    os._exit(1)
 
 
 def _mark_of(directory: Path) -> Path:

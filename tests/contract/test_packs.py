@@ -16,7 +16,6 @@ from anyascope.alerting.escalation.policy import SHIPPED
 from anyascope.alerting.escalation.settings import read_policies
 from anyascope.model.alerts import AlertCategory, AlertSeverity
 from anyascope.promql.parse import parse
-from anyascope.rules.definition import AlertingRule
 from anyascope.rules.lint.finding import Lint
 from anyascope.rules.lint.lints import LintOptions, lint
 from anyascope.rules.load import load_rule_files
@@ -34,20 +33,36 @@ from support.pack_data import AT_S, SERIES, asked, dashboard_of, metrics_in, pan
 from support.promql import answers, loaded
 
 FOLDER = REPOSITORY / "src/anyascope/packs"
+# Names alone: each process that collects these tests would read the files, and most run few of them.
 RULES = [
-    pytest.param(name, rule, id=rule.name)
+    pytest.param(name, rule, id=rule)
     for name in packs.names()
-    for group in load_pack_rules(name)
-    for rule in group.rules
-    if isinstance(rule, AlertingRule)
+    for rule in re.findall(r"^ +- alert: (.+)$", packs.pack(name).rules, re.MULTILINE)
 ]
 CASES = [
-    pytest.param(name, test, tests, id=f"{name}: {test.name}")
+    pytest.param(name, test, id=f"{name}: {test}")
     for name in packs.names()
-    for tests in [read_test_file(packs.pack(name).tests, file=f"{name}/rules_test.yml")]
-    for test in tests.tests
+    for test in re.findall(r"^  - name: (.+)$", packs.pack(name).tests, re.MULTILINE)
 ]
 DATASOURCE = {"type": "prometheus", "uid": "${datasource}"}
+
+
+@cache
+def rules_of(name):
+    """The groups of a pack; parsed once for all tests."""
+    return load_pack_rules(name)
+
+
+@cache
+def cases_of(name):
+    """The tests of a pack; parsed once for all of them."""
+    return read_test_file(packs.pack(name).tests, file=f"{name}/rules_test.yml")
+
+
+@cache
+def policies_of(name):
+    """The policies of a pack."""
+    return read_policies(packs.pack(name).policies, file=name)
 
 
 @cache
@@ -64,11 +79,13 @@ def about(test, groups):
     return [group for group in kept if group.rules] or groups
 
 
-@pytest.mark.parametrize(("name", "test", "tests"), CASES)
-async def test_fires_and_is_quiet(name, test, tests):
+@pytest.mark.parametrize(("name", "test"), CASES)
+async def test_fires_and_is_quiet(name, test):
     """Each rule fires on series that are bad, in words without a gap, and is quiet on series that just miss it."""
-    groups = about(test, groups_of(name, *tests.rule_files))
-    case = RuleCase(test, tests, groups, options=RuleTestOptions(MemoryMetrics))
+    tests = cases_of(name)
+    (told,) = (one for one in tests.tests if one.name == test)
+    groups = about(told, groups_of(name, *tests.rule_files))
+    case = RuleCase(told, tests, groups, options=RuleTestOptions(MemoryMetrics))
 
     assert await case.run() == ()
     texts = [
@@ -84,9 +101,12 @@ async def test_fires_and_is_quiet(name, test, tests):
 @pytest.mark.parametrize("name", packs.names())
 def test_every_rule_has_both_tests(name):
     """There is a test in which it fires and one in which it does not, for every rule."""
-    tested = {test.name for test in read_test_file(packs.pack(name).tests, file=name).tests}
+    tested = {test.name for test in cases_of(name).tests}
+    assert [each.values for each in CASES if each.values[0] == name] == [
+        (name, test.name) for test in cases_of(name).tests
+    ]
 
-    wanted = {f"{alert} {how}" for alert in alert_names(load_pack_rules(name)) for how in ("fires", "is quiet")}
+    wanted = {f"{alert} {how}" for alert in alert_names(rules_of(name)) for how in ("fires", "is quiet")}
     assert wanted - tested == set()
 
 
@@ -95,15 +115,16 @@ def test_rules_are_sound(name):
     """No lint has anything to say, and the file has no field that a Prometheus refuses."""
     text = packs.pack(name).rules
 
-    assert lint(load_pack_rules(name), {f"{name}:rules.yml": text}, LintOptions(frozenset(Lint))) == []
+    assert lint(rules_of(name), {f"{name}:rules.yml": text}, LintOptions(frozenset(Lint))) == []
     assert not re.search(r"^\s*(recover|recover_expr|no_data):", text, re.MULTILINE)
 
 
 @pytest.mark.parametrize(("name", "rule"), RULES)
 def test_every_rule_says_what_to_do(name, rule):
     """Every rule has a severity and a category of ours, a component, three texts, a policy, and a runbook page."""
+    (rule,) = (one for group in rules_of(name) for one in group.rules if one.name == rule)
     labels = dict(rule.label_texts)
-    policies = {policy.name for policy in read_policies(packs.pack(name).policies, file=name)}
+    policies = {policy.name for policy in policies_of(name)}
 
     severity = AlertSeverity(labels["severity"])
     assert AlertCategory(labels["category"])
@@ -121,8 +142,9 @@ def test_every_rule_says_what_to_do(name, rule):
 @pytest.mark.parametrize("name", packs.names())
 def test_every_runbook_is_a_rules(name):
     """No page is left of a rule that is gone."""
-    alerts = alert_names(load_pack_rules(name))
+    alerts = alert_names(rules_of(name))
 
+    assert [each.values for each in RULES if each.values[0] == name] == [(name, alert) for alert in alerts]
     assert set(packs.pack(name).runbooks) == set(alerts)
     assert packs.pack(name).alerts == tuple(alerts)
 
@@ -138,7 +160,7 @@ def test_runbooks_name_panels_that_are_there(name):
 
 def test_names_are_unique():
     """No two rules that ship have the same name, no two dashboards the same id."""
-    names = Counter(name for pack in (packs.DEFAULT, *packs.names()) for name in alert_names(load_pack_rules(pack)))
+    names = Counter(name for pack in (packs.DEFAULT, *packs.names()) for name in alert_names(rules_of(pack)))
     boards = [dashboard_of(name)["uid"] for name in packs.names()]
 
     assert [name for name, count in names.items() if count > 1] == []
@@ -147,7 +169,7 @@ def test_names_are_unique():
 
 def test_policies_of_one_name_are_one():
     """Packs that share a policy say the same of it; it takes no severity, and no name of those that ship otherwise."""
-    found = [policy for name in packs.names() for policy in read_policies(packs.pack(name).policies, file=name)]
+    found = [policy for name in packs.names() for policy in policies_of(name)]
 
     by_name = {policy.name: policy for policy in found}
     assert all(policy == by_name[policy.name] for policy in found)
@@ -207,12 +229,12 @@ async def test_what_rules_read_is_there(name):
     """On the same series every selector of every rule finds a metric: none reads a name that nothing tells."""
     told = set().union(*(metrics_in(line.partition("{")[0]) for line in SERIES[name].splitlines()))
     read = set().union(
-        *(metrics_in(rule.expr) for group in load_pack_rules(name) for rule in group.rules),
+        *(metrics_in(rule.expr) for group in rules_of(name) for rule in group.rules),
         *(metrics_in(expr) for _, expr in asked(dashboard_of(name))),
     )
 
     assert read - told == set()
-    for group in load_pack_rules(name):
+    for group in rules_of(name):
         for rule in group.rules:
             parse(rule.expr)
 
@@ -223,7 +245,7 @@ def test_every_metric_is_documented(name):
     pages = ("docs/reference/metrics.md", "docs/guide/hsm.md")
     known = metrics_in(" ".join((REPOSITORY / page).read_text() for page in pages))
     read = set().union(
-        *(metrics_in(rule.expr) for group in load_pack_rules(name) for rule in group.rules),
+        *(metrics_in(rule.expr) for group in rules_of(name) for rule in group.rules),
         *(metrics_in(expr) for _, expr in asked(dashboard_of(name))),
     )
 

@@ -125,12 +125,14 @@ async def test_metrics_past_their_bytes_leave_memory_too(make):
     assert len(await selected(store, "__name__=new")) == 200
 
 
-async def test_a_question_that_takes_too_long_is_stopped(make):
+async def test_a_question_that_takes_too_long_is_stopped(make, monkeypatch):
     """Past its time a question ends with an error that says so; the store goes on."""
-    store = await make(engine=EngineOptions(query_seconds_max=2.0))
+    store = await make()
 
-    with pytest.raises(LimitExceededError, match="too long"):
-        await store._engine.question("slow", SLOW)
+    with monkeypatch.context() as patch:  # for this one alone: the store's own questions have time on a busy machine
+        patch.setattr(store._engine, "_options", EngineOptions(query_seconds_max=0.5))
+        with pytest.raises(LimitExceededError, match="too long"):
+            await store._engine.question("slow", SLOW)
 
     await store.logs.write_logs([log_batch(record("fine"))])
     assert len((await store.logs.search(LogQuery(EVERYTHING, 0, 2 * NOW_NS))).records) == 1

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numba
@@ -69,6 +71,26 @@ def test_a_directory_that_others_may_write_to_keeps_nothing(tmp_path: Path) -> N
     assert compiled._private(tmp_path) is None
     tmp_path.chmod(0o700)
     assert compiled._private(tmp_path) == tmp_path
+
+
+COMPILES = """
+import sys, time
+from anyascope import compiled
+compiled.build_all = lambda directory: (print("compiles", flush=True), time.sleep(60))
+compiled.compile_modules(sys.argv[1], [])
+"""
+
+
+def test_what_compiles_ends_with_its_program(tmp_path: Path) -> None:
+    """A program that is killed leaves no compiler at work."""
+    with subprocess.Popen(
+        [sys.executable, "-c", COMPILES, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"compiles\n"
+        process.stdin.close()
+        assert process.wait(50) == 1
 
 
 def test_a_closed_workshop_compiles_nothing(kernel) -> None:

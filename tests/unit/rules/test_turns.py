@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import time
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
@@ -79,24 +79,19 @@ def test_what_is_before_a_severe_one_is_as_urgent(ranks):
     assert inherited(ranks) == [min(ranks[at:]) for at in range(len(ranks))]
 
 
-def _burn(seconds: float) -> None:
-    until_s = time.thread_time() + seconds
-    while time.thread_time() < until_s:
-        pass
-
-
-async def test_work_is_the_processors():
+async def test_work_is_the_processors(monkeypatch):
     """What a coroutine does counts, on either side of what it waits for; what others do meanwhile does not."""
-    others_done = asyncio.Event()
+    others_done, worked_ns = asyncio.Event(), [0]
+    monkeypatch.setattr("anyascope.rules.turns.time", SimpleNamespace(thread_time_ns=lambda: worked_ns[0]))
 
     async def others() -> None:
-        _burn(0.05)
+        worked_ns[0] += 50_000_000
         others_done.set()
 
     async def own() -> str:
-        _burn(0.005)
+        worked_ns[0] += 5_000_000
         await others_done.wait()
-        _burn(0.005)
+        worked_ns[0] += 5_000_000
         return "done"
 
     work = Work(own())
@@ -104,7 +99,7 @@ async def test_work_is_the_processors():
 
     assert await work == "done"
     await other
-    assert 0.01 <= work.seconds < 0.05
+    assert work.seconds == 0.01
 
 
 async def test_work_passes_on_what_happens():
