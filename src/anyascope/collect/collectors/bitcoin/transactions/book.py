@@ -110,15 +110,21 @@ class WalletBook:
 
     # --- looks --------------------------------------------------------------------------------------------------------
 
-    def meet(self, facts: Facts, standing: Standing, *, height: int, now_s: float) -> None:
-        """A transaction that is not known; it happened to nobody where it is older than the watch."""
+    def meet(self, facts: Facts, standing: Standing, *, height: int, now_s: float, is_old: bool = False) -> None:
+        """A transaction that is not known; it happened to nobody where it is older than the watch.
+
+        Args:
+            is_old: whether it is in a block that was looked at before, so that a rescan must have found it.
+        """
         assert facts.txid not in self.owned
         if self._is_history(facts, standing, now_s=now_s):
             return
         # Both: by the clocks alone, one of a node that goes behind ours would make history of what comes after the first look.
-        is_history = not self.has_begun and facts.received_s < self.head.watched_s
+        is_history = is_old or (not self.has_begun and facts.received_s < self.head.watched_s)
         owned, happenings = begin(facts, standing, height=height, is_history=is_history)
         self._set(owned)
+        if is_old:
+            return
         if self.has_begun or 0 < self.head.began_s <= facts.received_s:
             self._count_new(facts)
             self._tell(happenings)

@@ -138,13 +138,13 @@ class WalletLooker:
     async def look_at_newest(self, *, height: int) -> None:
         """What is new, by the wallet's own list."""
         if self.book.has_begun:
-            await self._settle(await self._unknown_newest(), height=height)
+            await self._settle(await self._unknown_newest(), height=height, is_listed=True)
 
     async def look_at_open(self, *, height: int) -> None:
         """How those stand that wait, and what is new: where no block came."""
         waiting = sorted(self.book.open(), key=lambda owned: -owned.facts.received_s)[:POOL_ASKED_MAX]
         asked = [owned.facts.txid for owned in waiting]
-        await self._settle([*await self._unknown_newest(), *asked], height=height)
+        await self._settle([*await self._unknown_newest(), *asked], height=height, is_listed=True)
 
     async def look_at_all(self, *, genesis: str, height: int) -> None:
         """Everything since the block of the last such look, and what waits."""
@@ -158,7 +158,7 @@ class WalletLooker:
         missing = [txid for txid in self.book.owned if txid not in rows and self._is_doubtful(txid, listed)]
         if is_first:
             await self._learn_history()
-        await self._settle([*unknown, *lost, *missing], height=height)
+        await self._settle([*unknown, *lost, *missing], height=height, is_listed=True)
         self.book.reach(BlockPlace(height, listed.last), genesis=genesis, listed=rows)
 
     # --- inside -------------------------------------------------------------------------------------------------------
@@ -233,8 +233,12 @@ class WalletLooker:
                 return unknown
             count = min(4 * count, NEWEST_MAX)
 
-    async def _settle(self, txids: Iterable[str], *, height: int) -> None:
-        """Ask of each; also of those that the new ones may have replaced."""
+    async def _settle(self, txids: Iterable[str], *, height: int, is_listed: bool = False) -> None:
+        """Ask of each; also of those that the new ones may have replaced.
+
+        Args:
+            is_listed: whether they are of the wallet's lists, and not of what the mempool just told.
+        """
         asked = list(dict.fromkeys(txids))
         rivals: list[str] = []
         for start in range(0, len(asked), DETAILS_TOGETHER):
@@ -244,11 +248,14 @@ class WalletLooker:
             answers = {txid: _or_none(each) for txid, each in zip(together, told, strict=True)}
             pool = await self._pool([each for each in answers.values() if each is not None and depth_of(each) == 0])
             mined = await self._mined([each for each in answers.values() if each is not None and depth_of(each) < 0])
+            standings = {
+                txid: standing_of(answer, pool, mined) for txid, answer in answers.items() if answer is not None
+            }
+            old = await self._rescanned(standings.values()) if is_listed else set()
             for txid, answer in answers.items():
                 if answer is not None and txid not in self.book.owned:
                     rivals += conflicts_of(answer)
-                standing = None if answer is None else standing_of(answer, pool, mined)
-                self._note(txid, answer, standing, height=height)
+                self._note(txid, answer, standings.get(txid), height=height, is_old=txid in old)
         again = [txid for txid in dict.fromkeys(rivals) if txid in self.book.owned and txid not in asked]
         if again:
             await self._settle(again, height=height)
@@ -260,7 +267,27 @@ class WalletLooker:
         answers = {txid: _or_none(each) for txid, each in zip(asked, told, strict=True)}
         return {txid: answer for txid, answer in answers.items() if answer is not None and depth_of(answer) > 0}
 
-    def _note(self, txid: str, answer: Mapping[str, Any] | None, standing: Standing | None, *, height: int) -> None:
+    async def _rescanned(self, standings: Iterable[Standing]) -> set[str]:
+        """Which unknown ones are in blocks that were looked at before: a rescan found them, for keys that were imported."""
+        since = self.book.head.since
+        found = {
+            standing.txid
+            for standing in standings
+            if standing.txid not in self.book.owned and standing.block and 0 <= standing.block.height <= since.height
+        }
+        if not found or await self._node.call("getblockhash", since.height) != since.hash:
+            return set()  # a reorg: they may be in blocks of the new branch
+        return found
+
+    def _note(
+        self,
+        txid: str,
+        answer: Mapping[str, Any] | None,
+        standing: Standing | None,
+        *,
+        height: int,
+        is_old: bool,
+    ) -> None:
         is_known = txid in self.book.owned
         if answer is None or standing is None:
             if is_known:
@@ -272,7 +299,7 @@ class WalletLooker:
         facts = facts_of(answer)
         if facts is None:
             raise LookError(Refusal(INVALID_ANSWER, "gettransaction says no amount"))
-        self.book.meet(facts, standing, height=self._height_of(txid, height), now_s=self._now_s())
+        self.book.meet(facts, standing, height=self._height_of(txid, height), now_s=self._now_s(), is_old=is_old)
         if txid in self.book.owned:
             self._ignored.discard(txid)
         else:

@@ -476,6 +476,34 @@ async def test_a_deposit_that_a_block_double_spends_is_asked_for(forgets):
     assert value(found, "anya_bitcoin_wallet_conflicted_total", wallet="w") == 1
 
 
+async def test_what_a_rescan_finds_is_history():
+    """Keys were imported: their payment in a block that was looked at is no news, and is followed from then on."""
+    site = Site()
+    await site.look()
+    for _ in range(3):
+        await site.block()
+    old = site.node.pay()
+    site.node.pool.discard(old)
+    site.node._mined_at[old] = site.node.height - 1
+    new = site.node.pay()
+    found = await site.look()
+    assert (site.told(old), site.told(new)) == ([], ["seen"])
+    assert value(found, "anya_bitcoin_wallet_transactions_total", direction="withdrawal") == 1
+    owned = site.watch._lookers["w"].book.owned[old]
+    assert owned.is_history
+
+
+async def test_what_a_new_branch_brings_in_old_heights_is_news():
+    """A reorg to a branch of the same height: its blocks were not looked at."""
+    site = Site()
+    await site.look()
+    await site.block()
+    site.node.undo(1)
+    txid = site.node.pay()
+    await site.block(txid)
+    assert site.told(txid) == ["seen", "confirmed"]
+
+
 async def test_a_reopened_one_is_named():
     """A reorg throws two deposits out: each has a series with what it moves, until a block has it again."""
     site = Site()
