@@ -56,7 +56,7 @@ class Forgetful(RecordingIntake):
         pass
 
 
-async def collect(url: str, cookie: str) -> None:
+async def collect(url: str, cookie: str, *wallets: str) -> None:
     """Collect until stdin ends; each line of it asks what was seen since the last one."""
     calls: dict[str, list[float]] = {}
     note = RpcCounts.note
@@ -67,7 +67,7 @@ async def collect(url: str, cookie: str) -> None:
 
     RpcCounts.note = noting  # type: ignore[method-assign]
     clock = SystemClock()
-    node = BitcoinNodeOptions("one", url, cookie_file=Path(cookie), chain="regtest", wallets=WALLETS)
+    node = BitcoinNodeOptions("one", url, cookie_file=Path(cookie), chain="regtest", wallets=wallets)
     room = Collect(
         Forgetful(),
         options=CollectOptions(
@@ -101,8 +101,8 @@ async def collect(url: str, cookie: str) -> None:
 class Collector:
     """The process that collects."""
 
-    def __init__(self, node: RegtestNode) -> None:
-        command = [sys.executable, __file__, "--collect", node.url, str(node.cookie_file)]
+    def __init__(self, node: RegtestNode, *wallets: str, program: str = __file__) -> None:
+        command = [sys.executable, program, "--collect", node.url, str(node.cookie_file), *wallets]
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     def report(self) -> dict[str, Any]:
@@ -197,7 +197,7 @@ def watch(node: RegtestNode, miner: str, collector: Collector, *, watch_s: float
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--collect", nargs=2, metavar=("URL", "COOKIE"))
+    parser.add_argument("--collect", nargs="+", metavar="URL COOKIE WALLET")
     parser.add_argument("--seconds", type=float, default=180)
     parser.add_argument("--block", type=float, default=10, help="seconds between two blocks")
     asked = parser.parse_args()
@@ -207,7 +207,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder, regtest_nodes(Path(folder), 1, UNSYNCED, "-keypool=10") as [node]:
         miner = build(node)
         print("built", flush=True)
-        collector = Collector(node)
+        collector = Collector(node, *WALLETS)
         try:
             first = wait_listed(collector, within_s=120)
             show("CPU until all coins are listed", first["cpu_s"], "s")
