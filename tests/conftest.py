@@ -10,6 +10,8 @@ import httpx
 import pytest
 from hypothesis import HealthCheck, settings
 
+LONG_S = 1_800  # of a test marked `long` or `e2e`: only what hangs is ended
+
 # The same examples each run, so that a change and nothing else turns a test red; `ANYASCOPE_HUNT=1` looks at new ones.
 # None is late, neither in running nor in being made: on a busy machine that says nothing of what is tried.
 settings.register_profile(
@@ -28,6 +30,14 @@ for _part in ("connect", "read", "write", "pool"):
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     # A shell starts its background jobs so, and every process of ours that a test ends with SIGINT would inherit it.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_collection_modifyitems(items):
+    """Stories with real programs and browsers take a minute alone, and many times that beside other work."""
+    for item in items:
+        is_long = any(item.get_closest_marker(name) for name in ("long", "e2e"))
+        if is_long and not item.get_closest_marker("timeout"):
+            item.add_marker(pytest.mark.timeout(LONG_S))
 
 
 def pytest_collection_finish():

@@ -25,7 +25,7 @@ from anyascope.ports import ComponentHealth
 from anyascope.store.api.documents import DocumentStore
 from anyascope.store.documents import MemoryDocuments
 from support.collecting import RecordingIntake, values_of
-from support.regtest import RegtestNode
+from support.regtest import RegtestNode, meet
 
 NOBODY = "bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080"  # of BIP 173; nobody here spends what it gets
 CALL_WITHIN_S = 60.0  # of a busy machine
@@ -89,9 +89,16 @@ def node_options(name: str, node: RegtestNode, **more: object) -> BitcoinNodeOpt
     return BitcoinNodeOptions(name=name, url=node.url, **{**known, **more})
 
 
+async def joined(node: RegtestNode, other: RegtestNode) -> None:
+    """Wait until two nodes that were parted are on one chain."""
+    async with asyncio.timeout(150):
+        while not await asyncio.to_thread(meet, node, other):  # noqa: ASYNC110  # nodes tell nobody
+            await asyncio.sleep(0.1)
+
+
 async def heard(room: BitcoinRoom, node: RegtestNode, name: str) -> None:
     """Wait until the node's messages are heard: a subscription counts some time after its connection, so blocks are mined."""
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(150):
         while not room.figures(f"bitcoin.{name}").get("anya_bitcoin_zmq_messages_total hashblock"):
             await asyncio.to_thread(node.mine, 1, to=NOBODY)
             await asyncio.sleep(0.2)

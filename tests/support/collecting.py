@@ -155,8 +155,15 @@ def answers(body: bytes, *, status: str = "200 OK", headers: str = "Content-Type
     return handle
 
 
-async def until(condition: Callable[[], bool], *, deadline_s: float = 60.0) -> None:
-    """Wait for a condition, at most so long."""
+async def until(condition: Callable[[], object], *, deadline_s: float = 150.0) -> None:
+    """Wait for a condition, at most so long; while an entry that it looks for is not there, it is not true."""
     async with asyncio.timeout(deadline_s):
-        while not condition():  # noqa: ASYNC110  # what is waited for has no event
+        while not _holds(condition):  # noqa: ASYNC110  # what is waited for has no event
             await asyncio.sleep(0.005)
+
+
+def _holds(condition: Callable[[], object]) -> bool:
+    try:
+        return bool(condition())
+    except (LookupError, StopIteration):
+        return False

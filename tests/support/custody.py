@@ -17,8 +17,8 @@ from support.server import eventually
 
 APPROVER_TOKEN = "second-person"
 PROGRAM = REPOSITORY / "examples" / "custody_api" / "main.py"
-START_WITHIN_S = 90.0
-END_WITHIN_S = 60.0
+START_WITHIN_S = 300.0
+END_WITHIN_S = 150.0
 
 
 @dataclass

@@ -35,7 +35,7 @@ def older_node(target: str, *, older_s: int) -> Iterator[OlderNode]:
             body = self.rfile.read(int(self.headers.get("content-length", 0)))
             headers = {name: self.headers[name] for name in PASSED_ON if name in self.headers}
             try:
-                with urllib.request.urlopen(urllib.request.Request(target, body, headers), timeout=30) as answer:
+                with urllib.request.urlopen(urllib.request.Request(target, body, headers), timeout=60) as answer:
                     status, told = answer.status, answer.read()
             except urllib.error.HTTPError as refused:
                 status, told = refused.code, refused.read()

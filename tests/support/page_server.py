@@ -18,7 +18,7 @@ from support import custody_story
 from support.components import REPOSITORY
 from support.ports import free_port
 
-READY_S = 90.0
+READY_S = 300.0
 STOP_S = 60.0
 
 RULES = """
@@ -102,7 +102,7 @@ def _await_ready(process: subprocess.Popen[bytes], server: Server) -> None:
         if process.poll() is not None:
             raise AssertionError(f"the server ended with {process.returncode}:\n{server.log.read_text()[-4000:]}")
         try:
-            if httpx.get(f"{server.address}/-/ready", timeout=30).status_code == 200:
+            if httpx.get(f"{server.address}/-/ready", timeout=60).status_code == 200:
                 return
         except httpx.HTTPError:
             pass  # not listening yet
@@ -158,6 +158,6 @@ def watching(folder: Path, config: str = CONFIG) -> Iterator[Server]:
 def tell_story(server: Server, *, seed: int = 7) -> custody_story.Story:
     """Send the server half an hour of a custody service that ends now."""
     story = custody_story.tell(time.time_ns(), seed=seed)
-    httpx.post(f"{server.address}/v1/traces", json=story.traces_body(), timeout=30).raise_for_status()
-    httpx.post(f"{server.address}/v1/logs", json=story.logs_body(), timeout=30).raise_for_status()
+    httpx.post(f"{server.address}/v1/traces", json=story.traces_body(), timeout=60).raise_for_status()
+    httpx.post(f"{server.address}/v1/logs", json=story.logs_body(), timeout=60).raise_for_status()
     return story

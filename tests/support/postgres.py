@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 PORT = 5432  # names the socket; nothing listens on the network
-READY_S = 60.0
+READY_S = 300.0
 STOP_S = 60.0
 
 

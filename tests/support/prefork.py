@@ -117,7 +117,7 @@ def gunicorn(folder: Path, *, endpoint: str, multiprocess: bool) -> Iterator[Gun
     """A service that answers, and that is gone afterwards."""
     running = Gunicorn(folder, endpoint=endpoint, multiprocess=multiprocess)
     try:
-        eventually(lambda: _answers(running), within_s=60, what=f"gunicorn answers: {running.log}")
+        eventually(lambda: _answers(running), what=f"gunicorn answers: {running.log}")
         yield running
     finally:
         if running.process.poll() is None:

@@ -14,7 +14,7 @@ import httpx
 from support.components import REPOSITORY
 from support.ports import free_port
 
-START_S = 90.0
+START_S = 300.0
 OWN_ADDRESS = "OWN_ADDRESS"  # stands in settings for the address that the program will have
 
 

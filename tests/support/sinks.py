@@ -28,7 +28,8 @@ class Sink:
         """What it was told so far, oldest first."""
         if not self.out.exists():
             return []
-        return [json.loads(line) for line in self.out.read_text().splitlines() if line.endswith("}")]
+        # What follows the last line feed is being written.
+        return [json.loads(line) for line in self.out.read_bytes().split(b"\n")[:-1]]
 
 
 @contextlib.contextmanager

@@ -12,7 +12,7 @@ import httpx
 
 from support.ports import free_port
 
-START_S = 90.0
+START_S = 300.0
 
 
 class RealVictoria:

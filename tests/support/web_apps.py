@@ -30,7 +30,7 @@ from support.web_parts import (
     plain_endless_chunks,
 )
 
-STARTED_WITHIN_S = 60.0
+STARTED_WITHIN_S = 150.0
 
 
 @dataclass(frozen=True)
