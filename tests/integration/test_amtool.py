@@ -73,17 +73,16 @@ def amtool(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Amtool]:
 
 
 @pytest.mark.long
-@pytest.mark.timeout(180)
 def test_alerts_are_added_and_queried(amtool: Amtool) -> None:
     """With annotations, times and a source; queried by state, receiver and matchers, in every form of output."""
     amtool("alert", "add", "Q", "n=source", "--annotation=summary=by hand", "--generator-url=http://h/g?a=1")
-    amtool("alert", "add", "Q", "n=target", "--start=2026-12-01T00:00:00Z", "--end=2099-01-01T00:00:00Z")
+    amtool("alert", "add", "Q", "n=target", "--start=2026-01-01T00:00:00Z", "--end=2099-01-01T00:00:00Z")
     amtool("alert", "add", "Q", "n=quiet", "team=hsm")
     amtool("silence", "add", "n=quiet", "--comment=c")
     (source,) = amtool.json("alert", "query", "n=source")
     assert (source["annotations"], source["generatorURL"]) == ({"summary": "by hand"}, "http://h/g?a=1")
     (target,) = amtool.json("alert", "query", "--inhibited", "n=target")
-    assert (target["startsAt"], target["endsAt"]) == ("2026-12-01T00:00:00.000Z", "2099-01-01T00:00:00.000Z")
+    assert (target["startsAt"], target["endsAt"]) == ("2026-01-01T00:00:00.000Z", "2099-01-01T00:00:00.000Z")
     assert target["status"]["inhibitedBy"] == [source["fingerprint"]]
     assert amtool.names("Q") == ["source"]  # without a flag those that nothing mutes
     assert amtool.names("--silenced", "Q") == ["quiet"]
@@ -100,7 +99,6 @@ def test_alerts_are_added_and_queried(amtool: Amtool) -> None:
 
 
 @pytest.mark.long
-@pytest.mark.timeout(180)
 def test_silences_live_their_whole_life(amtool: Amtool) -> None:
     """Added, queried by all flags, updated, expired, exported and imported."""
     first = amtool("silence", "add", "Life", "n=~a|b", "--duration=2h", "--author=ann", "--comment=why").strip()
@@ -147,7 +145,6 @@ def test_silences_live_their_whole_life(amtool: Amtool) -> None:
 
 
 @pytest.mark.long
-@pytest.mark.timeout(180)
 def test_the_configuration_is_shown_and_its_routes_are_tried(amtool: Amtool) -> None:
     """As amtool's own reader takes it: secrets masked, what is ours alone left out."""
     shown = amtool("config", "show")
@@ -165,7 +162,6 @@ def test_the_configuration_is_shown_and_its_routes_are_tried(amtool: Amtool) -> 
 
 
 @pytest.mark.long
-@pytest.mark.timeout(180)
 def test_the_rest_of_its_commands_succeed(amtool: Amtool) -> None:
     """The cluster is disabled, as that of a single Alertmanager; files are checked and templates rendered beside us."""
     assert re.search(r"Cluster Status:\s+disabled", amtool("cluster", "show"))

@@ -215,7 +215,6 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Both]:
 
 
 @pytest.mark.long
-@pytest.mark.timeout(180)
 def test_answers_as_the_real_one_does(both: Both, record_property: Any) -> None:
     """Over 150 requests, sound and senseless, get the same statuses, headers, messages and alerts from both."""
     differences: list[str] = []
@@ -286,7 +285,6 @@ def changed(client: httpx.Client) -> list[Any]:
 
 
 @pytest.mark.long
-@pytest.mark.timeout(180)
 def test_changed_silences_keep_their_id_as_the_real_ones_do(both: Both) -> None:
     """A change of what was silenced already ends the silence and makes a new one; any other keeps its id."""
     theirs, ours = (changed(client) for client in both)
@@ -294,7 +292,6 @@ def test_changed_silences_keep_their_id_as_the_real_ones_do(both: Both) -> None:
 
 
 @pytest.mark.long
-@pytest.mark.timeout(180)
 def test_silences_stand_in_the_order_of_the_real_one(both: Both) -> None:
     """Active ones by their end, pending ones by their start, expired ones by their end, the latest first."""
     orders = []
@@ -313,7 +310,6 @@ def test_silences_stand_in_the_order_of_the_real_one(both: Both) -> None:
 
 
 @pytest.mark.long
-@pytest.mark.timeout(180)
 def test_status_has_the_shape_of_the_real_one(both: Both) -> None:
     """The same fields of the same types, and a configuration of the same sections."""
     want, got = (client.get("status").json() for client in both)
@@ -342,7 +338,6 @@ WITHOUT_EQUAL = {
 
 
 @pytest.mark.long
-@pytest.mark.timeout(180)
 def test_metrics_have_the_names_of_the_real_one(both: Both, capsys: pytest.CaptureFixture[str]) -> None:
     """Each of its metrics is told under the same name and type, but for a list of what has no equal here."""
     theirs, ours = (dict(TOLD_TYPE.findall(httpx.get(str(client.base_url.join("/metrics"))).text)) for client in both)

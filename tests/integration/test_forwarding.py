@@ -242,7 +242,7 @@ def test_an_outage_and_two_deaths_lose_nothing_and_repeat_nothing(tmp_path: Path
             def held() -> int:
                 return sum(map(len, matrix(far.get, query, at_s, site="zrh").values()))
 
-            eventually(lambda: held() >= count * SERIES, within_s=60, what="everything arrives")
+            eventually(lambda: held() >= count * SERIES, what="everything arrives")
             assert matrix(far.get, query, at_s, site="zrh") == matrix(asked_of(server), query, at_s)
             assert own(server, "prometheus_remote_storage_samples_failed_total", "far") == 0
             assert own(server, "anyascope_forward_lost_bytes_total", "far") == 0

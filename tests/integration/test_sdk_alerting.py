@@ -123,10 +123,11 @@ def test_a_page_survives_a_bad_hour(tmp_path: Path) -> None:
     """500, quiet asked for, a dropped and a hanging connection: the page arrives, once, and the record tells the way."""
     script = "500,429:retry-after=1,drop,hang=60,200"
     with http_sink(tmp_path / "http.jsonl", "--script", script) as sink:
-        channel = SlackChannel(f"http://127.0.0.1:{sink.port}/hooks", timeout_s=5)
+        # Silence is told from an answer by this time alone: a busy machine must not take longer for any of the answers.
+        channel = SlackChannel(f"http://127.0.0.1:{sink.port}/hooks", timeout_s=15)
         manager = AlertManager([channel], registry=CollectorRegistry())
         identity = manager.send_alert(an_alert(escalation_policy="default"))
-        eventually(lambda: manager.status(identity).state.value == "sent", within_s=60)
+        eventually(lambda: manager.status(identity).state.value == "sent", within_s=150)
         manager.close()
         answers = [str(record["answer"])[:3] for record in sink.records()]
     assert answers[-1] == "200"

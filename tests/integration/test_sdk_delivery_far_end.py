@@ -18,6 +18,7 @@ from support.ports import free_port
 
 SPANS = 100_000
 LOOK_EVERY = 2_000
+HANGS_S = 600.0
 
 
 @contextlib.contextmanager
@@ -50,8 +51,10 @@ def account():
 @pytest.mark.parametrize("kind", ["refused", "syn_dropped", "black_hole", "trickle", "503"])
 def test_a_hundred_thousand_spans_at_a_far_end_that_takes_none(kind, account):
     """Queue and outbox keep their bounds all the way, one thread makes one attempt at a time, every span is accounted for."""
+    others = set(threading.enumerate())  # of tests before this one, which may end meanwhile
     with bad_far_end(kind) as (url, end):
-        door = open_door("traces", Target(f"{url}/v1/traces", attempt_s=30.0))
+        # Longer than a slow machine needs for all of these spans: the first attempt hangs all the while.
+        door = open_door("traces", Target(f"{url}/v1/traces", attempt_s=30.0 if end is None else HANGS_S))
         provider = TracerProvider(shutdown_on_exit=False)
         provider.add_span_processor(batch_span_processor(door_span_exporter(door)))
         tracer = provider.get_tracer("host")
@@ -62,8 +65,9 @@ def test_a_hundred_thousand_spans_at_a_far_end_that_takes_none(kind, account):
                 now, _, _ = account()
                 assert now.queued <= QUEUE_MAX
                 assert now.waiting_bytes <= OUTBOX_BYTES_MAX
-                threads.add(sum(thread.name.startswith("anyascope-") for thread in threading.enumerate()))
-        assert len(threads) <= 3  # none, the queue's, the courier's: no more of them with time
+                new = set(threading.enumerate()) - others
+                threads.add(sum(thread.name.startswith("anyascope-") for thread in new))
+        assert max(threads) <= 2  # the queue's, the courier's: no more of them with time
         if kind in {"black_hole", "trickle"}:
             assert end.attempts <= 1  # it hangs all the while, and nobody waited for it
         now, exported, dropped = account()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from pathlib import Path
 
 import httpx
@@ -16,7 +17,9 @@ from support.server import ServerProcess
 from support.telemetry import NOW_MS, labels, samples, selected
 
 HEADERS = {"content-type": "application/x-protobuf", "content-encoding": "snappy"}
-BASE_MS = 1_795_000_000_000  # older than the hot window: read from the disk
+BASE_MS = (
+    round(time.time()) - 86_400
+) * 1_000  # older than the hot window: read from the disk; and younger than retention
 ENABLED = ("--no-collect", "--web.enable-admin-api")
 STEPS = 100
 

@@ -193,7 +193,7 @@ async def test_vendors_are_told_what_alertmanager_tells_them(tmp_path):
                 end.says()
                 _post(f"{url}/api/v2/alerts", [alert | ends])
                 wanted = REQUESTS_FIRED if is_firing else REQUESTS_ENDED
-                eventually(lambda: _count(told(list(end.heard))) >= wanted, within_s=60, what="requests")  # noqa: B023
+                eventually(lambda: _count(told(list(end.heard))) >= wanted, what="requests")  # noqa: B023
                 theirs = told(list(end.heard))
                 end.says()
                 message = theirs.pop("webhook")[0][4]

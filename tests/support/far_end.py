@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 TRICKLE_EVERY_S = 0.05
+HANGS_S = 900.0  # longer than any test lasts; its end ends it
 BACKLOG = 4  # connections that fill a listener's queue, and some
 
 
@@ -54,7 +55,7 @@ class _Handler(BaseHTTPRequestHandler):
                 end.paths.append(self.path)
                 end.received.append({name.lower(): value for name, value in self.headers.items()})
         if mode == "black_hole":
-            end.over.wait(60)
+            end.over.wait(HANGS_S)
             self.close_connection = True
         elif mode == "trickle":
             self._trickle()

@@ -17,7 +17,7 @@ import pytest
 import anyascope.sdk
 from support.components import REPOSITORY
 
-WITHIN_S = 110
+WITHIN_S = 900
 CALLS_MIN = 200  # of a module; fewer say that the walk finds nothing any more
 
 MODULES = [
