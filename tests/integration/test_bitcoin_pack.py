@@ -13,7 +13,7 @@ import pytest
 from anyascope import packs
 from support.older_node import OlderNode, older_node
 from support.pack_data import asked, dashboard_of
-from support.regtest import RegtestNode, RpcError, free_base, regtest_node
+from support.regtest import RegtestNode, RpcError, free_base, meet, regtest_node
 from support.server import QUIET_CONFIG, ServerProcess, eventually, running_server
 
 ADDRESS = "bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080"  # of BIP 173; nobody here spends
@@ -90,9 +90,14 @@ class Told:
 def part(node: RegtestNode, peer: str) -> None:
     with contextlib.suppress(RpcError):  # it was added at the start only
         node.call("addnode", peer, "remove")
-    for each in node.call("getpeerinfo"):
-        node.call("disconnectnode", "", each["id"])
-    eventually(lambda: node.call("getconnectioncount") == 0, what="no peers")
+
+    def alone() -> bool:
+        for each in node.call("getpeerinfo"):
+            with contextlib.suppress(RpcError):  # gone meanwhile
+                node.call("disconnectnode", "", each["id"])
+        return bool(node.call("getconnectioncount") == 0)
+
+    eventually(alone, what="no peers")
 
 
 @pytest.mark.long
@@ -107,18 +112,18 @@ def test_two_nodes_and_what_is_said_of_them(tmp_path: Path):
             regtest_node(tmp_path / "b", base + 3, f"-addnode={peer}") as b,
             older_node(b.url, older_s=OLD_S) as door_b,
         ):
+            eventually(lambda: b.call("getblockcount") == 10, what="both at the tip")
             doors, nodes = {"a": door_a, "b": door_b}, {"a": a, "b": b}
             with running_server(tmp_path, config=config(doors, nodes), arguments=()) as server:
                 told = Told(server)
-                _settled(told, b)
+                _settled(told)
                 _cut_off(told, a, b, peer)
                 _disagreeing(told, a, b, peer)
                 _stopped_and_started(told, tmp_path, a=a, b=b, door=door_b)
 
 
-def _settled(told: Told, b: RegtestNode) -> None:
+def _settled(told: Told) -> None:
     """Two nodes that agree raise nothing; the dashboard shows data; regtest has no spacing, so nobody calls its tip stale."""
-    eventually(lambda: b.call("getblockcount") == 10, what="both at the tip", within_s=60)
     eventually(lambda: told.figure("sum(anya_bitcoin_settled)") == 2, what="settled")
     assert told.names() == set()
     assert told.figure("anya_bitcoin_tip_gap_probability") is None
@@ -132,20 +137,25 @@ def _cut_off(told: Told, a: RegtestNode, b: RegtestNode, peer: str) -> None:
     found = eventually(lambda: told.firing("BitcoinNodeCutOff"), what="cut off")
     assert list(found) == ["b"]
     assert "a is at block 11, b at 10. The network itself is well." in found["b"]["description"]
-    b.call("addnode", peer, "onetry")
-    eventually(lambda: not told.firing("BitcoinNodeCutOff"), what="no longer cut off", within_s=60)
+    eventually(lambda: meet(b, a), what="one chain")
+    eventually(lambda: not told.firing("BitcoinNodeCutOff"), what="no longer cut off")
 
 
 def _disagreeing(told: Told, a: RegtestNode, b: RegtestNode, peer: str) -> None:
     part(b, peer)
     b.mine(2, to=ADDRESS)
     a.call("generatetodescriptor", 1, OTHER_BRANCH)
-    found = eventually(lambda: len(told.firing("BitcoinNodesDisagree")) == 2 and told.firing("BitcoinNodesDisagree"))
-    assert set(found) == {"a", "b"}
-    assert "b is at block 13. a is at block 12." in found["a"]["description"]
-    assert not told.firing("BitcoinNodeCutOff")  # a lacks blocks, but for another reason
-    b.call("addnode", peer, "onetry")
-    eventually(lambda: not told.firing("BitcoinNodesDisagree"), what="agreed", within_s=60)
+
+    def both() -> bool:
+        found = told.firing("BitcoinNodesDisagree")
+        assert set(found) == {"a", "b"}
+        return "b is at block 13. a is at block 12." in found["a"]["description"]
+
+    eventually(both, what="both are told to disagree")
+    # It lacks blocks, but for another reason: until its own block came it was told to be cut off, where that took long.
+    eventually(lambda: not told.firing("BitcoinNodeCutOff"), what="a is not cut off")
+    eventually(lambda: meet(b, a), what="one chain")
+    eventually(lambda: not told.firing("BitcoinNodesDisagree"), what="agreed")
     reorg = eventually(lambda: told.firing("BitcoinReorg"), what="the reorg")
     assert list(reorg) == ["a"]
     assert reorg["a"]["summary"] == "Reorg on regtest at a, 1 deep"
@@ -160,7 +170,7 @@ def _stopped_and_started(told: Told, directory: Path, *, a: RegtestNode, b: Regt
     port = int(b.url.rpartition(":")[2]) - 1
     a.mine(1, to=ADDRESS)
     with regtest_node(directory / "b", port) as again:  # without a peer: it lacks the newest block
-        eventually(lambda: not told.firing("BitcoinNodeDown"), what="up again", within_s=60)
+        eventually(lambda: not told.firing("BitcoinNodeDown"), what="up again")
         eventually(lambda: told.firing("BitcoinNodeRestarted"), what="the restart is told")
         eventually(lambda: (told.figure('anya_bitcoin_tip_lag_seconds{node="b"}') or 0) > 4, what="b lags")
         assert told.figure('anya_bitcoin_settled{node="b"}') == 0

@@ -13,7 +13,7 @@ import pytest
 from anyascope.collect.collectors.bitcoin.transactions import stuck, watch
 from anyascope.collect.collectors.bitcoin.transactions.signatures import signatures_in
 from anyascope.ports import HealthStatus
-from support.bitcoin_room import BitcoinRoom, node_options, watching
+from support.bitcoin_room import BitcoinRoom, joined, node_options, watching
 from support.collecting import until
 from support.components import component
 from support.regtest import RegtestNode, free_base, litecoin_node, regtest_node, regtest_nodes
@@ -63,13 +63,17 @@ async def mine(node: RegtestNode, blocks: int = 1, *, to: str = ADDRESS) -> list
 async def begun(room: BitcoinRoom, node: RegtestNode) -> None:
     """The first look is over, and messages come: a subscription counts some time after its connection."""
     await until(lambda: UNCONFIRMED in room.figures(SOURCE))
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(150):
         while not room.events("bitcoin.block.connected"):
             await mine(node)
             await asyncio.sleep(0.1)
+    await followed(room, node)
+
+
+async def followed(room: BitcoinRoom, node: RegtestNode) -> None:
+    """The newest block of this node was looked at."""
     height = await asyncio.to_thread(node.call, "getblockcount")
-    followed = room.collect._nodes[0].transactions
-    await until(lambda: followed._tip[1] == height)
+    await until(lambda: room.collect._nodes[0].transactions._tip[1] == height)
 
 
 async def test_the_life_of_a_payment(tmp_path):
@@ -138,6 +142,7 @@ async def test_a_reorg_throws_a_payment_out(tmp_path):
             height = node.call("getblockcount")
             await until(lambda: other.call("getblockcount") == height)
             node.call("setnetworkactive", False)
+            await until(lambda: other.call("getconnectioncount") == 0)  # else the other would have the blocks
             txid = await pay(node)
             await mine(node, 2)
             await until(lambda: told(room, txid) == ["seen", "confirmed"])
@@ -145,7 +150,7 @@ async def test_a_reorg_throws_a_payment_out(tmp_path):
 
             await asyncio.to_thread(other.call, "generatetodescriptor", 3, OTHER_BRANCH)
             node.call("setnetworkactive", True)
-            node.call("addnode", f"127.0.0.1:{int(other.zmq.rpartition(':')[2]) - 2}", "onetry")
+            await joined(node, other)
             await until(lambda: told(room, txid) == ["seen", "confirmed", "unconfirmed"])
             unconfirmed = event(room, "unconfirmed", txid).attributes
             assert unconfirmed["bitcoin.block.hash"] == lost
@@ -187,10 +192,13 @@ async def test_the_bump_that_is_told_frees_what_is_stuck(tmp_path):
             for _ in range(8):
                 await pay(miner, "m", to=back, amount=0.1, fee_rate=60)
                 await mine(miner)
+                # Each block is looked at by itself: of several at once only the last says what the market takes.
+                await followed(room, miner)
             await until(lambda: all(told(room, each) == ["seen", "stuck"] for each in cheap))
             await until(lambda: room.figures(SOURCE)["anya_bitcoin_wallet_stuck_transactions w"] == 3)
             assert room.figures(SOURCE)[f"anya_bitcoin_wallet_stuck_transaction_blocks {deposit} w"] >= 7
 
+            await until(lambda: all(each.bump for each in room.collect.bitcoin_transactions() if each.txid in cheap))
             found = {each.txid: each for each in room.collect.bitcoin_transactions()}
             bumps = [found[txid].bump for txid in cheap]
             assert [bump.kind for bump in bumps if bump is not None] == ["rbf", "cpfp", "cpfp"]
@@ -203,7 +211,7 @@ async def test_the_bump_that_is_told_frees_what_is_stuck(tmp_path):
             await mine(miner)
             await until(lambda: all(told(room, each)[-1:] == ["confirmed"] for each in made))
             await until(lambda: told(room, deposit) == ["seen", "stuck", "confirmed", "unstuck"])
-            assert told(room, replaceable) == ["seen", "stuck", "replaced", "unstuck"]
+            await until(lambda: told(room, replaceable) == ["seen", "stuck", "replaced", "unstuck"])
             await until(lambda: room.figures(SOURCE)["anya_bitcoin_wallet_stuck_transactions w"] == 0)
 
 
@@ -222,7 +230,7 @@ async def test_litecoins_daemon_tells_of_its_payments(tmp_path):
                 await mine(node, to=to)
                 await until(lambda txid=high: told(room, txid) == ["seen", "confirmed"])
             await until(lambda: told(room, low) == ["seen", "stuck"])
-            await until(lambda: room.collect.bitcoin_transactions()[0].bump is not None)
+            await until(lambda: [each.bump is not None for each in room.collect.bitcoin_transactions()] == [True])
             [waits] = room.collect.bitcoin_transactions()
             assert waits.bump is not None
             assert (waits.bump.kind, waits.bump.fee_rate_sat_per_vb >= 500) == ("cpfp", True)

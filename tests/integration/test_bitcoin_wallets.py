@@ -9,7 +9,7 @@ import pytest
 
 from anyascope.clock import SystemClock
 from anyascope.collect.collectors.bitcoin.client import RpcClient
-from anyascope.collect.collectors.bitcoin.wallets import listing
+from anyascope.collect.collectors.bitcoin.wallets import listing, patience
 from anyascope.collect.collectors.bitcoin.wallets.watch import WalletsWatch
 from anyascope.collect.options import BitcoinNodeOptions
 from anyascope.store.documents import MemoryDocuments
@@ -88,6 +88,7 @@ def sweep_fee_sats(node: RegtestNode, wallet: str, to: str) -> int:
 async def test_500_dust_outputs_cost_what_the_node_would_pay(tmp_path, monkeypatch):
     """Count, sum, dust and cost to spend equal what `listunspent` and the fee say, and what `sendall` pays, to the sat."""
     monkeypatch.setattr(listing, "PART_COINS", 100)  # five parts at first, and again
+    monkeypatch.setattr(patience, "SLOW_S", 60.0)  # on a busy machine each call is slow, and would be made rarely
     with regtest_nodes(tmp_path, 1, *FEES, UNSYNCED) as [node]:
         node.funded_wallet("miner")
         node.call("createwallet", "dusty")

@@ -88,8 +88,14 @@ def test_the_third_mined_block_changes_the_state_and_none_before(tmp_path):
         node.mine(5, to=ADDRESS)
         config = QUIET_CONFIG + CONFIG.format(url=node.url, cookie=node.cookie_file)
         with running_server(tmp_path, config=config) as server:
-            rule = eventually(lambda: rule_of(server)["state"] == "pending" and rule_of(server), what="pending")
-            assert (rule["duration"], rule["durationBlocks"], rule["alerts"][0]["activeAtHeight"]) == (0, "3 blocks", 5)
+
+            def pending() -> dict | None:
+                rule = rule_of(server)
+                assert rule["alerts"][0]["activeAtHeight"] == 5  # known once the node was looked at
+                return rule if rule["state"] == "pending" else None
+
+            rule = eventually(pending, what="pending")
+            assert (rule["duration"], rule["durationBlocks"]) == (0, "3 blocks")
 
             assert judged(server, node, lambda: node.mine(1, to=ADDRESS)) == (6, "pending")
             [second] = node.mine(1, to=ADDRESS)
@@ -107,7 +113,8 @@ def test_the_third_mined_block_changes_the_state_and_none_before(tmp_path):
             assert rule_of(server)["alerts"][0]["activeAtHeight"] == 5
             assert alerts_of(server) == []
 
-            assert judged(server, node, lambda: node.mine(1, to=ADDRESS)) == (8, "firing")
+            node.mine(1, to=ADDRESS)
+            eventually(lambda: rule_of(server)["state"] == "firing", what="firing by the third block")
             eventually(lambda: alerts_of(server) == ["Held"], what="handed on")
 
 
@@ -189,6 +196,7 @@ def test_an_objective_has_its_window_in_real_blocks(tmp_path):
             server.kill()
             node.mine(200, to=ADDRESS)
             server.start()
+            eventually(lambda: height_of(server) == 225, what="the node is looked at again")
             node.mine(150, to=ADDRESS)
             eventually(lambda: value_of(server, "anya_slo_window_blocks") == 144, what="the whole window")
             faults = [rule for rule in rules_of(server) if rule["health"] == "err"]

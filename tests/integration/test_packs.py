@@ -74,7 +74,7 @@ def test_packs_find_what_they_read(tmp_path):
         token.client(),  # whose open files are a figure
         regtest_nodes(tmp_path, 2, "-keypool=10") as nodes,
         running_server(tmp_path, config=config(nodes, token)) as server,
-        httpx.Client(base_url=server.url, timeout=30) as client,
+        httpx.Client(base_url=server.url, timeout=60) as client,
     ):
         nodes[0].funded_wallet("hot")
 
@@ -83,7 +83,7 @@ def test_packs_find_what_they_read(tmp_path):
             return set().union(*map(metrics_in, found))
 
         # What a wallet did before its first look is history.
-        eventually(lambda: "anya_bitcoin_wallet_transactions_total" in names(), within_s=60)
+        eventually(lambda: "anya_bitcoin_wallet_transactions_total" in names())
         nodes[0].call("sendtoaddress", ADDRESS, 1, wallet="hot")
         read = set().union(
             *(
@@ -100,7 +100,7 @@ def test_packs_find_what_they_read(tmp_path):
             assert not missing, sorted(missing)
             return True
 
-        eventually(all_are_told, within_s=60)
+        eventually(all_are_told, within_s=120)
         for name in packs.names():
             for title, expr in asked(dashboard_of(name)):
                 answer = client.get("/api/v1/query", params={"query": expr})
