@@ -29,14 +29,13 @@ ACTS = (
 
 
 @pytest.mark.long
-@pytest.mark.timeout(600)  # a leak shows after eight counts of sessions, one each 15 s
 def test_what_happens_to_nodes_wallets_and_hsms_is_seen_and_told(tmp_path, capsys):
     """Each act becomes its figure, its event and its alert, reaches Slack, and ends there; a table says how soon.
 
     SoftHSM never locks a PIN, counts no sessions of others and never hangs: a module in front of it does.
     """
     rows: list[acts.Row] = []
-    with stage(tmp_path) as found, acts.leak(found.token, found.front) as opened:
+    with stage(tmp_path, late_after="5s") as found, acts.leak(found.token, found.front) as opened:
         for act in ACTS:
             told = act(found)
             rows += told if isinstance(told, tuple) else (told,)

@@ -8,7 +8,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
@@ -33,6 +33,8 @@ STUCK_WITHIN_S = 10.0  # of the block that makes it so; else one more is mined
 APART_S = 2.0
 LEAK_PER_S = 1.0
 LEAK_TOLERANCE = 0.2
+LEAK_SEEN_S = 120.0  # as long as the collector looks back
+SESSIONS_MAX = 2048  # as custody_stage says to the module
 
 
 @dataclass(frozen=True)
@@ -94,8 +96,10 @@ def reorg_of_ours(stage: Stage) -> tuple[Row, Row]:
     """Two blocks go, one with a payment of ours: it is told to have lost its confirmations, and to have them again."""
     stage.part()
     txid = stage.one.call("sendtoaddress", NOBODYS, 0.5, wallet="w")
-    [lost, _] = stage.one.mine(2, to=NOBODYS)
+    [lost, tip] = stage.one.mine(2, to=NOBODYS)
     stage.event("event_name:bitcoin.transaction.confirmed", having=txid)
+    # Who has not looked since these blocks came sees none of them go.
+    stage.event("event_name:bitcoin.block.connected attributes.bitcoin.node:one", having=tip)
     stage.two.call("generatetodescriptor", 3, OTHER_BRANCH)
     before = time.time()
     stage.meet()
@@ -194,7 +198,7 @@ def spend_seconds(stage: Stage) -> float:
     """From the ZMQ message of a payment that nobody asked for to Slack."""
     txid = stage.one.call("sendtoaddress", NOBODYS, 0.01, wallet="cold")
     happened = stage.zmq.when(txid, what="the payment's message")
-    told = stage.told("CustodySpendUnmatched", since_s=happened, having=txid)
+    told = stage.told("CustodySpendUnmatched", since_s=0, having=txid)
     stage.one.mine(1, to=NOBODYS)
     return told - happened
 
@@ -204,18 +208,19 @@ def spend_seconds(stage: Stage) -> float:
 
 def stuck(stage: Stage) -> tuple[Row, Row]:
     """A payment that pays less than the market waits for seven blocks; the bump that is told, done, confirms it."""
+    begun = time.time()
     txid = _pay(stage, sat_per_vb=LEAST_SAT_PER_VB)
     _leave_behind(stage, txid)
     started = time.time()
     stage.event("event_name:bitcoin.transaction.stuck", having=txid)
     stage.until('anya_bitcoin_wallet_stuck_transactions{wallet="w"} == 1')
-    told = stage.told("WalletTransactionStuck", since_s=started - WITHIN_S)
+    told = stage.told("WalletTransactionStuck", since_s=begun)
     bump = _bump_of(stage, txid)
     assert bump["kind"] == "rbf"
-    run_command(stage.one, bump["command"])
     replaced = time.time()
+    run_command(stage.one, bump["command"])
     stage.event("event_name:bitcoin.transaction.replaced", having=txid)
-    told_replaced = stage.told("WalletTransactionReplaced", since_s=replaced - 1)
+    told_replaced = stage.told("WalletTransactionReplaced", since_s=replaced)
     [new] = [
         row["attributes"]["bitcoin.transaction.replaced_by"]
         for row in stage.events("event_name:bitcoin.transaction.replaced")
@@ -226,7 +231,7 @@ def stuck(stage: Stage) -> tuple[Row, Row]:
     stage.one.mine(1, to=NOBODYS)
     stage.event("event_name:bitcoin.transaction.confirmed", having=new)
     stage.until('anya_bitcoin_wallet_stuck_transactions{wallet="w"} == 0')
-    stage.ended("WalletTransactionStuck", since_s=replaced - 1)
+    stage.ended("WalletTransactionStuck", since_s=replaced)
     return (
         Row(
             "a payment is stuck",
@@ -258,16 +263,19 @@ def dust(stage: Stage) -> Row:
     # Where listing the coins took a busy node more than 0.2 s, it is asked again after 500 times as long.
     counted = f'anya_bitcoin_wallet_dust_utxos{{wallet="cold",node="one"}} == {DUST_OUTPUTS}'
     stage.until(counted, within_s=RESTED_WITHIN_S)
-    listed = time.time()
     told = stage.told("WalletDustMuch", since_s=started, having="cold")
-    assert told - listed < WITHIN_S
-    rate = stage.until('anya_bitcoin_wallet_fee_rate_sat_per_vb{wallet="cold",node="one"}')
-    cost = stage.until('anya_bitcoin_wallet_spend_cost_sats{wallet="cold",node="one"}')
-    vbytes = stage.until('anya_bitcoin_wallet_spend_vbytes{wallet="cold",node="one"}')
     kinds = [coin["desc"].partition("(")[0] for coin in stage.one.call("listunspent", wallet="cold")]
-    assert stage.value('anya_bitcoin_wallet_utxos{wallet="cold",node="one"}') == len(kinds)
-    assert vbytes == pytest.approx(sum(INPUT_VBYTES[kind] for kind in kinds), rel=0.005)
-    assert cost == pytest.approx(vbytes * rate, rel=0.001)
+
+    def reckoned() -> float:
+        """The cost of spending, of one look with the fee by which it was reckoned."""
+        found = stage.figures('{__name__=~"anya_bitcoin_wallet_.*",wallet="cold",node="one"}')
+        vbytes, cost = found["anya_bitcoin_wallet_spend_vbytes"], found["anya_bitcoin_wallet_spend_cost_sats"]
+        assert found["anya_bitcoin_wallet_utxos"] == len(kinds)
+        assert vbytes == pytest.approx(sum(INPUT_VBYTES[kind] for kind in kinds), rel=0.005)
+        assert cost == pytest.approx(vbytes * found["anya_bitcoin_wallet_fee_rate_sat_per_vb"], rel=0.001)
+        return cost
+
+    cost = eventually(reckoned, within_s=WITHIN_S, what="what spending the dust costs")
     return Row(
         f"{DUST_OUTPUTS} dust outputs",
         f"anya_bitcoin_wallet_dust_utxos {DUST_OUTPUTS}, spend_cost_sats {cost:.0f}",
@@ -281,7 +289,8 @@ def unasked_spend(stage: Stage) -> Row:
     """A payment that nobody asked for pages at once."""
     txid = stage.one.call("sendtoaddress", NOBODYS, 0.1, wallet="cold")
     happened = stage.zmq.when(txid, what="the payment's message")
-    told = stage.told("CustodySpendUnmatched", since_s=happened, having=txid)
+    # Slack may have it before the message is read here.
+    told = stage.told("CustodySpendUnmatched", since_s=0, having=txid)
     stage.until(f'anya_custody_unmatched_spend{{txid="{txid}"}} == 1')
     stage.event("event_name:custody.spend.unmatched", having=txid)
     return Row(
@@ -385,7 +394,10 @@ def wrong_pin(stage: Stage) -> Row:
     event = stage.event("event_name:hsm.login_held", having="spare")
     assert event["attributes"]["error.type"] == "pin_incorrect"
     assert stage.value(refused) == 1
-    (stage.spare.config.parent / "pin").write_text(stage.spare.pin)
+    pin = stage.spare.config.parent / "pin"
+    new = pin.with_suffix(".new")
+    new.write_text(stage.spare.pin)
+    new.replace(pin)  # at once: the server may read it at any moment
     stage.until('anya_hsm_canary_success{hsm="spare",operation_type="canary_sign"} == 1')
     stage.event("event_name:hsm.login_resumed", having="spare")
     stage.ended("HsmLoginHeld", since_s=0)
@@ -412,33 +424,62 @@ def deleted_key(stage: Stage) -> Row:
     )
 
 
+@dataclass
+class Leak:
+    """How many sessions a leaking client had, and when, in seconds."""
+
+    seen: list[tuple[float, int]] = field(default_factory=lambda: [(time.monotonic(), 0)])
+
+    @property
+    def opened(self) -> int:
+        return self.seen[-1][1]
+
+    def per_s(self) -> float:
+        """Of the last minutes: a busy machine may not open as many as it is meant to."""
+        now_s, opened = self.seen[-1]
+        then_s, before = next(one for one in self.seen if one[0] >= now_s - LEAK_SEEN_S)
+        assert opened > before
+        return (opened - before) / (now_s - then_s)
+
+
 @contextlib.contextmanager
-def leak(token: SoftHsm, front: Shim) -> Iterator[Callable[[], int]]:
-    """A client that opens a session a second and closes none; how many it has, and its pid, by the call."""
+def leak(token: SoftHsm, front: Shim) -> Iterator[Leak]:
+    """A client that opens a session a second and closes none."""
     done = threading.Event()
     with leaking(token, front) as client:
-        opened = [0]
+        found = Leak()
+        began = time.monotonic()
 
         def run() -> None:
             while not done.wait(1 / LEAK_PER_S):
-                client.stdin.write("1\n")
+                # As many as the time wants: whoever was held up catches up, and the rate stays what it is said to be.
+                due = int((time.monotonic() - began) * LEAK_PER_S) - found.opened
+                client.stdin.write(f"{due}\n")
                 client.stdin.flush()
-                opened[0] = int(client.stdout.readline())
+                opened = int(client.stdout.readline())
+                found.seen.append((time.monotonic(), opened))
 
         thread = threading.Thread(target=run)
         thread.start()
         try:
-            yield lambda: opened[0]
+            yield found
         finally:
             done.set()
             thread.join()
 
 
-def leaking_sessions(stage: Stage, opened: Callable[[], int]) -> Row:
+def leaking_sessions(stage: Stage, leak: Leak) -> Row:
     """When sessions run out is known within a fifth, and who leaks them."""
-    left_s = stage.until('anya_hsm_sessions_exhausted_in_seconds{hsm="core"}', within_s=3 * WITHIN_S)
-    true_s = (2048 - opened()) / LEAK_PER_S
-    assert abs(left_s - true_s) <= LEAK_TOLERANCE * true_s, (left_s, true_s)
+
+    def known() -> tuple[float, float]:
+        """As it is told, and as it is; each is of the last minutes, so the two agree once the leak was steady for as long."""
+        left_s = stage.value('anya_hsm_sessions_exhausted_in_seconds{hsm="core"}')
+        true_s = (SESSIONS_MAX - leak.opened) / leak.per_s()
+        assert left_s is not None
+        assert abs(left_s - true_s) <= LEAK_TOLERANCE * true_s, (left_s, true_s)
+        return left_s, true_s
+
+    left_s, true_s = eventually(known, within_s=3 * WITHIN_S, what="when sessions run out")
     event = stage.event("event_name:hsm.session_leak")
     assert event["attributes"]["hsm.clients"]
     stage.until('anya_hsm_session_leak_suspect{hsm="core"} == 1')
@@ -455,6 +496,7 @@ def leaking_sessions(stage: Stage, opened: Callable[[], int]) -> Row:
 
 def _fault(stage: Stage, row: Row, *, breaks: Callable[[], object], mends: Callable[[], object]) -> Row:
     """Break, wait for figure, event and alert, mend, wait for the end."""
+    eventually(lambda: stage.is_calm(row.alert), within_s=WITHIN_S, what=f"{row.alert} is quiet")
     started = time.time()
     breaks()
     told = stage.told(row.alert, since_s=started)

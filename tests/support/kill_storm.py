@@ -14,6 +14,7 @@ import time
 from pathlib import Path
 
 from support.components import REPOSITORY
+from support.server import eventually
 from support.webhook_sink import WebhookSink, webhook_sink
 
 PAGER = REPOSITORY / "tests" / "support" / "pager.py"
@@ -105,6 +106,8 @@ def kill_storm(rounds: int, *, seed: int = 1) -> dict[str, int]:
             storm = Storm(folder, number)
             storm.start()
             time.sleep(chance.uniform(*LIFE_S))
+            if number == rounds - 1:  # else a slow machine might have handed nothing over in all of its lives
+                eventually(lambda: taken or storm.taken, what="a batch is taken over")  # noqa: B023
             storm.kill()
             taken.extend(storm.taken)
             now_repeated = _repeated(sink)

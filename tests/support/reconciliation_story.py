@@ -21,6 +21,7 @@ from support.softhsm import SoftHsm, softhsm
 
 ALERT = "CustodySpendUnmatched"  # of the pack `wallets`
 SAT_PER_BTC = 100_000_000
+REQUESTED = {"audit.withdrawal.intent", "audit.withdrawal.policy.event"}
 COINS = 25  # that the treasury gets: one a spend, so that none spends another's change
 COIN_BTC = 0.1
 
@@ -38,9 +39,7 @@ class Story:
 
     def ask(self, amount_sat: int) -> dict[str, Any]:
         """Ask the service for a withdrawal: as it stands then."""
-        asked = httpx.post(
-            f"{self.api.url}/withdrawals", json={"wallet_id": "hot-1", "amount_sat": amount_sat}, timeout=30
-        )
+        asked = httpx.post(f"{self.api.url}/withdrawals", json={"wallet_id": "hot-1", "amount_sat": amount_sat})
         assert asked.is_success, asked.text
         found: dict[str, Any] = asked.json()
         return found
@@ -48,7 +47,7 @@ class Story:
     def approve(self, withdrawal_id: str) -> str:
         """A second person agrees; the txid."""
         url = f"{self.api.url}/withdrawals/{withdrawal_id}/approval"
-        approved = httpx.post(url, headers={"x-approver-token": APPROVER_TOKEN}, timeout=30)
+        approved = httpx.post(url, headers={"x-approver-token": APPROVER_TOKEN})
         assert approved.is_success, approved.text
         return str(approved.json()["txid"])
 
@@ -64,7 +63,25 @@ class Story:
 
     def page(self, txid: str) -> dict[str, Any]:
         """What Slack was told of this transaction."""
-        return eventually(lambda: self.pages(txid), within_s=60, what=f"a page of {txid}")[0]
+        return eventually(lambda: self.pages(txid), what=f"a page of {txid}")[0]
+
+    def is_all_told(self) -> bool:
+        """Whether all that Slack was told is on record as sent: a kill before that sends again, as it must."""
+        known = httpx.get(f"{self.server.url}/api/anyascope/v1/notifications").json()["notifications"]
+        return [one["status"] for one in known] == ["sent"] * len(self.slack.records())
+
+    def is_on_record(self, withdrawal_id: str) -> bool:
+        """Whether the server has what the service tells of a request up to its policy: log records, and audit events."""
+        (requested,) = [row for row in self._logged('"withdrawal_requested"') if withdrawal_id in json.dumps(row)]
+        rows = self._logged(f'correlation_id:"{requested["correlation_id"]}"')
+        return {row["attributes"].get("event.name") for row in rows} >= REQUESTED
+
+    def _logged(self, query: str) -> list[dict[str, Any]]:
+        asked = {"query": query, "limit": "1000"}
+        found: list[dict[str, Any]] = httpx.get(f"{self.server.url}/api/anyascope/v1/logs/search", params=asked).json()[
+            "rows"
+        ]
+        return found
 
     def pages(self, text: str = ALERT) -> list[dict[str, Any]]:
         """All that Slack was told in which this text stands, oldest first."""
@@ -80,15 +97,19 @@ class Story:
 
 
 @contextlib.contextmanager
-def playing(directory: Path) -> Iterator[Story]:
-    """Everything started: the service's wallet and the treasury are funded, and both are watched."""
+def playing(directory: Path, *, grace: str = "") -> Iterator[Story]:
+    """Everything started: the service's wallet and the treasury are funded, and both are watched.
+
+    Args:
+        grace: of the reconciliation; the settings' default of 0.5 s where empty, which a busy machine may need for itself.
+    """
     token = softhsm(directory / "hsm")
     with contextlib.ExitStack() as stack:
         (node,) = stack.enter_context(regtest_nodes(directory / "nodes"))
         miner = node.funded_wallet("miner")
         node.call("createwallet", "treasury")
         slack = stack.enter_context(http_sink(directory / "slack.jsonl"))
-        server = stack.enter_context(running_server(directory, config=_config(node, slack)))
+        server = stack.enter_context(running_server(directory, config=_config(node, slack, grace=grace)))
         api = _service(directory, node=node, token=token, server=server, pay_to=miner)
         stack.callback(api.kill)
         api.start()
@@ -129,7 +150,8 @@ def _service(
     return CustodyProcess("api", directory / "custody", f"http://{server.face('otlp_http')}", arguments, environment)
 
 
-def _config(node: RegtestNode, slack: Sink) -> str:
+def _config(node: RegtestNode, slack: Sink, *, grace: str) -> str:
+    custody = {"wallets": ["custody-*", "treasury"], **({"grace": grace} if grace else {})}
     watched = {"name": "core", "url": node.url, "cookie_file": str(node.cookie_file), "zmq": node.zmq}
     return (
         QUIET_CONFIG.replace(
@@ -139,7 +161,7 @@ def _config(node: RegtestNode, slack: Sink) -> str:
 rules: {{default_pack: false}}
 packs: {{bitcoin: false, wallets: true}}
 collectors: {{bitcoin: {{nodes: [{json.dumps(watched)}]}}}}
-custody: {{wallets: ["custody-*", treasury]}}
+custody: {json.dumps(custody)}
 route: {{receiver: slack, group_by: ['...'], group_wait: 0s, group_interval: 1s}}
 receivers:
 - name: slack

@@ -52,7 +52,7 @@ class WebhookSink:
 
     def heard(self, path: str) -> Heard:
         """What came below this path so far."""
-        return Heard(**httpx.get(f"{self.url}/{path}", timeout=30).json())
+        return Heard(**httpx.get(f"{self.url}/{path}", timeout=60).json())
 
 
 @contextlib.contextmanager
@@ -84,7 +84,8 @@ async def _main(failing: float) -> None:
                 fields = {line.split(": ", 1)[0].lower(): line.split(": ", 1)[1] for line in head[1:] if ": " in line}
                 body = await reader.readexactly(int(fields.get("content-length", "0")))
                 mine = heard.setdefault(path.split("/")[1], _nothing())
-                writer.write(_answer(method, fields, body, mine, is_failing=chance.random() < failing))
+                is_failing = method != "GET" and chance.random() < failing  # who looks changes nothing of what comes
+                writer.write(_answer(method, fields, body, mine, is_failing=is_failing))
         writer.close()
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0, backlog=1024, limit=2**24)
