@@ -14,7 +14,7 @@ from support import page_server as servers
 
 CHROMIUM = Path(os.environ.get("CHROMIUM", "/usr/bin/chromium"))
 FLAGS = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"]
-PATIENCE_MS = 60_000  # a shared machine draws slowly; what is there comes at once
+PATIENCE_MS = 120_000  # a shared machine draws slowly; what is there comes at once
 
 WATCH_POLICY = """
 window.violations = [];

@@ -126,18 +126,18 @@ def tell_alert(server: page_server.Server, correlation: str) -> str:
         "startsAt": datetime.fromtimestamp(time.time() - 140, UTC).isoformat(),
         "generatorURL": f"{server.address}/graph?{query}",
     }
-    httpx.post(f"{server.address}/api/v2/alerts", json=[alert], timeout=30).raise_for_status()
+    httpx.post(f"{server.address}/api/v2/alerts", json=[alert], timeout=60).raise_for_status()
     own = f"{server.address}/api/anyascope/v1"
-    alerts = httpx.get(f"{own}/alerts", timeout=30).raise_for_status().json()["alerts"]
+    alerts = httpx.get(f"{own}/alerts", timeout=60).raise_for_status().json()["alerts"]
     found = next(str(one["id"]) for one in alerts if one["name"] == labels["alertname"])
     for act, said in (
         ("assign", {"by": "ada", "to": "ben"}),
         ("comment", {"by": "ben", "text": "The network card of hsm-1 reports errors.\nMoving its load to hsm-2."}),
     ):
-        httpx.post(f"{own}/alerts/{found}/{act}", json=said, timeout=30).raise_for_status()
+        httpx.post(f"{own}/alerts/{found}/{act}", json=said, timeout=60).raise_for_status()
     backup = next(str(one["id"]) for one in alerts if one["name"] == "BackupLate")
     given = {"by": "ada", "note": "the disk is full, cleaning up", "for_s": 7200}
-    httpx.post(f"{own}/alerts/{backup}/acknowledge", json=given, timeout=30).raise_for_status()
+    httpx.post(f"{own}/alerts/{backup}/acknowledge", json=given, timeout=60).raise_for_status()
     return found
 
 
@@ -246,6 +246,6 @@ if __name__ == "__main__":
         ):
             time.sleep(given.watch_s)
             story = page_server.tell_story(server, seed=11)
-            httpx.post(f"{server.address}/v1/metrics", json=story.metrics_body(), timeout=30).raise_for_status()
+            httpx.post(f"{server.address}/v1/metrics", json=story.metrics_body(), timeout=60).raise_for_status()
             alert = tell_alert(server, story.failed[0])
             take(server.pages, given.out, {**VIEWS, **alert_views(alert)}, phone=("now", "alert"))

@@ -29,13 +29,13 @@ def fire(
     given = {"alertname": name, "severity": "high", "component": "vault", "category": "security", **(labels or {})}
     said = {"summary": f"{name} is on fire", **(annotations or {})}
     body = [{"labels": given, "annotations": said, "generatorURL": f"{server.address}/graph?g0.expr=up+%3D%3D+0"}]
-    httpx.post(f"{server.address}/api/v2/alerts", json=body, timeout=30).raise_for_status()
-    alerts = httpx.get(f"{server.address}{OWN}/alerts", timeout=30).raise_for_status().json()["alerts"]
+    httpx.post(f"{server.address}/api/v2/alerts", json=body, timeout=60).raise_for_status()
+    alerts = httpx.get(f"{server.address}{OWN}/alerts", timeout=60).raise_for_status().json()["alerts"]
     return next(str(alert["id"]) for alert in alerts if alert["name"] == name)
 
 
 def story(server: Server, alert_id: str) -> dict[str, Any]:
-    answer: dict[str, Any] = httpx.get(f"{server.address}{OWN}/alerts/{alert_id}", timeout=30).raise_for_status().json()
+    answer: dict[str, Any] = httpx.get(f"{server.address}{OWN}/alerts/{alert_id}", timeout=60).raise_for_status().json()
     return answer
 
 
@@ -69,14 +69,20 @@ def test_an_alert_shows_what_it_carries(page: Page, watching: Server) -> None:
     expect(graph).to_contain_text("vector(1) > 0")
     expect(graph.locator("canvas")).to_be_visible()
     expect(page.get_by_role("region", name="Time line").locator('[data-kind="fired"]')).to_be_visible()
+
+
+def test_an_alert_shows_how_far_it_is_escalated(page: Page, watching: Server) -> None:
+    """With the time until the next level."""
+    alert = fire(watching, "EscalationTried", labels={"severity": "critical"})
+    page.goto(view(watching, f"alerts/{alert}"))
     expect(page.get_by_role("region", name="Escalation")).to_contain_text("level 1 of 2, next in")
 
 
 def test_an_alert_leads_to_its_logs_and_traces(page: Page, watching: Server) -> None:
     """Logs and traces with the correlation id of an alert stand on its page; without one, errors of its component."""
     own = f"{watching.address}{OWN}/traces"
-    newest = httpx.get(f"{own}/search?service=gateway&limit=1", timeout=30).raise_for_status().json()["traces"][0]
-    spans = httpx.get(f"{own}/{newest['trace_id']}", timeout=30).raise_for_status().json()["spans"]
+    newest = httpx.get(f"{own}/search?service=gateway&limit=1", timeout=60).raise_for_status().json()["traces"][0]
+    spans = httpx.get(f"{own}/{newest['trace_id']}", timeout=60).raise_for_status().json()["spans"]
     alert = fire(watching, "CorrelationTried", annotations={"correlation_id": spans[0]["correlation_id"]})
     page.goto(view(watching, f"alerts/{alert}"))
     expect(page.get_by_role("region", name="Related logs")).to_contain_text("sat requested")
@@ -121,7 +127,7 @@ def test_a_link_opens_the_form_and_the_second_is_told_of_the_first(page: Page, w
     dialog = page.get_by_role("dialog")
     dialog.get_by_role("textbox", name="Your name").fill("ada")
     own = f"{watching.address}{OWN}/alerts/{alert}/acknowledge"
-    httpx.post(own, json={"by": "ben"}, timeout=30).raise_for_status()
+    httpx.post(own, json={"by": "ben"}, timeout=60).raise_for_status()
     dialog.get_by_role("button", name="Acknowledge").click()
     expect(page.get_by_role("region", name="The alert").get_by_role("status")).to_contain_text("ben")
     expect(page).not_to_have_url(re.compile("do="))

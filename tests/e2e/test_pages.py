@@ -17,7 +17,17 @@ from support.page_server import Server
 pytestmark = pytest.mark.e2e
 
 PAGES = ("now", "metrics", "logs", "traces", "alerts")
-SAMPLED_MS = 90_000  # two samples of the server itself, and an evaluation
+SCROLLS_MAX = 1_200  # two minutes of a machine on which each page of rows takes its time
+# The pointer's look, once what the mouse did is drawn.
+POINTER = """element => new Promise(done =>
+  requestAnimationFrame(() => requestAnimationFrame(() => done(element.style.cursor))))"""
+# A word that stands for a moment only is noted when it appears.
+AWAIT_WORD = """word => {
+  window.appeared = new Promise(done => new MutationObserver(() => {
+    if (document.body.innerText.includes(word)) done(true);
+  }).observe(document.body, { childList: true, characterData: true, subtree: true }));
+}"""
+SAMPLED_MS = 180_000  # two samples of the server itself, and an evaluation
 ALERTING = (
     "alerts/0123456789abcdef",
     "objectives",
@@ -52,7 +62,7 @@ def drag(page: Page, over: Locator, *, start: float, end: float) -> None:
 
 def gateway_trace(server: Server) -> dict[str, Any]:
     """The newest withdrawal of the story."""
-    answer = httpx.get(f"{server.address}/api/anyascope/v1/traces/search?service=gateway&limit=1", timeout=30)
+    answer = httpx.get(f"{server.address}/api/anyascope/v1/traces/search?service=gateway&limit=1", timeout=60)
     trace: dict[str, Any] = answer.raise_for_status().json()["traces"][0]
     return trace
 
@@ -130,10 +140,10 @@ def point_at_event(page: Page, *, ago_s: float, range_s: float) -> None:
     box = over.bounding_box()
     assert box is not None
     middle = box["x"] + box["width"] * (1 - ago_s / range_s)
-    for aside in range(0, 60, 4):
+    for aside in range(0, round(box["width"] / 2), 4):  # the graph has moved on since the event was sent
         for place in (middle - aside, middle + aside):
             page.mouse.move(place, box["y"] + box["height"] / 2)
-            if over.evaluate("element => element.style.cursor") == "pointer":
+            if over.evaluate(POINTER) == "pointer":
                 return
     raise AssertionError("no event is drawn near its time")
 
@@ -150,7 +160,7 @@ def send_event(server: Server, name: str, text: str, *, ago_s: float, block: str
     }
     resource = {"attributes": [{"key": "service.name", "value": {"stringValue": name.partition(".")[0]}}]}
     body = {"resourceLogs": [{"resource": resource, "scopeLogs": [{"logRecords": [record]}]}]}
-    httpx.post(f"{server.address}/v1/logs", json=body, timeout=30).raise_for_status()
+    httpx.post(f"{server.address}/v1/logs", json=body, timeout=60).raise_for_status()
 
 
 def test_a_series_is_shown_alone(page: Page, watching: Server) -> None:
@@ -208,8 +218,9 @@ def test_a_link_to_a_row_opens_it(page: Page, watching: Server) -> None:
     page.goto(view(watching, "logs", q="signing failed"))
     page.locator(".as-log-row").nth(1).click()
     instant = page.locator(".as-log-details time").get_attribute("datetime")
+    page.evaluate(AWAIT_WORD, "Copied")
     page.get_by_role("button", name="Copy link").click()
-    expect(page.get_by_role("button", name="Copied")).to_be_visible()
+    assert page.evaluate("window.appeared")
     page.goto(page.evaluate("navigator.clipboard.readText()"))
     expect(page.locator(".as-log-details")).to_have_count(1)
     expect(page.locator(".as-log-details time")).to_have_attribute("datetime", str(instant))
@@ -221,7 +232,7 @@ def test_levels_narrow_the_rows(page: Page, watching: Server) -> None:
     page.get_by_role("button", name=re.compile("^ERROR")).click()
     expect(page).to_have_url(re.compile("sev=ERROR"))
     expect(page.locator(".as-log-level").first).to_have_text("ERROR")
-    assert set(page.locator(".as-log-level").all_inner_texts()) == {"ERROR"}
+    expect(page.locator(".as-log-level").filter(has_not_text="ERROR")).to_have_count(0)
 
 
 def test_fields_show_their_values(page: Page, watching: Server) -> None:
@@ -236,7 +247,7 @@ def test_older_rows_come_while_scrolling(page: Page, watching: Server) -> None:
     """The end of a page of rows is followed by the next one, until that is all; few of them exist at a time."""
     page.goto(view(watching, "logs", q="wallet:*"))
     expect(page.locator(".as-log-foot")).to_contain_text("more below")
-    for _ in range(40):
+    for _ in range(SCROLLS_MAX):
         page.mouse.wheel(0, 20_000)
         if "that is all" in page.locator(".as-log-foot").inner_text():
             break
@@ -262,7 +273,7 @@ def send_log(server: Server, text: str) -> None:
     resource = {"attributes": [{"key": "service.name", "value": {"stringValue": "tail-test"}}]}
     record = {"severityNumber": 9, "body": {"stringValue": text}}
     body = {"resourceLogs": [{"resource": resource, "scopeLogs": [{"logRecords": [record]}]}]}
-    httpx.post(f"{server.address}/v1/logs", json=body, timeout=30).raise_for_status()
+    httpx.post(f"{server.address}/v1/logs", json=body, timeout=60).raise_for_status()
 
 
 def test_traces_are_searched(page: Page, watching: Server) -> None:
@@ -465,8 +476,11 @@ def test_colours_follow_the_system(open_context: Callable[..., BrowserContext], 
     page.goto(view(watching, "now"))
     root = page.locator("html")
     expect(root).to_have_attribute("data-mantine-color-scheme", scheme)
+    tool = page.get_by_test_id("scheme")
     while scheme == root.get_attribute("data-mantine-color-scheme"):
-        page.get_by_test_id("scheme").click()
+        before = tool.get_attribute("aria-label")
+        tool.click()
+        expect(tool).not_to_have_attribute("aria-label", str(before))
     page.reload()
     expect(root).not_to_have_attribute("data-mantine-color-scheme", scheme)
 

@@ -39,7 +39,8 @@ collectors:
     environment: {{SOFTHSM2_CONF: "{token_config}"}}
     interval: 5s
     canary: {{sign: ec}}
-custody: {{wallets: ["custody-*"]}}
+# A grace that each of these programs may be held up for: what was asked for is matched, however slow the machine.
+custody: {{wallets: ["custody-*"], grace: 10s}}
 """
 NODE = (
     '{{name: core-{number}, url: "{url}", cookie_file: "{cookie}", chain: regtest, interval: 2s, block_spacing: 10m, '
@@ -64,15 +65,15 @@ class CustodyPage:
 
     def api(self, path: str, **query: str) -> Any:
         """What the server's own API answers."""
-        answer = httpx.get(f"{self.server.address}/api/anyascope/v1{path}", params=query, timeout=30)
+        answer = httpx.get(f"{self.server.address}/api/anyascope/v1{path}", params=query, timeout=60)
         return answer.raise_for_status().json()
 
     def withdraw(self) -> str:
         """Ask for a withdrawal, approve it, have it signed and sent; its transaction's id."""
         url = self.service.url
-        asked = httpx.post(f"{url}/withdrawals", json={"wallet_id": WALLET, "amount_sat": AMOUNT_SAT}, timeout=30)
+        asked = httpx.post(f"{url}/withdrawals", json={"wallet_id": WALLET, "amount_sat": AMOUNT_SAT}, timeout=60)
         token = {"x-approver-token": APPROVER_TOKEN}
-        approved = httpx.post(f"{url}/withdrawals/{asked.json()['id']}/approval", headers=token, timeout=30)
+        approved = httpx.post(f"{url}/withdrawals/{asked.json()['id']}/approval", headers=token, timeout=60)
         assert approved.status_code == httpx.codes.OK, approval_of(approved)
         return str(approved.json()["txid"])
 
@@ -88,11 +89,11 @@ class CustodyPage:
 
     def fund(self, amount_btc: float) -> None:
         """Pay the service's wallet, and wait until it knows."""
-        address = httpx.get(f"{self.service.url}/wallets/{WALLET}", timeout=30).json()["address"]
+        address = httpx.get(f"{self.service.url}/wallets/{WALLET}", timeout=60).json()["address"]
         self.pay(address, amount_btc, sat_per_vb=20 * MINED_SAT_PER_VB)
         self.mine()
         eventually(
-            lambda: httpx.get(f"{self.service.url}/wallets/{WALLET}", timeout=30).json()["balance_sat"] > 0,
+            lambda: httpx.get(f"{self.service.url}/wallets/{WALLET}", timeout=60).json()["balance_sat"] > 0,
             what="the deposit",
         )
 
