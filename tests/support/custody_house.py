@@ -35,7 +35,9 @@ def audit(action: str, phase: str, *, outcome: str = "", **more: Any) -> dict[st
     return said | {name.replace("__", "."): value for name, value in more.items() if value is not None}
 
 
-def node_event(event: str, *, number: int, amount: int, wallet: str, at_ns: int, **more: Any) -> LogRecord:
+def node_event(
+    event: str, *, number: int, amount: int, wallet: str, at_ns: int, coin: str = "", **more: Any
+) -> LogRecord:
     """A record of the Bitcoin collector about one of our transactions."""
     return LogRecord(
         at_ns,
@@ -44,7 +46,8 @@ def node_event(event: str, *, number: int, amount: int, wallet: str, at_ns: int,
         correlation_id=txid(number),
         stream="bitcoin",
         attributes={
-            "bitcoin.node": "core",
+            "bitcoin.node": coin or "core",
+            **({"bitcoin.coin": coin} if coin else {}),
             "bitcoin.chain": "regtest",
             "bitcoin.wallet": wallet,
             "bitcoin.transaction.id": txid(number),
@@ -105,12 +108,16 @@ class CustodyHouse:
         self.documents = MemoryDocuments(clock=self.clock)
         self.pipe = Pipe(self.store)
         self.room: Reconciliation | None = None
+        self.coins: dict[str, str] = {}
 
     async def start(self) -> None:
-        doors = Doors(self.pipe, self.pipe, self.store, self.documents)
+        doors = Doors(self.pipe, self.pipe, self.store, self.documents, coins=self._coins_of_nodes)
         self.room = Reconciliation(doors, options=self.options, clock=self.clock, registry=CollectorRegistry())
         await self.room.start()
         await self.clock.advance(0)
+
+    async def _coins_of_nodes(self) -> dict[str, str]:
+        return self.coins
 
     async def kill(self) -> None:
         assert self.room is not None
@@ -133,9 +140,16 @@ class CustodyHouse:
         await self.clock.advance(0)
 
     async def begins(
-        self, cid: str, *, amount: int | None = 1_000, kind: str = "withdrawal", at_s: float = 0.0
+        self,
+        cid: str,
+        *,
+        amount: int | None = 1_000,
+        kind: str = "withdrawal",
+        coin: str | None = None,
+        at_s: float = 0.0,
     ) -> None:
-        await self.tell(cid, audit(kind, "intent", custody__operation=kind, amount_sats=amount), at_s=at_s)
+        said = audit(kind, "intent", custody__operation=kind, amount_sats=amount, coin=coin)
+        await self.tell(cid, said, at_s=at_s)
 
     async def step(self, cid: str, stage: str = "policy", *, outcome: str = "success", at_s: float = 0.0) -> None:
         said = audit(
@@ -160,9 +174,11 @@ class CustodyHouse:
         said = audit("withdrawal", "outcome", outcome=outcome, custody__operation="withdrawal")
         await self.tell(cid, said, at_s=at_s)
 
-    async def asks(self, cid: str, number: int, *, amount: int | None = 1_000, at_s: float = 0.0) -> None:
+    async def asks(
+        self, cid: str, number: int, *, amount: int | None = 1_000, coin: str | None = None, at_s: float = 0.0
+    ) -> None:
         """All that an honest withdrawal tells before its broadcast."""
-        await self.begins(cid, amount=amount, at_s=at_s)
+        await self.begins(cid, amount=amount, coin=coin, at_s=at_s)
         await self.step(cid, at_s=at_s)
         await self.signs(cid, at_s=at_s)
         await self.names(cid, number, at_s=at_s)
@@ -177,10 +193,11 @@ class CustodyHouse:
         wallet: str = HOT,
         event: str = "seen",
         at_s: float = 0.0,
+        coin: str = "",
         **more: Any,
     ) -> None:
         at_ns = self.clock.now_ns() + round(at_s * NS_PER_S)
-        record = node_event(event, number=number, amount=amount, wallet=wallet, at_ns=at_ns, **more)
+        record = node_event(event, number=number, amount=amount, wallet=wallet, at_ns=at_ns, coin=coin, **more)
         await self.put(record)
 
     # --- what comes of it ---------------------------------------------------------------------------------------------

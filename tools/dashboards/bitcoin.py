@@ -108,7 +108,7 @@ CHAIN = Row(
             "Tip age",
             "Time since the best block came, beside the spacing that is expected.",
             (f"anya_bitcoin_tip_age_seconds{{{NODE}}}", BY),
-            (f"max by (coin, chain) (anya_bitcoin_block_spacing_seconds{{{NODE}}})", "{{chain}} spacing"),
+            (f"max by (coin, chain) (anya_bitcoin_block_spacing_seconds{{{NODE}}})", "{{coin}} {{chain}} spacing"),
             unit="s",
             steps=((None, GREEN), (7200, RED)),
         ),
@@ -138,7 +138,7 @@ CHAIN = Row(
         graph(
             "Hash rate",
             "Estimated over 120 blocks.",
-            (f"max by (coin, chain) (bitcoin_hashps{{{NODE}}})", "{{chain}}"),
+            (f"max by (coin, chain) (bitcoin_hashps{{{NODE}}})", "{{coin}} {{chain}}"),
             unit="Hs",
             width=8,
         ),

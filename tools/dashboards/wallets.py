@@ -18,7 +18,7 @@ from dashboards.panels import (
 
 CUSTODY = 'chain=~"$chain",wallet=~"$wallet"'
 WALLET = f'{CUSTODY},node=~"$node"'
-NAMED = "{{chain}} {{wallet}}"
+NAMED = "{{coin}} {{chain}} {{wallet}}"
 SATS = "suffix: sat"
 FEE = "suffix: sat/vB"
 TRUSTED = ',state="trusted"'
@@ -242,7 +242,10 @@ COINS = Row(
         graph(
             "Today's fee",
             "The fee rate that all these costs are reckoned with: the estimate for 6 blocks.",
-            ("max by (chain, node) (anya_bitcoin_wallet_fee_rate_sat_per_vb{" + WALLET + "})", "{{chain}} {{node}}"),
+            (
+                "max by (coin, chain, node) (anya_bitcoin_wallet_fee_rate_sat_per_vb{" + WALLET + "})",
+                "{{coin}} {{chain}} {{node}}",
+            ),
             unit=FEE,
             width=8,
         ),
@@ -259,8 +262,8 @@ COINS = Row(
             "Keys in advance",
             "Keys for new addresses. An encrypted wallet makes more only while it is unlocked.",
             (
-                f"min by (chain, node, wallet) (anya_bitcoin_wallet_keypool_size{{{WALLET}}})",
-                "{{chain}} {{node}} {{wallet}}",
+                f"min by (coin, chain, node, wallet) (anya_bitcoin_wallet_keypool_size{{{WALLET}}})",
+                "{{coin}} {{chain}} {{node}} {{wallet}}",
             ),
             is_stepped=True,
             width=8,

@@ -116,4 +116,5 @@ def spend_view(item: Item) -> SpendView:
         rivals=list(spend.rivals),
         accepted_by=item.accepted_by,
         note=item.note,
+        coin=spend.coin,
     )

@@ -431,6 +431,7 @@ BITCOIN_WALLETS: Final = {
             "is_locked": True,
             "is_scanning": False,
             "slow_calls": [],
+            "coin": "",
         }
     ]
 }
@@ -454,6 +455,7 @@ SPEND: Final = {
     "matched_at": _TIME,
     "signature": "",
     "rivals": [],
+    "coin": "",
     "accepted_by": "ann",
     "note": "moved by hand, OPS-42",
 }
@@ -535,6 +537,7 @@ BITCOIN_TRANSACTIONS: Final[dict[str, Any]] = {
             },
             "lacks": "",
             "is_evicted": False,
+            "coin": "",
         }
     ]
 }

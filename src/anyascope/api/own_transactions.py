@@ -76,4 +76,5 @@ def _view(each: OpenTransaction) -> OwnTransactionView:
         ),
         lacks=each.lacks,
         is_evicted=each.is_evicted,
+        coin=each.coin,
     )

@@ -71,6 +71,7 @@ def _wallet_view(wallet: WalletSight) -> BitcoinWalletView:
         slow_calls=[
             SlowCallView(method=call.method, took_s=call.took_s, rest_s=call.rest_s) for call in wallet.slow_calls
         ],
+        coin=wallet.coin,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 
 from opentelemetry import trace
 from opentelemetry.sdk.trace import TracerProvider
@@ -17,6 +18,7 @@ from anyascope.app.stores import Stores
 from anyascope.app.upkeep import RoomyIntake, Upkeep
 from anyascope.app.watch_self import OwnTelemetry
 from anyascope.collect.collect import Collect
+from anyascope.collect.collectors.bitcoin.follower import coins_of_nodes
 from anyascope.collect.options import CollectOptions
 from anyascope.compiled import Workshop
 from anyascope.config.settings import RulesSettings, Settings, StoreKind
@@ -108,12 +110,7 @@ def build_rooms(settings: Settings, stores: Stores, *, url: str, ground: Ground,
         registry=registry,
     )
     forward = build_forward(settings.forward, stores, ingest, ground)
-    custody = Reconciliation(
-        Doors(intake, ingest, stores.telemetry.logs, stores.documents),
-        options=settings.custody,
-        clock=clock,
-        registry=registry,
-    )
+    custody = _build_custody(settings, stores, (intake, ingest), ground)
     return Rooms(
         stores=stores,
         ingest=ingest,
@@ -146,6 +143,19 @@ def build_rooms(settings: Settings, stores: Stores, *, url: str, ground: Ground,
         forward=forward,
         own=own,
         redactor=redactor,
+    )
+
+
+def _build_custody(
+    settings: Settings, stores: Stores, ways: tuple[RoomyIntake, Ingest], ground: Ground
+) -> Reconciliation:
+    intake, arrivals = ways
+    coins = partial(coins_of_nodes, stores.documents)
+    return Reconciliation(
+        Doors(intake, arrivals, stores.telemetry.logs, stores.documents, coins),
+        options=settings.custody,
+        clock=ground.clock,
+        registry=ground.registry,
     )
 
 

@@ -8,8 +8,9 @@ import typer
 
 from anyascope.cli.help import examples
 from anyascope.cli.session import print_json, session_of
-from anyascope.cli.show import NS_PER_S, duration, local_time
+from anyascope.cli.show import NS_PER_S, amount_of, duration, local_time, wallet_of
 from anyascope.cli.terminal import Cell, Style, Terminal, clean
+from anyascope.semconv.coins import network_text, smallest_unit
 
 if TYPE_CHECKING:
     from anyascope.wire.own_bitcoin import BitcoinNodeView
@@ -96,7 +97,7 @@ def transactions(context: typer.Context, *, node: Chosen = "", as_json: AsJson =
 def _node_row(one: BitcoinNodeView) -> list[Cell]:
     return [
         Cell(one.name, Style.BOLD),
-        Cell(one.chain or "-"),
+        Cell(network_text(one.coin, one.chain) if one.chain else "-"),
         Cell(one.status, _STATES.get(one.status, Style.PLAIN)),
         Cell(_count(one.height), is_number=True),
         Cell(_tip_age(one)),
@@ -137,9 +138,9 @@ def _wallet_row(one: BitcoinWalletView) -> list[Cell]:
     fee = f"{one.fee.sat_per_vb:g} sat/vB" if one.fee is not None else "-"
     says, style = _wallet_says(one)
     return [
-        Cell(one.name, Style.BOLD),
+        Cell(wallet_of(one.name, one.coin), Style.BOLD),
         Cell(one.node),
-        Cell(_count(funds.trusted_sats if funds else None), is_number=True),
+        Cell(amount_of(funds.trusted_sats, one.coin) if funds else "-", is_number=True),
         Cell(_count(funds.pending_sats if funds else None), is_number=True),
         Cell(_count(coins.coins if coins else None), is_number=True),
         Cell(_count(coins.dust_coins if coins else None), is_number=True),
@@ -172,10 +173,10 @@ def _transaction_row(one: OwnTransactionView) -> list[Cell]:
     state, style = _state(one)
     return [
         Cell(local_time(one.seen_at) if one.seen_at else "-", Style.DIM),
-        Cell(one.wallet, Style.CYAN),
+        Cell(wallet_of(one.wallet, one.coin), Style.CYAN),
         Cell(one.node),
         Cell(one.direction),
-        Cell(_count(one.amount_sats), is_number=True),
+        Cell(amount_of(one.amount_sats, one.coin), is_number=True),
         Cell("-" if one.rate_sat_per_vb is None else f"{one.rate_sat_per_vb:g}", is_number=True),
         Cell(str(one.age_blocks), is_number=True),
         Cell(state, style),
@@ -205,7 +206,7 @@ def _tell_way_out(terminal: Terminal, one: OwnTransactionView) -> None:
         _tell(terminal, one.txid, f"nothing here frees it: {one.lacks}{market}", "")
         return
     way = "replace it" if one.bump.kind == "rbf" else "add a child that pays for both"
-    cost = f"{one.bump.extra_sats:,} sats more, {one.bump.fee_rate_sat_per_vb:g} sat/vB"
+    cost = f"{one.bump.extra_sats:,} {smallest_unit(one.coin)} more, {one.bump.fee_rate_sat_per_vb:g} sat/vB"
     _tell(terminal, one.txid, f"{way} ({cost}){market}:", one.bump.command)
 
 

@@ -11,6 +11,7 @@ from anyascope.cli.session import print_json, session_of
 from anyascope.cli.show import duration, local_time, read_ns
 from anyascope.cli.terminal import Cell, Style, Terminal, clean
 from anyascope.explore.correlated.kinds import EntryKind
+from anyascope.semconv.coins import smallest_unit
 
 if TYPE_CHECKING:
     from anyascope.wire.own_correlation import CorrelationView, EntryView, SetbackView, StageView
@@ -73,7 +74,7 @@ def _print_entries(terminal: Terminal, entries: list[EntryView], *, start_ns: in
 def _spend_line(terminal: Terminal, spend: SpendView) -> str:
     lacks = f"lacks {', '.join(spend.lacks)}" if spend.lacks else "request, approval and signature are there"
     by = f", by {clean(spend.accepted_by)}: {clean(spend.note)}" if spend.accepted_by else ""
-    told = f"{clean(spend.wallet)} spends {spend.amount_sats} sats: {clean(lacks)}"
+    told = f"{clean(spend.wallet)} spends {spend.amount_sats} {smallest_unit(spend.coin)}: {clean(lacks)}"
     return f"{terminal.paint(clean(spend.state), _SPENDS.get(spend.state, Style.YELLOW))}  {told}{by}"
 
 

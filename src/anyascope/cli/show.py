@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from anyascope.semconv.coins import smallest_unit
+
 NS_PER_US = 1_000
 NS_PER_MS = 1_000_000
 NS_PER_S = 1_000_000_000
@@ -70,3 +72,13 @@ def ago(text: str | None, *, now: datetime) -> str:
 def relative(since: str) -> str:
     """`1h` as the API takes it, `-1h`; every other time as it is."""
     return f"-{since}" if since[:1].isdigit() and since[-1:].isalpha() and "T" not in since else since
+
+
+def wallet_of(name: str, coin: str) -> str:
+    """`hot`, `hot (litecoin)`: a wallet by its name, and its coin where that is not Bitcoin."""
+    return f"{name} ({coin})" if coin else name
+
+
+def amount_of(sats: int, coin: str) -> str:
+    """`50,000`, `50,000 litoshis`: an amount below a heading that says sats."""
+    return f"{sats:,} {smallest_unit(coin)}" if coin else f"{sats:,}"

@@ -10,8 +10,9 @@ import typer
 
 from anyascope.cli.help import examples
 from anyascope.cli.session import print_json, session_of
-from anyascope.cli.show import local_time
+from anyascope.cli.show import amount_of, local_time, wallet_of
 from anyascope.cli.terminal import Cell, Style, Terminal, clean
+from anyascope.semconv.coins import smallest_unit
 
 if TYPE_CHECKING:
     from anyascope.client.client import Client
@@ -94,7 +95,7 @@ def accept(
         print_json(terminal, found)
         return
     terminal.line(
-        f"{terminal.paint('accepted', Style.GREEN)}  {found.amount_sats:,} sats of {clean(found.wallet)}: {clean(found.txid)}"
+        f"{terminal.paint('accepted', Style.GREEN)}  {found.amount_sats:,} {smallest_unit(found.coin)} of {clean(found.wallet)}: {clean(found.txid)}"
     )
 
 
@@ -130,8 +131,8 @@ def _read(client: Client, *, state: str, limit: int) -> list[SpendView]:
 def _row(one: SpendView) -> list[Cell]:
     return [
         Cell(local_time(one.seen_at) if one.seen_at else "-", Style.DIM),
-        Cell(one.wallet, Style.CYAN),
-        Cell(f"{one.amount_sats:,}", is_number=True),
+        Cell(wallet_of(one.wallet, one.coin), Style.CYAN),
+        Cell(amount_of(one.amount_sats, one.coin), is_number=True),
         Cell(one.state, _STATES.get(one.state, Style.PLAIN)),
         Cell(",".join(one.lacks) or "-"),
         Cell(one.operation or "-"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from anyascope.custody.eras import Era, Eras
 from anyascope.custody.nouns import Item, Lack, Proof, Spend, SpendKey, State
@@ -37,6 +37,11 @@ class SpendBook:
 
     def __init__(self, documents: DocumentStore) -> None:
         self._documents = documents
+        self._coins: Mapping[str, str] = {}
+
+    def know_coins(self, coins: Mapping[str, str]) -> None:
+        """Of which coin each node was, by name: an earlier version kept spends without it."""
+        self._coins = coins
 
     async def keep(self, items: Sequence[Item]) -> None:
         """Make these durable, all or none; once this returns they survive `kill -9`."""
@@ -77,7 +82,7 @@ class SpendBook:
             page = await self._documents.page(KIND_SPEND, after=cursor, limit=_READ, descending=True)
             for document in page.documents:
                 scanned, cursor = scanned + 1, document.key
-                item = _item(document)
+                item = self._item(document)
                 if state not in {None, item.state}:
                     continue
                 found.append(item)
@@ -116,7 +121,7 @@ class SpendBook:
         gone: list[SpendKey] = []
         while True:
             page = await self._documents.page(KIND_SPEND, limit=PRUNE_PAGE)
-            old = [item for item in map(_item, page.documents) if item.spend.seen_ns < before_ns]
+            old = [item for item in map(self._item, page.documents) if item.spend.seen_ns < before_ns]
             if not old:
                 return gone
             changes: list[Change] = []
@@ -130,7 +135,13 @@ class SpendBook:
 
     async def _read(self, key: str) -> Item | None:
         document = await self._documents.get(KIND_SPEND, key)
-        return None if document is None else _item(document)
+        return None if document is None else self._item(document)
+
+    def _item(self, document: Document) -> Item:
+        item = _item(document)
+        if "coin" in document.body:
+            return item
+        return replace(item, spend=replace(item.spend, coin=self._coins.get(item.spend.node, "")))
 
 
 def key_of(spend: Spend) -> str:
@@ -161,6 +172,7 @@ def _body(item: Item) -> dict[str, Json]:
         "shares_inputs": spend.shares_inputs,
         "rivals": list(spend.rivals),
         "signatures": list(spend.signatures),
+        "coin": spend.coin,
         "state": item.state.value,
         "lacks": [lack.value for lack in item.lacks],
         "correlation_ids": list(item.correlation_ids[:CORRELATIONS_KEPT]),
@@ -191,6 +203,7 @@ def _item(document: Document) -> Item:
         shares_inputs=body.get("shares_inputs") is True,
         rivals=tuple(_texts(body, "rivals")),
         signatures=tuple(_texts(body, "signatures")),
+        coin=str(body.get("coin", "")),
     )
     return Item(
         spend,

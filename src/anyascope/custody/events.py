@@ -8,6 +8,7 @@ from anyascope.custody.evidence import SPENT_PREFIX
 from anyascope.custody.nouns import Item, State
 from anyascope.model.attributes import AttributeValue, Resource
 from anyascope.model.logs import LogBatch, LogRecord, Severity
+from anyascope.semconv.coins import network_text, smallest_unit
 
 STREAM = "custody"
 OPERATIONS_MAX = 200  # of one spend, which get its event; more are a batch without a word for itself
@@ -45,6 +46,8 @@ def records_of(item: Item) -> Iterator[LogRecord]:
         "custody.spend.state": item.state.value,
         "custody.spend.lacks": [lack.value for lack in item.lacks],
     }
+    if spend.coin:
+        attributes["bitcoin.coin"] = spend.coin
     if item.proof is not None:
         attributes["custody.spend.signature"] = item.proof.value
     if item.accepted_by:
@@ -70,7 +73,8 @@ def records_of(item: Item) -> Iterator[LogRecord]:
 def body_of(item: Item) -> str:
     """The spend in one sentence."""
     spend = item.spend
-    what = f"{spend.amount_sats} sats of wallet {spend.wallet} on {spend.chain} by {spend.txid}"
+    amount = f"{spend.amount_sats} {smallest_unit(spend.coin)}"
+    what = f"{amount} of wallet {spend.wallet} on {network_text(spend.coin, spend.chain)} by {spend.txid}"
     if item.state is State.UNMATCHED:
         return f"spent without {', '.join(lack.value for lack in item.lacks)}: {what}"
     if item.state is State.ACCEPTED:

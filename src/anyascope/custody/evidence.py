@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from anyascope.custody.nouns import DEPOSIT, INTERNAL, Evidence, EvidenceKind, Spend
 from anyascope.model.attributes import Attributes, AttributeValue
 from anyascope.model.logs import LogBatch, LogRecord
+from anyascope.semconv.coins import coin_named, coin_of_label
 
 NODE_STREAM = "bitcoin"
 TRANSACTION_EVENTS = "bitcoin.transaction."
@@ -21,6 +22,8 @@ HSM_ACTION, SIGN, SIGNATURE_NAME = "hsm_operation", "sign", "signature_name"
 SPENT_EVENTS = frozenset(("custody.spend.matched", "custody.spend.late"))
 SPENT_PREFIX = "custody.spend."
 TXID = "bitcoin.transaction.id"
+NODE_COIN = "bitcoin.coin"
+REQUEST_COIN = "coin"
 
 _ALIVE = frozenset(("seen", "confirmed", "unconfirmed", "stuck", "unstuck"))
 _GONE = frozenset(("replaced", "conflicted", "abandoned"))
@@ -75,6 +78,7 @@ def sight_of(record: LogRecord) -> Sight | None:
         shares_inputs=said.get("bitcoin.transaction.shares_inputs") is True,
         rivals=_texts(said.get("bitcoin.transaction.rivals")),
         signatures=_texts(said.get("bitcoin.transaction.signatures")),
+        coin=_text(said.get(NODE_COIN)),
     )
     return Sight(
         spend,
@@ -103,7 +107,8 @@ def evidence_of(record: LogRecord) -> Iterator[Evidence]:
     if record.event_name in SPENT_EVENTS:
         stays = _text(said.get("bitcoin.transaction.direction")) in (DEPOSIT, INTERNAL)
         amount_sats = 0 if stays else _whole(said.get("bitcoin.transaction.amount_sats"))
-        yield Evidence(EvidenceKind.SPENT, joined, at_ns, amount_sats=amount_sats, txid=_text(said.get(TXID)))
+        txid, coin = _text(said.get(TXID)), coin_of_label(_text(said.get(NODE_COIN)))
+        yield Evidence(EvidenceKind.SPENT, joined, at_ns, amount_sats=amount_sats, txid=txid, coin=coin)
         return
     if txid := _text(said.get(TRANSACTION)):
         yield Evidence(EvidenceKind.NAMED, joined, at_ns, txid=txid)
@@ -126,7 +131,8 @@ def _audited(joined: str, at_ns: int, said: Attributes) -> Iterator[Evidence]:
     if stage:
         yield Evidence(EvidenceKind.STEP, joined, at_ns, stage, is_well=outcome == "success")
     elif action == operation and phase == "intent":
-        yield Evidence(EvidenceKind.BEGAN, joined, at_ns, operation, amount_sats=_whole(said.get("amount_sats")))
+        amount_sats, coin = _whole(said.get("amount_sats")), coin_named(_text(said.get(REQUEST_COIN)))
+        yield Evidence(EvidenceKind.BEGAN, joined, at_ns, operation, amount_sats=amount_sats, coin=coin)
     elif action == operation and outcome:
         yield Evidence(EvidenceKind.ENDED, joined, at_ns, outcome)
 

@@ -28,28 +28,28 @@ _METADATA = (
     MetricMetadata(WAITING, MetricType.GAUGE, "Spends that wait for what belongs to them."),
 )
 
-Wallet = tuple[str, str]
-"""Chain and name."""
+Wallet = tuple[str, str, str]
+"""Coin, chain and name: chains of two coins have the same names, and so may their wallets."""
 
 
 class Figures:
     """The room's series. What a report left out that the last stored one had is marked as ended."""
 
     def __init__(self) -> None:
-        self._results: Counter[tuple[str, str, str]] = Counter()
+        self._results: Counter[tuple[Wallet, str]] = Counter()
         self._wallets: set[Wallet] = set()
         self._shown: frozenset[Labels] = frozenset()
 
     def meet(self, spend: Spend) -> bool:
         """Whether this wallet is new: its counters are told before they grow, so that `increase` sees the first one."""
-        wallet = (spend.chain, spend.wallet)
+        wallet = _wallet(spend)
         is_new = wallet not in self._wallets
         self._wallets.add(wallet)
         return is_new
 
     def count(self, spend: Spend, result: str) -> None:
         """Count what became of a spend."""
-        self._results[spend.chain, spend.wallet, result] += 1
+        self._results[_wallet(spend), result] += 1
 
     def report(self, *, open_items: Sequence[Item], waiting: Iterable[Spend], time_ms: int) -> MetricBatch:
         """All series as they are now, with the ends of those that are over."""
@@ -71,22 +71,28 @@ class Figures:
         self._shown = frozenset(labels for row, labels in enumerate(samples.series) if row not in ends)
 
     def _counters(self) -> Iterable[tuple[Labels, float]]:
-        for chain, wallet in sorted(self._wallets):
+        for wallet in sorted(self._wallets):
             for result in RESULTS:
-                yield _labels(SPENDS, chain, wallet, result=result), float(self._results[chain, wallet, result])
+                yield _labels(SPENDS, wallet, result=result), float(self._results[wallet, result])
 
     def _numbers(self, name: str, spends: Iterable[Spend]) -> Iterable[tuple[Labels, float]]:
-        counts = Counter((spend.chain, spend.wallet) for spend in spends)
+        counts = Counter(_wallet(spend) for spend in spends)
         for wallet in sorted(self._wallets | set(counts)):
-            yield _labels(name, *wallet), float(counts[wallet])
+            yield _labels(name, wallet), float(counts[wallet])
 
 
 def _shown(open_items: Sequence[Item]) -> Iterable[tuple[Labels, float]]:
     for item in sorted(open_items, key=lambda each: (each.spend.seen_ns, each.spend.key))[:SHOWN_MAX]:
         spend, lacks = item.spend, ",".join(lack.value for lack in item.lacks)
-        yield _labels(UNMATCHED, spend.chain, spend.wallet, txid=spend.txid, lacks=lacks), 1.0
-        yield _labels(UNMATCHED_SATS, spend.chain, spend.wallet, txid=spend.txid), float(spend.amount_sats)
+        yield _labels(UNMATCHED, _wallet(spend), txid=spend.txid, lacks=lacks), 1.0
+        yield _labels(UNMATCHED_SATS, _wallet(spend), txid=spend.txid), float(spend.amount_sats)
 
 
-def _labels(name: str, chain: str, wallet: str, **more: str) -> Labels:
-    return labels_of({METRIC_NAME: name, "job": "custody", "chain": chain, "wallet": wallet, **more})
+def _wallet(spend: Spend) -> Wallet:
+    return spend.coin, spend.chain, spend.wallet
+
+
+def _labels(name: str, wallet: Wallet, **more: str) -> Labels:
+    coin, chain, called = wallet
+    network = {"chain": chain, **({"coin": coin} if coin else {})}
+    return labels_of({METRIC_NAME: name, "job": "custody", **network, "wallet": called, **more})

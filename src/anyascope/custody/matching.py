@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from anyascope.clock import NS_PER_S
 from anyascope.custody.nouns import DEPOSIT, Evidence, EvidenceKind, Lack, Proof, Spend, Verdict
 from anyascope.custody.options import FEE_SATS_MAX
+from anyascope.semconv.coins import coin_of_label
 
 CLOCK_SKEW_NS = 2 * NS_PER_S  # by which the clocks of service, signer and node may differ; NTP keeps them within 0.1 s
 UNKNOWN_FEE_SATS_MAX = (
@@ -38,7 +39,11 @@ class Policy:
 
 @dataclass(frozen=True, slots=True)
 class _Request:
-    """One operation that the spend may belong to, as it stood when the spend was seen."""
+    """One operation that the spend may belong to, as it stood when the spend was seen.
+
+    Attributes:
+        names_coin: whether it says of which coin its amount is, which is the spend's then.
+    """
 
     correlation_id: str
     operation: str
@@ -47,6 +52,7 @@ class _Request:
     amount_sats: int | None
     signed: tuple[Evidence, ...]
     signatures: int
+    names_coin: bool
 
 
 def judge(spend: Spend, dossiers: Dossiers, policy: Policy, *, gone: Collection[str] = frozenset()) -> Verdict:
@@ -55,6 +61,9 @@ def judge(spend: Spend, dossiers: Dossiers, policy: Policy, *, gone: Collection[
     One transaction may carry out several requests (a batch), and one request be carried out by several transactions: what the
     approved requests of a spend allow together, less what their other transactions took, must cover it. Operations that named
     the transaction itself come first; those of the one that it replaces count where these do not suffice.
+
+    A request that names a coin asks for nothing of another one. One that names none is of the coin of what it was spent for: a
+    transaction of a second coin has no part in its amount.
 
     Args:
         dossiers: of the operations that named the spend, or the transaction that it replaces.
@@ -87,9 +96,8 @@ def _judge(spend: Spend, dossiers: Dossiers, policy: Policy, gone: Collection[st
         lacks.append(Lack.APPROVAL)
     if proof is None:
         lacks.append(Lack.SIGNATURE)
-    if approved and _exceeds(
-        spend, _allowed_sats(approved, policy), _spent_otherwise(spend, approved, dossiers, gone), policy
-    ):
+    spent = _spent_otherwise(spend, approved, dossiers, gone)
+    if approved and _exceeds(spend, _allowed_sats(spend, approved, spent, policy), _sum_sats(spend, spent), policy):
         lacks.append(Lack.AMOUNT)
     ordered = sorted(approved or begun or requests, key=lambda each: (each.began_ns or 0, each.correlation_id))
     return Verdict(
@@ -105,7 +113,10 @@ def _request(
 ) -> _Request:
     known = sorted(evidence, key=lambda each: (each.at_ns, each.text, each.is_well))
     before = [each for each in known if each.at_ns <= spend.seen_ns + CLOCK_SKEW_NS]
-    began = [each for each in before if each.kind is EvidenceKind.BEGAN and each.text != DEPOSIT]
+    coin = coin_of_label(spend.coin)
+    asked = [each for each in before if each.kind is EvidenceKind.BEGAN and each.text != DEPOSIT]
+    in_coin = [each for each in asked if each.coin == coin]
+    began = in_coin or [each for each in asked if not each.coin]
     amounts = [each.amount_sats for each in began if each.amount_sats is not None]
     return _Request(
         correlation_id=correlation_id,
@@ -115,6 +126,7 @@ def _request(
         amount_sats=max(amounts) if amounts else None,
         signed=tuple(_signatures(spend, known, before)),
         signatures=sum(each.kind is EvidenceKind.SIGNED for each in before),
+        names_coin=bool(in_coin),
     )
 
 
@@ -170,22 +182,30 @@ def _proof(spend: Spend, requests: Iterable[_Request], asked: Iterable[_Request]
     return Proof.TOLD if is_nameless or any(not each.signature and each.text not in keys for each in signed) else None
 
 
-def _allowed_sats(approved: Iterable[_Request], policy: Policy) -> int | None:
+def _allowed_sats(spend: Spend, approved: Iterable[_Request], spent: Iterable[Evidence], policy: Policy) -> int | None:
     """What was approved together; None is any amount."""
-    amounts = [each.amount_sats for each in approved]
+    elsewhere = {each.correlation_id for each in spent if each.coin != coin_of_label(spend.coin)}
+    amounts = [0 if each.correlation_id in elsewhere and not each.names_coin else each.amount_sats for each in approved]
     if None in amounts and not policy.require_amount:
         return None
     return sum(each for each in amounts if each is not None)
 
 
-def _spent_otherwise(spend: Spend, approved: Iterable[_Request], dossiers: Dossiers, gone: Collection[str]) -> int:
+def _spent_otherwise(
+    spend: Spend, approved: Iterable[_Request], dossiers: Dossiers, gone: Collection[str]
+) -> list[Evidence]:
     """What other transactions took of what was approved; one that spends the same outputs is never mined beside this one."""
     never = {spend.txid, spend.replaces, *spend.rivals, *gone}
+    known = (each for request in approved for each in dossiers[request.correlation_id])
+    return [each for each in known if each.kind is EvidenceKind.SPENT and each.txid not in never]
+
+
+def _sum_sats(spend: Spend, spent: Iterable[Evidence]) -> int:
+    """What these took of the spend's own coin, each transaction once."""
     others = dict[str, int]()
-    for each in approved:
-        for spent in dossiers[each.correlation_id]:
-            if spent.kind is EvidenceKind.SPENT and spent.txid not in never:
-                others[spent.txid] = max(others.get(spent.txid, 0), spent.amount_sats or 0)
+    for each in spent:
+        if each.coin == coin_of_label(spend.coin):
+            others[each.txid] = max(others.get(each.txid, 0), each.amount_sats or 0)
     return sum(others.values())
 
 

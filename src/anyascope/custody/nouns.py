@@ -46,6 +46,7 @@ class Spend:
         shares_inputs: whether others spend outputs of theirs beside: the amount is what the wallet lost or gained.
         rivals: the wallet's other transactions that spend one of the same outputs: at most one of all is ever mined.
         signatures: names of the signatures that it carries, as far as the node told them.
+        coin: `litecoin`; empty for Bitcoin, as its series carry none.
     """
 
     chain: str
@@ -61,6 +62,7 @@ class Spend:
     shares_inputs: bool = False
     rivals: tuple[str, ...] = ()
     signatures: tuple[str, ...] = ()
+    coin: str = ""
 
     @property
     def key(self) -> SpendKey:
@@ -95,6 +97,7 @@ class Evidence:
         amount_sats: of BEGAN and SPENT; None where it was not said.
         txid: of NAMED and SPENT.
         signature: of SIGNED, the name of the signature; empty where the signer did not say it.
+        coin: of BEGAN and SPENT, in whose smallest units the amount is: `bitcoin`, `litecoin`; empty where it was not said.
     """
 
     kind: EvidenceKind
@@ -105,6 +108,7 @@ class Evidence:
     amount_sats: int | None = None
     txid: str = ""
     signature: str = ""
+    coin: str = ""
 
 
 class Proof(Enum):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import structlog
@@ -34,14 +34,19 @@ JUDGED_BUCKETS_S = (0.05, 0.1, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 5.0, 10.0, 30.0, 
 log = structlog.get_logger("anyascope.custody")
 
 
+async def _no_coins() -> Mapping[str, str]:
+    return {}
+
+
 @dataclass(frozen=True, slots=True)
 class Doors:
-    """What the room works with."""
+    """What the room works with; `coins` tells of which coin each node was, for spends that an earlier version kept without it."""
 
     intake: Intake
     arrivals: Arrivals
     logs: LogReader
     documents: DocumentStore
+    coins: Callable[[], Awaitable[Mapping[str, str]]] = _no_coins
 
 
 class Reconciliation:
@@ -96,6 +101,7 @@ class Reconciliation:
             return
         self._forget()
         self._unsubscribe = self._doors.arrivals.on_logs(self._on_logs)
+        self._book.know_coins(await self._doors.coins())
         await self._reception.resume()
         for item in await self._book.open_items():
             self._take_up(item)

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from anyascope.custody.nouns import Evidence, EvidenceKind, Item, State, Verdict
+from anyascope.semconv.coins import coin_of_label
 
 
 def judged(item: Item, verdict: Verdict, *, now_ns: int) -> Item:
@@ -42,4 +43,5 @@ def spent_by(item: Item) -> Iterable[Evidence]:
             item.matched_ns,
             amount_sats=item.spend.leaving_sats,
             txid=item.spend.txid,
+            coin=coin_of_label(item.spend.coin),
         )

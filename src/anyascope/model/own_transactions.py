@@ -44,6 +44,7 @@ class OpenTransaction:
         market_sat_per_vb: the rate of the next three blocks; only of a stuck one.
         is_evicted: it is stuck since the mempool does not have it any more.
         is_reopened: it was in a block that left the best chain.
+        coin: `litecoin`; empty for Bitcoin.
         bump: of a stuck one, where something can be done; `lacks` says why not.
     """
 
@@ -65,3 +66,4 @@ class OpenTransaction:
     bump: FeeBump | None = None
     lacks: str = ""
     is_evicted: bool = False
+    coin: str = ""

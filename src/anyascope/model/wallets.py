@@ -89,6 +89,7 @@ class WalletSight:
         is_scanning: whether it is going through old blocks, so that its figures are not final.
         slow_calls: what is asked of the node seldom.
         fault: what did not work at the last look; empty where all did.
+        coin: `litecoin`, in whose litoshis the amounts are; empty for Bitcoin.
     """
 
     node: str
@@ -104,3 +105,4 @@ class WalletSight:
     is_scanning: bool = False
     slow_calls: tuple[WalletCall, ...] = ()
     fault: str = ""
+    coin: str = ""

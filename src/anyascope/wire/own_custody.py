@@ -22,6 +22,7 @@ class SpendView:
         signature: how its signature is known: `carried` (it carries one whose name the signer put on record), `told` (a signer told of
             one at that time, and not of which), or empty where that lacked, or it is not judged yet.
         rivals: the wallet's other transactions that spend one of the same outputs; at most one of all is ever mined.
+        coin: `litecoin`, in whose litoshis the amounts are; empty for Bitcoin.
     """
 
     chain: str
@@ -44,6 +45,7 @@ class SpendView:
     rivals: list[str] = field(default_factory=list)
     accepted_by: str = ""
     note: str = ""
+    coin: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -46,6 +46,7 @@ class OwnTransactionView:
         market_sat_per_vb: the rate of the next three blocks; only of a stuck one.
         is_evicted: it is stuck since the mempool does not have it any more: full, expired, or the node forgot it.
         is_reopened: it was in a block that left the best chain.
+        coin: `litecoin`, in whose litoshis the amounts are; empty for Bitcoin.
         bump: of a stuck one; null with `lacks` where nothing here can free it.
     """
 
@@ -67,6 +68,7 @@ class OwnTransactionView:
     bump: FeeBumpView | None
     lacks: str = ""
     is_evicted: bool = False
+    coin: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -99,6 +99,7 @@ class BitcoinWalletView:
 
     Attributes:
         name: its label; `default` is the wallet without a name.
+        coin: `litecoin`, in whose litoshis the amounts are; empty for Bitcoin.
         is_loaded: false where the settings name a wallet that is not there.
         fault: what did not work at the last look; empty where all did.
         keypool_size: keys made in advance; null for wallets without keys of their own.
@@ -120,6 +121,7 @@ class BitcoinWalletView:
     is_locked: bool | None
     is_scanning: bool
     slow_calls: list[SlowCallView]
+    coin: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,6 +18,7 @@ WAITS = {
     "is_in_mempool": False,
     "is_stuck": True,
     "is_reopened": True,
+    "coin": "litecoin",
 }
 
 

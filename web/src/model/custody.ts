@@ -1,10 +1,20 @@
 /** Wallets, our own open transactions, and spends against what was signed and asked for. */
 
-const SATS_IN_BTC = 100_000_000n;
+const SMALLEST_IN_COIN = 100_000_000n;
+
+/** Units of a coin by its label, as amounts are written; without a label it is Bitcoin. */
+const UNITS: Readonly<Record<string, { readonly coin: string; readonly smallest: string }>> = {
+  "": { coin: "BTC", smallest: "sat" },
+  litecoin: { coin: "LTC", smallest: "litoshi" },
+};
+
+const unitsOf = (coin: string) => UNITS[coin] ?? { coin, smallest: `10⁻⁸ ${coin}` };
 
 export interface Wallet {
   readonly node: string;
   readonly chain: string;
+  /** `litecoin`, whose amounts are in litoshis; empty for Bitcoin. */
+  readonly coin: string;
   readonly name: string;
   readonly looked_at: string | null;
   readonly is_loaded: boolean;
@@ -54,6 +64,7 @@ export interface Bump {
 
 export interface OwnTransaction {
   readonly chain: string;
+  readonly coin: string;
   readonly node: string;
   readonly wallet: string;
   readonly txid: string;
@@ -86,6 +97,7 @@ export type SpendState = "unmatched" | "waiting" | "late" | "accepted" | "matche
 
 export interface Spend {
   readonly chain: string;
+  readonly coin: string;
   readonly txid: string;
   readonly wallet: string;
   readonly node: string;
@@ -110,16 +122,16 @@ export interface SpendList {
   readonly spends: readonly Spend[];
 }
 
-/** Whole sats as bitcoins, to the last sat: `0.00012345`. */
-export function btcText(sats: number): string {
+/** Whole sats in their coin, to the last one: `0.00012345 BTC`, `0.50000000 LTC` where the coin is `litecoin`. */
+export function coinText(sats: number, coin: string): string {
   const whole = BigInt(sats);
   const size = whole < 0n ? -whole : whole;
-  return `${whole < 0n ? "-" : ""}${(size / SATS_IN_BTC).toLocaleString("en")}.${String(size % SATS_IN_BTC).padStart(8, "0")}`;
+  return `${whole < 0n ? "-" : ""}${(size / SMALLEST_IN_COIN).toLocaleString("en")}.${String(size % SMALLEST_IN_COIN).padStart(8, "0")} ${unitsOf(coin).coin}`;
 }
 
-/** Whole sats with their unit: `1,234 sat`. */
-export function satsText(sats: number | null): string {
-  return sats === null ? "–" : `${sats.toLocaleString("en")} sat`;
+/** Whole sats with their unit: `1,234 sat`, `1,234 litoshi` where the coin is `litecoin`. */
+export function satsText(sats: number | null, coin: string): string {
+  return sats === null ? "–" : `${sats.toLocaleString("en")} ${unitsOf(coin).smallest}`;
 }
 
 /** Stuck ones first, then those that lost their confirmation, then the oldest. */

@@ -1,15 +1,20 @@
 import { describe, expect, it } from "vitest";
 
-import { againstMarket, btcText, byConcern, byUrgency, satsText, type OwnTransaction, type Spend } from "../../src/model/custody";
+import { againstMarket, byConcern, byUrgency, coinText, satsText, type OwnTransaction, type Spend } from "../../src/model/custody";
 import { hsmsOf } from "../../src/model/hsm";
 import type { InstantSeries } from "../../src/model/prometheus";
 
 describe("an amount", () => {
   it("is exact to the sat", () => {
-    expect([0, 1, 12_345, 100_000_000, 2_099_999_997_690_000, -1].map(btcText)).toEqual([
-      ...["0.00000000", "0.00000001", "0.00012345", "1.00000000", "20,999,999.97690000", "-0.00000001"],
+    expect([0, 1, 12_345, 100_000_000, 2_099_999_997_690_000, -1].map((sats) => coinText(sats, ""))).toEqual([
+      ...["0.00000000 BTC", "0.00000001 BTC", "0.00012345 BTC", "1.00000000 BTC", "20,999,999.97690000 BTC", "-0.00000001 BTC"],
     ]);
-    expect([12_345, null].map(satsText)).toEqual(["12,345 sat", "–"]);
+    expect([12_345, null].map((sats) => satsText(sats, ""))).toEqual(["12,345 sat", "–"]);
+  });
+
+  it("is told in its own coin", () => {
+    expect([coinText(150_000_000, "litecoin"), satsText(12_345, "litecoin")]).toEqual(["1.50000000 LTC", "12,345 litoshi"]);
+    expect([coinText(1, "dogecoin"), satsText(1, "dogecoin")]).toEqual(["0.00000001 dogecoin", "1 10⁻⁸ dogecoin"]);
   });
 });
 

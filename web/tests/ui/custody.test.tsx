@@ -82,7 +82,7 @@ describe("a reorg", () => {
 describe("a stuck transaction", () => {
   afterEach(() => vi.unstubAllGlobals());
   const stuck: OwnTransaction = {
-    ...{ chain: "main", node: "core-1", wallet: "hot", txid: TXID, direction: "withdrawal", amount_sats: 1_234, fee_sats: 200, rate_sat_per_vb: 1, status: "open" },
+    ...{ chain: "main", coin: "", node: "core-1", wallet: "hot", txid: TXID, direction: "withdrawal", amount_sats: 1_234, fee_sats: 200, rate_sat_per_vb: 1, status: "open" },
     ...{ market_sat_per_vb: 20, seen_at: null, age_blocks: 7, is_stuck: true, is_in_mempool: true, is_reopened: false, is_evicted: false, lacks: "" },
     bump: {
       ...{ kind: "rbf", fee_rate_sat_per_vb: 22, fee_sats: 4_400, extra_sats: 4_200, command: `bitcoin-cli -rpcwallet=hot bumpfee ${TXID}` },
@@ -117,7 +117,7 @@ describe("a stuck transaction", () => {
 });
 
 const SPEND: Spend = {
-  ...{ chain: "main", wallet: "hot", node: "core-1", txid: TXID, direction: "withdrawal", amount_sats: 1_234, fee_sats: 1, seen_at: null, state: "matched" },
+  ...{ chain: "main", coin: "", wallet: "hot", node: "core-1", txid: TXID, direction: "withdrawal", amount_sats: 1_234, fee_sats: 1, seen_at: null, state: "matched" },
   ...{ lacks: [], correlation_ids: [], operation: "", replaces: "", is_gone: false, signature: "", rivals: [], accepted_by: "", note: "" },
 };
 
@@ -264,7 +264,7 @@ describe("accepting a spend", () => {
 
 describe("a wallet", () => {
   const wallet = {
-    ...{ chain: "main", node: "core-1", name: "hot", is_loaded: true, fault: "", is_scanning: false, looked_at: null, keypool_size: 1 },
+    ...{ chain: "main", coin: "", node: "core-1", name: "hot", is_loaded: true, fault: "", is_scanning: false, looked_at: null, keypool_size: 1 },
     funds: { trusted_sats: 150_000_000, pending_sats: 1, immature_sats: 0 },
     fee: { sat_per_vb: 2, median_sat_per_vb: 20, source: "estimate" },
     coins: {
@@ -279,6 +279,14 @@ describe("a wallet", () => {
     expect(card.textContent).toContain("1.50000000 BTC 150,000,000 sat");
     expect(card.textContent).toContain("12 of them dust (6,000 sat)");
     expect(card.textContent).toContain("put 488 outputs together for 66,000 sat and save 900,000 sat later");
+  });
+
+  it("of another coin says so with each amount", () => {
+    show(<Wallets wallets={[{ ...wallet, coin: "litecoin" }]} />);
+    const card = screen.getByTestId("wallet");
+    expect(card.textContent).toContain("core-1 · Litecoin main");
+    expect(card.textContent).toContain("1.50000000 LTC 150,000,000 litoshi");
+    expect(card.textContent).not.toMatch(/BTC|\bsat\b(?!\/)/);
   });
 
   it("that is not loaded has no figures", () => {

@@ -40,6 +40,7 @@ def custody_operation(
     *,
     wallet_id: str | None = None,
     amount_sats: int | None = None,
+    coin: str | None = None,
     reference: str | None = None,
     actor: str | None = None,
     confirmations_wanted: int | None = None,
@@ -55,7 +56,8 @@ def custody_operation(
     Args:
         kind: `withdrawal`, `deposit`, `sweep`, …: one of few.
         wallet_id: whose funds.
-        amount_sats: how much.
+        amount_sats: how much, in the coin's smallest unit.
+        coin: `bitcoin`, `litecoin`, …, where a service moves more than one: the request then covers nothing of another.
         reference: the host's own name for it, such as the withdrawal's number.
         actor: who wants it, for the audit.
         confirmations_wanted: with how many it is done; without it the host says so by `finish`.
@@ -72,6 +74,7 @@ def custody_operation(
         known={
             "wallet_id": wallet_id,
             "amount_sats": amount_sats,
+            "coin": coin,
             "reference": reference,
             "confirmations_wanted": confirmations_wanted,
         },
@@ -127,10 +130,13 @@ def _begin(
         baggage=_carried_baggage(),
     )
     amount = sats(known["amount_sats"], "amount_sats")
+    coin = _carried(known["coin"], "coin")
     said: dict[str, Any] = {name: attribute(name, value) for name, value in attributes.items()}
     said |= course.attributes()
     if amount is not None:
         said["amount_sats"] = amount
+    if coin:
+        said["coin"] = coin
     if state.wanted:
         said["custody.confirmations_wanted"] = state.wanted
     said |= {"security_level": "high", "security.classification": "restricted", "audit.required": "true"}
@@ -146,7 +152,9 @@ def _begin(
     with course.here():
         measures.count(state.kind, STARTED)
         emit(log, logging.INFO, "custody_operation_started", **course.fields(), amount_sats=amount)
-        course.audit(state.kind, "intent", outcome=None, actor=actor, amount_sats=amount)
+        course.audit(
+            state.kind, "intent", outcome=None, actor=actor, amount_sats=amount, **({"coin": coin} if coin else {})
+        )
     span.end()
 
 

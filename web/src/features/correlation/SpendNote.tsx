@@ -9,7 +9,7 @@ export function SpendNote({ spend }: { spend: Spend }) {
   const isAlarming = spend.state === "unmatched";
   return (
     <div className={isAlarming ? "as-warning as-warning-error" : "as-warning as-warning-calm"} role={isAlarming ? "alert" : undefined}>
-      <strong>{spend.wallet}</strong> spends {satsText(spend.amount_sats)}:{" "}
+      <strong>{spend.wallet}</strong> spends {satsText(spend.amount_sats, spend.coin)}:{" "}
       {standingText(spend)} ({spend.state}). {spend.signature && `${PROOF_WORDS[spend.signature].long} `}
       <Link className="as-link" href={href("custody")}>
         All spends

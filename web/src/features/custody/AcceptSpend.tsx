@@ -4,7 +4,7 @@ import { useState } from "react";
 
 import { ALERTS_KEY, CORRELATION_KEY, SPENDS_KEY } from "../../api/events";
 import { acceptSpend } from "../../api/own";
-import { shortHash } from "../../model/bitcoin";
+import { networkName, shortHash } from "../../model/bitcoin";
 import { satsText, standingText, type Spend } from "../../model/custody";
 import { useAuthor } from "../../state/stored";
 import { AuthorField } from "../../ui/AuthorField";
@@ -16,7 +16,7 @@ const NOTE_CHARS_MAX = 2_000; // as the server has it
 function What({ spend }: { spend: Spend }) {
   return (
     <p>
-      <strong>{satsText(spend.amount_sats)}</strong> left <strong>{spend.wallet}</strong> ({spend.chain}): {standingText(spend)}.
+      <strong>{satsText(spend.amount_sats, spend.coin)}</strong> left <strong>{spend.wallet}</strong> ({networkName(spend)}): {standingText(spend)}.
       <br />
       <code className="as-mono as-break as-small">{spend.txid}</code>
     </p>

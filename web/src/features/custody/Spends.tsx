@@ -54,7 +54,7 @@ const Row = memo(function Row({ spend }: { spend: Spend }) {
           {[spend.operation, spend.wallet].filter(Boolean).join(" from ")}
           {spend.is_gone && ", replaced or in conflict"}
         </span>
-        <span className="as-end as-nowrap as-small">{satsText(spend.amount_sats)}</span>
+        <span className="as-end as-nowrap as-small">{satsText(spend.amount_sats, spend.coin)}</span>
       </div>
       <div className="as-row as-small">
         <Needs spend={spend} />

@@ -1,7 +1,7 @@
 import { memo } from "react";
 
 import { formatFeeRate, shortHash } from "../../model/bitcoin";
-import { againstMarket, btcText, byUrgency, satsText, type Bump, type OwnTransaction } from "../../model/custody";
+import { againstMarket, byUrgency, coinText, satsText, type Bump, type OwnTransaction } from "../../model/custody";
 import { href } from "../../state/location";
 import { CopyButton } from "../../ui/CopyButton";
 import { Link } from "../../ui/Link";
@@ -13,11 +13,11 @@ const BUMPS: Record<Bump["kind"], string> = {
 };
 
 /** What would confirm a stuck transaction, what that costs, and how it is done. */
-function BumpCard({ bump }: { bump: Bump }) {
+function BumpCard({ bump, coin }: { bump: Bump; coin: string }) {
   return (
     <div className="as-bump">
       <div>
-        <strong>{BUMPS[bump.kind]}</strong>: {formatFeeRate(bump.fee_rate_sat_per_vb)}, a fee of {satsText(bump.fee_sats)}, {satsText(bump.extra_sats)} more
+        <strong>{BUMPS[bump.kind]}</strong>: {formatFeeRate(bump.fee_rate_sat_per_vb)}, a fee of {satsText(bump.fee_sats, coin)}, {satsText(bump.extra_sats, coin)} more
         than now.
       </div>
       <div className="as-bump-command">
@@ -56,7 +56,7 @@ const Row = memo(function Row({ one }: { one: OwnTransaction }) {
           {shortHash(one.txid)}
         </Link>
         <span className="as-end as-nowrap">
-          {btcText(one.amount_sats)} BTC <span className="as-dim as-small">{satsText(one.amount_sats)}</span>
+          {coinText(one.amount_sats, one.coin)} <span className="as-dim as-small">{satsText(one.amount_sats, one.coin)}</span>
         </span>
       </div>
       <div className="as-row">
@@ -82,7 +82,7 @@ const Row = memo(function Row({ one }: { one: OwnTransaction }) {
           replaced; but others may have it still, so pay nobody a second time.
         </div>
       )}
-      {one.bump && <BumpCard bump={one.bump} />}
+      {one.bump && <BumpCard bump={one.bump} coin={one.coin} />}
       {one.is_stuck && !one.bump && one.lacks && <div className="as-small as-break">Cannot be bumped here: {one.lacks}</div>}
     </li>
   );

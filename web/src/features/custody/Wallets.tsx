@@ -1,14 +1,14 @@
 import { memo } from "react";
 
-import { formatFeeRate } from "../../model/bitcoin";
-import { btcText, satsText, type Coins, type Wallet } from "../../model/custody";
+import { formatFeeRate, networkName } from "../../model/bitcoin";
+import { coinText, satsText, type Coins, type Wallet } from "../../model/custody";
 import { formatValue } from "../../model/units";
 
-function Funds({ name, sats }: { name: string; sats: number }) {
+function Funds({ name, sats, coin }: { name: string; sats: number; coin: string }) {
   if (sats === 0) return null;
   return (
     <span className="as-small">
-      <span className="as-dim">{name}</span> {btcText(sats)} BTC
+      <span className="as-dim">{name}</span> {coinText(sats, coin)}
     </span>
   );
 }
@@ -19,13 +19,13 @@ function Pieces({ coins, wallet }: { coins: Coins; wallet: Wallet }) {
       {formatValue(coins.coins, "count")} {coins.coins === 1 ? "output" : "outputs"}
       {coins.dust_coins ? (
         <>
-          , <span className="as-warn-text">{coins.dust_coins.toLocaleString("en")} of them dust</span> ({satsText(coins.dust_sats)})
+          , <span className="as-warn-text">{coins.dust_coins.toLocaleString("en")} of them dust</span> ({satsText(coins.dust_sats, wallet.coin)})
         </>
       ) : null}
       {coins.spend_cost_sats !== null && coins.coins > 0 && (
         <>
           {" "}
-          · to spend it all today: {satsText(coins.spend_cost_sats)}
+          · to spend it all today: {satsText(coins.spend_cost_sats, wallet.coin)}
           {wallet.fee && ` at ${formatFeeRate(wallet.fee.sat_per_vb)}`}
           {coins.spend_transactions > 1 && `, in ${coins.spend_transactions} transactions`}
         </>
@@ -40,14 +40,14 @@ function Hint({ coins, wallet }: { coins: Coins; wallet: Wallet }) {
   if (plan.is_advised) {
     return (
       <div className="as-warning as-wallet-hint">
-        Fees are low: put {plan.coins.toLocaleString("en")} outputs together for {satsText(plan.cost_sats)} and save {satsText(plan.saving_sats)} later.
+        Fees are low: put {plan.coins.toLocaleString("en")} outputs together for {satsText(plan.cost_sats, wallet.coin)} and save {satsText(plan.saving_sats, wallet.coin)} later.
       </div>
     );
   }
   const median = wallet.fee?.median_sat_per_vb ?? null;
   return (
     <div className="as-small as-dim">
-      Putting {plan.coins.toLocaleString("en")} outputs together costs {satsText(plan.cost_sats)}:{" "}
+      Putting {plan.coins.toLocaleString("en")} outputs together costs {satsText(plan.cost_sats, wallet.coin)}:{" "}
       {median === null ? "whether that is cheap is known after two days of fees" : `cheap well below the median of ${formatFeeRate(median)}`}.
     </div>
   );
@@ -60,7 +60,7 @@ const WalletCard = memo(function WalletCard({ wallet }: { wallet: Wallet }) {
       <div className="as-row">
         <strong>{wallet.name}</strong>
         <span className="as-dim as-small">
-          {wallet.node} · {wallet.chain}
+          {wallet.node} · {networkName(wallet)}
         </span>
         {!wallet.is_loaded && <span className="as-chip as-chip-error as-end">not loaded at the node</span>}
         {wallet.is_scanning && <span className="as-chip as-chip-warn as-end">goes through old blocks: not final</span>}
@@ -69,11 +69,11 @@ const WalletCard = memo(function WalletCard({ wallet }: { wallet: Wallet }) {
       {funds && (
         <>
           <div>
-            <span className="as-wallet-funds">{btcText(funds.trusted_sats)} BTC</span> <span className="as-dim as-small">{satsText(funds.trusted_sats)}</span>
+            <span className="as-wallet-funds">{coinText(funds.trusted_sats, wallet.coin)}</span> <span className="as-dim as-small">{satsText(funds.trusted_sats, wallet.coin)}</span>
           </div>
           <div className="as-row">
-            <Funds name="pending" sats={funds.pending_sats} />
-            <Funds name="immature" sats={funds.immature_sats} />
+            <Funds name="pending" sats={funds.pending_sats} coin={wallet.coin} />
+            <Funds name="immature" sats={funds.immature_sats} coin={wallet.coin} />
           </div>
         </>
       )}

@@ -8,13 +8,17 @@ from typing import Any
 from anyascope.collect.collectors.bitcoin.branches import Change
 from anyascope.model.attributes import AttributeValue, Resource
 from anyascope.model.logs import LogRecord, Severity
+from anyascope.semconv.coins import network_text
 
 STREAM = "bitcoin"
 
 
-def records_of(change: Change, *, node: str, chain: str, now_ns: int) -> Iterator[LogRecord]:
+def records_of(change: Change, *, node: str, chain: str, coin: str, now_ns: int) -> Iterator[LogRecord]:
     """One record a block that came or went, and one of the reorg; the reorg first, then in the order of events."""
     common: dict[str, AttributeValue] = {"bitcoin.node": node, "bitcoin.chain": chain}
+    if coin:
+        common["bitcoin.coin"] = coin
+    chain = network_text(coin, chain)
     if change.depth:
         depth = f"{change.depth} or more" if change.is_cut else str(change.depth)
         yield LogRecord(

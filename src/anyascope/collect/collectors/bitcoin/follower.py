@@ -16,10 +16,11 @@ from anyascope.collect.collectors.bitcoin.branches import (
     heights_to_ask,
 )
 from anyascope.collect.collectors.bitcoin.inquiry import Inquiry
+from anyascope.collect.collectors.bitcoin.networks import network_of
 from anyascope.collect.collectors.bitcoin.pace import Pace
 from anyascope.errors import UnavailableError
 from anyascope.model.documents import Json, Put
-from anyascope.store.api.documents import DocumentStore
+from anyascope.store.api.documents import DocumentStore, every_document
 
 DOCUMENT_KIND = "collect.bitcoin.branch"
 # The chain changed between two calls: the next look will see.
@@ -104,3 +105,15 @@ class ChainFollower:
         # A store that is full must not blind us: what is not kept now is kept with the next block.
         with contextlib.suppress(UnavailableError):
             await self._documents.commit([Put(DOCUMENT_KIND, self._node, body)])
+
+
+async def coins_of_nodes(documents: DocumentStore) -> Mapping[str, str]:
+    """Node -> its coin (`networks.Network`), of each that an earlier run watched.
+
+    Raises:
+        UnavailableError: the store cannot be read.
+    """
+    return {
+        known.key: network_of(str(known.body.get("genesis", ""))).coin
+        async for known in every_document(documents, DOCUMENT_KIND)
+    }

@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from anyascope.semconv.coins import LITECOIN
+
 BITCOIN_SPACING_S = 600.0
 LITECOIN_SPACING_S = 150.0
-LITECOIN = "litecoin"
 
 
 @dataclass(frozen=True, slots=True)

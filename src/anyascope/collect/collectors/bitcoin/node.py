@@ -241,7 +241,8 @@ class NodeWatch:
         self._tally.note(change, now_ns=now_ns)
         self._newest.note(change, branch, now_ns=now_ns)
         if change.depth or not self._is_downloading:
-            self._events.extend(records_of(change, node=self._options.name, chain=self._chain, now_ns=now_ns))
+            records = records_of(change, node=self._options.name, chain=self._chain, coin=self._coin, now_ns=now_ns)
+            self._events.extend(records)
         if change.depth:
             log.warning(
                 "bitcoin_reorg", node=self._options.name, depth_blocks=change.depth, fork_height=change.fork_height

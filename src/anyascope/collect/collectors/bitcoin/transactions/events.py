@@ -6,6 +6,7 @@ from anyascope.collect.collectors.bitcoin.events import STREAM
 from anyascope.collect.collectors.bitcoin.transactions.life import Happening, Kind
 from anyascope.model.attributes import AttributeValue, Resource
 from anyascope.model.logs import LogRecord, Severity
+from anyascope.semconv.coins import network_text, smallest_unit
 
 _SEVERITIES = {
     Kind.UNCONFIRMED: Severity.WARN,
@@ -24,10 +25,11 @@ _WORDS = {
 }
 
 
-def record_of(happening: Happening, *, node: str, chain: str, wallet: str, now_ns: int) -> LogRecord:
+def record_of(happening: Happening, *, node: str, chain: str, coin: str, wallet: str, now_ns: int) -> LogRecord:
     """One record of one thing that happened.
 
     Args:
+        coin: of `networks.Network`; empty for Bitcoin.
         wallet: the label of the wallet.
     """
     owned = happening.owned
@@ -44,6 +46,8 @@ def record_of(happening: Happening, *, node: str, chain: str, wallet: str, now_n
         "bitcoin.transaction.in_block": standing.block is not None,
         "bitcoin.transaction.received_s": facts.received_s,
     }
+    if coin:
+        attributes["bitcoin.coin"] = coin
     if owned.is_history:
         attributes["bitcoin.transaction.history"] = True
     if facts.fee_sats is not None:
@@ -69,7 +73,7 @@ def record_of(happening: Happening, *, node: str, chain: str, wallet: str, now_n
     return LogRecord(
         time_ns=now_ns,
         observed_ns=now_ns,
-        body=_body(happening, chain=chain, wallet=wallet),
+        body=_body(happening, coin=coin, chain=chain, wallet=wallet),
         event_name=f"bitcoin.transaction.{happening.kind.value}",
         attributes=attributes,
         correlation_id=facts.txid,
@@ -80,11 +84,12 @@ def record_of(happening: Happening, *, node: str, chain: str, wallet: str, now_n
     )
 
 
-def _body(happening: Happening, *, chain: str, wallet: str) -> str:
+def _body(happening: Happening, *, coin: str, chain: str, wallet: str) -> str:
     facts, block = happening.owned.facts, happening.block
     words = _WORDS[happening.kind] + (" again" if happening.is_again else "")
     if happening.kind is Kind.STUCK:
         words += ": it left the mempool" if happening.owned.is_evicted else ": it pays less than the market"
     place = f" in block {block.height}" if block is not None and happening.kind is not Kind.UNCONFIRMED else ""
     lost = f" of block {block.height}" if block is not None and happening.kind is Kind.UNCONFIRMED else ""
-    return f"{facts.direction.value} of {facts.amount_sats} sats {words}{place}{lost}: wallet {wallet} on {chain}, {facts.txid}"
+    what = f"{facts.direction.value} of {facts.amount_sats} {smallest_unit(coin)} {words}{place}{lost}"
+    return f"{what}: wallet {wallet} on {network_text(coin, chain)}, {facts.txid}"

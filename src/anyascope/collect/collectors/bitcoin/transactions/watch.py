@@ -322,7 +322,12 @@ class TransactionsWatch:
         now_ns = self._clock.now_ns()
         self._records += [
             record_of(
-                each, node=self._options.name, chain=self._chain, wallet=wallet_label(looker.wallet), now_ns=now_ns
+                each,
+                node=self._options.name,
+                chain=self._chain,
+                coin=self._coin,
+                wallet=wallet_label(looker.wallet),
+                now_ns=now_ns,
             )
             for each in happened
         ]
@@ -374,6 +379,7 @@ class TransactionsWatch:
             market_sat_per_vb=advice.market if advice is not None else None,
             bump=advice.bump if advice is not None else None,
             lacks=advice.lacks if advice is not None else "",
+            coin=self._coin,
         )
 
     def _tell(self) -> Round:

@@ -60,8 +60,7 @@ class WalletsWatch:
         self._info = info or ChainInfo(client, clock=clock)
         self._wallets: dict[str, Wallet] = {}
         self._book = FeeBook()
-        self._book_chain = ""
-        self._coin = ""
+        self._network: tuple[str, str] | None = None  # coin and chain of the book; None while the node did not say them
         self._kept_at_ns = 0
         self.sights: tuple[WalletSight, ...] = ()
 
@@ -80,10 +79,15 @@ class WalletsWatch:
         roll = await find_wallets(self._client, self._options.wallets)
         if isinstance(roll, Refusal):
             return self._without_wallets() if roll.code == METHOD_NOT_FOUND else self._closed(roll)
-        await self._remember(chain)
+        genesis = await self._client.call("getblockhash", 0)
+        if _is_broken(genesis):
+            return self._closed(genesis)
+        # A user who may not ask for it watches Bitcoin, as one whose nodes are told by the established exporters.
+        coin = network_of(genesis).coin if isinstance(genesis, str) else ""
+        await self._remember(chain, coin)
         fee = await self._fee()
-        self.sights = await self._look(chain, roll, fee)
-        sheet = Sheet(chain, self._coin)
+        self.sights = await self._look(chain, coin, roll, fee=fee)
+        sheet = Sheet(chain, coin)
         for sight in self.sights:
             tell_wallet(sheet, sight, now_ns=self._clock.now_ns())
         return _round(sheet, roll, self.sights, fee)
@@ -112,15 +116,15 @@ class WalletsWatch:
             await self._keep()
         return fee
 
-    async def _remember(self, chain: str) -> None:
-        """Take up the fees of an earlier run, where they are of this chain."""
-        if chain == self._book_chain:
+    async def _remember(self, chain: str, coin: str) -> None:
+        """Take up the fees of an earlier run, where they are of this network."""
+        if (coin, chain) == self._network:
             return
         known = await self._documents.get(DOCUMENT_KIND, self._options.name)
-        is_ours = known is not None and known.body.get("chain") == chain
+        # An earlier version wrote no coin: a node keeps its name.
+        is_ours = known is not None and (known.body.get("coin", coin), known.body.get("chain")) == (coin, chain)
         self._book = FeeBook.from_json(known.body) if known is not None and is_ours else FeeBook()
-        self._book_chain = chain
-        self._coin = network_of(str(await self._client.call("getblockhash", 0))).coin
+        self._network = (coin, chain)
         self._wallets = {}
 
     async def _keep(self) -> None:
@@ -128,11 +132,12 @@ class WalletsWatch:
         if self._kept_at_ns and now_ns - self._kept_at_ns < KEEP_EVERY_S * NS_PER_S:
             return
         self._kept_at_ns = now_ns
-        body: dict[str, Json] = {"chain": self._book_chain, **self._book.to_json()}
+        coin, chain = self._network or ("", "")
+        body: dict[str, Json] = {"coin": coin, "chain": chain, **self._book.to_json()}
         with contextlib.suppress(UnavailableError):  # kept the next time
             await self._documents.commit([Put(DOCUMENT_KIND, self._options.name, body)])
 
-    async def _look(self, chain: str, roll: WalletRoll, fee: Fee | None) -> tuple[WalletSight, ...]:
+    async def _look(self, chain: str, coin: str, roll: WalletRoll, *, fee: Fee | None) -> tuple[WalletSight, ...]:
         self._wallets = {
             name: self._wallets.get(name) or Wallet(name, self._client.for_wallet(name), clock=self._clock)
             for name in roll.watched
@@ -147,7 +152,7 @@ class WalletsWatch:
         found = [replace(sight, fault=sight.fault or faults.get(sight.name, "")) for sight in looked]
         now_ns = self._clock.now_ns()
         found += [WalletSight(self._options.name, chain, wallet_label(name), now_ns, False) for name in roll.missing]
-        return tuple(sorted(found, key=lambda sight: sight.name))
+        return tuple(replace(sight, coin=coin) for sight in sorted(found, key=lambda sight: sight.name))
 
     async def _list_coins(self, states: Mapping[str, WalletState]) -> dict[str, str]:
         """List the coins of wallets that changed, the longest unlisted first; what was refused, by the wallet's label."""
