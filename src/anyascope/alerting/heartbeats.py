@@ -196,6 +196,11 @@ class Heartbeats:
                 log.warning("heartbeats_deferred", detail=str(error))
                 await self._clock.sleep(max(error.retry_after_s, RETRY_S))
                 continue
+            except Exception:
+                # Whatever breaks, whoever stops calling must go on being noticed.
+                log.exception("heartbeats_broke")
+                await self._clock.sleep(RETRY_S)
+                continue
             mono_ns = self._clock.monotonic_ns()
             dues = [pulse.resend_ns if pulse.late_ns else pulse.due_ns for pulse in self._pulses.values()]
             if dues:
@@ -285,7 +290,9 @@ def _alert(pulse: _Pulse, *, ends_ns: int = 0) -> Alert:
         ANNOTATION_DESCRIPTION: f"A call each {one.period_s:g} s was expected, with {one.grace_s:g} s of grace. {last}",
         **dict(one.annotations),
     }
-    return Alert(labels_of(labels), annotations, starts_ns=pulse.began_ns, ends_ns=ends_ns)
+    # A wall clock that was set back meanwhile makes no alert that ends before it began.
+    starts_ns = min(pulse.began_ns, ends_ns) if ends_ns else pulse.began_ns
+    return Alert(labels_of(labels), annotations, starts_ns=starts_ns, ends_ns=ends_ns)
 
 
 def _health(pulse: _Pulse) -> ComponentHealth:

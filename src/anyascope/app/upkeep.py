@@ -138,7 +138,11 @@ class Upkeep:
     async def _watch(self) -> None:
         while True:
             await self._clock.sleep(DISK_EVERY_S)
-            self.look()
+            try:
+                self.look()
+            except OSError as error:
+                # A disk that does not answer now may do so later: what was measured last counts until then.
+                log.warning("disk_not_measured", error=str(error))
 
     async def _retain(self) -> None:
         while True:
@@ -151,6 +155,10 @@ class Upkeep:
             except AnyascopeError as error:
                 self._retention_fault = f"retention failed: {error}"
                 log.error("retention_failed", error=str(error))  # noqa: TRY400  # expected; the message says all
+            except Exception as error:
+                # A fault of ours in one round must not let the disk fill up for good.
+                self._retention_fault = f"retention failed: {type(error).__name__}: {error}"
+                log.exception("retention_broke")
             await self._clock.sleep(RETENTION_EVERY_S)
 
 

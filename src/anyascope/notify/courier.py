@@ -315,12 +315,13 @@ class Courier:
         route.wake.set()
 
     async def _send(self, route: Route, item: Item) -> Outcome:
-        if route.channel is None:
-            return Outcome(AttemptOutcome.FAILED, f"receiver {item.entry.receiver} has no such channel any longer")
         try:
+            # Read before anything else: what fails for want of a channel is kept whole, for whoever sends it again.
             notification = await self._whole(item)
             if notification is None:
                 return Outcome(AttemptOutcome.FAILED, "it is no longer in the outbox")
+            if route.channel is None:
+                return Outcome(AttemptOutcome.FAILED, f"receiver {item.entry.receiver} has no such channel any longer")
             notification = with_remark(notification, FROM_MEMORY if self._records.behind_since_ns else "")
             async with asyncio.timeout(self._options.attempt_timeout_s):
                 return await route.channel.send(notification, done=frozenset(item.entry.parts_done))

@@ -86,6 +86,8 @@ class Leftovers:
                 await self.prune(journal_s=journal_s())
             except UnavailableError as error:
                 log.warning("journal_prune_deferred", detail=str(error))
+            except Exception:  # one entry that cannot be read must not let the journal grow for good
+                log.exception("journal_prune_broke")
             await self._clock.sleep(PRUNE_EVERY_S)
 
     async def prune(self, *, journal_s: float) -> None:

@@ -98,7 +98,11 @@ class Watchdog:
         try:
             while True:
                 began_ns = self._clock.monotonic_ns()
-                await self._beat(sender, options, options.url)
+                try:
+                    await self._beat(sender, options, options.url)
+                except Exception as error:  # a fault of ours keeps one call back, not all that follow
+                    self._trouble = f"a fault of the server: {type(error).__name__}: {error}"
+                    log.exception("watchdog_broke")
                 took_s = (self._clock.monotonic_ns() - began_ns) / NS_PER_S
                 await wait_for(self._wake, clock=self._clock, timeout_s=options.interval_s - took_s)
         finally:

@@ -134,6 +134,26 @@ async def test_a_clock_that_is_set_makes_nobody_late():
             assert house.told == []
 
 
+async def test_a_clock_that_is_set_back_makes_no_end_before_its_beginning():
+    """Who calls again after the wall clock was set back ends the alert with times that alerting takes."""
+    async with Ward() as house:
+        await house.clock.advance(100)
+        house.clock.set_wall(by_s=-7200.0)
+        await house.beat()
+        assert house.told[-1][1:] == ("backup", False)
+        assert house.alerts[-1].starts_ns <= house.alerts[-1].ends_ns
+
+
+async def test_a_fault_of_ours_does_not_end_the_watch():
+    """Whatever handing an alert over raises, those who do not call are noticed afterwards."""
+    async with Ward() as house:
+        house.error = RuntimeError("odd")
+        await house.clock.advance(100)
+        house.error = None
+        await house.clock.advance(70)
+        assert house.told[0][1:] == ("backup", True)
+
+
 async def test_a_store_that_cannot_write_takes_no_call_and_loses_no_alert():
     """A call that is not stored is not answered well; an alert that nobody took is handed over again."""
     async with Ward() as house:

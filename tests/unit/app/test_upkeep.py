@@ -94,6 +94,33 @@ async def test_retention_is_applied_at_once_and_again(house):
     await made.stop()
 
 
+async def test_a_fault_ends_neither_the_watch_nor_retention(house, monkeypatch):
+    """A disk that does not answer once is measured again, and a round that breaks is followed by the next."""
+    made, clock, keeper, free = house
+    await made.start()
+    await clock.advance(1)
+    measured = upkeep.shutil.disk_usage
+    monkeypatch.setattr(upkeep.shutil, "disk_usage", _raises(OSError("stale file handle")))
+    applied = keeper.apply_retention
+    monkeypatch.setattr(keeper, "apply_retention", _raises(RuntimeError("odd")))
+    await clock.advance(RETENTION_EVERY_S)
+    assert "RuntimeError: odd" in made.health()[1].message
+    monkeypatch.setattr(keeper, "apply_retention", applied)
+    monkeypatch.setattr(upkeep.shutil, "disk_usage", measured)
+    free["bytes"] = 99
+    await clock.advance(RETENTION_EVERY_S)
+    assert made.health()[0].status is HealthStatus.UNHEALTHY
+    assert made.health()[1].status is HealthStatus.HEALTHY
+    await made.stop()
+
+
+def _raises(error):
+    def act(*_args, **_kwargs):
+        raise error
+
+    return act
+
+
 async def test_what_the_store_found_damaged_is_told(house):
     """Parts that were set aside degrade the store's health."""
     made, _, keeper, _ = house

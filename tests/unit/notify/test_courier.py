@@ -254,6 +254,22 @@ async def test_a_receiver_that_is_gone_is_recorded(post):
     assert entry.attempts[0].detail == "receiver ops has no such channel any longer"
 
 
+async def test_what_waits_for_a_receiver_that_goes_is_kept_whole(post):
+    """A notification that waits for its next attempt when its channel is taken out of the settings becomes a dead letter."""
+    post.channels[HOOK].script = [BUSY] * 100
+    await post.leave(told())
+    await post.clock.advance(30)
+    await post.courier.reload({})
+    await post.clock.advance(0)
+    assert (await post.entry()).status is DeliveryStatus.FAILED
+
+    new = RecordingChannel()
+    await post.courier.reload({HOOK: new})
+    await post.courier.replay("1", by="ann")
+    await post.clock.advance(0)
+    assert [one.id for one in new.sent] == ["1"]
+
+
 async def test_a_reload_tries_at_once(post):
     """New settings may have mended what failed: waiting notifications do not sit out their pause."""
     old = post.channels[HOOK]

@@ -156,6 +156,7 @@ async def test_label_replace_uses_go_templates() -> None:
     assert await made("${2}_$$_$name", "(?P<name>.)-(.)") == [named("up", job="a-1", new="1_$_a")]
     assert await made("$1x", "(.)-.") == [named("up", job="a-1")]
     assert await made("y", "a") == [named("up", job="a-1")]
+    assert await made("y$" + "9" * 5000, "(.)-.") == [named("up", job="a-1", new="y")]
 
 
 async def test_an_invalid_pattern_is_an_error() -> None:

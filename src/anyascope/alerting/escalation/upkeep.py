@@ -68,4 +68,6 @@ class TimelineUpkeep:
                     log.info("timelines_pruned", documents=count)
             except UnavailableError as error:
                 log.warning("timelines_prune_deferred", detail=str(error))
+            except Exception:  # a fault of ours in one round must not let them grow for good
+                log.exception("timelines_prune_broke")
             await self._clock.sleep(PRUNE_EVERY_S)

@@ -79,6 +79,10 @@ class JournalCollector:
             except (AnyascopeError, OSError) as error:
                 log.warning("journal_interrupted", error=str(error))
                 self._tell(HealthStatus.DEGRADED, str(error), "it is tried again; see the server's log if it stays")
+            except Exception as error:
+                # A fault of ours must not end the following for good.
+                log.exception("journal_broke")
+                self._tell(HealthStatus.UNHEALTHY, f"following broke: {error}", "see the server's log")
             await self._clock.sleep(RESTART_S)
 
     async def _follow(self) -> None:
@@ -216,8 +220,7 @@ class JournalCollector:
             await reader  # raises what ended the source
         finally:
             reader.cancel()
-            with contextlib.suppress(asyncio.CancelledError, AnyascopeError, OSError):
-                await reader
+            await asyncio.gather(reader, return_exceptions=True)  # what it raised was raised above
 
     async def _hand_in(self, records: Sequence[LogRecord], stream: str) -> None:
         batch = LogBatch(stream)
@@ -245,7 +248,7 @@ async def _pour(source: AsyncIterator[Entry], queue: asyncio.Queue[Entry | None]
     try:
         async for entry in source:
             await queue.put(entry)
-    except (AnyascopeError, OSError) as error:
+    except Exception as error:  # noqa: BLE001  # whatever it was, who waits for the end must hear of it
         fault = error
     finally:
         # The generator ends its subprocess or closes its file when it is closed.

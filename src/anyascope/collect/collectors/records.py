@@ -13,6 +13,7 @@ from anyascope.model.attributes import AttributeValue, Resource
 from anyascope.model.logs import LogRecord, Severity
 
 BODY_CHARS_MAX = 64 * 1024  # journald itself cuts lines at 48 kB; longer ones are core dumps
+DIGITS_MAX = 18  # of a number, which any program of the host may write: microseconds have 16, and 64 bits hold 18
 
 _NS_PER_US = 1_000
 _NS_PER_S = 1_000_000_000
@@ -36,10 +37,11 @@ def severity_of(priority: str) -> tuple[int, str]:
 
     Source: OpenTelemetry log data model, appendix B (Syslog).
     """
-    if len(priority) == 1 and priority.isdigit() and int(priority) < len(_SEVERITIES):
-        number, text = _SEVERITIES[int(priority)]
-        return int(number), text
-    return 0, ""
+    level = _number(priority)
+    if level is None or level >= len(_SEVERITIES):
+        return 0, ""
+    number, text = _SEVERITIES[level]
+    return int(number), text
 
 
 def journal_record(entry: Mapping[str, Any], *, observed_ns: int) -> LogRecord:
@@ -61,12 +63,12 @@ def journal_record(entry: Mapping[str, Any], *, observed_ns: int) -> LogRecord:
     ):
         if entry.get(key):
             attributes[name] = _text(entry[key])
-    pid = _text(entry.get("_PID")) or _text(entry.get("SYSLOG_PID"))
-    if pid.isdigit():
-        attributes["process.pid"] = int(pid)
-    stamp = _text(entry.get("_SOURCE_REALTIME_TIMESTAMP")) or _text(entry.get("__REALTIME_TIMESTAMP"))
+    pid = _number(_text(entry.get("_PID")) or _text(entry.get("SYSLOG_PID")))
+    if pid is not None:
+        attributes["process.pid"] = pid
+    stamp_us = _number(_text(entry.get("_SOURCE_REALTIME_TIMESTAMP")) or _text(entry.get("__REALTIME_TIMESTAMP")))
     return LogRecord(
-        time_ns=int(stamp) * _NS_PER_US if stamp.isdigit() else observed_ns,
+        time_ns=observed_ns if stamp_us is None else stamp_us * _NS_PER_US,
         body=_text(entry.get("MESSAGE"))[:BODY_CHARS_MAX],
         observed_ns=observed_ns,
         severity_number=number,
@@ -103,6 +105,11 @@ def _text(value: object) -> str:
     return "" if value is None else str(value)
 
 
+def _number(text: str) -> int | None:
+    """A decimal number; None of anything else, such as the digits of other scripts."""
+    return int(text) if text.isascii() and text.isdecimal() and len(text) <= DIGITS_MAX else None
+
+
 def _resource(service: str, host: str) -> Resource:
     found: dict[str, AttributeValue] = {}
     if service:
@@ -137,8 +144,9 @@ def syslog_record(line: str, *, observed_ns: int) -> LogRecord:
     priority = found["priority"]
     number, text = severity_of(str(int(priority) % 8)) if priority else (0, "")
     attributes: dict[str, AttributeValue] = {"syslog.identifier": found["program"]}
-    if found["pid"]:
-        attributes["process.pid"] = int(found["pid"])
+    pid = _number(found["pid"] or "")
+    if pid is not None:
+        attributes["process.pid"] = pid
     return LogRecord(
         time_ns=_time_ns(found, observed_ns),
         body=found["text"][:BODY_CHARS_MAX],

@@ -17,6 +17,7 @@ from anyascope.promql.syntax import Expression, Select
 from anyascope.promql.values import Vector, label_of, merged, rows_of
 
 VALUE_CHARS_MAX = 65_536  # of a label that is made; the longest in use, paths and queries, have some thousand
+GROUP_DIGITS_MAX = 9  # of a group's number in a template; no pattern has so many, and Go stops reading there
 VALUES_CHARS_MAX = 100_000_000  # of all that one function makes: each call can multiply what the one inside it made
 
 
@@ -127,7 +128,7 @@ def _template(template: str, names: dict[str, int], groups: int) -> Callable[[re
         if name is None:
             parts.append("$")
         else:
-            number = int(name) if name.isdigit() else names.get(name, -1)
+            number = int(name[:GROUP_DIGITS_MAX]) if name.isdigit() else names.get(name, -1)
             if 0 <= number <= groups:
                 parts.append(number)
     parts.append(template[pos:])

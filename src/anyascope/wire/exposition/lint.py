@@ -108,7 +108,7 @@ def _texts(family: PageFamily) -> Iterator[str]:
     if any(count > 1 for count in family.series.values()):
         yield "metric not unique"
     yield from _unit_texts(name)
-    yield from _type_texts(name, kind, family.label_names)
+    yield from _type_texts(name, kind, family.label_names, has_total=_has_total(family))
     if ":" in name:
         yield "metric names should not contain ':'"
     if _CAMEL_CASE.search(name):
@@ -127,11 +127,16 @@ def _unit_texts(name: str) -> Iterator[str]:
         yield "metric names should not contain abbreviated units"
 
 
-def _type_texts(name: str, kind: MetricType, label_names: set[str]) -> Iterator[str]:
+def _has_total(family: PageFamily) -> bool:
+    """Whether its series have the suffix: OpenMetrics names a family without it."""
+    return f"{family.metadata.metric}_total" in {dict(pairs)[METRIC_NAME] for pairs in family.series}
+
+
+def _type_texts(name: str, kind: MetricType, label_names: set[str], *, has_total: bool) -> Iterator[str]:
     if kind is MetricType.UNKNOWN:
         return  # whatever it is, its name may be right
     is_histogram = kind in _HISTOGRAMS
-    if kind is MetricType.COUNTER and not name.endswith("_total"):
+    if kind is MetricType.COUNTER and not (name.endswith("_total") or has_total):
         yield 'counter metrics should have "_total" suffix'
     if kind is not MetricType.COUNTER and name.endswith("_total"):
         yield 'non-counter metrics should not have "_total" suffix'

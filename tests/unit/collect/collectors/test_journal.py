@@ -119,6 +119,30 @@ async def test_does_not_read_what_we_print_ourselves(tmp_path, monkeypatch) -> N
         await until(lambda: scene.bodies() == ["m1"])
 
 
+async def test_no_entry_ends_the_following(tmp_path, monkeypatch) -> None:
+    """What any program of the host may write into its entries is a record, and those behind it are read."""
+    monkeypatch.setattr(journal, "BATCH_WAIT_S", 0.05)
+    odd = [entry(0, PRIORITY="\u00b2"), entry(1, SYSLOG_PID="\u00b2"), entry(2, SYSLOG_PID="9" * 5000), entry(3)]
+    async with Scene(program=fake_journalctl(tmp_path, entries="\n".join(odd))) as scene:
+        await until(lambda: scene.bodies() == ["m0", "m1", "m2", "m3"])
+
+
+async def test_a_fault_of_ours_does_not_end_the_following(tmp_path, monkeypatch) -> None:
+    """Whatever taking an entry apart raises, the health says so and the journal is followed again."""
+    monkeypatch.setattr(journal, "BATCH_WAIT_S", 0.05)
+    monkeypatch.setattr(journal, "RESTART_S", 0.01)
+    made, faults = journal.journal_record, [RuntimeError("odd")]
+
+    def breaks_once(*args, **kwargs):
+        if faults:
+            raise faults.pop()
+        return made(*args, **kwargs)
+
+    monkeypatch.setattr(journal, "journal_record", breaks_once)
+    async with Scene(program=fake_journalctl(tmp_path, entries=entry(0))) as scene:
+        await until(lambda: scene.bodies() == ["m0"])
+
+
 async def test_ends_its_subprocess(tmp_path) -> None:
     """When the server stops nothing of it stays behind."""
     program = fake_journalctl(tmp_path, entries=entry(0), more=f"echo $$ > {tmp_path}/pid; exec sleep 60")

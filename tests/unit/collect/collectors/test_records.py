@@ -77,7 +77,7 @@ def test_severities(priority: str, name: str) -> None:
     assert severity_name(severity_of(priority)[0]) == name
 
 
-@pytest.mark.parametrize("priority", ["", "8", "x", "-1", "10"])
+@pytest.mark.parametrize("priority", ["", "8", "x", "-1", "10", "\u00b2", "9" * 5000])
 def test_no_severity(priority: str) -> None:
     """Anything else is unspecified."""
     assert severity_of(priority) == (0, "")
@@ -98,6 +98,12 @@ def test_reads_a_line_with_a_short_time() -> None:
     assert dt.datetime.fromtimestamp(this.time_ns / 1e9, tz=dt.UTC).year == 2026
     assert dt.datetime.fromtimestamp(last.time_ns / 1e9, tz=dt.UTC).date() <= dt.date(2026, 1, 1)
     assert last.severity_text == "notice"
+
+
+def test_a_pid_that_is_no_number_is_left_out() -> None:
+    """Whoever logs may call itself what it likes."""
+    record = syslog_record(f"Jan  2 03:04:05 h x[{'9' * 5000}]: y", observed_ns=0)
+    assert (record.body, record.attributes) == ("y", {"syslog.identifier": "x"})
 
 
 @pytest.mark.parametrize("line", ["", "no syslog at all", "Feb 30 04:05:06 h x: y", "9999-99-99T00:00:00 h x: y"])

@@ -56,6 +56,12 @@ def test_a_series_that_stands_twice_is_told() -> None:
     assert problems(head + b'a{b="1"} 1\na{b="2"} 1\n') == []
 
 
+def test_openmetrics_names_counters_without_their_suffix() -> None:
+    """A counter whose series end in `_total` is well named, whichever format the page has."""
+    assert problems(b"# HELP c Counts.\n# TYPE c counter\nc_total 1\n# EOF\n", Format.OPENMETRICS) == []
+    assert problems(b"# HELP c_total Counts.\n# TYPE c_total counter\nc_total 1\n") == []
+
+
 def test_families_own_their_parts() -> None:
     """Series of a histogram, summary, counter or info belong to it; a type without series is none."""
     families = families_of(parse_exposition(OPEN, form=Format.OPENMETRICS))
