@@ -40,18 +40,18 @@ def read_pem(path: Path) -> list[Expiry]:
     try:
         with path.open("rb") as file:
             certificates = x509.load_pem_x509_certificates(file.read(PEM_BYTES_MAX))
+        return [_expiry(certificate) for certificate in certificates[:CERTIFICATES_MAX]]
     except OSError as error:
         raise InvalidInputError(f"{path} cannot be read: {error.strerror}") from error
-    except ValueError as error:
+    except ValueError as error:  # its fields are read one by one: any of them may be damaged
         raise InvalidInputError(f"{path} holds no certificate: {error}") from error
-    return [_expiry(certificate) for certificate in certificates[:CERTIFICATES_MAX]]
 
 
 async def ask_endpoint(address: str) -> Expiry:
     """The certificate that a TLS server shows, whether it can be trusted or not.
 
     Raises:
-        InvalidInputError: there is no TLS server at this address.
+        InvalidInputError: there is no TLS server at this address, or its certificate cannot be read.
     """
     host, port = split_address(address)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -65,13 +65,18 @@ async def ask_endpoint(address: str) -> Expiry:
         raise InvalidInputError(f"{address}: no handshake within {HANDSHAKE_TIMEOUT_S:g} s") from None
     except OSError as error:
         raise InvalidInputError(f"{address}: {error.strerror or error}") from error
+    except ValueError as error:
+        raise InvalidInputError(f"{address} is no address: {error}") from error
     try:
         shown = writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
     finally:
         writer.transport.abort()
     if not shown:
         raise InvalidInputError(f"{address} shows no certificate")
-    return _expiry(x509.load_der_x509_certificate(shown))
+    try:
+        return _expiry(x509.load_der_x509_certificate(shown))
+    except ValueError as error:
+        raise InvalidInputError(f"{address} shows a damaged certificate: {error}") from error
 
 
 def split_address(address: str) -> tuple[str, int]:

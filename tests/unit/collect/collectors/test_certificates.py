@@ -75,6 +75,25 @@ async def test_one_bad_source_does_not_disturb_the_others(tmp_path) -> None:
     assert len(faults) == 1
 
 
+async def test_a_damaged_certificate_does_not_disturb_the_others(tmp_path, monkeypatch) -> None:
+    """A server whose certificate cannot be taken apart, and an address that is none, are told as faults of their own."""
+    authority = trustme.CA()
+    authority.issue_cert("node.example", not_after=SOON).cert_chain_pems[0].write_to_path(str(tmp_path / "a.pem"))
+
+    def damaged(_: bytes) -> None:
+        raise ValueError("error parsing asn1 value")
+
+    monkeypatch.setattr(certificates.x509, "load_der_x509_certificate", damaged)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("other.example").configure_cert(context)
+    async with ScriptedTarget(answers(b""), tls=context) as server:
+        odd = [f"127.0.0.1:{server.port}", "a..example:443"]
+        families, faults = await read_certificates([tmp_path / "a.pem"], odd)
+    assert values(families, "probe_success") == {str(tmp_path / "a.pem"): 1.0, odd[0]: 0.0, odd[1]: 0.0}
+    assert "shows a damaged certificate" in faults[0]
+    assert "is no address" in faults[1]
+
+
 @pytest.mark.parametrize(
     ("address", "found"),
     [
