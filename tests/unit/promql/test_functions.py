@@ -7,6 +7,7 @@ import math
 import pytest
 
 from anyascope.promql.errors import QueryError
+from anyascope.promql.functions.labelling import natural
 from support.promql import answers, loaded, named, ranged
 
 COUNTER = "load 15s\n    requests_total 0+10x40"
@@ -210,8 +211,15 @@ async def test_sorting_is_for_instant_queries() -> None:
 
     assert [labels[1][1] for labels in await answers(engine, "sort_desc(m)", 0)] == ["a2", "a10", "b"]
     assert [labels[1][1] for labels in await answers(engine, 'sort_by_label(m, "n")', 0)] == ["a2", "a10", "b"]
+
     result = await engine.range("sort(m)", 0, 0, 1_000)
     assert result.warnings[0].startswith("PromQL warning: sort is ineffective for range queries")
+
+
+def test_numbers_of_any_length_have_an_order() -> None:
+    """Leading zeros do not count, and a number longer than Python reads is a large one."""
+    texts = ["a10", "a9", "a" + "9" * 5000, "a007", "b"]
+    assert sorted(texts, key=natural) == ["a007", "a9", "a10", "a" + "9" * 5000, "b"]
 
 
 async def test_timestamp_is_the_samples_own() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
@@ -18,6 +19,7 @@ from anyascope.store.api.metrics import MetricReader
 
 TSDB_ENTRIES = 10  # Prometheus' default of `limit`
 TSDB_ENTRIES_MAX = 10_000  # a list of more is not read by anybody; a larger limit gets so many
+_WHOLE = re.compile(r"\d{1,30}", re.ASCII)  # as many digits as any limit of the API
 API_VERSION = "3.5.0"  # the release of Prometheus whose API this is: clients choose their requests by it
 
 
@@ -112,7 +114,7 @@ class _Status:
 
     async def tsdb(self, form: Form) -> Response:
         text = form.text("limit")
-        if text and not (text.isascii() and text.isdecimal() and int(text)):
+        if text and not (_WHOLE.fullmatch(text) and int(text)):
             raise InvalidInputError("limit must be a positive number")
         limit = min(int(text), TSDB_ENTRIES_MAX) if text else TSDB_ENTRIES
         found = await self._reader.cardinality(limit=limit)

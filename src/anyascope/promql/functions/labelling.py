@@ -183,4 +183,10 @@ def sorted_by_label(vector: Vector, names: Sequence[str], *, is_descending: bool
 def natural(text: str) -> tuple[tuple[int, int, str], ...]:
     """A key by which digits within texts sort as numbers."""
     parts = re.findall(r"(\d+)|(\D+)", text)
-    return tuple(chain((0, int(digits), "") if digits else (1, 0, rest) for digits, rest in parts))
+    return tuple(chain(_number_key(digits) if digits else (1, 0, rest) for digits, rest in parts))
+
+
+def _number_key(digits: str) -> tuple[int, int, str]:
+    # A longer number is a larger one: no label is too long to be read.
+    plain = digits.lstrip("0")
+    return (0, len(plain), plain)

@@ -318,7 +318,8 @@ async def test_labels_are_counted_whole_however_few_are_told() -> None:
 
     assert found["headStats"]["numLabelPairs"] == 2
     assert found["memoryInBytesByLabelName"] == [{"name": "__name__", "value": 12}]
-    assert await error_of("status/tsdb", Told(), limit="0") == "limit must be a positive number"
+    for limit in ("0", "-1", "x", "9" * 5000):
+        assert await error_of("status/tsdb", Told(), limit=limit) == "limit must be a positive number"
 
 
 @pytest.mark.parametrize(
