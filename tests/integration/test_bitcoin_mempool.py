@@ -14,6 +14,7 @@ from anyascope.collect.collectors.bitcoin.client import RpcClient
 from anyascope.collect.collectors.bitcoin.inquiry import Inquiry
 from anyascope.collect.collectors.bitcoin.pool_reader import PoolReader
 from anyascope.store.memory.metrics import MemoryMetrics
+from support.big_mempool import UNCHECKED, fill_mempool
 from support.bitcoin_room import NOBODY, BitcoinRoom, heard, node_options, watching
 from support.collecting import until
 from support.components import shared_path
@@ -113,7 +114,10 @@ async def test_a_large_mempool_is_known_by_a_sample(node):
     clock = SystemClock()
     client = RpcClient(node_options("n", node), clock=clock)
     try:
-        whole, sampled = await read(client, clock, entries_max=100), await read(client, clock, entries_max=3)
+        whole, sampled = (
+            await read(client, clock, entries_max=100, sample_min=4),
+            await read(client, clock, entries_max=3, sample_min=4),
+        )
     finally:
         await client.close()
     exact = {bound: group for bound, group in whole.groups.items() if group[0]}
@@ -128,10 +132,56 @@ async def test_a_large_mempool_is_known_by_a_sample(node):
     assert sum(count for count, _ in found.values()) == 12
 
 
-async def read(client: RpcClient, clock: SystemClock, *, entries_max: int):
+async def read(client: RpcClient, clock: SystemClock, **limits: int):
     faults: list[str] = []
     inquiry = Inquiry(client, clock=clock, on_fault=faults.append)
     inquiry.lacks.add("fee rates in getmempoolinfo")  # as a node of Core's
-    found = await PoolReader(clock=clock, expiry_s=float(HOUR_S), entries_max=entries_max, sample_min=4).read(inquiry)
+    found = await PoolReader(clock=clock, expiry_s=float(HOUR_S), **limits).read(inquiry)
     assert faults == []
     return found
+
+
+CROWD = 6_000  # more than are read one by one
+RATES_SAT_PER_VB = {1: 1, 2: 2, 5: 5, 13: 12, 60: 50}  # each of a fifth of them, and the lower bound of its group
+DAY_S = 86_400
+
+
+@pytest.mark.long
+async def test_six_thousand_are_known_by_a_sample(tmp_path):
+    """A real mempool above the limit: shares of fee rates within 2 %, ages reckoned, nothing said of the oldest; whole, once it is smaller."""
+    with regtest_nodes(tmp_path, 1, *UNCHECKED, "-unsafesqlitesync=1", "-keypool=10", "-maxmempool=100") as [node]:
+        await asyncio.to_thread(node.funded_wallet, "miner")
+        oldest_s = 13 * DAY_S + DAY_S // 2
+        await asyncio.to_thread(
+            fill_mempool, node, CROWD, rates=tuple(RATES_SAT_PER_VB), chained=1_000, oldest_s=oldest_s
+        )
+        clock = SystemClock()
+        client = RpcClient(node_options("n", node), clock=clock)
+        try:
+            sampled = await read(client, clock)
+        finally:
+            await client.close()
+        assert sampled.ages.read == CROWD // 3
+        for bound in RATES_SAT_PER_VB.values():
+            assert abs(sampled.groups[bound][0] - CROWD / len(RATES_SAT_PER_VB)) < 0.02 * CROWD
+
+        async with watching(node_options("n", node, interval_s=0.5, wallets=())) as room:
+            await until(lambda: figure(room, "anya_bitcoin_mempool_read_transactions") == CROWD // 3)
+            for bound in RATES_SAT_PER_VB.values():  # by the node itself
+                count = figure(room, f"anya_bitcoin_mempool_rate_transactions {bound}")
+                assert count == CROWD / len(RATES_SAT_PER_VB)
+            assert figure(room, "anya_bitcoin_mempool_oldest_seconds") is None
+            assert 60 <= (figure(room, "anya_bitcoin_mempool_expiring_transactions") or 0) <= 500  # 222 in truth
+            assert figure(room, "anya_bitcoin_mempool_replaceable_transactions") == CROWD
+            left = await asyncio.to_thread(_confirm_many, node)
+            await until(lambda: figure(room, "anya_bitcoin_mempool_read_transactions") == left)
+            assert oldest_s <= (figure(room, "anya_bitcoin_mempool_oldest_seconds") or 0)
+
+
+def _confirm_many(node: RegtestNode) -> int:
+    """Some thousands by one block; the first that came and the chains stay. How many are left."""
+    told = node.call("getrawmempool", True)
+    first = min(told, key=lambda txid: told[txid]["time"])
+    alone = [txid for txid, each in told.items() if each["ancestorcount"] == each["descendantcount"] == 1]
+    node.call("generateblock", NOBODY, [txid for txid in alone[:3_500] if txid != first])
+    return node.call("getmempoolinfo")["size"]

@@ -89,7 +89,7 @@ def _load(node: RegtestNode, raws: Sequence[str], *, oldest_s: int) -> None:
     """
     now_s = round(time.time())
     entries = b"".join(
-        bytes.fromhex(raw) + (now_s - oldest_s * at // len(raws)).to_bytes(8, "little") + bytes(8)
+        bytes.fromhex(raw) + (now_s - oldest_s + oldest_s * at // len(raws)).to_bytes(8, "little") + bytes(8)
         for at, raw in enumerate(raws)
     )
     path = node.data / "made-mempool.dat"

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from anyascope.clock import SystemClock
+from anyascope.clock import Clock, SystemClock
 from anyascope.collect.collectors.bitcoin.client import RpcClient
 from anyascope.collect.collectors.bitcoin.transactions.watch import TransactionsWatch
 from anyascope.collect.collectors.bitcoin.wallets.watch import WalletsWatch
@@ -91,8 +91,8 @@ def figures_of(found: Round) -> dict[str, float]:
 class WalletLooks:
     """The watch over a node's wallets, likewise."""
 
-    def __init__(self, node: RegtestNode, **options: object) -> None:
-        clock = SystemClock()
+    def __init__(self, node: RegtestNode, *, clock: Clock | None = None, **options: object) -> None:
+        clock = clock or SystemClock()
         known = node_options("one", node, **options)
         self.client = RpcClient(known, clock=clock)
         self.watch = WalletsWatch(known, documents=MemoryDocuments(clock=clock), clock=clock, client=self.client)
@@ -103,9 +103,11 @@ class WalletLooks:
 
 
 @asynccontextmanager
-async def looking_at_wallets(node: RegtestNode, **options: object) -> AsyncIterator[WalletLooks]:
+async def looking_at_wallets(
+    node: RegtestNode, *, clock: Clock | None = None, **options: object
+) -> AsyncIterator[WalletLooks]:
     """The looks at the wallets of one node; its connections are closed at the end."""
-    found = WalletLooks(node, **options)
+    found = WalletLooks(node, clock=clock, **options)
     try:
         yield found
     finally:

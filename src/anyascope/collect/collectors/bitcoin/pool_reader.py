@@ -1,7 +1,7 @@
 """Reads a mempool by fee rate and by age, for what that may cost a node.
 
 Knots groups its mempool by fee rate itself. Else a small mempool is read whole, and of a large one every so-and-so-many-th
-transaction, in the node's own order, which is by fee rate: such a sample has all fee rates in their shares.
+transaction, in the node's own order, which is by number of ancestors, then by fee rate: such a sample has all fee rates in their shares.
 """
 
 from __future__ import annotations
