@@ -240,12 +240,14 @@ def test_a_spool_keeps_what_could_not_be_sent(tmp_path):
     import anyascope.sdk, logging
     with anyascope.sdk.init(service="custody", endpoint="http://127.0.0.1:{port}", spool={spool!r}, push_metrics=False) as t:
         logging.getLogger("a").info({event!r})
-        t.flush(2)
+        {until}
     """
+    spooled = "while not list(__import__('pathlib').Path({spool!r}).glob('*/*/*.segment')): pass"
     port, spool = free_port(), str(tmp_path / "spool")
-    assert run(program.format(port=port, spool=spool, event="first")).returncode == 0
+    first = program.format(port=port, spool=spool, event="first", until=spooled.format(spool=spool))
+    assert run(first).returncode == 0
     with far_end(port=port) as end:
-        assert run(program.format(port=port, spool=spool, event="second")).returncode == 0
+        assert run(program.format(port=port, spool=spool, event="second", until="assert t.flush(60)")).returncode == 0
     assert sorted(log_events(end)) == ["first", "second"]
 
 
