@@ -10,23 +10,23 @@ POOL = {"mempoolminfee": 0.00002, "minrelaytxfee": 0.00001, "incrementalrelayfee
 
 
 @pytest.mark.parametrize(
-    ("estimate", "taken", "rate", "basis"),
+    ("estimate", "taken", "rate"),
     [
-        ({"feerate": 0.0002}, [], 20.0, "estimate"),
-        ({"feerate": 0.00001}, [], 2.0, "minimum"),
-        ({"errors": ["Insufficient data"]}, [30.0, 50.0, 90.0], 50.0, "blocks"),
-        ({"errors": ["Insufficient data"]}, [], 2.0, "minimum"),
+        ({"feerate": 0.0002}, [], 20.0),
+        ({"feerate": 0.00001}, [], 2.0),
+        ({"errors": ["Insufficient data"]}, [30.0, 50.0, 90.0], 50.0),
+        ({"errors": ["Insufficient data"]}, [], 2.0),
     ],
 )
-def test_the_best_that_is_known_counts(estimate, taken, rate, basis):
+def test_the_best_that_is_known_counts(estimate, taken, rate):
     """The estimate, else what blocks took, and never less than the mempool asks for."""
-    assert market_of(POOL, estimate, taken) == Market(rate, 2.0, 1.0, basis=basis)
+    assert market_of(POOL, estimate, taken) == Market(rate, 2.0, 1.0)
 
 
 def test_an_older_node_says_less():
     """Litecoin 0.21 names no increment: the relay's fee stands in."""
     found = market_of({"mempoolminfee": 0.0001, "minrelaytxfee": 0.0001}, {}, [])
-    assert found == Market(10.0, 10.0, 10.0, basis="minimum")
+    assert found == Market(10.0, 10.0, 10.0)
 
 
 def test_a_mempool_that_loads_is_known():
