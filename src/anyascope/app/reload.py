@@ -34,6 +34,7 @@ class Reloads:
 
     def __init__(self, plan: Plan, *, read: Callable[[], Plan], clock: Clock) -> None:
         self._read = read
+        self._plan = plan
         self._apply: Callable[[Plan], Awaitable[None]] | None = None
         self._clock = clock
         self._lock = asyncio.Lock()
@@ -50,22 +51,40 @@ class Reloads:
         """Put the configuration as it is written now into force.
 
         Raises:
-            AnyascopeError: it is broken; the old one stays in force and `error` says why.
+            AnyascopeError: it is broken, or a room could not take it; the old one stays in force and `error` says why.
         """
         async with self._lock:
             try:
                 plan = await asyncio.to_thread(self._read)
-                assert self._apply is not None  # a house is built before it is reloaded
-                await self._apply(plan)
+                await self._exchange(plan)
             except AnyascopeError as error:
                 self.error, self.failed_ns = str(error), self._clock.now_ns()
                 log.error("reload_refused", error=self.error)  # noqa: TRY400  # expected; the message says all
                 raise
             needs_restart = _needs_restart(self.settings, plan.settings)
-            self.settings = plan.settings
+            self._plan, self.settings = plan, plan.settings
             self.loaded_ns = self._clock.now_ns()
             self.error = ""
             log.info("configuration_reloaded", file=str(plan.settings.file or ""), needs_restart=needs_restart)
+
+    async def _exchange(self, plan: Plan) -> None:
+        """Put a plan into force as a whole: where a room cannot take it, all of them go back to the one before.
+
+        Routes of one plan and channels of another would lose what is sent.
+        """
+        assert self._apply is not None  # a house is built before it is reloaded
+        try:
+            await self._apply(plan)
+        except Exception as error:
+            if not isinstance(error, AnyascopeError):
+                log.exception("reload_broke")
+            try:
+                await self._apply(self._plan)
+            except Exception:
+                log.exception("reload_not_taken_back")
+            if isinstance(error, AnyascopeError):
+                raise
+            raise AnyascopeError(f"the configuration could not be put into force, see the log: {error}") from error
 
 
 def _needs_restart(old: Settings, new: Settings) -> list[str]:
