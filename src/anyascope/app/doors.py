@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from anyascope.app.faces import GRACE_S, HttpFace
@@ -14,11 +14,15 @@ from anyascope.receive.base import ListeningProtocol, TlsPair
 
 @dataclass(frozen=True, slots=True)
 class GrpcWish:
-    """The gRPC server, and where it is wanted."""
+    """The gRPC server, and where it is wanted.
+
+    Attributes:
+        tls: reads the certificate's files; None where none is shown.
+    """
 
     server: ListeningProtocol
     address: Address
-    tls: TlsPair | None
+    tls: Callable[[], TlsPair] | None
 
 
 class Doors:
@@ -35,6 +39,7 @@ class Doors:
         self._http: Sequence[HttpFace] = ()
         self._faces = list(sockets.faces)
         self._has_grpc = False
+        self._shown = grpc.tls() if grpc is not None and grpc.tls is not None else None
         self.url = url
 
     def faces(self) -> Sequence[Face]:
@@ -53,12 +58,26 @@ class Doors:
             return
         wish = self._grpc.address
         try:
-            port = await self._grpc.server.start(wish.host, wish.port, tls=self._grpc.tls)
+            port = await self._grpc.server.start(wish.host, wish.port, tls=self._pair_shown())
         except AnyascopeError as error:
             self._faces.append(Face(OTLP_GRPC_FACE, str(wish), "skipped", str(error)))
             return
         self._has_grpc = True
         self._faces.append(Face(OTLP_GRPC_FACE, str(Address(wish.host, port)), "listening"))
+
+    def renew(self) -> None:
+        """Show those who connect from now on the certificates as their files hold them now; they were checked before."""
+        for face in self._http:
+            face.renew()
+        if self._grpc is not None and self._grpc.tls is not None:
+            self._shown = self._grpc.tls()
+
+    def _pair_shown(self) -> Callable[[], TlsPair] | None:
+        def shown() -> TlsPair:
+            assert self._shown is not None  # read before anything listens
+            return self._shown
+
+        return shown if self._shown is not None else None
 
     async def close(self) -> None:
         """Accept nothing more, and let what is open end."""

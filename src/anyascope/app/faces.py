@@ -11,6 +11,7 @@ from collections.abc import Generator
 import uvicorn
 from starlette.types import ASGIApp
 
+from anyascope.app.guards import load_tls
 from anyascope.app.sockets import BACKLOG
 from anyascope.config.settings import TlsFiles
 
@@ -47,10 +48,12 @@ class HttpFace:
             timeout_graceful_shutdown=GRACE_S,
             h11_max_incomplete_event_size=HEADER_BYTES_MAX,
         )
+        self._tls = tls
         if tls is not None:
             config.ssl_certfile = str(tls.cert_file)
             config.ssl_keyfile = str(tls.key_file)
             config.ssl_version = ssl.PROTOCOL_TLS_SERVER
+        self._config = config
         self._server = _QuietServer(config)
         self._socket = bound
         self._task: asyncio.Task[None] | None = None
@@ -62,6 +65,15 @@ class HttpFace:
             await asyncio.sleep(STARTED_POLL_S)
         if self._task.done():
             await self._task
+
+    def renew(self) -> None:
+        """Show those who connect from now on the certificate as its files hold it now.
+
+        Raises:
+            OSError: they hold none.
+        """
+        if self._tls is not None and self._config.ssl is not None:
+            load_tls(self._config.ssl, self._tls)
 
     async def stop(self) -> None:
         """Stop accepting, let open requests end within `GRACE_S`, then cut the rest."""

@@ -178,6 +178,9 @@ class SeriesDoor:
         return SeriesRoom(self.options.series_total_max, self.options.series_max, self.ingest.series())
 
 
-def _tls_pair(settings: Settings) -> TlsPair | None:
+def _tls_pair(settings: Settings) -> Callable[[], TlsPair] | None:
+    """Reads the certificate as its files hold it now."""
     files = settings.server.tls
-    return TlsPair(files.cert_file.read_bytes(), files.key_file.read_bytes()) if files is not None else None
+    if files is None:
+        return None
+    return lambda: TlsPair(files.cert_file.read_bytes(), files.key_file.read_bytes())

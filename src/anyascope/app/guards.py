@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import shutil
+import ssl
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from anyascope.config.addresses import Address
-from anyascope.config.settings import ServerSettings
+from anyascope.config.settings import ServerSettings, TlsFiles
 from anyascope.errors import DeniedError, InvalidInputError, UnavailableError
 from anyascope.forward.options import ForwardOptions
 from anyascope.wire.hosts import is_loopback
@@ -30,6 +31,26 @@ def check_bind(address: Address, *, has_tls: bool, has_token: bool) -> None:
         f"{address} can be reached from other machines, which needs {missing}; "
         "set it in anyascope.yml or listen on 127.0.0.1"
     )
+
+
+def check_tls(files: TlsFiles) -> None:
+    """Refuse files that hold no certificate with its own key, or a key that asks for a password."""
+    try:
+        load_tls(ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), files)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise InvalidInputError(
+            f"{files.cert_file} and {files.key_file} are no certificate with its key: {reason}", path="server.tls"
+        ) from error
+
+
+def load_tls(context: ssl.SSLContext, files: TlsFiles) -> None:
+    """Let a context show this certificate from the next connection on.
+
+    Raises:
+        OSError: the files hold none; the context is then of no use.
+    """
+    context.load_cert_chain(files.cert_file, files.key_file, password=str)  # no question at a terminal
 
 
 def check_far_ends(forward: ForwardOptions, server: ServerSettings) -> None:

@@ -105,7 +105,7 @@ class House:
         log.info("started", url=self.url, rule_groups=len(plan.groups))
 
     async def apply(self, plan: Plan) -> None:
-        """Put a plan into force: receivers, routes, rules, collectors, far ends and retention."""
+        """Put a plan into force: receivers, routes, rules, collectors, far ends, retention and certificates."""
         rooms = self._rooms
         alerting = plan.settings.alerting
         channels = self._make_channels(alerting)
@@ -121,6 +121,7 @@ class House:
         rooms.upkeep.set_policies(plan.settings.retention)
         rooms.engine.reload(plan.settings.queries)
         rooms.query_log.write_to(plan.settings.query_log_file)
+        self._doors.renew()
 
     async def stop(self) -> None:
         """Take nothing more, store what waits, finish sends, close the store. A step that fails is logged and passed."""

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from anyascope import packs
 from anyascope.access.tokens import check_token_file
-from anyascope.app.guards import check_far_ends
+from anyascope.app.guards import check_far_ends, check_tls
 from anyascope.app.reload import Plan
 from anyascope.config.load import Sources, load
 from anyascope.config.packs import packs_in_force
@@ -23,6 +23,8 @@ def read_plan(sources: Sources) -> Plan:
     """
     settings = load(sources)
     check_far_ends(settings.forward, settings.server)
+    if settings.server.tls is not None:
+        check_tls(settings.server.tls)
     for token_file in settings.token_files:
         check_token_file(token_file)
     load_templates(settings.alerting.templates, now_ns=lambda: 0)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -54,8 +54,11 @@ class TlsPair:
 class ListeningProtocol(Protocol):
     """A protocol that listens on an address of its own."""
 
-    async def start(self, host: str, port: int, *, tls: TlsPair | None = None) -> int:
+    async def start(self, host: str, port: int, *, tls: Callable[[], TlsPair] | None = None) -> int:
         """Listen; the port, which the operating system chose where 0 was asked for.
+
+        Args:
+            tls: gives what is shown; asked for each connection, in any thread: be quick, never raise.
 
         Raises:
             ConflictError: another program has the address.

@@ -46,7 +46,7 @@ class OtlpGrpc:
         self._context = context
         self._server: grpc.aio.Server | None = None
 
-    async def start(self, host: str, port: int, *, tls: TlsPair | None = None) -> int:
+    async def start(self, host: str, port: int, *, tls: Callable[[], TlsPair] | None = None) -> int:
         server = grpc.aio.server(
             options=[
                 ("grpc.max_receive_message_length", self._context.options.body_bytes_max),
@@ -61,8 +61,7 @@ class OtlpGrpc:
             if tls is None:
                 bound = server.add_insecure_port(address)
             else:
-                pairs = [(tls.key, tls.certificate)]
-                bound = server.add_secure_port(address, grpc.ssl_server_credentials(pairs))
+                bound = server.add_secure_port(address, _credentials(tls))
         except RuntimeError as error:
             raise ConflictError(f"{address} is taken by another program") from error
         if not bound:
@@ -109,6 +108,16 @@ class OtlpGrpc:
             if key == "authorization" and text.lower().startswith(_BEARER):
                 return tokens.accepts(text[len(_BEARER) :].strip())
         return False
+
+
+def _credentials(tls: Callable[[], TlsPair]) -> grpc.ServerCredentials:
+    """Of the pair as it is at each handshake: certificates are exchanged while the server runs."""
+
+    def shown() -> grpc.ServerCertificateConfiguration:
+        pair = tls()
+        return grpc.ssl_server_certificate_configuration([(pair.key, pair.certificate)])
+
+    return grpc.dynamic_ssl_server_credentials(shown(), shown)
 
 
 def _handler(service: str, export: Callable[[bytes, Any], Awaitable[bytes]]) -> grpc.GenericRpcHandler:
