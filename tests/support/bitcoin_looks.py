@@ -9,7 +9,9 @@ from typing import Any
 
 from anyascope.clock import Clock, SystemClock
 from anyascope.collect.collectors.bitcoin.client import RpcClient
+from anyascope.collect.collectors.bitcoin.node import NodeWatch
 from anyascope.collect.collectors.bitcoin.transactions.watch import TransactionsWatch
+from anyascope.collect.collectors.bitcoin.verdict import NodeView
 from anyascope.collect.collectors.bitcoin.wallets.watch import WalletsWatch
 from anyascope.collect.runner import Round
 from anyascope.model.logs import LogRecord
@@ -86,6 +88,52 @@ def figures_of(found: Round) -> dict[str, float]:
         for family in found.families
         for labels, point in family.points
     }
+
+
+class NodeLooks:
+    """The watch over nodes by name, likewise: their blocks, and how they stand to each other."""
+
+    def __init__(self, documents: DocumentStore | None = None, **nodes: RegtestNode) -> None:
+        clock = SystemClock()
+        self.intake = RecordingIntake()
+        self.documents = documents or MemoryDocuments(clock=clock)
+        views: dict[str, NodeView] = {}
+        self.watches = {
+            name: NodeWatch(
+                node_options(name, node), views=views, intake=self.intake, documents=self.documents, clock=clock
+            )
+            for name, node in nodes.items()
+        }
+        self.rounds: dict[str, Round] = {}
+
+    async def look(self) -> None:
+        """At each node once, in their order."""
+        for name, watch in self.watches.items():
+            watch.info.outdate()
+            self.rounds[name] = await watch.gather()
+
+    def figure(self, node: str, metric: str) -> float | None:
+        found = (each for each in self.rounds[node].families if each.name == metric)
+        return next((value for each in found for _, value in each.points), None)
+
+    def events(self, node: str, kind: str) -> list[dict[str, Any]]:
+        """The attributes of a node's events, such as `reorg`."""
+        return [
+            dict(each.attributes)
+            for each in self.intake.log_records
+            if (each.event_name, each.attributes["bitcoin.node"]) == (f"bitcoin.{kind}", node)
+        ]
+
+
+@asynccontextmanager
+async def looking_at_nodes(documents: DocumentStore | None = None, **nodes: RegtestNode) -> AsyncIterator[NodeLooks]:
+    """The looks at nodes; their connections are closed at the end."""
+    found = NodeLooks(documents, **nodes)
+    try:
+        yield found
+    finally:
+        for watch in found.watches.values():
+            await watch.close()
 
 
 class WalletLooks:

@@ -161,6 +161,9 @@ class PretendNode:
     def _getblockhash(self, height: int) -> Any:
         return self.blocks[height][0] if height < len(self.blocks) else Refusal("invalid_parameter", "out of range")
 
+    def _getblockheader(self, block: str) -> Any:
+        return {"hash": block} if block in self._heights or block in self._stale else UNKNOWN
+
     def _listwallets(self) -> Any:
         return self.wallets
 

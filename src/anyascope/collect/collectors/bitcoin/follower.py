@@ -50,6 +50,8 @@ class ChainFollower:
         self._is_recalled = False
         self.branch = Branch()
         self.pace = Pace(settled_after_s=settled_after_s)
+        self._has_restarted = False
+        self._left: Branch | None = None  # what a node had before it started again with less
 
     def turn_to(self, chain: str) -> bool:
         """Whether this is another chain than before, behind the same address: nothing that was known is true of it."""
@@ -57,7 +59,13 @@ class ChainFollower:
             return False
         self.chain, self.genesis = chain, ""
         self.branch, self.pace = Branch(), Pace(settled_after_s=self._settled_after_s)
+        self._left = None
         return True
+
+    def restarted(self) -> None:
+        """The node started again: it may have less than it had, and go through its blocks once more."""
+        self.pace.restarted()
+        self._has_restarted = True
 
     async def recall(self) -> None:
         """Learn which network it was in an earlier run: a node that is down since then does not say."""
@@ -92,12 +100,31 @@ class ChainFollower:
         found = {at: each for at, each in zip(heights, hashes, strict=True) if isinstance(each, str)}
         if len(found) < len(heights):
             return Change()
-        now = Branch(found)
-        change = change_of(self.branch, now)
-        self.branch = now
+        change = self._turn(Branch(found))
         if not info.get("initialblockdownload"):
             await self._keep()
         return change
+
+    def _turn(self, now: Branch) -> Change:
+        """Take over a branch; what changed.
+
+        A node that starts again with a lower tip goes through its blocks once more (`reindex`), or has another folder: nothing was
+        reorganised. Once it has as many blocks as before, they are compared.
+        """
+        before, self.branch = self.branch, now
+        has_restarted, self._has_restarted = self._has_restarted, False
+        if has_restarted and now.height < before.height:
+            self._left = before
+            return Change()
+        left = self._left
+        if left is None:
+            return change_of(before, now)
+        if now.height < left.height:
+            come = change_of(before, now).come
+            return Change(come=tuple(each for each in come if left.hashes.get(each[0]) != each[1]))
+        self._left = None
+        change = change_of(left, now)
+        return change_of(before, now) if change.is_cut else change
 
     async def _keep(self) -> None:
         network: dict[str, Json] = {"chain": self.chain, "genesis": self.genesis}

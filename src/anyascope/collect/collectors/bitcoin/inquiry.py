@@ -12,6 +12,7 @@ from anyascope.wire.bitcoin.rpc import FORBIDDEN, METHOD_NOT_FOUND, TIMEOUT, UNR
 
 FORBIDDEN_REST_S = 600.0  # a method that the user may not call is a line of the node's log each time it is asked for
 BROKEN = frozenset((UNREACHABLE, TIMEOUT))
+_SWITCHED_OFF = "Fee estimation disabled"  # of a node with `blocksonly`: an internal error by its code, and none
 T = TypeVar("T")
 
 
@@ -105,7 +106,7 @@ class Inquiry:
         if not isinstance(told, Refusal):
             self._forbidden.pop(method, None)
             return told
-        if told.code == METHOD_NOT_FOUND:
+        if told.code == METHOD_NOT_FOUND or _SWITCHED_OFF in told.message:
             self.lacks.add(method)
             return None
         fault = Refusal(told.code, f"{method}: {told.message}")

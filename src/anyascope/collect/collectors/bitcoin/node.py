@@ -214,7 +214,7 @@ class NodeWatch:
         told = await self._inquiry.ask("uptime")
         is_new = self._starts.looked(told, now_ns=self._clock.monotonic_ns())
         if is_new:
-            self._follower.pace.restarted()
+            self._follower.restarted()
             self._inquiry.forget()
         if self._follower.turn_to(chain):
             self._seldom.forget()

@@ -128,6 +128,20 @@ class WalletLooker:
             await documents.commit([*news, *self.book.changes()])
             self.book.written()
 
+    async def is_set_back(self, height: int) -> bool:
+        """Whether the node goes through blocks once more that were looked at (`reindex`, an older copy of its folder).
+
+        Until it has them again it takes what is in them for unconfirmed, and nothing of that is news. A node that does not have what
+        the wallet had is another one: what it says counts.
+        """
+        since = self.book.head.since
+        if not self.book.has_begun or height >= since.height or not self.book.owned:
+            return False
+        if _or_none(await self._node.call("getblockheader", since.hash)) is not None:
+            return False  # it was rolled back by hand
+        newest = max(self.book.owned.values(), key=lambda owned: owned.facts.received_s)
+        return _or_none(await self.client.call("gettransaction", newest.facts.txid)) is not None
+
     async def look_at_named(self, named: Collection[str], *, height: int) -> set[str]:
         """How those stand that messages named, anybody's: which of them this wallet does not have."""
         if not self.book.has_begun:

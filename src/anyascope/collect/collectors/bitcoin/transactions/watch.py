@@ -260,12 +260,15 @@ class TransactionsWatch:
         is_seldom = self._clock.monotonic_ns() - self._seldom_ns >= SELDOM_S * NS_PER_S
         faults: list[str] = []
         watched: list[str] = []
+        waits = ""
         for wallet in roll.watched:
             looker = self._looker(wallet)
             await self._let_in()
             try:
                 await looker.restore(self._documents, genesis=genesis)
-                if is_new or is_seldom or looker.book.head.since.hash != tip[0]:
+                if await looker.is_set_back(tip[1]):
+                    waits = f"; all stays as it was until the node, at block {tip[1]}, has {looker.book.head.since.height} again"
+                elif is_new or is_seldom or looker.book.head.since.hash != tip[0]:
                     await looker.look_at_all(genesis=genesis, height=tip[1])
                 else:
                     await looker.look_at_open(height=tip[1])
@@ -275,13 +278,13 @@ class TransactionsWatch:
             if looker.book.has_begun:
                 watched.append(wallet)
         self._watched = tuple(watched)
-        if is_new or is_seldom:
+        if (is_new or is_seldom) and not waits:
             self._seldom_ns = self._clock.monotonic_ns()
             await self._judge_stuck()
         if faults:
             return Verdict(HealthStatus.DEGRADED, "; ".join(faults), "see the node's debug.log")
         waiting = sum(len(self._lookers[wallet].book.open()) for wallet in watched)
-        return Verdict(HealthStatus.HEALTHY, f"{len(watched)} wallets, {waiting} transactions wait for a block")
+        return Verdict(HealthStatus.HEALTHY, f"{len(watched)} wallets, {waiting} transactions wait for a block{waits}")
 
     async def _let_in(self) -> None:
         """Look at what messages named meanwhile: a spend must not wait until a whole look is over. Under the lock."""

@@ -444,6 +444,32 @@ async def test_a_node_that_lost_the_last_block_is_asked_from_there_on():
     assert site.told(txid) == ["seen", "confirmed"]
 
 
+@pytest.mark.parametrize(("has_wallet", "more"), [(True, []), (False, ["unconfirmed", "abandoned"])])
+async def test_a_node_that_goes_through_its_blocks_once_more_takes_nothing_back(has_wallet, more):
+    """Its wallet takes what is in the blocks to come for unconfirmed; one that does not know the payment at all is another wallet."""
+    site = Site()
+    await site.look()
+    txid = site.node.pay()
+    await site.block(txid)
+    blocks, heights, mined_at = list(site.node.blocks), dict(site.node._heights), dict(site.node._mined_at)
+    payments = dict(site.node.payments)
+    for block, _ in site.node.blocks[50:]:
+        del site.node._heights[block]
+    del site.node.blocks[50:], site.node._mined_at[txid]
+    if not has_wallet:
+        site.node.payments.clear()
+    site.watch.on_block()
+    found = await site.look(SELDOM_S)
+    assert site.told(txid) == ["seen", "confirmed", *more]
+    assert found.faults == ()
+    assert ("has 101 again" in found.detail) == has_wallet
+
+    site.node.blocks, site.node._heights, site.node._mined_at = blocks, heights, mined_at
+    site.node.payments = payments
+    await site.block()
+    assert site.told(txid)[: 2 + len(more)] == ["seen", "confirmed", *more]
+
+
 async def test_a_bump_that_was_mined_while_nobody_looked_is_no_double_spend():
     """Made by a service, so that the wallet does not know it for a bump: replaced, and no alarm of a conflict."""
     site = Site()

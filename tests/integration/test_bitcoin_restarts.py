@@ -1,0 +1,166 @@
+"""Real nodes whose chain moves in odd ways: deep reorgs, while the server is down, too; nodes that come back with less, or another chain."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from anyascope.store.api.documents import DocumentStore
+from support.bitcoin_looks import NodeLooks, TransactionLooks, hand_over, looking, looking_at_nodes
+from support.bitcoin_room import NOBODY
+from support.regtest import RegtestNode, free_base, regtest_node
+
+SETTINGS = ("-keypool=10", "-unsafesqlitesync=1")
+MODEST = ("-blocksonly=1", "-txindex=0", "-disablewallet=1")
+OLD, NEW = (
+    121,
+    151,
+)  # heights: of the older copy, and of what was reached; a payment in between is followed for a hundred blocks
+OTHER_BRANCH = "raw(52)"  # blocks that pay to another script have other hashes
+REORGS, DEPTH = "anya_bitcoin_reorgs_total", "anya_bitcoin_reorg_depth_blocks"
+
+
+def wins(there: RegtestNode, here: RegtestNode, depth: int) -> None:
+    """So many blocks of the one node lose against one more of the other."""
+    hand_over(here, there)
+    here.mine(depth, to=NOBODY)
+    there.call("generatetodescriptor", depth + 1, OTHER_BRANCH)
+
+
+@pytest.mark.long
+async def test_deep_reorgs_are_told_whole(tmp_path):
+    """Three blocks and six, and six while the server is down; the second node has no wallet, no index, and relays no transactions."""
+    base = free_base(2)
+    with (
+        regtest_node(tmp_path / "here", base, *SETTINGS) as here,
+        regtest_node(tmp_path / "there", base + 3, *SETTINGS, *MODEST) as there,
+    ):
+        await asyncio.to_thread(lambda: here.mine(10, to=here.funded_wallet("w")))
+        async with looking_at_nodes(here=here, there=there) as nodes, looking(here) as looks:
+            for number, depth in enumerate((3, 6)):
+                await asyncio.to_thread(wins, there, here, 0)
+                await asyncio.to_thread(hand_over, there, here)
+                await looks.look()
+                txid = here.call("sendtoaddress", NOBODY, 1, wallet="w")
+                await asyncio.to_thread(wins, there, here, depth)
+                await nodes.look()
+                await nodes.look()  # against what the other one was found to have
+                await looks.look()
+                assert looks.told(txid, "w") == ["seen", "confirmed"]
+                assert nodes.figure("here", "anya_bitcoin_behind_blocks") == 1
+                await asyncio.to_thread(hand_over, there, here)
+                await nodes.look()
+                assert (nodes.figure("here", REORGS), nodes.figure("here", DEPTH)) == (number + 1, depth)
+                told = nodes.events("here", "reorg")[-1]
+                assert len(told["bitcoin.reorg.gone"]) == depth
+                assert len(told["bitcoin.reorg.come"]) == depth + 1
+                assert len(nodes.events("here", "block.disconnected")) == (3, 9)[number]
+                figures = await looks.look()
+                assert looks.told(txid, "w") == ["seen", "confirmed", "unconfirmed"]
+                assert figures["reopened_transactions w withdrawal"] == 1
+                here.mine(1, to=NOBODY)
+                await looks.look()
+                assert looks.told(txid, "w")[-1] == "confirmed"
+            modest = nodes.rounds["there"]
+            assert modest.faults == ()
+            assert "lacks estimatesmartfee" in modest.detail
+            documents = nodes.documents
+        await asyncio.to_thread(wins, there, here, 6)
+        async with looking_at_nodes(documents, here=here) as nodes:
+            await nodes.look()
+            assert nodes.figure("here", REORGS) == 0
+        await asyncio.to_thread(hand_over, there, here)
+        async with looking_at_nodes(documents, here=here) as nodes:
+            await nodes.look()
+            assert (nodes.figure("here", REORGS), nodes.figure("here", DEPTH)) == (1, 6)
+
+
+@pytest.mark.long
+async def test_a_node_that_comes_back_with_less_reorganises_nothing(tmp_path):
+    """An older copy of its blocks, `reindex`, and an empty folder: no reorg is told, and no payment is taken back."""
+    base, data = free_base(2), tmp_path / "here"
+    settings = (*SETTINGS, "-txindex=0")
+    with regtest_node(tmp_path / "there", base + 3, *SETTINGS, *MODEST) as there:
+        with regtest_node(data, base, *settings) as here:
+            await asyncio.to_thread(lambda: here.mine(20, to=here.funded_wallet("w")))
+            here.stop()
+        _copy_blocks(data, tmp_path / "copy")
+        with regtest_node(data, base, *settings) as here:
+            txid, *known = await _pay_and_mine_on(here, there)
+            here.stop()
+
+        _copy_blocks(tmp_path / "copy", data)
+        with regtest_node(data, base, *settings) as here:
+            async with _looking_on(here, known) as (nodes, looks):
+                await _is_quiet(nodes, looks, txid)
+                assert nodes.figure("here", "bitcoin_blocks") == OLD
+                assert f"has {NEW} again" in looks.round.detail
+                await asyncio.to_thread(hand_over, there, here)
+                await _is_quiet(nodes, looks, txid)
+                assert nodes.figure("here", "bitcoin_blocks") == NEW
+            here.stop()
+
+        with regtest_node(data, base, *settings, "-reindex=1") as here:
+            async with _looking_on(here, known) as (nodes, looks):
+                while here.call("getblockcount") < NEW:
+                    await _is_quiet(nodes, looks, txid)
+                await _is_quiet(nodes, looks, txid)
+                assert nodes.rounds["here"].faults == looks.round.faults == ()
+            here.stop()
+
+        with regtest_node(tmp_path / "empty", base, *settings) as here:
+            async with _looking_on(here, known) as (nodes, looks):
+                await nodes.look()
+                here.call("createwallet", "w")
+                here.call("generatetodescriptor", 5, OTHER_BRANCH)
+                await nodes.look()
+                assert nodes.figure("here", REORGS) == 0
+                assert nodes.figure("here", "bitcoin_blocks") == len(nodes.events("here", "block.connected")) == 5
+                await looks.look()
+                assert looks.told(txid, "w") == ["unconfirmed", "abandoned"]  # this wallet does not have it
+
+
+async def _pay_and_mine_on(here: RegtestNode, there: RegtestNode) -> tuple[str, DocumentStore, DocumentStore]:
+    """A payment, seen and confirmed, thirty blocks on it, all of them known to both; and what was kept of that."""
+    here.call("loadwallet", "w", True)
+    async with looking_at_nodes(here=here) as nodes, looking(here) as looks:
+        await nodes.look()
+        await looks.look()
+        txid = here.call("sendtoaddress", NOBODY, 1, wallet="w")
+        here.mine(NEW - OLD, to=NOBODY)
+        await nodes.look()
+        await looks.look()
+        assert looks.told(txid, "w") == ["seen", "confirmed"]
+        await asyncio.to_thread(hand_over, here, there)
+        return txid, nodes.documents, looks.documents
+
+
+@asynccontextmanager
+async def _looking_on(
+    here: RegtestNode, known: list[DocumentStore]
+) -> AsyncIterator[tuple[NodeLooks, TransactionLooks]]:
+    """The server started again."""
+    branches, owned = known
+    async with looking_at_nodes(branches, here=here) as nodes, looking(here, documents=owned) as looks:
+        yield nodes, looks
+
+
+async def _is_quiet(nodes: NodeLooks, looks: TransactionLooks, txid: str) -> None:
+    """A look tells of no reorg, and of nothing that the payment lost."""
+    await nodes.look()
+    await looks.look()
+    assert nodes.figure("here", REORGS) == 0
+    assert nodes.events("here", "reorg") == []
+    assert looks.told(txid, "w") == []
+
+
+def _copy_blocks(giver: Path, taker: Path) -> None:
+    """The blocks, and what was made of them; the wallets stay as they are."""
+    for part in ("blocks", "chainstate"):
+        shutil.rmtree(taker / "regtest" / part, ignore_errors=True)
+        shutil.copytree(giver / "regtest" / part, taker / "regtest" / part)
