@@ -4,6 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 # A worker keeps the tests of a file, and with them the server or node that they share; whoever is done early takes from the others.
 TOGETHER := -n auto --dist worksteal
+# One more worker than processors: a good part of the time tests wait for other processes. Stories compare times: those have one each.
+WORKERS = $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # Tests start some hundred processes: each would compile the whole program where nothing may be kept.
 export PYTHONDONTWRITEBYTECODE :=
@@ -36,7 +38,7 @@ example: $(VENV)/.server  ## a custody service that shows every signal; run it b
 	@exec $(BIN)/python examples/custody_api/main.py $(ARGS)
 
 test: $(VENV)/.dev  ## every test that needs no browser and no long story
-	$(BIN)/python -m pytest $(TOGETHER) -m "not e2e and not long" $(ARGS)
+	$(BIN)/python -m pytest $(TOGETHER) -n $(WORKERS) -m "not e2e and not long" $(ARGS)
 
 stories: $(VENV)/.dev  ## long tests with real programs (Prometheus, Alertmanager, nodes) beside ours
 	$(BIN)/python -m pytest $(TOGETHER) -m "long and not e2e" $(ARGS)
