@@ -18,7 +18,7 @@ from starlette.routing import BaseRoute, Route
 
 from anyascope.api.encode import NO_STORE
 from anyascope.api.problems import problem_of, problem_response, request_id_of
-from anyascope.errors import AnyascopeError
+from anyascope.errors import AnyascopeError, InvalidInputError
 
 GZIP_LEVEL = 1  # metrics shrink tenfold at any level; the lowest costs 2 ms for a page of 1 MB
 NOT_READY_RETRY_AFTER_S = "2"
@@ -73,7 +73,13 @@ class _Operations:
     async def metrics(self, request: Request) -> Response:
         # Made on the event loop: collectors look at objects that live there.
         encode, content_type = _format(request.headers.get("accept", ""))
-        names = parse_qs(request.url.query, max_num_fields=NAMES_MAX).get("name[]") if request.url.query else None
+        try:
+            names = parse_qs(request.url.query, max_num_fields=NAMES_MAX).get("name[]") if request.url.query else None
+        except ValueError:
+            error = InvalidInputError(
+                f"at most {NAMES_MAX} names may be asked for; without any, all are told", path="name[]"
+            )
+            return problem_response(problem_of(error, request_id=request_id_of(request)))
         body = encode(self._registry.restricted_registry(names) if names else self._registry)
         headers = {**NO_STORE, "vary": "accept, accept-encoding", "content-type": content_type}
         if gzip_accepted(request.headers.get("accept-encoding", "")):

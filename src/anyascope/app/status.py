@@ -56,7 +56,7 @@ class Status:
     def __init__(self, parts: StatusParts, *, clock: Clock) -> None:
         self._parts = parts
         self._clock = clock
-        self._started_ns = clock.now_ns()
+        self._started_ns, self._started_mono_ns = clock.now_ns(), clock.monotonic_ns()
         self._process = psutil.Process()
 
     async def status(self) -> StatusView:
@@ -71,7 +71,7 @@ class Status:
         return StatusView(
             version=__version__,
             started_at=started_at,
-            uptime_s=round((self._clock.now_ns() - self._started_ns) / NS_PER_S, 3),
+            uptime_s=round((self._clock.monotonic_ns() - self._started_mono_ns) / NS_PER_S, 3),
             pid=os.getpid(),
             data_directory=str(parts.directory or ""),
             config=ConfigView(

@@ -50,7 +50,7 @@ DEFAULT_SERVER = "http://127.0.0.1:9470"
 
 app = typer.Typer(
     name="anyascope",
-    help="Metrics, traces, logs, alerting and an audit trail for Bitcoin and HSM custody, in one process.",
+    help="Metrics, traces, logs, health and alerting for Bitcoin and HSM custody, in one process.",
     no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,

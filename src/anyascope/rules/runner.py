@@ -136,7 +136,6 @@ class GroupRunner:
         by_ns = self._wall.moved_ns()
         if not by_ns:
             return due_ns
-        log.warning("clock_was_set", group=self.evaluation.group.key, by_s=round(by_ns / NS_PER_S, 3))
         self.evaluation.move(by_ns=by_ns)
         return self._slot_after_now()
 

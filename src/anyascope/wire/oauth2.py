@@ -6,6 +6,8 @@ Source: RFC 6749, section 4.4.
 from __future__ import annotations
 
 import asyncio
+import json
+from collections.abc import Mapping
 
 import httpx
 
@@ -61,17 +63,31 @@ class Tokens:
         async with httpx.AsyncClient(
             verify=tls_context(options.tls), proxy=proxy, trust_env=False, timeout=self._timeout_s
         ) as client:
-            response = await client.post(options.token_url, data=fields, auth=httpx.BasicAuth(*credentials))
+            response, body = await self._post(client, fields, auth=httpx.BasicAuth(*credentials))
             if response.status_code in TRIED_AGAIN:
                 inline = {**fields, "client_id": credentials[0], "client_secret": credentials[1]}
-                response = await client.post(options.token_url, data=inline)
-        self._take(response)
+                response, body = await self._post(client, inline)
+        self._take(response, body)
 
-    def _take(self, response: httpx.Response) -> None:
+    async def _post(
+        self, client: httpx.AsyncClient, fields: Mapping[str, str], *, auth: httpx.Auth | None = None
+    ) -> tuple[httpx.Response, bytes]:
+        """The answer and its body; empty where it is larger than any token's, of which nothing more is read."""
+        # Not packed: a kilobyte could become a gigabyte in memory before its first byte is looked at.
+        headers = {"Accept-Encoding": "identity"}
+        async with client.stream("POST", self._options.token_url, data=fields, headers=headers, auth=auth) as response:
+            body = bytearray()
+            async for chunk in response.aiter_raw():
+                body += chunk
+                if len(body) > ANSWER_BYTES_MAX:
+                    return response, b""
+        return response, bytes(body)
+
+    def _take(self, response: httpx.Response, body: bytes) -> None:
         if not response.is_success:
             raise TokenError(f"the token server answered {response.status_code} {response.reason_phrase}".rstrip())
         try:
-            said = response.json() if len(response.content) <= ANSWER_BYTES_MAX else {}
+            said = json.loads(body)
         except ValueError:
             said = {}
         token = said.get("access_token") if isinstance(said, dict) else None

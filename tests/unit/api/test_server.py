@@ -290,8 +290,10 @@ async def test_metrics_can_be_asked_for_by_name():
     """A page of some names only."""
     async with House().client() as client:
         answer = await client.get(f"{ROOT}/metrics", params={"name[]": "anyascope_event_streams"})
+        many = await client.get(f"{ROOT}/metrics", params={"name[]": ["x"] * 101})
     assert "anyascope_event_streams 0.0" in answer.text
     assert "anyascope_http" not in answer.text
+    assert (many.status_code, many.json()["path"]) == (400, "name[]")
 
 
 async def test_a_host_that_is_not_ours_gets_nothing():

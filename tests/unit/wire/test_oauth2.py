@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import json
 
 import pytest
@@ -65,3 +67,22 @@ async def test_no_token_is_no_answer_and_may_pass(tmp_path, script):
         await sender.close()
     assert not caught.value.is_final
     assert "hunter22" not in str(caught.value)
+
+
+async def test_an_answer_without_end_is_left():
+    """A server that sends more than any token is not read to its end."""
+
+    async def endless(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n")
+        with contextlib.suppress(ConnectionError):
+            while True:
+                writer.write(b"x" * 65_536)
+                await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(endless, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        sender = poster(port, ManualClock())
+        with pytest.raises(PostError, match="without an access_token"):
+            await sender.post(f"http://127.0.0.1:{port}/push", b"x", headers={})
+        await sender.close()
