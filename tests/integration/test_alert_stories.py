@@ -30,6 +30,7 @@ from support.alert_stories import (
     silence,
 )
 from support.alertmanager import real_alertmanager
+from support.collecting import until
 from support.server import QUIET_CONFIG, running_server
 
 WITHIN_S = 0.3
@@ -250,7 +251,7 @@ async def test_stories_are_told_as_the_real_one_tells_them(tmp_path: Path) -> No
         ):
             urls = {"theirs": theirs, "ours": server.url}
             faults = await _tell(rounds[0], sink, urls)
-            await _move(tmp_path, files, urls)
+            await _move(tmp_path, files, urls, sink)
             moved = [[said.content for said in sink.said(side, [MOVES], MOVES, began_s=0)] for side in SIDES]
             for stories in rounds[1:]:
                 if faults:
@@ -262,18 +263,22 @@ async def test_stories_are_told_as_the_real_one_tells_them(tmp_path: Path) -> No
     assert not faults, "\n".join(f"{name}\n  " + "\n  ".join(lines) for name, lines in faults.items())
 
 
-async def _move(folder: Path, files: dict[str, str], urls: dict[str, str]) -> None:
+async def _move(folder: Path, files: dict[str, str], urls: dict[str, str], sink: StorySink) -> None:
     """An alert is told; then the routes are changed, and whoever it belongs to now is told of it at once."""
-    began_s = time.time()
-    await play([MOVES], urls, began_s=began_s)
-    await asyncio.sleep(1.7)
+
+    def told(times: int) -> bool:
+        return all(len(sink.said(side, [MOVES], MOVES, began_s=0)) >= times for side in SIDES)
+
+    await play([MOVES], urls, began_s=time.time())
+    await until(lambda: told(1))
     places = {"theirs": folder / "theirs" / "alertmanager.yml", "ours": folder / "alertmanager.yml"}
     for side, place in places.items():
         place.write_text(files[side].replace('"receiver": "moves"', '"receiver": "moves-x"'))
     async with httpx.AsyncClient() as client:
         answers = await asyncio.gather(*(client.post(f"{urls[side]}/-/reload") for side in SIDES))
     assert [answer.status_code for answer in answers] == [200, 200]
-    await asyncio.sleep(1.5)
+    await until(lambda: told(2))
+    await asyncio.sleep(1.5)  # long enough for one too many, were there one
 
 
 async def _tell(stories: Sequence[Story], sink: StorySink, urls: dict[str, str]) -> dict[str, list[str]]:

@@ -165,5 +165,5 @@ async def until(condition: Callable[[], object], *, deadline_s: float = 150.0) -
 def _holds(condition: Callable[[], object]) -> bool:
     try:
         return bool(condition())
-    except (LookupError, StopIteration):
+    except (LookupError, StopIteration, ValueError):
         return False

@@ -22,7 +22,7 @@ T = TypeVar("T")
 START_WITHIN_S = 300.0
 WITHIN_S = 150.0  # of a machine with two cores that does much other work beside
 # What a probe may raise while that which it looks at is not there: an entry, an element, an answer, a port.
-NOT_YET = (AssertionError, LookupError, StopIteration, httpx.HTTPError, OSError)
+NOT_YET = (AssertionError, LookupError, StopIteration, ValueError, httpx.HTTPError, OSError)
 QUIET_CONFIG = """
 receive:
   otlp_grpc: 127.0.0.1:0
