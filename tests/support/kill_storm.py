@@ -118,6 +118,7 @@ def kill_storm(rounds: int, *, seed: int = 1) -> dict[str, int]:
             time.sleep(0.2)
         last.kill()
         heard = sink.heard("storm")
+        worst = max(worst, _repeated(sink) - repeated)
     return {
         "rounds": rounds,
         "taken": len(taken),
