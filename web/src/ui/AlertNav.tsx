@@ -5,6 +5,7 @@ const PLACES = [
   { path: "alerts", tab: null, name: "Alerts" },
   { path: "objectives", tab: null, name: "Objectives" },
   { path: "silences", tab: null, name: "Silences" },
+  { path: "runbooks", tab: null, name: "Runbooks" },
   { path: "routing", tab: null, name: "Routing" },
   { path: "alerts", tab: "history", name: "Notifications" },
   { path: "alerts", tab: "rules", name: "Rules" },

@@ -5,8 +5,8 @@ import { Icon } from "./icons";
 
 const SAID_MS = 1_500;
 
-/** Puts a text into the clipboard and says so. */
-export function CopyButton({ text, label }: { text: () => string; label: string }) {
+/** Puts a text into the clipboard and says so; `what` it is stands in its name where the label alone is not enough. */
+export function CopyButton({ text, label, what }: { text: () => string; label: string; what?: string }) {
   const [said, setSaid] = useState("");
   useEffect(() => {
     if (!said) return undefined;
@@ -29,7 +29,10 @@ export function CopyButton({ text, label }: { text: () => string; label: string 
       onClick={() => void copy()}
       leftSection={<Icon name={said === "Copied" ? "check" : "copy"} size={13} />}
     >
-      <span aria-live="polite">{said || label}</span>
+      <span aria-live="polite">
+        {said || label}
+        {what && !said && <span className="as-sr"> {what}</span>}
+      </span>
     </Button>
   );
 }

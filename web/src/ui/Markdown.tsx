@@ -1,6 +1,7 @@
 import { Fragment, type ReactNode } from "react";
 
 import { parseMarkdown, type Block, type Inline } from "../model/markdown";
+import { Command } from "./Command";
 import { Link } from "./Link";
 
 function Parts({ parts }: { parts: readonly Inline[] }): ReactNode {
@@ -65,7 +66,7 @@ function oneBlock(block: Block): ReactNode {
         </blockquote>
       );
     case "code":
-      return <pre tabIndex={0}>{block.text}</pre>;
+      return <Command text={block.text} what="the command" />;
     case "rule":
       return <hr />;
     case "list":

@@ -4,6 +4,7 @@ import { Button, Skeleton } from "@mantine/core";
 import type { ReactNode } from "react";
 
 import { adviceFor } from "../model/problem";
+import { Command } from "./Command";
 import { Icon } from "./icons";
 import { Time } from "./Time";
 
@@ -24,7 +25,7 @@ export function Empty({ title, children, code }: { title: string; children?: Rea
     <div className="as-state" data-state="empty">
       <h2>{title}</h2>
       {children && <p>{children}</p>}
-      {code && <pre tabIndex={0}>{code}</pre>}
+      {code && <Command text={code} what="what to write" />}
     </div>
   );
 }

@@ -2,7 +2,7 @@ import { createTheme, type CSSVariablesResolver, type MantineColorsTuple } from 
 
 /** Our own colour: the green-blue of an oscilloscope's trace. */
 const scope: MantineColorsTuple = [
-  "#e3fbf7", "#cdf3ec", "#9fe7da", "#6cdac6", "#45cfb6", "#2dc8ab", "#1aa88f", "#0b8a76", "#066e5f", "#00564a",
+  "#e3fbf7", "#cdf3ec", "#9fe7da", "#6cdac6", "#45cfb6", "#2dc8ab", "#1aa88f", "#087464", "#066e5f", "#00564a",
 ];
 
 /** Surfaces and text in the dark: a blue-grey that lets coloured lines stand out. */
@@ -29,24 +29,30 @@ export const cssVariables: CSSVariablesResolver = () => ({
   variables: {},
   light: {
     "--mantine-color-body": "#f4f6f8",
+    "--mantine-color-dimmed": "#566573",
+    "--mantine-color-placeholder": "#66737f",
+    "--mantine-color-error": "#c12a26",
     "--as-surface": "#ffffff",
     "--as-raised": "#f0f3f6",
     "--as-line": "#dbe2e8",
     "--as-text": "#15212b",
     "--as-dim": "#566573",
-    "--as-accent": "#0b8a76",
+    "--as-accent": "#087464",
     "--as-accent-soft": "#dcf3ef",
-    "--as-ok": "#0f8a5f",
+    "--as-ok": "#0b774f",
     "--as-fatal": "#a3123f",
-    "--as-error": "#c9302c",
-    "--as-warn": "#a86300",
-    "--as-info": "#1f6fb5",
-    "--as-debug": "#64748b",
-    "--as-trace": "#7d8894",
+    "--as-error": "#c12a26",
+    "--as-warn": "#955700",
+    "--as-info": "#1c69ad",
+    "--as-debug": "#5b6b80",
+    "--as-trace": "#5f6b78",
     "--as-mark": "#ffe9a8",
   },
   dark: {
     "--mantine-color-body": "#0b1217",
+    "--mantine-color-dimmed": "#93a4b3",
+    "--mantine-color-placeholder": "#8798a7",
+    "--mantine-color-error": "#ff7a70",
     "--as-surface": "#121b22",
     "--as-raised": "#1a252e",
     "--as-line": "#26343f",

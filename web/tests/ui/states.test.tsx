@@ -23,7 +23,8 @@ describe("the states of a screen", () => {
   it("give the next step where there is nothing", () => {
     show(<Empty title="No logs in this range" code="curl …">Send some.</Empty>);
     expect(screen.getByText("Send some.")).toBeTruthy();
-    expect(screen.getByText("curl …")).toBeTruthy();
+    expect(screen.getByRole("group", { name: "what to write" }).textContent).toBe("curl …");
+    expect(screen.getByRole("button", { name: "Copy what to write" })).toBeTruthy();
   });
 
   it("say what went wrong, what to do, and try again", () => {

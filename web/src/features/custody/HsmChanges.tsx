@@ -1,5 +1,5 @@
 import type { HsmState } from "../../model/hsm";
-import { CopyButton } from "../../ui/CopyButton";
+import { Command } from "../../ui/Command";
 import { TickingAgo } from "../../ui/Ticking";
 
 /** What is another than it was accepted (mechanisms, firmware, counts of keys), and what accepts it. */
@@ -20,10 +20,7 @@ export function HsmChanges({ state }: { state: HsmState }) {
           </li>
         ))}
       </ul>
-      <div className="as-bump-command">
-        <pre>{command}</pre>
-        <CopyButton label="Copy" text={() => command} />
-      </div>
+      <Command text={command} what="the command" />
       <div className="as-dim">Only where it was meant: what is so now is then what it should be.</div>
     </div>
   );

@@ -3,7 +3,7 @@ import { memo } from "react";
 import { formatFeeRate, shortHash } from "../../model/bitcoin";
 import { againstMarket, byUrgency, coinText, satsText, type Bump, type OwnTransaction } from "../../model/custody";
 import { href } from "../../state/location";
-import { CopyButton } from "../../ui/CopyButton";
+import { Command } from "../../ui/Command";
 import { Link } from "../../ui/Link";
 import { TickingAgo } from "../../ui/Ticking";
 
@@ -13,17 +13,15 @@ const BUMPS: Record<Bump["kind"], string> = {
 };
 
 /** What would confirm a stuck transaction, what that costs, and how it is done. */
-function BumpCard({ bump, coin }: { bump: Bump; coin: string }) {
+function BumpCard({ bump, node, coin }: { bump: Bump; node: string; coin: string }) {
   return (
     <div className="as-bump">
       <div>
         <strong>{BUMPS[bump.kind]}</strong>: {formatFeeRate(bump.fee_rate_sat_per_vb)}, a fee of {satsText(bump.fee_sats, coin)}, {satsText(bump.extra_sats, coin)} more
         than now.
       </div>
-      <div className="as-bump-command">
-        <pre tabIndex={0}>{bump.command}</pre>
-        <CopyButton label="Copy" text={() => bump.command} />
-      </div>
+      <div>Type this where {node} runs:</div>
+      <Command text={bump.command} what="the command" />
       {bump.note && <div className="as-small as-break">→ {bump.note}</div>}
     </div>
   );
@@ -82,7 +80,7 @@ const Row = memo(function Row({ one }: { one: OwnTransaction }) {
           replaced; but others may have it still, so pay nobody a second time.
         </div>
       )}
-      {one.bump && <BumpCard bump={one.bump} coin={one.coin} />}
+      {one.bump && <BumpCard bump={one.bump} node={one.node} coin={one.coin} />}
       {one.is_stuck && !one.bump && one.lacks && <div className="as-small as-break">Cannot be bumped here: {one.lacks}</div>}
     </li>
   );

@@ -66,7 +66,7 @@ export function Details({ row, onFilter }: { row: LogRow; onFilter: Filter }) {
         <CopyButton label="Copy link" text={() => rowLink(row)} />
         <CopyButton label="Copy JSON" text={() => JSON.stringify(row, null, 2)} />
       </div>
-      <pre className="as-log-full">{row.body}</pre>
+      <pre className="as-log-full" tabIndex={0} role="group" aria-label="the whole text">{row.body}</pre>
       <table className="as-pairs">
         <tbody>
           <tr>

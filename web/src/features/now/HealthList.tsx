@@ -31,7 +31,7 @@ function Row({ part, nowMs }: { part: Component; nowMs: number }) {
 export function HealthList({ components, nowMs }: { components: readonly Component[]; nowMs: number }) {
   if (components.length === 0) return <Empty title="No component has reported yet">They do within seconds of the start.</Empty>;
   return (
-    <ul className="as-health">
+    <ul className="as-health" tabIndex={0} aria-label="Components, the worst first">
       {components.map((part) => (
         <Row key={`${part.kind}/${part.component}`} part={part} nowMs={nowMs} />
       ))}

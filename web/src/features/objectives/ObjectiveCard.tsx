@@ -2,6 +2,7 @@ import type { Alert } from "../../model/alerts";
 import { fileName, percent, type Objective } from "../../model/objectives";
 import { href } from "../../state/location";
 import { AlertMark } from "../../ui/AlertMark";
+import { Command } from "../../ui/Command";
 import { Link } from "../../ui/Link";
 import { Ago } from "../../ui/Time";
 import { BudgetView } from "./BudgetView";
@@ -33,7 +34,7 @@ function Definition({ objective }: { objective: Objective }) {
         {fileName(objective.file)}, line {objective.line}
       </summary>
       <div className="as-small as-dim as-break">{objective.file}</div>
-      <pre tabIndex={0}>{`total: ${objective.total}\n${part}${objective.by.length > 0 ? `\nby: [${objective.by.join(", ")}]` : ""}`}</pre>
+      <Command what="the definition" text={`total: ${objective.total}\n${part}${objective.by.length > 0 ? `\nby: [${objective.by.join(", ")}]` : ""}`} />
     </details>
   );
 }

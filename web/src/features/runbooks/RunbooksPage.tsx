@@ -12,6 +12,8 @@ import { formatDuration } from "../../model/units";
 import { href, useQueryState } from "../../state/location";
 import { useNow } from "../../state/now";
 import { AlertMark } from "../../ui/AlertMark";
+import { AlertNav } from "../../ui/AlertNav";
+import { Command } from "../../ui/Command";
 import { Link } from "../../ui/Link";
 import { Markdown } from "../../ui/Markdown";
 import { Page } from "../../ui/Page";
@@ -53,9 +55,7 @@ function Rules({ book }: { book: Runbook }) {
       <h2 className="as-card-title">What raises it {book.pack && <span className="as-dim as-small as-aside">pack {book.pack}</span>}</h2>
       {book.rules.map((rule) => (
         <div key={rule.expr} className="as-stack">
-          <pre className="as-runbook-expr" tabIndex={0}>
-            {rule.expr}
-          </pre>
+          <Command text={rule.expr} what="the expression" />
           <div className="as-row as-small">
             {rule.hold_s > 0 && <span className="as-dim">for {formatDuration(rule.hold_s)}</span>}
             {rule.hold_blocks && <span className="as-dim">for {rule.hold_blocks}</span>}
@@ -77,6 +77,7 @@ function Book({ name }: { name: string }) {
   if (answer.data) {
     return (
       <Page title={answer.data.title || name} controls={<All />}>
+        <AlertNav />
         <div className="as-runbook">
           <section className="as-card" aria-label="Runbook">
             <Markdown text={answer.data.markdown.replace(/^# .*\n+/, "")} />
@@ -91,6 +92,7 @@ function Book({ name }: { name: string }) {
   }
   return (
     <Page title="Runbook" controls={<All />}>
+      <AlertNav />
       <section className="as-card">
         {isAbsent ? (
           <Empty title="There is no such runbook">
@@ -145,6 +147,7 @@ function List() {
   const sections = byPack(filterRunbooks(answer.data ?? [], words));
   return (
     <Page title="Runbooks">
+      <AlertNav />
       {answer.data && answer.data.length > 0 && (
         <TextInput
           aria-label="Filter runbooks"

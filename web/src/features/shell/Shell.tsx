@@ -7,7 +7,8 @@ import { countStates } from "../../model/alerts";
 import { href, useLocation } from "../../state/location";
 import { Icon, Mark } from "../../ui/icons";
 import { Link } from "../../ui/Link";
-import { Empty, Loading } from "../../ui/States";
+import { Page } from "../../ui/Page";
+import { Loading } from "../../ui/States";
 import { ErrorBoundary } from "./ErrorBoundary";
 import { Help } from "./Help";
 import { NavTools } from "./NavTools";
@@ -57,6 +58,17 @@ function Navigation({ current, onHelp }: { current: string; onHelp: () => void }
   );
 }
 
+/** A page whose code is still on its way has its heading already: nothing jumps when it comes. */
+function PageComing({ name }: { name: string }) {
+  return (
+    <Page title={name}>
+      <section className="as-card">
+        <Loading what={name} lines={6} />
+      </section>
+    </Page>
+  );
+}
+
 /** The frame around every page: navigation, what is asked of the keyboard, and the page of the address. */
 export function Shell() {
   const { path } = useLocation();
@@ -74,16 +86,18 @@ export function Shell() {
         <main className="as-main" ref={main} tabIndex={-1}>
           {found ? (
             <ErrorBoundary key={path}>
-              <Suspense fallback={<Loading what={found.page.name} lines={6} />}>
+              <Suspense fallback={<PageComing name={found.page.name} />}>
                 <found.page.Screen rest={found.rest} />
               </Suspense>
             </ErrorBoundary>
           ) : (
-            <Empty title="There is no such page">
-              <Link className="as-link" href={href("now")}>
-                Go to Now
-              </Link>
-            </Empty>
+            <Page title="There is no such page">
+              <section className="as-card">
+                <Link className="as-link" href={href("now")}>
+                  Go to Now
+                </Link>
+              </section>
+            </Page>
           )}
         </main>
       </div>
