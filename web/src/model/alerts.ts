@@ -1,5 +1,7 @@
+import { shortHash } from "./bitcoin";
 import type { Labels } from "./prometheus";
 import type { AlertSeverity } from "./severity";
+import { placeOfHsm, placeOfNode, placeOfWallet } from "./verdict";
 
 /** Somebody who has taken an alert on; `until` is when that ends by itself. */
 export interface Acknowledgement {
@@ -118,4 +120,24 @@ export function subjectsOf(alert: Pick<Alert, "correlation_id" | "labels" | "ann
   const own = [alert.correlation_id, alert.labels["correlation_id"], alert.labels["txid"]].filter((id) => id !== undefined && id !== "");
   if (own.length > 0) return [...new Set(own as string[])];
   return [...new Set(Object.values(alert.annotations).flatMap((text) => text.match(TXID) ?? []))];
+}
+
+/** Where the page shows what an alert is about: `Node core-1`, and the place of that on the page of custody. */
+export interface AlertPlace {
+  readonly name: string;
+  readonly path: string;
+  /** Part of that page; empty for all of it. */
+  readonly at: string;
+}
+
+/** The node, wallet, HSM and transaction that an alert's labels name. */
+export function placesOf({ labels }: Pick<Alert, "labels">): readonly AlertPlace[] {
+  const { node, wallet, hsm, txid, chain, job } = labels;
+  const isBitcoin = chain !== undefined || job === "bitcoin"; // others have nodes, too
+  return [
+    ...(txid ? [{ name: `Transaction ${shortHash(txid)}`, path: `correlation/${encodeURIComponent(txid)}`, at: "" }] : []),
+    ...(isBitcoin && wallet ? [{ name: `Wallet ${wallet}`, path: "custody", at: placeOfWallet(wallet) }] : []),
+    ...(isBitcoin && node ? [{ name: `Node ${node}`, path: "custody", at: placeOfNode(node) }] : []),
+    ...(hsm ? [{ name: `HSM ${hsm}`, path: "custody", at: placeOfHsm(hsm) }] : []),
+  ];
 }

@@ -13,6 +13,7 @@ import { NodeCard } from "../../src/features/custody/NodeCard";
 import { ReorgBanner } from "../../src/features/custody/ReorgBanner";
 import { Spends } from "../../src/features/custody/Spends";
 import { Transactions } from "../../src/features/custody/Transactions";
+import { VerdictCard } from "../../src/features/custody/VerdictCard";
 import { Wallets } from "../../src/features/custody/Wallets";
 import type { OwnTransaction, Spend, Wallet } from "../../src/model/custody";
 import { hsmsOf } from "../../src/model/hsm";
@@ -48,6 +49,31 @@ describe("a node", () => {
     expect(screen.getByTestId("height").textContent).toBe("102");
     expect(screen.getByText(/start the node/)).toBeTruthy();
     expect(screen.queryByText("Peers")).toBeNull();
+  });
+});
+
+describe("whether money can move", () => {
+  const watched = { nodes: 2, wallets: 1, hsms: 0 };
+  const reasons = Array.from({ length: 7 }, (_, index) => ({ level: "hold" as const, text: `reason ${index}`, place: `node/core-${index}` }));
+
+  it("is said in two words, with what they stand on", () => {
+    show(<VerdictCard verdict={{ level: "go", reasons: [] }} watched={watched} oldMs={null} />);
+    expect(screen.getByRole("status").textContent).toBe("Money can move2 nodes well, 1 wallet well, no HSM is watched.");
+  });
+
+  it("leads to each of the first reasons, and counts the others", () => {
+    show(<VerdictCard verdict={{ level: "hold", reasons }} watched={watched} oldMs={null} />);
+    expect(screen.getByRole("status").textContent).toContain("Hold withdrawals");
+    const links = within(screen.getByRole("list", { name: "Why" })).getAllByRole("link");
+    expect(links).toHaveLength(5);
+    expect(links[0]?.getAttribute("href")).toContain("custody?at=node%2Fcore-0");
+    expect(screen.getByText("and 2 more below")).toBeTruthy();
+  });
+
+  it("is not said of what is old", () => {
+    show(<VerdictCard verdict={{ level: "go", reasons: [] }} watched={watched} oldMs={NOW_MS} />);
+    expect(screen.getByTestId("verdict").dataset["level"]).toBe("unknown");
+    expect(screen.getByRole("status").textContent).toContain("the server does not answer");
   });
 });
 

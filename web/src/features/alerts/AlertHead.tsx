@@ -1,6 +1,6 @@
 import type { ReactNode } from "react";
 
-import type { Alert } from "../../model/alerts";
+import { placesOf, type Alert } from "../../model/alerts";
 import { runbookName } from "../../model/runbooks";
 import { ALERT_LOOKS, isAlertSeverity } from "../../model/severity";
 import { formatDuration, formatValue } from "../../model/units";
@@ -17,6 +17,22 @@ const STATE_COLORS: Record<Alert["state"], string> = { firing: "var(--as-error)"
 function lasted(alert: Alert, nowMs: number): string {
   const end = alert.state === "resolved" && alert.ends_at ? Date.parse(alert.ends_at) : nowMs;
   return formatDuration(Math.max(Math.floor((end - Date.parse(alert.starts_at)) / 1000), 0));
+}
+
+/** What it is about, where the page shows that. */
+function Places({ alert }: { alert: Alert }) {
+  const places = placesOf(alert);
+  if (places.length === 0) return null;
+  return (
+    <nav className="as-row as-small" aria-label="What it is about">
+      <span className="as-dim">Look at</span>
+      {places.map((place) => (
+        <Link key={place.name} className="as-link as-break" href={href(place.path, { at: place.at })}>
+          {place.name}
+        </Link>
+      ))}
+    </nav>
+  );
 }
 
 /** What fires, since when and how badly; who has it; and, as children, what can be done. */
@@ -51,6 +67,7 @@ export function AlertHead({ alert, nowMs, children }: { alert: Alert; nowMs: num
         <span className="as-dim as-small">{alert.name}</span>
       </div>
       {description && <p className="as-alert-description">{description}</p>}
+      <Places alert={alert} />
       <div className="as-row">
         <Handling alert={alert} nowMs={nowMs} />
       </div>

@@ -7,7 +7,11 @@ import { fetchHealth, fetchHsmStates, fetchNodes, fetchSpends, fetchTransactions
 import { queryInstant } from "../../api/prometheus";
 import { ownByBlock, strips } from "../../model/bitcoin";
 import { HSM_QUERY, hsmsOf } from "../../model/hsm";
+import { ApiProblem } from "../../model/problem";
+import { verdictOf } from "../../model/verdict";
 import { href } from "../../state/location";
+import { usePlace } from "../../state/place";
+import { useTick } from "../../state/tick";
 import { Link } from "../../ui/Link";
 import { Page } from "../../ui/Page";
 import { Problem } from "../../ui/Problem";
@@ -20,6 +24,7 @@ import { Part } from "./Part";
 import { ReorgBanner } from "./ReorgBanner";
 import { Spends } from "./Spends";
 import { Transactions } from "./Transactions";
+import { VerdictCard, VerdictComing } from "./VerdictCard";
 import { Wallets } from "./Wallets";
 
 const CLOCK_MS = 1_000; // ages are counted in seconds
@@ -46,8 +51,35 @@ function useCustody() {
   };
 }
 
+/** Whether an answer is missing, and not because this server has nothing of that kind. */
+const isAway = (error: unknown) => error !== null && !(error instanceof ApiProblem && error.status === 404);
+
+/** Can money move? Said as soon as all has answered; not said of what is old. */
+function Answer({ custody }: { custody: ReturnType<typeof useCustody> }) {
+  const nowMs = useTick();
+  const parts = [custody.nodes, custody.wallets, custody.transactions, custody.spends, custody.health, custody.hsms];
+  if (parts.some((part) => part.data === undefined && !part.error)) return <VerdictComing />;
+  const known = {
+    nodes: custody.nodes.data?.nodes ?? [],
+    wallets: custody.wallets.data?.wallets ?? [],
+    transactions: custody.transactions.data?.transactions ?? [],
+    spends: custody.spends.data?.spends ?? [],
+    hsms: hsmsOf(custody.hsms.data?.series ?? [], custody.health.data?.components ?? []),
+  };
+  const away = parts.filter((part) => isAway(part.error));
+  const watched = { nodes: known.nodes.length, wallets: known.wallets.length, hsms: known.hsms.length };
+  return (
+    <VerdictCard
+      verdict={verdictOf(known, nowMs)}
+      watched={watched}
+      oldMs={away.length > 0 ? Math.min(...away.map((part) => part.dataUpdatedAt || part.errorUpdatedAt)) : null}
+    />
+  );
+}
+
 function Custody() {
   const custody = useCustody();
+  usePlace();
   const nodes = custody.nodes.data?.nodes ?? [];
   const own = ownByBlock(custody.own.data?.rows ?? []);
   const open = custody.transactions.data?.transactions ?? [];
@@ -64,6 +96,7 @@ function Custody() {
         </>
       }
     >
+      <Answer custody={custody} />
       <ReorgBanner nodes={nodes} reopened={open.filter((one) => one.is_reopened).length} />
       {strips(nodes, BLOCKS_SHOWN).map((strip) => (
         <BlockStrip key={strip.network} strip={strip} own={own} />

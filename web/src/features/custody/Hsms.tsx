@@ -2,6 +2,7 @@ import type { Hsm, HsmState } from "../../model/hsm";
 import { HEALTH_LOOKS } from "../../model/health";
 import { formatAgo } from "../../model/time";
 import { formatDuration } from "../../model/units";
+import { placeOfHsm } from "../../model/verdict";
 import { useTick } from "../../state/tick";
 import { HsmChanges } from "./HsmChanges";
 
@@ -49,7 +50,7 @@ function Expiry({ atS }: { atS: number }) {
 function Row({ hsm, state }: { hsm: Hsm; state: HsmState | undefined }) {
   const looks = HEALTH_LOOKS[hsm.status];
   return (
-    <li className="as-hsm" data-testid="hsm">
+    <li className="as-hsm" data-testid="hsm" data-at={placeOfHsm(hsm.name)}>
       <div className="as-row">
         <span className="as-dot" style={{ color: looks.color }} />
         <strong>{hsm.name}</strong>
@@ -92,7 +93,7 @@ function Row({ hsm, state }: { hsm: Hsm; state: HsmState | undefined }) {
 /** Each HSM: whether it signs, what stands before a lock-out, who leaks its sessions, what changed since it was accepted. */
 export function Hsms({ hsms, states }: { hsms: readonly Hsm[]; states: readonly HsmState[] }) {
   return (
-    <ul className="as-rows">
+    <ul className="as-rows" tabIndex={0} aria-label="HSMs">
       {hsms.map((hsm) => (
         <Row key={hsm.name} hsm={hsm} state={states.find((one) => one.name === hsm.name)} />
       ))}

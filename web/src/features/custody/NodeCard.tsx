@@ -4,6 +4,7 @@ import type { BitcoinNode } from "../../model/bitcoin";
 import { formatFeeRate, formatVsize, gapFrequency, gapLevel, gapProbability, networkName, tipAgeS, type GapLevel } from "../../model/bitcoin";
 import { HEALTH_LOOKS } from "../../model/health";
 import { formatDuration, formatValue } from "../../model/units";
+import { placeOfNode } from "../../model/verdict";
 import { href } from "../../state/location";
 import { useTick } from "../../state/tick";
 import { Link } from "../../ui/Link";
@@ -98,7 +99,7 @@ function Facts({ node }: { node: BitcoinNode }) {
 export const NodeCard = memo(function NodeCard({ node }: { node: BitcoinNode }) {
   const looks = HEALTH_LOOKS[node.status];
   return (
-    <article className="as-node" style={{ borderTopColor: looks.color }} aria-label={`Node ${node.name}`} data-testid="node">
+    <article className="as-node" style={{ borderTopColor: looks.color }} aria-label={`Node ${node.name}`} data-testid="node" data-at={placeOfNode(node.name)}>
       <header className="as-row">
         <span className="as-dot" style={{ color: looks.color }} />
         <h3>{node.name}</h3>

@@ -2,6 +2,7 @@ import { memo } from "react";
 
 import { shortHash } from "../../model/bitcoin";
 import { byConcern, lackWords, satsText, standingText, type Spend, type SpendState } from "../../model/custody";
+import { placeOfSpend } from "../../model/verdict";
 import { href } from "../../state/location";
 import { Icon } from "../../ui/icons";
 import { Link } from "../../ui/Link";
@@ -47,7 +48,7 @@ const Row = memo(function Row({ spend }: { spend: Spend }) {
   const looks = LOOKS[spend.state];
   const isOpen = spend.state === "unmatched" || spend.state === "waiting";
   return (
-    <li className="as-spend" data-result={spend.state} data-testid="spend" style={{ borderLeftColor: looks.color }}>
+    <li className="as-spend" data-result={spend.state} data-testid="spend" data-at={placeOfSpend(spend.txid)} style={{ borderLeftColor: looks.color }}>
       <div className="as-row">
         <strong style={{ color: looks.color }}>{looks.word}</strong>
         <span className="as-dim as-small">

@@ -2,6 +2,7 @@ import { memo } from "react";
 
 import { formatFeeRate, shortHash } from "../../model/bitcoin";
 import { againstMarket, byUrgency, coinText, satsText, type Bump, type OwnTransaction } from "../../model/custody";
+import { placeOfTransaction } from "../../model/verdict";
 import { href } from "../../state/location";
 import { Command } from "../../ui/Command";
 import { Link } from "../../ui/Link";
@@ -43,7 +44,7 @@ function Age({ one }: { one: OwnTransaction }) {
 const Row = memo(function Row({ one }: { one: OwnTransaction }) {
   const market = againstMarket(one.rate_sat_per_vb, one.market_sat_per_vb);
   return (
-    <li className="as-tx" data-stuck={one.is_stuck} data-testid={one.is_stuck ? "stuck" : "transaction"}>
+    <li className="as-tx" data-stuck={one.is_stuck} data-testid={one.is_stuck ? "stuck" : "transaction"} data-at={placeOfTransaction(one.txid)}>
       <div className="as-row">
         {one.is_stuck && <span className="as-chip as-chip-error">{one.is_evicted ? "thrown out of the mempool" : "stuck"}</span>}
         {one.status === "conflicted" && <span className="as-chip as-chip-error">another one has its inputs</span>}

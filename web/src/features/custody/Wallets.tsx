@@ -3,6 +3,7 @@ import { memo } from "react";
 import { formatFeeRate, networkName } from "../../model/bitcoin";
 import { coinText, satsText, type Coins, type Wallet } from "../../model/custody";
 import { formatValue } from "../../model/units";
+import { placeOfWallet } from "../../model/verdict";
 
 function Funds({ name, sats, coin }: { name: string; sats: number; coin: string }) {
   if (sats === 0) return null;
@@ -56,7 +57,7 @@ function Hint({ coins, wallet }: { coins: Coins; wallet: Wallet }) {
 const WalletCard = memo(function WalletCard({ wallet }: { wallet: Wallet }) {
   const { funds, coins } = wallet;
   return (
-    <li className="as-wallet" data-testid="wallet">
+    <li className="as-wallet" data-testid="wallet" data-at={placeOfWallet(wallet.name)}>
       <div className="as-row">
         <strong>{wallet.name}</strong>
         <span className="as-dim as-small">
@@ -86,7 +87,7 @@ const WalletCard = memo(function WalletCard({ wallet }: { wallet: Wallet }) {
 /** Each wallet: what it holds, in how many pieces, and what it would cost to move. */
 export function Wallets({ wallets }: { wallets: readonly Wallet[] }) {
   return (
-    <ul className="as-rows">
+    <ul className="as-rows" tabIndex={0} aria-label="Wallets">
       {wallets.map((wallet) => (
         <WalletCard key={`${wallet.node}/${wallet.name}`} wallet={wallet} />
       ))}

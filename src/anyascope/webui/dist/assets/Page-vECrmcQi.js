@@ -1,1 +1,0 @@
-import{dr as e,kn as t,pr as n}from"./now-B2AW6GBN.js";var r=n(e(),1),i=t();function a({title:e,controls:t,children:n}){return(0,r.useEffect)(()=>{document.title=`${e} · anyascope`},[e]),(0,i.jsxs)(`div`,{className:`as-page`,children:[(0,i.jsxs)(`header`,{className:`as-page-head`,children:[(0,i.jsx)(`h1`,{children:e}),t]}),n]})}export{a as t};
