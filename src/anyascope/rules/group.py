@@ -31,6 +31,7 @@ from anyascope.semconv.alerts import LABEL_CORRELATION_ID
 from anyascope.wire.gotemplate.prometheus import table_link
 
 SOURCE = "rules"  # how the samples of rules are called at the intake
+PUNCTUALITY = 30  # a rule by arrival is as punctual as a thirtieth of the time that it goes by: two seconds in a minute
 HEARTBEAT_NS = 60 * NS_PER_S  # a group with alerts keeps its state so often, to know how long the server was away
 
 log = structlog.get_logger("anyascope.rules")
@@ -49,6 +50,7 @@ class RuleState:
     error: str = ""
     duration_s: float = 0.0
     judged_ns: int = 0
+    is_settled: bool = False  # it was judged well, and no alert of it waits for time to pass
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,10 +133,23 @@ class GroupEvaluation:
         self.duration_s = (self._house.clock.monotonic_ns() - began_ns) / NS_PER_S
         self._tell_metrics("arrival" if slot_ns is None else "interval", rules=len(chosen), samples=count)
 
-    def is_at_rest(self, index: int) -> bool:
-        """Whether a rule has been judged, has no alerts, and goes by nothing but the newest samples."""
+    def may_wait_ns(self, index: int, *, is_news: bool) -> int | None:
+        """How long a rule may wait from now on, since what it reads arrived.
+
+        Args:
+            is_news: whether a series that it reads says something else than before.
+
+        Returns:
+            0 for one that has failed, or with an alert whose `for` or `keep_firing_for` runs. None where its answer can be
+            no other one than before, until its interval: it goes by the newest samples alone, and they say the same.
+        """
         state = self.rules[index]
-        return state.reads.is_momentary and state.health is RuleHealth.OK and not state.active and not state.series
+        if not state.is_settled:
+            return 0
+        if state.reads.is_momentary and not is_news:
+            return None
+        pace_ns = _pace_ns(state, is_news=is_news)
+        return min(pace_ns, max(0, state.judged_ns + pace_ns - self._house.clock.now_ns()))
 
     def move(self, *, by_ns: int) -> None:
         """The wall clock was set by this much: what `for`, resends and absences wait for takes as long as before."""
@@ -168,6 +183,7 @@ class GroupEvaluation:
             self._note_failure(state, fault)
         else:
             state.health, state.error = RuleHealth.OK, ""
+            state.is_settled = not any(_is_timed(alert) for alert in state.active.values())
         series = frozenset(labels for labels, _, _ in samples)
         ended = state.series - series
         state.series = series
@@ -218,7 +234,7 @@ class GroupEvaluation:
     def _note_failure(self, state: RuleState, message: str) -> None:
         if state.error != message:
             log.warning("rule_failed", group=self.group.key, rule=state.rule.name, error=message)
-        state.health, state.error = RuleHealth.ERR, message
+        state.health, state.error, state.is_settled = RuleHealth.ERR, message, False
         self._house.metrics.failures.inc()
         self._house.metrics.group_failures.labels(self.group.key).inc()
 
@@ -402,6 +418,22 @@ def _rule_state(rule: Rule, reads: Reads, known: GroupState, key: str) -> RuleSt
     return RuleState(rule, reads, active=active, memory=memory, series=known.series.get(key, restored))
 
 
+def _is_timed(alert: ActiveAlert) -> bool:
+    """Whether it changes by time alone: `for`, `keep_firing_for` or the grace after a start runs."""
+    return bool(alert.state is AlertState.PENDING or alert.keep_firing_since_ns or alert.grace_until_ns)
+
+
+def _pace_ns(state: RuleState, *, is_news: bool) -> int:
+    """How far apart evaluations by arrival may lie.
+
+    An alert that waits for `for` fires the later by so much. Without news a window moves on over what is known already.
+    """
+    if isinstance(state.rule, RecordingRule):
+        return 0
+    goes_by_s = max(state.rule.hold_s, 0 if is_news else state.reads.window_ms / 1000)
+    return round(goes_by_s * NS_PER_S) // PUNCTUALITY
+
+
 def _ended(alert: ActiveAlert, now_ns: int) -> ActiveAlert:
     if alert.state is AlertState.INACTIVE:
         return alert
@@ -421,7 +453,7 @@ def _rule_view(state: RuleState) -> RuleView:
             evaluation_time_s=state.duration_s,
             last_evaluation_ns=state.judged_ns,
         )
-    shown = tuple(_alert_view(alert) for alert in state.active.values() if alert.state is not AlertState.INACTIVE)
+    shown = shown_alerts(state)
     states = {alert.state for alert in shown}
     return RuleView(
         kind=RuleKind.ALERTING,
@@ -442,6 +474,11 @@ def _rule_view(state: RuleState) -> RuleView:
         annotations=rule.annotation_texts,
         alerts=shown,
     )
+
+
+def shown_alerts(state: RuleState) -> tuple[AlertView, ...]:
+    """A rule's alerts that are pending or firing."""
+    return tuple(_alert_view(alert) for alert in state.active.values() if alert.state is not AlertState.INACTIVE)
 
 
 def _alert_view(alert: ActiveAlert) -> AlertView:

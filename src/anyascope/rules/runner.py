@@ -48,7 +48,7 @@ class GroupRunner:
         self.evaluation = evaluation
         self._house = house
         self._interval_ns = round(evaluation.interval_s * NS_PER_S)
-        self._arrived: dict[int, int] = {}  # since when (monotonic) by rule
+        self._arrived: dict[int, int] = {}  # since when (monotonic) by rule; one that may wait, from when on
         self._urgent = frozenset(at for at, rule in enumerate(evaluation.group.rules) if rank_of(rule) <= URGENT_RANK)
         self._rested_ns = 0  # until when (monotonic) nothing is evaluated by arrival
         self._patient_ns = 0  # until when (monotonic) only urgent rules are
@@ -82,8 +82,9 @@ class GroupRunner:
         """
         now_ns = self._house.clock.monotonic_ns()
         for rule in rules:
-            if rule in news or not self.evaluation.is_at_rest(rule):
-                self._arrived.setdefault(rule, now_ns)
+            wait_ns = self.evaluation.may_wait_ns(rule, is_news=rule in news)
+            if wait_ns is not None:
+                self._arrived[rule] = min(self._arrived.get(rule, now_ns + wait_ns), now_ns + wait_ns)
         if self._arrived:
             self._wake.set()
 
@@ -143,9 +144,9 @@ class GroupRunner:
         """How long there is nothing to do, as things are now."""
         clock = self._house.clock
         now_ns, wait_ns = clock.monotonic_ns(), due_ns - clock.now_ns()
-        if self._arrived:
-            patient_ns = 0 if self._arrived.keys() & self._urgent else self._patient_ns
-            wait_ns = min(wait_ns, max(self._rested_ns, patient_ns) - now_ns)
+        for rule, from_ns in self._arrived.items():
+            patient_ns = 0 if rule in self._urgent else self._patient_ns
+            wait_ns = min(wait_ns, max(from_ns, self._rested_ns, patient_ns) - now_ns)
         if self.evaluation.is_unsent:
             wait_ns = min(wait_ns, self._rested_ns - now_ns)
         return wait_ns
@@ -177,8 +178,10 @@ class GroupRunner:
 
     async def _evaluate_arrived(self, now_ns: int) -> None:
         evaluation = self.evaluation
-        is_urgent = self._house.clock.monotonic_ns() < self._patient_ns
-        concerned = frozenset(self._arrived.keys() & self._urgent if is_urgent else self._arrived)
+        monotonic_ns = self._house.clock.monotonic_ns()
+        is_urgent = monotonic_ns < self._patient_ns
+        waiting = frozenset(rule for rule, from_ns in self._arrived.items() if from_ns <= monotonic_ns)
+        concerned = waiting & self._urgent if is_urgent else waiting
         if not concerned:
             return
         since_ns = self._take(concerned)
@@ -208,7 +211,7 @@ class GroupRunner:
     def _tell_delay(self, since_ns: Mapping[str, int]) -> None:
         now_ns = self._house.clock.monotonic_ns()
         for urgency, arrived_ns in since_ns.items():
-            self._house.metrics.arrival_delay.labels(urgency).observe((now_ns - arrived_ns) / NS_PER_S)
+            self._house.metrics.arrival_delay.labels(urgency).observe(max(0, now_ns - arrived_ns) / NS_PER_S)
 
     def _rest_ns(self, worked_s: float) -> int:
         return round(max(self._house.options.debounce_s, ARRIVAL_DUTY * worked_s) * NS_PER_S)

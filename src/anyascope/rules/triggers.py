@@ -38,6 +38,7 @@ class Reads:
         is_any: it selects by something else than a name.
         is_prompt: whether one sample more can matter at once. An expression that looks back an hour or longer is dear to
             evaluate and changes little with each sample: its interval is enough.
+        window_ms: how far it looks back at most.
         is_momentary: its answer depends on the newest samples alone: where these say what they said before, so does it.
         is_clocked: whether the rule counts blocks: it is judged when one has come, also if what it reads does not move.
     """
@@ -45,6 +46,7 @@ class Reads:
     names: frozenset[str] = frozenset()
     is_any: bool = False
     is_prompt: bool = True
+    window_ms: int = 0
     is_momentary: bool = False
     is_clocked: bool = False
 
@@ -61,10 +63,15 @@ def reads_of(expr: str) -> Reads:
     """
     query = parse(expr)
     ranges_ms = (node.range_ms for node in walk(query.root) if isinstance(node, Select | Subquery))
-    is_prompt = max(ranges_ms, default=0) < LONG_RANGE_MS
+    window_ms = max(ranges_ms, default=0)
     names = query.metric_names
-    is_momentary = names is not None and all(_is_momentary(node) for node in walk(query.root))
-    return Reads(names or frozenset(), is_any=names is None, is_prompt=is_prompt, is_momentary=is_momentary)
+    return Reads(
+        names or frozenset(),
+        is_any=names is None,
+        is_prompt=window_ms < LONG_RANGE_MS,
+        window_ms=window_ms,
+        is_momentary=names is not None and all(_is_momentary(node) for node in walk(query.root)),
+    )
 
 
 def _is_momentary(node: Expression) -> bool:
@@ -98,6 +105,7 @@ def reads_of_rule(rule: Rule) -> Reads:
         names=reads.names | recovery.names,
         is_any=reads.is_any or recovery.is_any,
         is_prompt=reads.is_prompt and recovery.is_prompt,
+        window_ms=min(reads.window_ms, recovery.window_ms),
     )
 
 

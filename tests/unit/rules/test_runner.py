@@ -15,6 +15,7 @@ from support.rules_house import UNAVAILABLE, RulesHouse
 
 MINUTE_NS = 60 * NS_PER_S
 ALERT = "groups: [{name: g, interval: 1h, rules: [{alert: A, expr: up == 0, for: 1m}]}]"
+AT_ONCE = "groups: [{name: g, interval: 1h, rules: [{alert: A, expr: up == 0}]}]"
 RECORDS = """
 groups:
 - {name: g, interval: 1h, rules: [{record: a, expr: up}, {record: b, expr: a}, {record: c, expr: other}]}
@@ -71,7 +72,7 @@ async def test_first_arrival_is_judged_at_once(house):
 
 async def test_arrivals_in_a_row_are_judged_together(house):
     """Arrivals within the debounce after an evaluation are judged once, when it is over."""
-    await house.start(ALERT)
+    await house.start(AT_ONCE)
 
     for value in range(10):
         await house.send({"__name__": "up"}, value)
@@ -99,6 +100,53 @@ async def test_the_same_again_is_judged_only_where_it_matters(house):
     assert [await asked_after(value) for value in (0.0, 0.0, 0.0)] == [1, 1, 1]
     house.engine.answers["up == 0"] = UNAVAILABLE
     assert [await asked_after(value) for value in (1.0, 1.0)] == [1, 1]
+
+
+async def _asked_in_10_s(house, value_at):
+    """How often a rule is judged while its series says something twice a second."""
+    before = len(house.engine.asked)
+    for step in range(20):
+        await house.send({"__name__": "up"}, value_at(step))
+        await house.clock.advance(0.5)
+    return len(house.engine.asked) - before
+
+
+@pytest.mark.parametrize(
+    ("expr", "hold", "times"),  # when it says news, when it says the same
+    [
+        ("up == 0", "0s", (20, 0)),
+        ("up == 0", "1m", (6, 0)),  # each 2 s, at both ends of the ten, too
+        ("up == 0", "10m", (1, 0)),
+        ("rate(up[1m]) > 0", "0s", (20, 6)),
+        ("rate(up[5m]) > 0", "0s", (20, 2)),
+        ("rate(up[1m]) > 0", "5m", (2, 2)),
+        ("rate(up[1m]) > 0", "1s", (20, 6)),
+    ],
+)
+async def test_a_rule_is_as_punctual_as_what_it_goes_by(house, expr, hold, times):
+    """Judged each thirtieth of its `for`, or of its window where nothing new is said; without either, at once."""
+    await house.start(f"groups: [{{name: g, interval: 1h, rules: [{{alert: A, expr: '{expr}', for: {hold}}}]}}]")
+    await house.send({"__name__": "up"}, -1.0)
+    await house.clock.advance(20)  # the first of what follows may not wait
+
+    says_news = await _asked_in_10_s(house, float)
+    await house.clock.advance(20)
+    says_the_same = await _asked_in_10_s(house, lambda _: 19.0)
+    assert (says_news, says_the_same) == times
+    assert house.metric("anyascope_rule_arrival_delay_seconds_sum", urgency="patient") == 0  # none of that is lateness
+
+
+async def test_what_fires_rests_until_something_changes(house):
+    """An alert that fires is judged again with the first news, not with each sample that says the same."""
+    house.engine.answers["up == 0"] = [({}, 0.0)]
+    await house.start(AT_ONCE)
+    await house.send({"__name__": "up"}, 0.0)
+    assert house.sink.take()
+    assert await _asked_in_10_s(house, lambda _: 0.0) == 0
+
+    house.engine.answers["up == 0"] = []
+    await house.send({"__name__": "up"}, 1.0)
+    assert [bool(alert.ends_ns <= house.clock.now_ns()) for alert in house.sink.take()] == [True]
 
 
 async def test_how_long_arrivals_wait_is_measured(house):
@@ -302,7 +350,7 @@ async def test_a_clock_that_is_set_stops_nothing(house, jump_s):
 
 async def test_a_clock_that_is_set_back_holds_no_arrival_up(house):
     """What arrives is judged after the same rest as before, and at the new time."""
-    await house.start(ALERT)
+    await house.start(AT_ONCE)
     await house.send({"__name__": "up"}, 1.0)
     house.clock.set_wall(by_s=-3600.0)
     asked = len(house.engine.asked)
