@@ -42,6 +42,7 @@ from anyascope.model.notifications import (
 from anyascope.model.own_transactions import OpenTransaction
 from anyascope.model.responses import AlertCare, AlertEvent, AlertStory, ResponseAction, ResponseResult
 from anyascope.model.sdk import SdkSettings
+from anyascope.model.status import AlertView as RuleAlert
 from anyascope.model.status import RuleGroupView
 from anyascope.model.traces import Span, SpanBatch
 from anyascope.model.wallets import WalletSight
@@ -233,6 +234,9 @@ class House:
 
     def groups(self) -> Sequence[RuleGroupView]:
         return self.rule_groups
+
+    def alerts(self) -> Sequence[RuleAlert]:
+        return [alert for group in self.groups() for rule in group.rules for alert in rule.alerts]
 
     def report(self) -> HealthReport:
         return self.report_now

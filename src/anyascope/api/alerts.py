@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Literal, Protocol, TypeAlias
 
 from fastapi import APIRouter, Query
@@ -41,6 +41,9 @@ class RulesSource(Protocol):
 
     def groups(self) -> Sequence[RuleGroupView]:
         """The rule groups with their alerts as of the last evaluation."""
+
+    def alerts(self) -> Sequence[RuleAlert]:
+        """Those alerts alone, pending and firing."""
 
 
 def alerts_router(desk: AlertDesk, rules: RulesSource, responder: AlertResponder) -> APIRouter:
@@ -84,7 +87,7 @@ def alerts_router(desk: AlertDesk, rules: RulesSource, responder: AlertResponder
 
 def values_of(rules: RulesSource) -> dict[str, float]:
     """By alert, the value that its rule found last."""
-    return {fingerprint_of(alert.labels): alert.value for alert in _of_rules(rules)}
+    return {fingerprint_of(alert.labels): alert.value for alert in rules.alerts()}
 
 
 def all_alerts(
@@ -93,7 +96,7 @@ def all_alerts(
     """What fires or was lately resolved from `alerting`, what is pending from the rules; those that are `about` something."""
     values: dict[str, float] = {}
     pending: dict[str, AlertView] = {}
-    for alert in _of_rules(rules):
+    for alert in rules.alerts():
         fingerprint = fingerprint_of(alert.labels)
         values[fingerprint] = alert.value
         is_asked = about is None or about(alert.labels, alert.annotations, "")
@@ -110,12 +113,6 @@ def all_alerts(
     views.sort(key=lambda alert: alert.starts_at or "", reverse=True)
     views.sort(key=_rank)
     return views
-
-
-def _of_rules(rules: RulesSource) -> Iterator[RuleAlert]:
-    for group in rules.groups():
-        for rule in group.rules:
-            yield from rule.alerts
 
 
 def _rank(alert: AlertView) -> int:

@@ -16,12 +16,12 @@ from anyascope.model.alerts import Alert, AlertState
 from anyascope.model.documents import Delete
 from anyascope.model.labels import Labels
 from anyascope.model.metrics import MetricBatch
-from anyascope.model.status import RuleGroupView, RuleHealth
+from anyascope.model.status import AlertView, RuleGroupView, RuleHealth
 from anyascope.ports import AlertSink, Arrivals, ComponentHealth, HealthStatus, Intake
 from anyascope.rules.definition import RuleGroup
 from anyascope.rules.evaluate import Evaluator
 from anyascope.rules.forstate import Written, needs_series, read_series, restored_group, with_heights
-from anyascope.rules.group import GroupEvaluation
+from anyascope.rules.group import GroupEvaluation, shown_alerts
 from anyascope.rules.metrics import RuleMetrics
 from anyascope.rules.options import House, RulesOptions
 from anyascope.rules.persist import STATE_KIND, Active, GroupState, from_document, rule_keys, state_key
@@ -120,6 +120,16 @@ class Rules:
     def groups(self) -> Sequence[RuleGroupView]:
         """How every group stands, in the order of their files."""
         return [runner.evaluation.view() for runner in self._runners.values()]
+
+    def alerts(self) -> Sequence[AlertView]:
+        """What is pending and firing: a page asks for it each second, and few of the rules have any."""
+        return [
+            alert
+            for runner in self._runners.values()
+            for state in runner.evaluation.rules
+            if state.active
+            for alert in shown_alerts(state)
+        ]
 
     def health(self) -> Sequence[ComponentHealth]:
         """Degraded while a rule fails, or while what rules make cannot be stored or handed on."""

@@ -52,6 +52,19 @@ async def test_alerts_survive_a_crash(house):
     assert "Held" in {dict(alert.labels)["alertname"] for alert in found}
 
 
+async def test_alerts_alone_are_those_of_the_groups(house):
+    """Pending and firing ones; none that was resolved."""
+    await house.start(TWO)
+    await house.clock.advance(180)
+    found = list(house.rules.alerts())
+    assert {alert.state for alert in found} == {AlertState.PENDING, AlertState.FIRING}
+    assert found == [alert for group in house.rules.groups() for rule in group.rules for alert in rule.alerts]
+
+    house.engine.answers.clear()
+    await house.clock.advance(180)
+    assert house.rules.alerts() == []
+
+
 async def test_absence_after_a_restart_means_nothing_yet(house):
     """A restored alert does not end because its series have not been sent again yet; after the grace it does."""
     await house.start(TWO)
