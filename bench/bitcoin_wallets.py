@@ -149,16 +149,17 @@ def build(node: RegtestNode) -> str:
 class Asking(threading.Thread):
     """Another client of the node."""
 
-    def __init__(self, node: RegtestNode) -> None:
+    def __init__(self, node: RegtestNode, method: str = "getblockcount") -> None:
         super().__init__(daemon=True)
         self._node = node
+        self._method = method
         self._is_over = threading.Event()
         self.took_s: list[float] = []
 
     def run(self) -> None:
         while not self._is_over.wait(ASK_EVERY_S):
             started = time.perf_counter()
-            self._node.call("getblockcount")
+            self._node.call(self._method)
             self.took_s.append(time.perf_counter() - started)
 
     def stop(self) -> list[float]:

@@ -12,7 +12,7 @@ import pytest
 
 from support.bitcoin_looks import TransactionLooks, copy_wallet, hand_over, looking, looking_at_wallets, spend_coin
 from support.bitcoin_room import NOBODY
-from support.regtest import RegtestNode, free_base, regtest_node
+from support.regtest import RegtestNode, free_base, litecoin_node, regtest_node
 
 SETTINGS = ("-keypool=10", "-unsafesqlitesync=1")
 NEITHER_KEPT_NOR_SENT = ("-persistmempool=0", "-walletbroadcast=0")
@@ -60,6 +60,7 @@ async def test_what_loses_is_told(tmp_path):
             await _a_double_spend_wins_by_its_branch(stage, looks)
             await _a_sender_takes_back_what_he_paid(stage, looks)
             await _another_program_with_our_keys_bumps(stage, looks)
+            await _we_take_back_what_we_paid(stage, looks)
             await _a_reward_is_orphaned(stage, looks)
             documents = looks.documents
             height = here.call("getblockcount")
@@ -71,6 +72,41 @@ async def test_what_loses_is_told(tmp_path):
                 await looks.look()
                 assert looks.watch._tip[1] == height
                 await _what_nobody_has_is_given_up(again, looks)
+
+
+@pytest.mark.long
+async def test_litecoins_daemon_tells_what_loses(tmp_path):
+    """An old dialect, and a key that somebody else has, too: the other branch pays him, and takes a reward back."""
+    with (
+        litecoin_node(tmp_path / "here", "-keypool=10") as here,
+        litecoin_node(tmp_path / "there", "-keypool=10") as there,
+    ):
+        address = await asyncio.to_thread(here.funded_wallet, "w")
+        here.call("createwallet", "shop")
+        for name in ("stranger", "thief"):
+            there.call("createwallet", name)
+        nobody = there.call("getnewaddress", wallet="stranger")
+        await asyncio.to_thread(hand_over, here, there)
+        async with looking(here) as looks:
+            await looks.look()
+            [coin] = here.call("listunspent", wallet="w")
+            there.call("importprivkey", here.call("dumpprivkey", coin["address"], wallet="w"), "", True, wallet="thief")
+            _, payment = spend_coin(here, "w", coin, here.call("getnewaddress", wallet="shop"))
+            [block] = here.mine(1, to=address)
+            reward = here.call("getblock", block)["tx"][0]
+            await looks.look()
+            assert looks.told(payment, "w") == looks.told(payment, "shop") == ["seen", "confirmed"]
+
+            stolen, theft = spend_coin(there, "thief", coin, nobody, send=False)
+            there.call("generateblock", nobody, [stolen])
+            there.mine(1, to=nobody)
+            await asyncio.to_thread(hand_over, there, here)
+            await looks.look()
+            for wallet in ("w", "shop"):
+                assert looks.told(payment, wallet) == ["seen", "confirmed", "unconfirmed", "conflicted"]
+            assert looks.told(theft, "w") == ["seen", "confirmed"]
+            assert looks.told(reward, "w") == ["seen", "confirmed", "unconfirmed", "abandoned"]
+            assert looks.round.faults == ()
 
 
 async def _a_double_spend_wins_by_its_branch(stage: Stage, looks: TransactionLooks) -> None:
@@ -145,6 +181,21 @@ async def _another_program_with_our_keys_bumps(stage: Stage, looks: TransactionL
     assert looks.told(payment, "w") == ["seen", "replaced"]
     assert looks.last(payment, "w")["transaction.replaced_by"] == bump
     assert looks.told(bump, "w") == looks.told(bump, "shop") == ["seen", "confirmed"]
+    hand_over(here, stage.there)
+
+
+async def _we_take_back_what_we_paid(stage: Stage, looks: TransactionLooks) -> None:
+    """By a transaction to ourselves that the wallet does not know for a bump: no double spend of ours, but of who was to be paid."""
+    here, coin = stage.here, stage.coin()
+    _, payment = spend_coin(here, "w", coin, stage.address("shop"))
+    await looks.look()
+    raw, back = spend_coin(stage.there, "w", coin, stage.address("w"), fee_sats=50_000, send=False)
+    here.call("sendrawtransaction", raw)
+    here.mine(1, to=NOBODY)
+    await looks.look()
+    assert looks.told(payment, "w") == ["seen", "replaced"]
+    assert looks.told(payment, "shop") == ["seen", "conflicted"]
+    assert looks.told(back, "w") == ["seen", "confirmed"]
     hand_over(here, stage.there)
 
 

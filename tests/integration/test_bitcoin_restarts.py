@@ -70,14 +70,35 @@ async def test_deep_reorgs_are_told_whole(tmp_path):
             assert modest.faults == ()
             assert "lacks estimatesmartfee" in modest.detail
             documents = nodes.documents
-        await asyncio.to_thread(wins, there, here, 6)
-        async with looking_at_nodes(documents, here=here) as nodes:
-            await nodes.look()
-            assert nodes.figure("here", REORGS) == 0
-        await asyncio.to_thread(hand_over, there, here)
-        async with looking_at_nodes(documents, here=here) as nodes:
-            await nodes.look()
-            assert (nodes.figure("here", REORGS), nodes.figure("here", DEPTH)) == (1, 6)
+            await _the_better_one_goes_away(nodes, here, there)
+        with regtest_node(tmp_path / "there", base + 3, *SETTINGS, *MODEST) as again:
+            await asyncio.to_thread(hand_over, again, here)
+            await asyncio.to_thread(wins, again, here, 6)
+            async with looking_at_nodes(documents, here=here) as nodes:
+                await nodes.look()
+                assert nodes.figure("here", REORGS) == 0
+            await asyncio.to_thread(hand_over, again, here)
+            async with looking_at_nodes(documents, here=here) as nodes:
+                await nodes.look()
+                assert (nodes.figure("here", REORGS), nodes.figure("here", DEPTH)) == (1, 6)
+
+
+async def _the_better_one_goes_away(nodes: NodeLooks, here: RegtestNode, there: RegtestNode) -> None:
+    """The other one stays behind what is known, and says so."""
+    await asyncio.to_thread(hand_over, here, there)
+    there.mine(3, to=NOBODY)
+    for _ in range(2):
+        await nodes.look()
+    assert nodes.figure("here", "anya_bitcoin_behind_blocks") == 3
+    await asyncio.to_thread(there.stop)
+    for _ in range(2):
+        await nodes.look()
+    assert nodes.rounds["there"].is_down
+    assert nodes.figure("here", "anya_bitcoin_behind_blocks") == 3
+    assert "3 blocks behind there, which does not answer now" in nodes.rounds["here"].faults[0]
+    here.mine(4, to=NOBODY)
+    await nodes.look()
+    assert nodes.rounds["here"].faults == ()
 
 
 @pytest.mark.long

@@ -164,7 +164,11 @@ class NodeWatch:
     def _closed(self, verdict: Verdict, *, wrong_chain: str = "") -> Round:
         """A round without the node's figures."""
         self._starts.lost()
-        self._views[self._options.name] = NodeView(self._options.name)
+        known = self._views.get(self._options.name, _UNSEEN)
+        is_gone = (known.is_settled or known.is_gone) and not wrong_chain
+        # A node that goes does not make those that are behind it the highest.
+        view = replace(known, is_settled=False, is_gone=True) if is_gone else NodeView(self._options.name)
+        self._views[self._options.name] = view
         sheet = Sheet(self._chain, self._coin)
         sheet.gauge("up", "Whether the node could be read, and is on the chain that the settings name.", 0)
         if wrong_chain:

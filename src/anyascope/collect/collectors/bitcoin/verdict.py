@@ -78,6 +78,7 @@ class NodeView:
         network: chain and genesis block: only nodes of one network can agree or not.
         work: the chain's work; of two branches the one with more counts.
         is_settled: reachable, on the right chain, not in its initial download.
+        is_gone: it was settled, and does not answer now: the rest is as it was seen last.
         came_ns: when each of its newest heights was first seen; UTC.
     """
 
@@ -89,6 +90,7 @@ class NodeView:
     peers: int | None = None
     is_settled: bool = False
     came_ns: Mapping[int, int] = field(default_factory=dict)
+    is_gone: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,16 +110,25 @@ class Standing:
 
 
 def standing_of(node: NodeView, views: Iterable[NodeView]) -> Standing | None:
-    """Against all settled nodes of its network; None where there is no other."""
-    fellows = [v for v in views if v.name != node.name and v.network == node.network and v.is_settled]
-    if not fellows:
+    """Against all settled nodes of its network, and those that had more of the same branch before they went; None where there is none."""
+    others = [view for view in views if view.name != node.name and view.network == node.network]
+    fellows = [view for view in others if view.is_settled]
+    ahead_and_gone = [view for view in others if view.is_gone and _has_more(view.branch, node.branch)]
+    if not fellows and not ahead_and_gone:
         return None
-    highest = max(fellows, key=lambda fellow: fellow.branch.height)
+    higher = [*fellows, *ahead_and_gone]
+    highest = max(higher, key=lambda view: view.branch.height)
     behind = max(0, highest.branch.height - node.branch.height)
     strangers = tuple(fellow for fellow in fellows if is_same_branch(node.branch, fellow.branch) is False)
-    ahead_ns = min((ns for each in fellows for at, ns in each.came_ns.items() if at > node.branch.height), default=None)
+    ahead_ns = min((ns for each in higher for at, ns in each.came_ns.items() if at > node.branch.height), default=None)
     parted = max((parted_blocks(node.branch, other.branch) for other in strangers), default=0)
-    return Standing(behind, highest.name if behind else "", strangers, ahead_ns, parted)
+    name = f"{highest.name}, which does not answer now" if highest.is_gone else highest.name
+    return Standing(behind, name if behind else "", strangers, ahead_ns, parted)
+
+
+def _has_more(one: Branch, other: Branch) -> bool:
+    """Whether the one goes on where the other ends."""
+    return one.height > other.height and is_same_branch(one, other) is True
 
 
 def tell_standing(sheet: Sheet, standing: Standing, *, now_ns: int) -> None:

@@ -74,6 +74,19 @@ def test_a_node_behind_names_the_one_ahead():
     )
 
 
+def test_who_is_behind_stays_behind_when_the_better_one_goes():
+    """What it had of the same branch counts, until the node has as much; that it had another branch says nothing any more."""
+    gone = replace(node("b", "gabcd"), is_settled=False, is_gone=True, came_ns={4: 7})
+    found = verdict(node("a", "gab"), gone)
+    assert found.message == "2 blocks behind b, which does not answer now: at 2"
+    standing = standing_of(node("a", "gab"), [gone])
+    assert standing is not None
+    assert (standing.behind_blocks, standing.ahead_ns, standing.others) == (2, 7, ())
+    assert verdict(node("a", "gab"), gone, node("c", "gabc")).message.startswith("2 blocks behind b")
+    assert standing_of(node("a", "gabcd"), [gone]) is None
+    assert standing_of(node("a", "gax"), [gone]) is None
+
+
 def test_the_branch_with_less_work_is_unhealthy():
     """Both say that they disagree; the one that will lose is the worse."""
     strong, weak = node("a", "gabc", work=9), node("b", "gax", work=7)

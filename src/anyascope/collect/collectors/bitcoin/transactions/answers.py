@@ -75,20 +75,22 @@ def _lost(answer: Answer, mined: Mapping[str, Answer]) -> Standing:
 
 
 def _pays_as(answer: Answer, other: Answer) -> bool:
-    """Whether the other pays all whom this one pays; a bump may take its fee from what they get.
+    """Whether the other pays all whom this one pays, or nobody but ourselves: a bump, or a payment that we took back.
 
-    Of what came to us it has to bring all. One that pays nobody but ourselves is bumped by one that does so, too.
+    A bump may take its fee from what they get; of what came to us it has to bring all.
     """
-    sent, sent_by_other = _addresses(answer, "send"), _addresses(other, "send")
-    if not sent and "fee" in answer:
-        return not sent_by_other
-    received, received_by_other = sats(answer.get("amount")) or 0, sats(other.get("amount")) or 0
-    return sent <= sent_by_other if sent else received_by_other >= received
+    if "fee" in answer:
+        paid = _paid_to(other)
+        return not paid or (bool(_paid_to(answer)) and _paid_to(answer) <= paid)
+    return (sats(other.get("amount")) or 0) >= (sats(answer.get("amount")) or 0)
 
 
-def _addresses(answer: Answer, category: str) -> frozenset[str]:
-    details = (each for each in _list(answer.get("details")) if isinstance(each, dict))
-    return frozenset(str(each.get("address", "")) for each in details if each.get("category") == category)
+def _paid_to(answer: Answer) -> frozenset[str]:
+    """The addresses of others that it pays."""
+    details = [each for each in _list(answer.get("details")) if isinstance(each, dict)]
+    ours = {each.get("vout") for each in details if _is_receive(each)}
+    sent = (each for each in details if each.get("category") == "send" and each.get("vout") not in ours)
+    return frozenset(str(each.get("address", "")) for each in sent)
 
 
 def facts_of(answer: Answer) -> Facts | None:

@@ -131,7 +131,13 @@ def test_entries_are_one_an_output():
 
 
 def paid(*addresses: str, category: str = "send", **more):
-    return answer(details=[{"category": category, "address": each} for each in addresses], **more)
+    details = [{"category": category, "address": each, "vout": at} for at, each in enumerate(addresses)]
+    return answer(details=details, **more)
+
+
+def paid_to_ourselves():
+    """As a wallet shows it: sent, and received."""
+    return answer(details=[{"category": category, "address": "ours", "vout": 0} for category in ("send", "receive")])
 
 
 @pytest.mark.parametrize(
@@ -141,7 +147,8 @@ def paid(*addresses: str, category: str = "send", **more):
         (paid("x", "y", "z"), Status.REPLACED),  # a bump that pays one more
         (paid("x"), Status.CONFLICTED),
         (paid("thief"), Status.CONFLICTED),
-        (paid(), Status.CONFLICTED),  # back to ourselves: whom it paid before has nothing
+        (paid(), Status.REPLACED),  # back to ourselves: change alone
+        (paid_to_ourselves(), Status.REPLACED),
     ],
 )
 def test_what_a_block_has_in_its_place_is_a_bump_where_it_pays_the_same(rival, status):
