@@ -30,6 +30,8 @@ NOT_HERE = {
     "anya_hsm_mechanism_lost",
     "anya_hsm_mechanism_gained",
     "anya_bitcoin_wallet_stuck_transaction_blocks",  # nothing is stuck
+    "anya_bitcoin_wallet_ended_transaction_sats",  # nothing was replaced, conflicted or abandoned
+    "anya_bitcoin_wallet_unusual_transaction_score",  # nothing is unusual
     "anya_bitcoin_wallet_consolidation_saving_sats",  # needs two days of fees
     "anya_bitcoin_fee_estimate_sat_per_vb",  # a young chain has no estimates
     "anya_bitcoin_wrong_chain",  # the chain is the right one

@@ -560,3 +560,20 @@ async def test_what_a_shipped_policy_cannot_tell_is_said():
         await built.fire(A, for_s=FAR_S)
         await built.advance(to_s=901)
         assert {kind for _, kind, _ in told(built)} == {"slack", "email"}
+
+
+async def test_a_dozen_stuck_transactions_are_one_message_and_a_later_one_is_told():
+    """Each is an alert of its own; by the default grouping those of one look are told together, and the end of one is told."""
+    config = CONFIG.replace("group_by: [cluster]", "group_by: [alertname, component]")
+    stuck = [alert("WalletTransactionStuck", severity="high", component="wallet", txid=f"{n:02}") for n in range(13)]
+    async with house(config) as built:
+        await built.fire(*stuck[:12], for_s=FAR_S)
+        await built.advance(to_s=100)
+        await built.fire(stuck[12], for_s=FAR_S)
+        await built.advance(to_s=200)
+        await built.resolve(stuck[0])
+        await built.advance(to_s=300)
+        slack = [names for _, kind, names in told(built) if kind == "slack"]
+        firing = [names.count(" WalletTransactionStuck") + names.startswith("Wallet") for names in slack]
+        assert firing == [12, 13, 12]
+        assert [names.count("-WalletTransactionStuck") for names in slack] == [0, 0, 1]

@@ -214,13 +214,13 @@ def stuck(stage: Stage) -> tuple[Row, Row]:
     started = time.time()
     stage.event("event_name:bitcoin.transaction.stuck", having=txid)
     stage.until('anya_bitcoin_wallet_stuck_transactions{wallet="w"} == 1')
-    told = stage.told("WalletTransactionStuck", since_s=begun)
+    told = stage.told("WalletTransactionStuck", since_s=begun, having=txid)
     bump = _bump_of(stage, txid)
     assert bump["kind"] == "rbf"
     replaced = time.time()
     run_command(stage.one, bump["command"])
     stage.event("event_name:bitcoin.transaction.replaced", having=txid)
-    told_replaced = stage.told("WalletTransactionReplaced", since_s=replaced)
+    told_replaced = stage.told("WalletTransactionReplaced", since_s=replaced, having=txid)
     [new] = [
         row["attributes"]["bitcoin.transaction.replaced_by"]
         for row in stage.events("event_name:bitcoin.transaction.replaced")

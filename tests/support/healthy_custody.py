@@ -85,7 +85,11 @@ def tell_wallet(replay: Replay, *, seed: int) -> None:
         ("consolidation_advised", 0),
     ):
         replay.add(f"anya_bitcoin_wallet_{name}", WALLET, value)
+    replay.add("anya_bitcoin_wallet_stuck_transaction_blocks", {**WALLET, "txid": "aa"}, np.nan)
+    ended = {**WALLET, "txid": "aa", "direction": "withdrawal"}
+    replay.add("anya_bitcoin_wallet_unusual_transaction_score", ended, np.nan)
     for name in ("replaced", "conflicted", "abandoned"):
+        replay.add("anya_bitcoin_wallet_ended_transaction_sats", {**ended, "outcome": name}, np.nan)
         _count(replay, f"anya_bitcoin_wallet_{name}_total", WALLET, np.zeros(steps))
     utxos = np.floor(300 + 200 * np.sin(2 * np.pi * days / 11))
     funds = 5e9 + 2e9 * np.sin(2 * np.pi * days / 5)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 from urllib.parse import quote
 
 import msgspec
 
+from anyascope.collect.collectors.bitcoin.transactions.ended import OUTCOMES, Ended, noted
 from anyascope.collect.collectors.bitcoin.transactions.life import (
     FORGET_AFTER_BLOCKS,
     Happening,
@@ -17,7 +18,13 @@ from anyascope.collect.collectors.bitcoin.transactions.life import (
     is_over,
     proceed,
 )
-from anyascope.collect.collectors.bitcoin.transactions.movements import History, Movement
+from anyascope.collect.collectors.bitcoin.transactions.movements import (
+    SHOWN_S,
+    UNUSUAL_MAX,
+    History,
+    Movement,
+    Unusual,
+)
 from anyascope.collect.collectors.bitcoin.transactions.nouns import (
     BlockPlace,
     Direction,
@@ -33,7 +40,6 @@ SINCE_KIND = "collect.bitcoin.wallet-since"  # since when a wallet is watched, w
 OWNED_KIND = "collect.bitcoin.transaction"
 EXPIRED_S = 14 * 86_400  # Core's mempoolexpiry: what is older and in no mempool is history
 MOVED = (Direction.DEPOSIT, Direction.WITHDRAWAL)
-_COUNTED = {Kind.REPLACED: "replaced", Kind.CONFLICTED: "conflicted", Kind.ABANDONED: "abandoned"}
 
 
 @dataclass(slots=True)
@@ -43,7 +49,7 @@ class Counts:
     seen: dict[str, int] = field(default_factory=lambda: {each.value: 0 for each in Direction})
     moved_sats: dict[str, int] = field(default_factory=lambda: {each.value: 0 for each in Direction})
     reorged: dict[str, int] = field(default_factory=lambda: {each.value: 0 for each in Direction})
-    ended: dict[str, int] = field(default_factory=lambda: dict.fromkeys(_COUNTED.values(), 0))
+    ended: dict[str, int] = field(default_factory=lambda: dict.fromkeys(OUTCOMES.values(), 0))
 
 
 @dataclass(slots=True)
@@ -55,6 +61,8 @@ class Head:
         since: the last block that was looked at, and its height; an empty hash is none.
         began_s: when the first look at the wallet on this node was tried; seconds of UTC, 0 where it is not known.
         watched_s: the same, on whichever node it was tried first; never later.
+        ended: transactions that ended without a block lately.
+        unusual: transactions that are told by themselves, since they were unusual lately.
     """
 
     genesis: str = ""
@@ -63,6 +71,8 @@ class Head:
     histories: dict[str, History] = field(default_factory=dict)
     began_s: int = 0
     watched_s: int = 0
+    ended: tuple[Ended, ...] = ()
+    unusual: tuple[Unusual, ...] = ()
 
 
 class WalletBook:
@@ -70,9 +80,13 @@ class WalletBook:
 
     What happened waits in `happened` until somebody takes it. What was changed is written by `changes`, and counts as written
     after `written`: written after what happened was told, nothing is lost by a crash between the two, and told twice at most.
+
+    Args:
+        now_s: seconds of UTC.
     """
 
-    def __init__(self, node: str, wallet: str) -> None:
+    def __init__(self, node: str, wallet: str, *, now_s: Callable[[], float]) -> None:
+        self._now_s = now_s
         self._key = f"{quote(node, safe='')}/{quote(wallet, safe='')}"
         self.head = Head()
         self.owned: dict[str, Owned] = {}
@@ -230,8 +244,14 @@ class WalletBook:
         history = self.head.histories.get(direction)
         if history is not None and amount > 0 and not facts.is_coinbase:
             movement = history.scored(Movement(facts.received_s, amount))
+            if history.stands_out(movement):
+                self._note_unusual(Unusual(facts.txid, direction, movement.score, movement.time_s))
             self.head.histories[direction] = history.added(movement)
         self._is_head_dirty = True
+
+    def _note_unusual(self, found: Unusual) -> None:
+        left = [each for each in self.head.unusual if self._now_s() - each.time_s < SHOWN_S]
+        self.head.unusual = (*left, found)[:UNUSUAL_MAX]
 
     def _tell(self, happenings: Sequence[Happening]) -> None:
         self.happened += happenings
@@ -239,8 +259,9 @@ class WalletBook:
         for each in happenings:
             if each.kind is Kind.UNCONFIRMED:
                 counts.reorged[each.owned.facts.direction.value] += 1
-            elif each.kind in _COUNTED:
-                counts.ended[_COUNTED[each.kind]] += 1
+            elif each.kind in OUTCOMES:
+                counts.ended[OUTCOMES[each.kind]] += 1
+            self.head.ended = noted(self.head.ended, each, now_s=int(self._now_s()))
             self._is_head_dirty = True
 
 

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from anyascope.collect.collectors.bitcoin.sheet import Sheet
 from anyascope.collect.collectors.bitcoin.transactions.book import MOVED, WalletBook
-from anyascope.collect.collectors.bitcoin.transactions.movements import UNUSUAL_SCORE
+from anyascope.collect.collectors.bitcoin.transactions.ended import still_told
+from anyascope.collect.collectors.bitcoin.transactions.movements import SHOWN_S, UNUSUAL_SCORE
 from anyascope.collect.collectors.bitcoin.transactions.nouns import Direction, Owned
 from anyascope.collect.collectors.bitcoin.transactions.stuck import STUCK_TOLD_MAX
 
@@ -28,6 +29,7 @@ def tell_wallet(sheet: Sheet, book: WalletBook, wallet: Label, *, height: int, n
         )
     _tell_stuck(sheet, [each for each in waiting if each.is_stuck], wallet, height=height)
     _tell_counts(sheet, book, wallet)
+    _tell_lately(sheet, book, wallet, now_s=now_s)
     for direction in MOVED:
         history = book.head.histories.get(direction.value)
         score = history.score(now_s) if history is not None else 0.0
@@ -63,6 +65,18 @@ def _tell_stuck(sheet: Sheet, stuck: Sequence[Owned], wallet: Label, *, height: 
         text = f"For how many blocks a stuck transaction waits; of the {STUCK_TOLD_MAX} oldest of a wallet."
         blocks, label = max(0, height - owned.height), ("txid", owned.facts.txid)
         sheet.gauge("anya_bitcoin_wallet_stuck_transaction_blocks", text, blocks, wallet, label)
+
+
+def _tell_lately(sheet: Sheet, book: WalletBook, wallet: Label, *, now_s: float) -> None:
+    text = "What a transaction moved that was replaced, conflicted or abandoned within the last hour."
+    for each in still_told(book.head.ended, now_s=now_s):
+        labels = (wallet, ("direction", each.direction), ("outcome", each.outcome), ("txid", each.txid))
+        sheet.gauge("anya_bitcoin_wallet_ended_transaction_sats", text, each.amount_sats, *labels)
+    text = "How unusual a transaction of the last hour was that is told by itself."
+    for found in book.head.unusual:
+        if now_s - found.time_s < SHOWN_S:
+            marks = (wallet, ("direction", found.direction), ("txid", found.txid))
+            sheet.gauge("anya_bitcoin_wallet_unusual_transaction_score", text, found.score, *marks)
 
 
 def _tell_counts(sheet: Sheet, book: WalletBook, wallet: Label) -> None:

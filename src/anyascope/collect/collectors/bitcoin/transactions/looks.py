@@ -87,7 +87,7 @@ class WalletLooker:
 
     def __init__(self, node: str, wallet: str, *, client: RpcClient, clock: Clock) -> None:
         self.wallet = wallet
-        self.book = WalletBook(node, wallet)
+        self.book = WalletBook(node, wallet, now_s=self._now_s)
         self.entries: dict[str, PoolEntry] = {}
         self.absent_ns: dict[str, int] = {}
         self._node = client

@@ -20,6 +20,7 @@ MOVEMENTS_MIN = 20  # known before an amount is judged: fewer say nothing of wha
 SPANS_MIN = 10  # hours or days with movements, known before one is judged
 MOVEMENTS_KEPT = 500  # of a direction: days of a busy wallet, years of a quiet one; 15 kB, kept with each movement
 SHOWN_S = 3_600  # how long a movement's score is told: rules and people see it, and it ends by itself
+UNUSUAL_MAX = 20  # of a wallet with a series of their own, the first of an hour; the events name all
 DORMANT_S = 30 * 86_400  # a wallet without a withdrawal for so long is a cold one
 DORMANT_SCORE = 10.0  # of a withdrawal from a cold wallet: there is no distribution to measure it by
 _HOUR_S, _DAY_S = 3_600, 86_400
@@ -32,6 +33,16 @@ class Movement:
     time_s: int
     amount_sats: int
     score: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Unusual:
+    """A transaction that is told by itself, since it is unusual; `time_s` as of `Movement`."""
+
+    txid: str
+    direction: str
+    score: float
+    time_s: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,13 +60,17 @@ class History:
 
     def scored(self, movement: Movement) -> Movement:
         """The movement with its score against what came before it."""
-        before = [each for each in self.movements if each.time_s <= movement.time_s]
-        scores = [
-            modified_z(movement.amount_sats, [each.amount_sats for each in before], known_min=MOVEMENTS_MIN),
-            self._rest_score(before, movement.time_s),
-            *(_span_score(before, movement, span_s) for span_s in (_HOUR_S, _DAY_S)),
-        ]
-        return replace(movement, score=round(max(scores), 2))
+        before = self._before(movement)
+        spans = (_span_score(before, movement, span_s) for span_s in (_HOUR_S, _DAY_S))
+        return replace(movement, score=round(max(self._own_score(before, movement), *spans), 2))
+
+    def stands_out(self, scored: Movement) -> bool:
+        """Whether a movement that is not added yet is told by itself: unusual alone, or the first that makes an unusual hour or day."""
+        if scored.score <= UNUSUAL_SCORE:
+            return False
+        before = self._before(scored)
+        goes_on = any(scored.time_s - each.time_s < SHOWN_S and each.score > UNUSUAL_SCORE for each in before)
+        return not goes_on or self._own_score(before, scored) > UNUSUAL_SCORE
 
     def added(self, movement: Movement) -> History:
         """With one movement more; the oldest ones are forgotten."""
@@ -67,6 +82,15 @@ class History:
     def score(self, now_s: float) -> float:
         """Of the most unusual movement of the last hour; 0 where there was none."""
         return max((each.score for each in self.movements if now_s - each.time_s < SHOWN_S), default=0.0)
+
+    def _before(self, movement: Movement) -> list[Movement]:
+        return [each for each in self.movements if each.time_s <= movement.time_s]
+
+    def _own_score(self, before: Sequence[Movement], movement: Movement) -> float:
+        """By its amount, or by the rest before it."""
+        amounts = [each.amount_sats for each in before]
+        score = modified_z(movement.amount_sats, amounts, known_min=MOVEMENTS_MIN)
+        return max(score, self._rest_score(before, movement.time_s))
 
     def _rest_score(self, before: Sequence[Movement], time_s: int) -> float:
         last_s = before[-1].time_s if before else self.since_s

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
+from anyascope.collect.collectors.bitcoin.sheet import Sheet
 from anyascope.collect.collectors.bitcoin.transactions.book import EXPIRED_S, HEAD_KIND, WalletBook, movements_of
+from anyascope.collect.collectors.bitcoin.transactions.figures import tell_wallet
 from anyascope.collect.collectors.bitcoin.transactions.movements import Movement
 from anyascope.collect.collectors.bitcoin.transactions.nouns import (
     BlockPlace,
@@ -22,7 +24,7 @@ WAITS = Standing("aa", Status.OPEN, is_in_pool=True)
 
 
 def begun(height: int = 500) -> WalletBook:
-    book = WalletBook("node", "hot/wallet")
+    book = WalletBook("node", "hot/wallet", now_s=lambda: NOW_S)
     book.reach(BlockPlace(height, f"b{height}"), genesis="g", listed=())
     return book
 
@@ -39,7 +41,7 @@ def kept(book: WalletBook) -> WalletBook:
     """Another book that takes up what this one keeps, over its JSON."""
     puts = [each for each in book.changes() if isinstance(each, Put)]
     found = [Document(put.kind, put.key, json.loads(json.dumps(put.body))) for put in puts]
-    again = WalletBook("node", "hot/wallet")
+    again = WalletBook("node", "hot/wallet", now_s=lambda: NOW_S)
     again.restore(
         next(each for each in found if each.kind == HEAD_KIND), [each for each in found if each.kind != HEAD_KIND]
     )
@@ -48,7 +50,7 @@ def kept(book: WalletBook) -> WalletBook:
 
 def test_a_first_look_is_no_news():
     """What is there before the watch began is known, and told only when it changes."""
-    book = WalletBook("node", "w")
+    book = WalletBook("node", "w", now_s=lambda: NOW_S)
     book.meet(FACTS, WAITS, height=500, now_s=NOW_S)
     assert not book.happened
     book.reach(BlockPlace(500, "b"), genesis="g", listed=())
@@ -115,7 +117,7 @@ def test_what_the_wallet_lost_is_given_up():
 
 def test_a_broken_document_is_no_end():
     """A head in another form begins anew; a transaction in another form is met again."""
-    book = WalletBook("node", "w")
+    book = WalletBook("node", "w", now_s=lambda: NOW_S)
     book.restore(Document(HEAD_KIND, "node/w", {"since": "x"}), [])
     assert not book.has_begun
     book.restore(
@@ -143,3 +145,49 @@ def test_movements_are_one_a_transaction():
         Direction.DEPOSIT: [Movement(10, 100_000_000)],
     }
     assert since_s == 10
+
+
+def told_of(book: WalletBook) -> dict[str, list[dict[str, str]]]:
+    """The labels of series by txid, by metric."""
+    sheet = Sheet("main", "litecoin")
+    tell_wallet(sheet, book, ("wallet", "w"), height=500, now_s=NOW_S)
+    named = {
+        family.name: [dict(labels) for labels, _ in family.points if "txid" in dict(labels)]
+        for family in sheet.families()
+    }
+    return {name: series for name, series in named.items() if series}
+
+
+def test_what_ended_has_a_series_of_its_own_over_restarts():
+    """With its direction, how it ended, and the coin; none where it is alive again."""
+    book = begun()
+    meet(book)
+    book.follow(Standing("aa", Status.CONFLICTED), height=500)
+    again = kept(book)
+    assert told_of(again) == {
+        "anya_bitcoin_wallet_ended_transaction_sats": [
+            {
+                "chain": "main",
+                "coin": "litecoin",
+                "wallet": "w",
+                "txid": "aa",
+                "direction": "withdrawal",
+                "outcome": "conflicted",
+            }
+        ]
+    }
+    again.follow(WAITS, height=501)
+    assert told_of(again) == {}
+
+
+def test_an_unusual_withdrawal_has_a_series_of_its_own_over_restarts():
+    """By its txid; the usual ones before it have none."""
+    book = begun()
+    usual = [Movement(int(NOW_S) - 9_000 * number, 1_000) for number in range(1, 40)]
+    book.start_history({Direction.WITHDRAWAL: usual}, since_s=1)
+    meet(book, replace(FACTS, amount_sats=50_000))
+    assert told_of(kept(book)) == {
+        "anya_bitcoin_wallet_unusual_transaction_score": [
+            {"chain": "main", "coin": "litecoin", "wallet": "w", "direction": "withdrawal", "txid": "aa"}
+        ]
+    }

@@ -86,3 +86,27 @@ def test_the_oldest_are_forgotten():
         known = known.added(Movement(10 + at, 5))
     assert len(known.movements) == MOVEMENTS_KEPT
     assert known.since_s == known.movements[0].time_s == 15
+
+
+def follows(known: History, amount: int, *, after_s: int) -> tuple[History, bool]:
+    """The history with one movement more, and whether that is told by itself."""
+    scored = known.scored(Movement(known.movements[-1].time_s + after_s, amount))
+    return known.added(scored), known.stands_out(scored)
+
+
+def test_each_unusual_payment_is_told_by_itself():
+    """Two within an hour are two; what is usual is not told."""
+    known, first = follows(history(60), 10_000_000, after_s=5_000)
+    known, usual = follows(known, 100, after_s=20)
+    known, second = follows(known, 20_000_000, after_s=20)
+    assert (first, usual, second) == (True, False, True)
+
+
+def test_a_flood_of_usual_payments_is_told_once():
+    """Its sum is unusual from one of them on; those that follow within the hour go on, and are no news."""
+    known, told = history(60), []
+    for number in range(60):
+        known, stands_out = follows(known, 100_000, after_s=20)
+        told += [number] if stands_out else []
+    assert len(told) == 1
+    assert sum(each.score > UNUSUAL_SCORE for each in known.movements) > 20
