@@ -27,6 +27,8 @@ if len(sys.argv) > 2:
     limit_exit(float(sys.argv[2]))
 counter.inc(7)
 """
+# A signal that comes right before a sleep is heard after it.
+WAITS = "print(flush=True); [time.sleep(0.1) for _ in range(600)]"
 
 
 def ended(url, body, *, signal_number=None, patience=(str(PATIENCE_S),)):
@@ -78,13 +80,13 @@ def test_the_end_of_the_program_pushes(end):
 
 def test_sigterm_pushes(end):
     """Where the host has no handler of its own."""
-    assert ended(end.url, "print(flush=True); time.sleep(60)", signal_number=signal.SIGTERM) == -signal.SIGTERM
+    assert ended(end.url, WAITS, signal_number=signal.SIGTERM) == -signal.SIGTERM
     assert pushed(end) == [7]
 
 
 def test_sigterm_in_the_middle_of_a_count_pushes(end):
     """The interrupted code holds the counter's lock and will never give it back."""
-    body = "with counter._value._lock: print(flush=True); time.sleep(60)"
+    body = f"with counter._value._lock: {WAITS}"
     assert ended(end.url, body, signal_number=signal.SIGTERM) == -signal.SIGTERM
     assert pushed(end) == [7]
 
