@@ -38,6 +38,7 @@ example: $(VENV)/.server  ## a custody service that shows every signal; run it b
 	@exec $(BIN)/python examples/custody_api/main.py $(ARGS)
 
 test: $(VENV)/.dev  ## every test that needs no browser and no long story
+	@$(BIN)/python -m compileall -q -j 0 src tests/support
 	$(BIN)/python -m pytest $(TOGETHER) -n $(WORKERS) -m "not e2e and not long" $(ARGS)
 
 stories: $(VENV)/.dev  ## long tests with real programs (Prometheus, Alertmanager, nodes) beside ours

@@ -5,10 +5,15 @@ from __future__ import annotations
 import gc
 import os
 import signal
+import sys
+from pathlib import Path
 
 import httpx
 import pytest
+from _pytest.assertion import rewrite
 from hypothesis import HealthCheck, settings
+
+HERE = Path(__file__).parent
 
 LONG_S = 1_800  # of a test marked `long` or `e2e`: only what hangs is ended
 
@@ -38,6 +43,28 @@ def pytest_collection_modifyitems(items):
         is_long = any(item.get_closest_marker(name) for name in ("long", "e2e"))
         if is_long and not item.get_closest_marker("timeout"):
             item.add_marker(pytest.mark.timeout(LONG_S))
+
+
+def pytest_sessionstart(session):
+    """Where several processes load all tests, each prepares its share of the files, and finds what the others did.
+
+    Rewriting the asserts of a file takes longer than loading it, and each process would do that for every file.
+    """
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    if workers == 1 or sys.dont_write_bytecode or [Path(each).name for each in session.config.args] != [HERE.name]:
+        return
+    number = int(os.environ["PYTEST_XDIST_WORKER"].removeprefix("gw"))
+    for path in sorted(HERE.rglob("test_*.py"))[number % workers :: workers]:
+        _prepare(path, session.config)
+
+
+def _prepare(path, config):
+    """Keep a file as pytest does when it loads one: with its asserts rewritten."""
+    folder = rewrite.get_cache_dir(path)
+    kept = folder / (path.stem + rewrite.PYC_TAIL)
+    if rewrite._read_pyc(path, kept) is None and rewrite.try_makedirs(folder):
+        source_hash, code = rewrite._rewrite_test(path, config)
+        rewrite._write_pyc(config.stash[rewrite.assertstate_key], code, source_hash, kept)
 
 
 def pytest_collection_finish():
