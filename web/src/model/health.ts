@@ -44,6 +44,11 @@ export const HEALTH_LOOKS: Record<HealthStatus, { color: string; word: string }>
   unknown: { color: "var(--as-trace)", word: "Unknown" },
 };
 
+/** The whole at a glance: what fires urgently leaves nothing healthy. */
+export function overallStatus(health: Health, urgent: number): HealthStatus {
+  return urgent > 0 && health.status === "healthy" ? "degraded" : health.status;
+}
+
 /** The headline of the whole, in a sentence. */
 export function headline(health: Health, firing: number): string {
   const ill = health.components.filter((part) => part.status === "unhealthy" || part.status === "degraded").length;

@@ -46,6 +46,7 @@ export const cssVariables: CSSVariablesResolver = () => ({
     "--as-info": "#1c69ad",
     "--as-debug": "#5b6b80",
     "--as-trace": "#5f6b78",
+    "--as-measured": "#7c4fbf",
     "--as-mark": "#ffe9a8",
   },
   dark: {
@@ -67,6 +68,7 @@ export const cssVariables: CSSVariablesResolver = () => ({
     "--as-info": "#62b4ff",
     "--as-debug": "#93a4b3",
     "--as-trace": "#7f909f",
+    "--as-measured": "#b794e8",
     "--as-mark": "#5b4a12",
   },
 });

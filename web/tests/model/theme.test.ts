@@ -5,7 +5,7 @@ import { cssVariables, theme } from "../../src/ui/theme";
 const LEAST = 4.5; // WCAG 2.2, 1.4.3: contrast of text that is not large
 const GROUNDS = ["--as-surface", "--as-raised", "--mantine-color-body"];
 const TEXTS = [
-  ...["--as-text", "--as-dim", "--as-accent", "--as-ok", "--as-warn", "--as-error", "--as-fatal", "--as-info", "--as-debug", "--as-trace"],
+  ...["--as-text", "--as-dim", "--as-accent", "--as-ok", "--as-warn", "--as-error", "--as-fatal", "--as-info", "--as-debug", "--as-trace", "--as-measured"],
   ...["--mantine-color-dimmed", "--mantine-color-error"],
 ];
 

@@ -16,6 +16,7 @@ import { Overall } from "./Overall";
 
 const HEALTH_EVERY_MS = 15_000; // the live stream tells sooner; this is for where it is cut
 const CLOCK_MS = 5_000;
+const URGENT: ReadonlySet<string> = new Set(["critical", "high"]);
 
 /** How everything is at this moment: the whole, what fires, this machine's golden signals, each component. */
 export default function NowPage() {
@@ -23,9 +24,10 @@ export default function NowPage() {
   const health = useQuery({ queryKey: HEALTH_KEY, queryFn: ({ signal }) => fetchHealth(signal), refetchInterval: HEALTH_EVERY_MS });
   const alerts = useQuery({ queryKey: ALERTS_KEY, queryFn: ({ signal }) => fetchAlerts(signal) });
   const firing = countStates(alerts.data?.alerts ?? []).firing;
+  const urgent = (alerts.data?.alerts ?? []).filter((one) => one.state === "firing" && URGENT.has(one.severity)).length;
   return (
     <Page title="Now" controls={<ZoneLabel atMs={now} />}>
-      {health.data && <Overall health={health.data} firing={firing} />}
+      {health.data && <Overall health={health.data} firing={firing} urgent={urgent} />}
       <div className="as-now-columns">
         <Golden />
         <div className="as-now-side">

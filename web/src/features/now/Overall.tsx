@@ -1,8 +1,8 @@
-import { HEALTH_LOOKS, headline, type Health } from "../../model/health";
+import { HEALTH_LOOKS, headline, overallStatus, type Health } from "../../model/health";
 
 /** The whole in one line that can be read across the room. */
-export function Overall({ health, firing }: { health: Health; firing: number }) {
-  const looks = HEALTH_LOOKS[health.status];
+export function Overall({ health, firing, urgent }: { health: Health; firing: number; urgent: number }) {
+  const looks = HEALTH_LOOKS[overallStatus(health, urgent)];
   const calm = health.components.filter((part) => part.status === "healthy").length;
   return (
     <section className="as-card as-overall" aria-label="Overall health" style={{ borderLeftColor: looks.color }}>
