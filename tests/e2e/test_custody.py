@@ -161,9 +161,10 @@ def told_in_whole(custody: CustodyPage, txid: str, capsys: pytest.CaptureFixture
 
 @pytest.mark.long
 def test_a_withdrawal_is_followed_from_request_to_confirmation(
-    page: Page, custody: CustodyPage, capsys: pytest.CaptureFixture[str]
+    page: Page, custody: CustodyPage, complaints: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """By its transaction's id or its correlation id: every stage, every signal, and the trace, on one time line; in a terminal, too."""
+    complaints.expect("404")  # whoever looks before anything has arrived is told that nobody knows the id yet
     txid = custody.withdraw()
     page.goto(custody.server.pages + f"correlation/{txid}")
     for stage in ("request", "approval", "signing", "broadcast"):
@@ -191,8 +192,11 @@ def test_a_withdrawal_is_followed_from_request_to_confirmation(
 
 
 @pytest.mark.long
-def test_a_withdrawal_that_is_stuck_has_its_alert_on_its_page(page: Page, custody: CustodyPage) -> None:
+def test_a_withdrawal_that_is_stuck_has_its_alert_on_its_page(
+    page: Page, custody: CustodyPage, complaints: Any
+) -> None:
     """While it waits the page of the operation tells so, with the alert that names it, and each leads to the other; freed and mined, it is good again."""
+    complaints.expect("404")  # whoever looks before anything has arrived is told that nobody knows the id yet
     txid = custody.withdraw()
     custody.hold_back(txid)
     page.goto(custody.server.pages + f"correlation/{txid}")
