@@ -23,10 +23,10 @@ groups:
   interval: 5s
   rules:
   - alert: SigningFailed
-    # A gap in what the service sends, of up to a minute, neither begins nor ends it.
+    # A signature ends it, and nothing else: the server may be away for minutes, and what the service sends for many seconds.
     expr: >-
-      increase(anya_hsm_operations_total{status="error"}[1m]) > 0
-      unless on (job, instance) increase(anya_hsm_operations_total{status="success"}[10s]) > 0
+      increase(anya_hsm_operations_total{status="error"}[10m]) > 0
+      unless on (job, instance) increase(anya_hsm_operations_total{status="success"}[20s]) > 0
     labels: {severity: critical, category: security, component: hsm}
     annotations:
       summary: Signing failed
