@@ -142,6 +142,8 @@ anya_bitcoin_wallet_reopened_transaction_sats{{{_WALLET},direction="deposit",txi
 anya_bitcoin_wallet_evicted_transactions{{{_WALLET}}} 0x40
 {_by_direction("anya_bitcoin_wallet_movement_score", "4x40")}
 {_by_direction("anya_bitcoin_wallet_unusual_movement", "1x40")}
+anya_bitcoin_wallet_ended_transaction_sats{{{_WALLET},direction="withdrawal",outcome="replaced",txid="dd"}} 9000x40
+anya_bitcoin_wallet_unusual_transaction_score{{{_WALLET},direction="withdrawal",txid="ee"}} 4x40
 """,
     "hsm": f"""
 anya_hsm_up{{{_HSM}}} 1x40
