@@ -8,18 +8,15 @@ import pytest
 
 from anyascope.custody import book
 from anyascope.model.documents import Put
-from support.custody_house import CustodyHouse, txid
+from support.custody_house import CustodyHouse, running_house, txid
 
 LTC = "litecoin"
 
 
 @pytest.fixture
 async def house() -> AsyncIterator[CustodyHouse]:
-    made = CustodyHouse()
-    await made.start()
-    yield made
-    if made.room is not None:
-        await made.kill()
+    async with running_house() as made:
+        yield made
 
 
 def counted(house: CustodyHouse, name: str, **labels: str) -> dict[str, float]:

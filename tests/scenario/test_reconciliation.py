@@ -10,18 +10,15 @@ from anyascope.custody import reception
 from anyascope.custody.nouns import State
 from anyascope.custody.options import CustodyOptions
 from anyascope.errors import ConflictError, NotFoundError, UnavailableError
-from support.custody_house import CustodyHouse, txid
+from support.custody_house import CustodyHouse, running_house, txid
 
 ALL = "request,approval,signature"
 
 
 @pytest.fixture
 async def house() -> AsyncIterator[CustodyHouse]:
-    made = CustodyHouse()
-    await made.start()
-    yield made
-    if made.room is not None:
-        await made.kill()
+    async with running_house() as made:
+        yield made
 
 
 async def test_an_honest_spend_is_matched_at_once_and_pages_nobody(house: CustodyHouse) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -235,3 +237,13 @@ class CustodyHouse:
         wanted = {METRIC_NAME: name, **labels}
         found = [value for one, value in self.series().items() if wanted.items() <= dict(one).items()]
         return found[0] if len(found) == 1 else None
+
+
+@contextlib.asynccontextmanager
+async def running_house() -> AsyncIterator[CustodyHouse]:
+    """A house whose room runs, until the end."""
+    house = CustodyHouse()
+    await house.start()
+    yield house
+    if house.room is not None:
+        await house.kill()
