@@ -19,7 +19,6 @@ from anyascope.collect.collectors.bitcoin.transactions.life import (
     proceed,
 )
 from anyascope.collect.collectors.bitcoin.transactions.movements import (
-    SHOWN_S,
     UNUSUAL_MAX,
     History,
     Movement,
@@ -250,7 +249,7 @@ class WalletBook:
         self._is_head_dirty = True
 
     def _note_unusual(self, found: Unusual) -> None:
-        left = [each for each in self.head.unusual if self._now_s() - each.time_s < SHOWN_S]
+        left = [each for each in self.head.unusual if each.is_told(now_s=self._now_s())]
         self.head.unusual = (*left, found)[:UNUSUAL_MAX]
 
     def _tell(self, happenings: Sequence[Happening]) -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from anyascope.collect.collectors.bitcoin.transactions.life import Happening, Kind
+from anyascope.collect.collectors.bitcoin.transactions.movements import SHOWN_S
 
-SHOWN_S = 3_600  # how long one is told: rules and people see it, and it ends by itself
-ENDED_MAX = 20  # of a wallet within that time, the first; what is more is counted, and the events name all
+ENDED_MAX = 20  # of a wallet within `SHOWN_S`, the first; what is more is counted, and the events name all
 OUTCOMES = {Kind.REPLACED: "replaced", Kind.CONFLICTED: "conflicted", Kind.ABANDONED: "abandoned"}
 _ALIVE = frozenset((Kind.SEEN, Kind.CONFIRMED))
 
@@ -34,7 +34,7 @@ def noted(ended: tuple[Ended, ...], happening: Happening, *, now_s: int) -> tupl
     """Those that are to be told after this happened: one that is alive again, or whose replacement confirms, is settled."""
     owned, kind = happening.owned, happening.kind
     txid = owned.facts.txid
-    left = [each for each in ended if now_s - each.at_s < SHOWN_S]
+    left = still_told(ended, now_s=now_s)
     if kind in OUTCOMES or kind in _ALIVE:
         left = [each for each in left if each.txid != txid]
     if kind is Kind.CONFIRMED:

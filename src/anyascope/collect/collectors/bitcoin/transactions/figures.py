@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from anyascope.collect.collectors.bitcoin.sheet import Sheet
 from anyascope.collect.collectors.bitcoin.transactions.book import MOVED, WalletBook
 from anyascope.collect.collectors.bitcoin.transactions.ended import still_told
-from anyascope.collect.collectors.bitcoin.transactions.movements import SHOWN_S, UNUSUAL_SCORE
+from anyascope.collect.collectors.bitcoin.transactions.movements import UNUSUAL_SCORE
 from anyascope.collect.collectors.bitcoin.transactions.nouns import Direction, Owned
 from anyascope.collect.collectors.bitcoin.transactions.stuck import STUCK_TOLD_MAX
 
@@ -74,7 +74,7 @@ def _tell_lately(sheet: Sheet, book: WalletBook, wallet: Label, *, now_s: float)
         sheet.gauge("anya_bitcoin_wallet_ended_transaction_sats", text, each.amount_sats, *labels)
     text = "How unusual a transaction of the last hour was that is told by itself."
     for found in book.head.unusual:
-        if now_s - found.time_s < SHOWN_S:
+        if found.is_told(now_s=now_s):
             marks = (wallet, ("direction", found.direction), ("txid", found.txid))
             sheet.gauge("anya_bitcoin_wallet_unusual_transaction_score", text, found.score, *marks)
 

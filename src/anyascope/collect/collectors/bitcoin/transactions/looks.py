@@ -185,9 +185,8 @@ class WalletLooker:
                 return True
             case Status.CONFIRMED:
                 return listed.has_lost(owned)
-            case (
-                Status.REPLACED
-            ):  # by a bump that is ours, too, once a block has that; else its sender may be taking it back
+            case Status.REPLACED:
+                # For good once a block has a bump that is ours, too; else its sender may be taking it back.
                 by = self.book.owned.get(owned.standing.replaced_by)
                 return by is None or by.standing.status is not Status.CONFIRMED
             case _:

@@ -19,7 +19,7 @@ MAD_MIN = 0.05  # of log10: a wallet that always pays the same is not alarmed by
 MOVEMENTS_MIN = 20  # known before an amount is judged: fewer say nothing of what is usual
 SPANS_MIN = 10  # hours or days with movements, known before one is judged
 MOVEMENTS_KEPT = 500  # of a direction: days of a busy wallet, years of a quiet one; 15 kB, kept with each movement
-SHOWN_S = 3_600  # how long a movement's score is told: rules and people see it, and it ends by itself
+SHOWN_S = 3_600  # how long a movement's score, or a transaction that ended, is told: rules and people see it, and it ends by itself
 UNUSUAL_MAX = 20  # of a wallet with a series of their own, the first of an hour; the events name all
 DORMANT_S = 30 * 86_400  # a wallet without a withdrawal for so long is a cold one
 DORMANT_SCORE = 10.0  # of a withdrawal from a cold wallet: there is no distribution to measure it by
@@ -43,6 +43,10 @@ class Unusual:
     direction: str
     score: float
     time_s: int
+
+    def is_told(self, *, now_s: float) -> bool:
+        """Whether it was lately."""
+        return now_s - self.time_s < SHOWN_S
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from anyascope.collect.collectors.bitcoin.transactions.ended import ENDED_MAX, SHOWN_S, Ended, noted, still_told
+from anyascope.collect.collectors.bitcoin.transactions.ended import ENDED_MAX, Ended, noted, still_told
 from anyascope.collect.collectors.bitcoin.transactions.life import Happening, Kind
+from anyascope.collect.collectors.bitcoin.transactions.movements import SHOWN_S
 from anyascope.collect.collectors.bitcoin.transactions.nouns import Direction, Facts, Owned, Standing, Status
 
 
