@@ -91,7 +91,7 @@ STORIES = [
     Story("unknown_end", [(0, end("a"))]),
     Story(
         "unknown_end_then_fire",
-        [(0, end("a", starts_s=0.0, ends_s=0.01)), (1.5, fire("a"))],
+        [(0, end("a", starts_s=-0.2, ends_s=-0.1)), (1.5, fire("a"))],
         route={"group_wait": "3s"},
         differs="the end of an alert that nobody knew starts no wait for others",
         ours=[(4.5, "firing", "a")],

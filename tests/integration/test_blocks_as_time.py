@@ -52,6 +52,10 @@ def rules_of(server: ServerProcess) -> list[dict]:
     return next(group["rules"] for group in groups if group["file"].endswith("/rules.yml"))
 
 
+def last_evaluation(rule: dict) -> datetime:
+    return datetime.fromisoformat(rule["lastEvaluation"])
+
+
 def alerts_of(server: ServerProcess) -> list[str]:
     """The names of our alerts at alerting."""
     found = httpx.get(f"{server.url}/api/v2/alerts").json()
@@ -71,7 +75,7 @@ def judged(server: ServerProcess, node: RegtestNode, change: Callable[[], object
 
     def later() -> dict | None:
         rule = rule_of(server)
-        is_later = datetime.fromisoformat(rule["lastEvaluation"]) > began
+        is_later = last_evaluation(rule) > began
         return rule if is_later and height_of(server) == height else None
 
     return height, eventually(later, what=f"judged at {height}")["state"]
@@ -197,6 +201,8 @@ def test_an_objective_has_its_window_in_real_blocks(tmp_path):
             node.mine(200, to=ADDRESS)
             server.start()
             eventually(lambda: height_of(server) == 225, what="the node is looked at again")
+            known = datetime.now(UTC)
+            eventually(lambda: last_evaluation(rule_of(server)) > known, what="its height is read by the objective")
             node.mine(150, to=ADDRESS)
             eventually(lambda: value_of(server, "anya_slo_window_blocks") == 144, what="the whole window")
             faults = [rule for rule in rules_of(server) if rule["health"] == "err"]
