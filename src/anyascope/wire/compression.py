@@ -5,6 +5,7 @@ from __future__ import annotations
 import cramjam
 
 from anyascope.errors import InvalidInputError, TooLargeError, UnsupportedError
+from anyascope.wire.zstd import largest_window_bytes
 
 OUTPUT_BYTES_MAX = 32 * 1024 * 1024  # of one body; twice the largest that is taken compressed
 RATIO_MAX = 200  # output bytes an input byte; real telemetry stays below 60, a bomb of zeros has 1,000 and more
@@ -13,7 +14,6 @@ ZSTD_WINDOW_BYTES_MAX = 8 * 1024 * 1024  # what every decoder must support (RFC 
 
 ENCODINGS = ("gzip", "deflate", "zstd", "snappy")
 
-_ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 _BUFFER_FULL = ("failed to write whole buffer", "Destination buffer is too small", "is smaller than required")
 
 
@@ -74,8 +74,10 @@ def _has_zlib_header(body: bytes) -> bool:
 
 def _declared(body: bytes, name: str, *, room: int) -> int:
     """How many bytes the output may take; what says itself that it is too large is refused before they are allocated."""
-    if name == "zstd" and _zstd_window_bytes(body) > ZSTD_WINDOW_BYTES_MAX:
-        raise TooLargeError(f"the body's zstd window is larger than {ZSTD_WINDOW_BYTES_MAX} bytes")
+    if name == "zstd" and largest_window_bytes(body) > ZSTD_WINDOW_BYTES_MAX:
+        raise TooLargeError(
+            f"the body's zstd window is larger than {ZSTD_WINDOW_BYTES_MAX} bytes; compress without long-distance matching"
+        )
     if name == "snappy":
         try:
             declared = cramjam.snappy.decompress_raw_len(body)
@@ -85,18 +87,6 @@ def _declared(body: bytes, name: str, *, room: int) -> int:
             raise TooLargeError(_too_large(len(body), room))
         return int(declared)
     return room
-
-
-def _zstd_window_bytes(body: bytes) -> int:
-    """What the first frame's header asks for; 0 where it asks for nothing beyond its own content.
-
-    Source: RFC 8878, section 3.1.1.1.
-    """
-    if len(body) < 6 or not body.startswith(_ZSTD_MAGIC) or body[4] & 0x20:  # single segment: bounded by the output
-        return 0
-    exponent, mantissa = body[5] >> 3, body[5] & 7
-    base = 1 << (10 + exponent)
-    return base + (base >> 3) * mantissa
 
 
 def _too_large(size_bytes: int, room: int) -> str:

@@ -111,3 +111,10 @@ def test_refuses_a_zstd_window_that_would_fill_the_memory() -> None:
     # Magic, a descriptor without single segment, window of 2**27, then nothing.
     with pytest.raises(TooLargeError, match="window"):
         decompress(b"\x28\xb5\x2f\xfd\x00\x88\x01\x00\x00", "zstd")
+
+
+def test_refuses_a_large_zstd_window_in_any_frame() -> None:
+    """A small frame in front hides none that asks for 128 MiB; frames that ask for little are read one after the other."""
+    assert decompress(PACKED["zstd"] * 2, "zstd") == TEXT * 2
+    with pytest.raises(TooLargeError, match="window"):
+        decompress(PACKED["zstd"] + b"\x28\xb5\x2f\xfd\x00\x88\x01\x00\x00", "zstd")
