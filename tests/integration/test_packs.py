@@ -30,6 +30,7 @@ NOT_HERE = {
     "anya_hsm_mechanism_lost",
     "anya_hsm_mechanism_gained",
     "anya_bitcoin_wallet_stuck_transaction_blocks",  # nothing is stuck
+    "anya_bitcoin_wallet_reopened_transaction_sats",  # nothing lost its confirmations
     "anya_bitcoin_wallet_ended_transaction_sats",  # nothing was replaced, conflicted or abandoned
     "anya_bitcoin_wallet_unusual_transaction_score",  # nothing is unusual
     "anya_bitcoin_wallet_consolidation_saving_sats",  # needs two days of fees

@@ -109,7 +109,7 @@ def reorg_of_ours(stage: Stage) -> tuple[Row, Row]:
     stage.until('anya_bitcoin_reorg_depth_blocks{node="one"} == 2')
     stage.event("event_name:bitcoin.transaction.unconfirmed", having=txid)
     told = stage.told("BitcoinReorgTwoBlocks", since_s=before, having="the best chain of one")
-    reopened = stage.told("WalletWithdrawalReopened", since_s=before)
+    reopened = stage.told("WalletWithdrawalReopened", since_s=before, having=txid)
     stage.until('anya_bitcoin_wallet_reopened_transactions{wallet="w",direction="withdrawal"} == 1')
     stage.one.mine(1, to=NOBODYS)
     stage.until('anya_bitcoin_wallet_reopened_transactions{wallet="w",direction="withdrawal"} == 0')

@@ -88,6 +88,7 @@ def tell_wallet(replay: Replay, *, seed: int) -> None:
     replay.add("anya_bitcoin_wallet_stuck_transaction_blocks", {**WALLET, "txid": "aa"}, np.nan)
     ended = {**WALLET, "txid": "aa", "direction": "withdrawal"}
     replay.add("anya_bitcoin_wallet_unusual_transaction_score", ended, np.nan)
+    replay.add("anya_bitcoin_wallet_reopened_transaction_sats", ended, np.nan)
     for name in ("replaced", "conflicted", "abandoned"):
         replay.add("anya_bitcoin_wallet_ended_transaction_sats", {**ended, "outcome": name}, np.nan)
         _count(replay, f"anya_bitcoin_wallet_{name}_total", WALLET, np.zeros(steps))
