@@ -34,12 +34,13 @@ from support.collecting import until
 from support.server import QUIET_CONFIG, running_server
 
 WITHIN_S = 0.3
-TURNS = 4
+TURNS = 6
 LAST_S = 13.2  # no script does or expects anything later
 CONFIG = QUIET_CONFIG + "\nrules: {default_pack: false}\n"
 ALWAYS = {"times": [{"start_time": "00:00", "end_time": "24:00"}]}
 NEVER = {"years": ["2000"]}
 
+# No act lies nearer than 0.2 s to a look at its group: of two things at one moment either may come first, on either side.
 STORIES = [
     # --- grouping and the wait ---
     Story("single", [(0, fire("a"))]),
@@ -67,11 +68,11 @@ STORIES = [
     Story("refires_with_another", [(0, fire("a")), (1.5, end("a")), (3.5, fire("b")), (4.2, fire("a"))]),
     Story("some_resolve", [(0, fire("a", "b")), (1.5, end("a")), (3.5, end("b"))]),
     Story("one_ends_one_comes", [(0, fire("a")), (1.5, end("a")), (1.7, fire("b"))]),
-    Story("comes_and_goes", [(0.35 * n, (end if n % 2 else fire)("a")) for n in range(6)]),
-    Story("comes_and_goes_slowly", [(0.6 * n, (end if n % 2 else fire)("a")) for n in range(6)]),
+    Story("comes_and_goes", [(0.4 * n, (end if n % 2 else fire)("a")) for n in range(6)]),
+    Story("comes_and_goes_slowly", [(0.67 * n, (end if n % 2 else fire)("a")) for n in range(6)]),
     Story(
         "flaps",
-        [(0.35 * n, (end if n % 2 else fire)("a")) for n in range(20)],
+        [(0.4 * n, (end if n % 2 else fire)("a")) for n in range(20)],
         differs="an alert that begins to fire four times within 15 minutes is told once, and its end once it is calm",
         ours=[(1, "firing", "a")],
     ),
@@ -98,7 +99,7 @@ STORIES = [
     ),
     Story("times_out", [(0, fire("a", ends_s=None))]),
     Story("kept_alive", [(n, fire("a", ends_s=None)) for n in (0, 2.5, 4.5)]),
-    Story("end_comes_nearer", [(0, fire("a", ends_s=9)), (0.5, fire("a", ends_s=3))]),
+    Story("end_comes_nearer", [(0, fire("a", ends_s=8.2)), (0.5, fire("a", ends_s=3))]),
     Story("end_replaces_timeout", [(0, fire("a", ends_s=None)), (0.5, fire("a", ends_s=1.8))]),
     Story("timeout_after_end", [(0, fire("a", ends_s=2.2)), (0.5, fire("a", ends_s=None))]),
     Story("ends_twice", [(0, fire("a")), (1.5, end("a")), (2, end("a", ends_s=-0.2))]),
@@ -175,7 +176,7 @@ STORIES = [
     Story("silenced", [(0, silence(ends_s=60)), (0.3, fire("a")), (4.5, end("a"))]),
     Story("silence_ends", [(0, silence(ends_s=3.7)), (0.3, fire("a"))]),
     Story("silence_is_expired", [(0, silence(ends_s=60)), (0.3, fire("a")), (3.7, expire())]),
-    Story("silence_begins", [(0, silence(starts_s=1.6, ends_s=5)), (0.1, fire("a")), (2.4, fire("b"))]),
+    Story("silence_begins", [(0, silence(starts_s=1.6, ends_s=4.3)), (0.1, fire("a")), (2.4, fire("b"))]),
     Story("silence_of_one", [(0, silence(ends_s=60, instance="a")), (0.3, fire("a", "b"))]),
     Story("silence_holds_repeats", [(0, fire("a")), (1.5, silence(ends_s=4))], route={"repeat_interval": "1500ms"}),
     Story(

@@ -243,7 +243,7 @@ async def test_litecoins_daemon_tells_of_its_payments(tmp_path):
 
 def _meet(*nodes: RegtestNode) -> None:
     """Wait until all have the same mempool."""
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 150
     while time.monotonic() < deadline:
         pools = [frozenset(node.call("getrawmempool")) for node in nodes]
         if len(set(pools)) == 1:

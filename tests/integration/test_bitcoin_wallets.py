@@ -13,6 +13,7 @@ from anyascope.collect.collectors.bitcoin.wallets import listing, patience
 from anyascope.collect.collectors.bitcoin.wallets.watch import WalletsWatch
 from anyascope.collect.options import BitcoinNodeOptions
 from anyascope.store.documents import MemoryDocuments
+from support.bitcoin_room import CALL_WITHIN_S
 from support.regtest import RegtestNode, litecoin_node, regtest_nodes
 
 RATE_SAT_PER_VB = 10
@@ -33,7 +34,8 @@ class Wallets:
     """The wallets of a node, looked at when the test says so."""
 
     def __init__(self, node: RegtestNode, chain: str, wallets: tuple[str, ...] | None) -> None:
-        options = BitcoinNodeOptions("one", node.url, cookie_file=node.cookie_file, chain=chain, wallets=wallets)
+        known = {"cookie_file": node.cookie_file, "chain": chain, "wallets": wallets, "timeout_s": CALL_WITHIN_S}
+        options = BitcoinNodeOptions("one", node.url, **known)
         clock = SystemClock()
         self.client = RpcClient(options, clock=clock)
         self.watch = WalletsWatch(options, documents=MemoryDocuments(clock=clock), clock=clock, client=self.client)

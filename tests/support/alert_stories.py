@@ -258,7 +258,8 @@ async def play(stories: Sequence[Story], urls: dict[str, str], *, began_s: float
     Gives, by story, the longest that a side took to answer, in seconds: how late its times may be for the machine's sake.
     It is infinite for a story that could not be told in time.
     """
-    limits = httpx.Limits(max_connections=100)
+    # No connection is given up for being idle: httpx may close one that another post was just given.
+    limits = httpx.Limits(max_connections=100, keepalive_expiry=None)
     async with httpx.AsyncClient(limits=limits, timeout=60) as client, asyncio.TaskGroup() as group:
         plays = {
             story.name: group.create_task(_play(story, client, urls, began_s + number * STAGGER_S))
@@ -271,7 +272,9 @@ async def _play(story: Story, client: httpx.AsyncClient, urls: dict[str, str], b
     stage = Stage(story.name, client, urls)
     for at_s, act in story.script:
         stage.now_s = began_s + at_s
-        await asyncio.sleep(max(stage.now_s - time.time(), 0))
+        # A sleep is of another clock, and what ends now is to have ended.
+        while (left_s := stage.now_s - time.time()) > 0:  # noqa: ASYNC110  # no event tells the time
+            await asyncio.sleep(left_s)
         try:
             await act(stage)
         except TooLateError:

@@ -68,11 +68,16 @@ static void padded(const char *name, char *text, size_t size) {
 }
 
 static void count(long change) {
-    char name[64];
+    char name[64], made[4096];
     opened += change;
+    snprintf(name, sizeof name, "sessions/.%d", (int)getpid());
+    snprintf(made, sizeof made, "%s", path(name));
+    FILE *file = fopen(made, "w");
+    if (!file) return;
+    fprintf(file, "%ld", opened);
+    fclose(file);
     snprintf(name, sizeof name, "sessions/%d", (int)getpid());
-    FILE *file = fopen(path(name), "w");
-    if (file) { fprintf(file, "%ld", opened); fclose(file); }
+    rename(made, path(name)); /* at once: another process may count at any moment, and none has no sessions in between */
 }
 
 /* What happens to every call first; another value than 0 is its answer. */
