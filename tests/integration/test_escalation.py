@@ -20,7 +20,7 @@ rules: {{default_pack: false}}
 escalation_policies:
   - name: signing
     severities: [critical]
-    levels: [{{channels: [team]}}, {{delay: 15s, channels: [night]}}]
+    levels: [{{channels: [team]}}, {{delay: 20s, channels: [night]}}]
 global: {{smtp_smarthost: '127.0.0.1:{mail}', smtp_from: 'anyascope@example.test', smtp_require_tls: true,
   smtp_tls_config: {{insecure_skip_verify: true}}}}
 route: {{receiver: team, group_by: [alertname]}}
