@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
@@ -47,6 +48,7 @@ class Rules:
         documents: keeps the state of alerts over restarts (kind `rule-state`).
         clock: the time.
         registry: where `anyascope_rule_*` and `prometheus_rule_*` are counted.
+        worked_ns: how long the processor has worked in this thread; what evaluations take of it decides how long they rest.
     """
 
     def __init__(
@@ -60,8 +62,9 @@ class Rules:
         documents: DocumentStore,
         clock: Clock,
         registry: CollectorRegistry,
+        worked_ns: Callable[[], int] = time.thread_time_ns,
     ) -> None:
-        self._house = House(engine, intake, sink, documents, clock, options, RuleMetrics(registry))
+        self._house = House(engine, intake, sink, documents, clock, options, RuleMetrics(registry), worked_ns=worked_ns)
         self._arrivals = arrivals
         self._documents = documents
         self._runners: dict[str, GroupRunner] = {}

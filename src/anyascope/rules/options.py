@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
@@ -71,3 +72,4 @@ class House:
     options: RulesOptions
     metrics: RuleMetrics
     turns: Turns = field(default_factory=Turns)
+    worked_ns: Callable[[], int] = time.thread_time_ns

@@ -189,7 +189,7 @@ class GroupRunner:
         chosen = affected_rules(rules, [state.reads for state in evaluation.rules], concerned)
         # A second evaluation within a millisecond would overwrite the samples of the first.
         at_ns = max(now_ns, evaluation.judged_ns + NS_PER_MS)
-        work = Work(evaluation.evaluate(at_ns, chosen))
+        work = Work(evaluation.evaluate(at_ns, chosen), worked_ns=self._house.worked_ns)
         await work
         self._tell_delay(since_ns)
         # An alarm rests by what the processor had to do. On a busy machine most of an evaluation's length is waiting: four

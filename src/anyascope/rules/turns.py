@@ -6,7 +6,7 @@ import asyncio
 import heapq
 import itertools
 import time
-from collections.abc import Coroutine, Generator, Sequence
+from collections.abc import Callable, Coroutine, Generator, Sequence
 from functools import partial
 from typing import Any, Generic, TypeVar
 
@@ -75,25 +75,32 @@ class Work(Generic[T]):
 
     What it waits for does not count, nor what others do meanwhile, nor that the machine is busy.
 
+    Args:
+        coroutine: what is to be awaited.
+        worked_ns: how long the processor has worked in this thread.
+
     Attributes:
         seconds: of the processor; of what is awaited beside the loop nothing.
     """
 
-    def __init__(self, coroutine: Coroutine[Any, Any, T]) -> None:
+    def __init__(
+        self, coroutine: Coroutine[Any, Any, T], *, worked_ns: Callable[[], int] = time.thread_time_ns
+    ) -> None:
         self._coroutine = coroutine
+        self._worked_ns = worked_ns
         self.seconds = 0.0
 
     def __await__(self) -> Generator[Any, Any, T]:
         step = partial(self._coroutine.send, None)
         while True:
-            began_ns = time.thread_time_ns()
+            began_ns = self._worked_ns()
             try:
                 awaited = step()
             except StopIteration as end:
                 found: T = end.value
                 return found
             finally:
-                self.seconds += (time.thread_time_ns() - began_ns) / NS_PER_S
+                self.seconds += (self._worked_ns() - began_ns) / NS_PER_S
             try:
                 answer = yield awaited
             except BaseException as error:  # noqa: BLE001  # it is the coroutine's to answer

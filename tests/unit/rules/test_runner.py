@@ -189,6 +189,25 @@ async def test_a_long_wait_is_no_work_of_an_alarm(house):
     assert after_s == [("up == 0", 1), ("up == 2", 2), ("up == 0", 3.2), ("up == 2", 11)]
 
 
+async def test_an_alarm_rests_by_what_the_processor_had_to_do(house):
+    """Four times that after an evaluation by arrival, where that is longer than the debounce."""
+    ask = house.engine.instant
+
+    async def heavily(query, time_ms):
+        house.worked_ns += NS_PER_S // 2
+        return await ask(query, time_ms)
+
+    house.engine.instant = heavily
+    await house.start(AT_ONCE)
+    for value in (0.0, 1.0):
+        await house.send({"__name__": "up"}, value)
+
+    await house.clock.advance(1.9)
+    assert len(house.engine.asked) == 1
+    await house.clock.advance(0.1)
+    assert len(house.engine.asked) == 2
+
+
 async def test_commits_hold_up_no_alarm(house):
     """A state that takes long to be kept does not keep the next arrival from being judged and told."""
     await house.start("groups: [{name: g, interval: 1h, rules: [{alert: A, expr: up}, {alert: B, expr: other}]}]")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
@@ -79,10 +78,9 @@ def test_what_is_before_a_severe_one_is_as_urgent(ranks):
     assert inherited(ranks) == [min(ranks[at:]) for at in range(len(ranks))]
 
 
-async def test_work_is_the_processors(monkeypatch):
+async def test_work_is_the_processors():
     """What a coroutine does counts, on either side of what it waits for; what others do meanwhile does not."""
     others_done, worked_ns = asyncio.Event(), [0]
-    monkeypatch.setattr("anyascope.rules.turns.time", SimpleNamespace(thread_time_ns=lambda: worked_ns[0]))
 
     async def others() -> None:
         worked_ns[0] += 50_000_000
@@ -94,7 +92,7 @@ async def test_work_is_the_processors(monkeypatch):
         worked_ns[0] += 5_000_000
         return "done"
 
-    work = Work(own())
+    work = Work(own(), worked_ns=lambda: worked_ns[0])
     other = asyncio.create_task(others())
 
     assert await work == "done"
