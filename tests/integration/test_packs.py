@@ -103,7 +103,7 @@ def test_packs_find_what_they_read(tmp_path):
             assert not missing, sorted(missing)
             return True
 
-        eventually(all_are_told, within_s=120)
+        eventually(all_are_told)
         for name in packs.names():
             for title, expr in asked(dashboard_of(name)):
                 answer = client.get("/api/v1/query", params={"query": expr})

@@ -35,7 +35,7 @@ def send(url: str, name: str, *, value: float = 1.0, at_ms: int = BASE_MS) -> No
 def counted(url: str, expression: str, *, at_ms: int = BASE_MS) -> dict[str, int]:
     """Samples by label `n` within the last 5 minutes of what `send` wrote."""
     params = {"query": f"count_over_time({expression}[5m])", "time": f"{at_ms / 1000 + STEPS:.3f}"}
-    found = httpx.get(f"{url}/api/v1/query", params=params, timeout=30).json()["data"]["result"]
+    found = httpx.get(f"{url}/api/v1/query", params=params).json()["data"]["result"]
     return {row["metric"].get("n", ""): int(row["value"][1]) for row in found}
 
 

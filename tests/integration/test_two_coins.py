@@ -80,7 +80,7 @@ def test_wallets_of_one_name_on_two_coins_never_add_up(tmp_path):
             for name in ("anya_custody_unmatched_spends", 'anya_custody_spends_total{result="unmatched"}'):
                 eventually(lambda name=name: figures(server, name) == {"bitcoin": 1, "litecoin": 1}, what=name)
             eventually(lambda: figures(server, "anya_custody_unmatched_spend_sats") == SENT_SATS, what="amounts")
-            found = eventually(lambda: pages(server) if set(pages(server)) == both else None, what="a page each")
+            found = eventually(lambda: told if set(told := pages(server)) == both else None, what="a page each")
             assert "1000000 sats leave hot" in found["bitcoin"]["annotations"]["description"]
             assert "(regtest)" in found["bitcoin"]["annotations"]["summary"]
             assert "2000000 litoshis leave hot" in found["litecoin"]["annotations"]["description"]

@@ -114,7 +114,7 @@ def playing(directory: Path, *, grace: str = "") -> Iterator[Story]:
         stack.callback(api.kill)
         api.start()
         _fund(node, api, miner)
-        eventually(lambda: _watches(server), within_s=120, what="the wallets are watched to the tip")
+        eventually(lambda: _watches(server), what="the wallets are watched to the tip")
         yield Story(node, miner, token, server, slack, api)
 
 
