@@ -16,11 +16,13 @@ from anyascope.errors import InvalidInputError
 from anyascope.model.labels import Labels
 
 HEIGHT_METRIC = "bitcoin_blocks"
+DOWNLOAD_METRIC = "anya_bitcoin_initial_download"
 LABEL_CHAIN = "chain"
+LABEL_NODE = "node"
 LABEL_COIN = "coin"  # of series of other coins than Bitcoin, whose nodes call their chains `main` and `test`, too
 BITCOIN = "bitcoin"
 # A node in its initial download goes through the blocks of years in hours: it does not tell the time.
-_DOWNLOADING = f"on ({LABEL_CHAIN}, node) anya_bitcoin_initial_download == 1"
+_DOWNLOADING = f"on ({LABEL_CHAIN}, {LABEL_NODE}) {DOWNLOAD_METRIC} == 1"
 HEIGHTS_EXPR = f"max by ({LABEL_COIN}, {LABEL_CHAIN}) ({HEIGHT_METRIC} unless {_DOWNLOADING})"
 BLOCKS_MAX = 1_000_000  # 19 years
 REORG_BLOCKS_MAX = 100  # as deep as a coinbase is locked; a height that falls deeper is another chain's

@@ -10,10 +10,12 @@ from prometheus_client import CollectorRegistry
 from anyascope.clock import ManualClock
 from anyascope.errors import InvalidInputError, UnavailableError
 from anyascope.model.alerts import AlertState
+from anyascope.model.labels import labels_of
 from anyascope.model.status import RuleHealth
 from anyascope.promql.engine import Engine
 from anyascope.rules.blocks import HEIGHTS_EXPR, BlockSpan, BlockWindow
 from anyascope.rules.chainclock import ChainClock
+from anyascope.rules.evaluate import batch_of
 from anyascope.rules.lint import lint
 from anyascope.rules.load import LoadOptions, load_rules
 from anyascope.rules.options import RulesOptions
@@ -293,8 +295,8 @@ async def test_it_says_what_happened_in_blocks(tmp_path):
             ("anya_slo_window_seconds", "5h", "", 8_700),
             ("anya_slo_covered_seconds", "5h", "", 8_700),
             ("anya_slo_error_budget_remaining_ratio", "5h", "", 0.586),  # 60 of 145,000
-            ("anya_slo_window_seconds", "8h", "", 18_300),
-            ("anya_slo_error_budget_remaining_ratio", "8h", "", 0.803),
+            ("anya_slo_window_seconds", "8h", "", 18_420),
+            ("anya_slo_error_budget_remaining_ratio", "8h", "", 0.806),
             ('anya_slo_burn_rate{window="1 block"}', "3h30m", "1 block", 1),
             ('anya_slo_burn_rate{window="15 blocks"}', "3h30m", "15 blocks", 1),
             ('anya_slo_burn_rate{window="15 blocks"}', "5h", "15 blocks", 0),
@@ -315,6 +317,72 @@ async def test_a_window_is_remembered_from_the_store():
     with pytest.raises(InvalidInputError, match="the height of chain test is not known"):
         await clock.window(BlockSpan(6, "test"), now_ms)
     engine.close()
+
+
+async def told(*samples):
+    """An engine on a store with these: node, seconds, height and whether it is in its initial download."""
+    store = MemoryMetrics()
+    found = [
+        (labels_of({"__name__": name, "chain": "main", "node": node}), at_ms(at_s), float(value))
+        for node, at_s, height, *downloading in samples
+        for name, value in (("bitcoin_blocks", height), ("anya_bitcoin_initial_download", any(downloading)))
+    ]
+    await store.write_metrics(batch_of(found))
+    return Engine(store, clock=ManualClock(), registry=CollectorRegistry())
+
+
+def at_ms(seconds):
+    return round((START_S + seconds) * 1_000)
+
+
+@pytest.mark.parametrize("start_s", [0, 1, 25, 59])
+async def test_a_server_that_ran_for_less_than_a_minute_remembers_it(start_s):
+    """Wherever the minute turns: what nodes told since then is taken sample by sample."""
+    samples = [("a", start_s + at_s, 200 + at_s) for at_s in range(40)]
+    engine = await told(*samples)
+    clock = ChainClock(engine)
+    for blocks in (144, 39, 10):  # the second and third by what is known
+        found = await clock.window(BlockSpan(blocks), at_ms(start_s + 45))
+        assert found == BlockWindow(300_000, min(blocks, 39))
+    engine.close()
+
+
+async def test_what_came_between_two_looks_is_remembered():
+    """Hundreds of blocks within a second, of which an interval sees the last only: the window begins where they did."""
+    engine = await told(("a", 1.2, 225), ("a", 1.4, 300), ("a", 1.8, 375), ("a", 401, 376))
+    clock = ChainClock(engine)
+    with pytest.raises(InvalidInputError, match="the height of no chain is known"):
+        await clock.window(BlockSpan(144), at_ms(1))
+    assert (await clock.window(BlockSpan(144), at_ms(2))).blocks == 144
+    assert await clock.window(BlockSpan(144), at_ms(402)) == BlockWindow(400_600, 144)
+    engine.close()
+
+
+async def test_a_node_that_is_far_behind_ends_no_window_by_speaking_first():
+    """What the others said last still counts, however short the time between two looks."""
+    engine = await told(
+        ("a", 0, 500), ("b", 1, 10), ("a", 300, 560), ("a", 601, 562), ("b", 600.5, 11), ("c", 600.7, 9_000, True)
+    )
+    clock = ChainClock(engine)
+    assert await clock.window(BlockSpan(144), at_ms(600)) == BlockWindow(600_000, 60)
+    assert await clock.window(BlockSpan(144), at_ms(602)) == BlockWindow(602_000, 62)
+    assert dict(clock.heights) == {"main": 562}
+    engine.close()
+
+
+async def test_blocks_that_come_one_by_one_cost_no_further_question():
+    """A store is asked for samples at the start and where blocks were skipped, and else for the heights of now alone."""
+    engine = ScriptedEngine()
+    clock = ChainClock(engine)
+    for minute in range(5):
+        engine.answers[HEIGHTS_EXPR] = [({"chain": "main"}, 500.0 + minute)]
+        await clock.window(BlockSpan(144), 10**9 + minute * 60_000)
+    told_ones = [query for query, _ in engine.asked if query.startswith("bitcoin_blocks[")]
+    assert len(told_ones) == 1
+    engine.answers[HEIGHTS_EXPR] = [({"chain": "main"}, 510.0)]
+    await clock.window(BlockSpan(144), 10**9 + 300_000)
+    await clock.window(BlockSpan(144), 10**9 + 360_000)
+    assert len([query for query, _ in engine.asked if query.startswith("bitcoin_blocks[")]) == 2
 
 
 async def test_a_store_that_does_not_answer_is_asked_again():

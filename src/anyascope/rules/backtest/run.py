@@ -251,8 +251,8 @@ class Backtest:
         heights = await heights_over(self.engine, steps, offset_ms=job.offset_ms)
         for time_ms in steps:
             at_ms = time_ms - job.offset_ms
-            self._clock.take(heights.get(time_ms, {}), at_ms)
             try:
+                await self._clock.take(heights.get(time_ms, {}), at_ms)
                 window = await self._clock.window(rule.span, at_ms)
             except InvalidInputError as error:
                 if time_ms * NS_PER_MS >= self.options.start_ns:
