@@ -3,21 +3,25 @@
 The collector runs alone in a process of its own, whose processor time counts; the node is real, on regtest. It is Knots, which groups
 its mempool by fee rate itself: `--as-core` reads it as a node of Core's, by a sample. Another client asks of the mempool twenty times a
 second all the while: what it waits at most is what the collector's calls hold the node up. How long a call took is with what the answer
-waited for a processor.
+waited for a processor; what the node itself does for each is told beside: the processor time of all its threads, which no load lengthens.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import json
 import tempfile
 import time
 from pathlib import Path
+
+import httpx
 
 from anyascope.clock import SystemClock
 from anyascope.collect.collectors.bitcoin import pool_reader
 from anyascope.collect.collectors.bitcoin.client import RpcClient
 from anyascope.collect.collectors.bitcoin.inquiry import Inquiry
+from anyascope.collect.collectors.bitcoin.pool_histogram import RATES_SAT_PER_VB as RATES_OF_GROUPS
 from anyascope.collect.collectors.bitcoin.pool_reader import PoolReader, PoolSight
 from anyascope.collect.options import BitcoinNodeOptions
 from bitcoin_wallets import UNSYNCED, Asking, Collector, collect
@@ -28,7 +32,8 @@ from support.regtest import RegtestNode, regtest_nodes
 RATES_SAT_PER_VB = (1, 1, 1, 2, 2, 4, 7, 15, 40, 90)
 CALL_S = 0.2
 AS_CORE = "as-core"
-RARE = ("getrawmempool",)  # once in SAMPLE_EVERY_S
+RARE = ("getrawmempool",)  # once, where ZMQ tells what comes
+WORK_TRIES = 8
 
 
 def group_nothing() -> None:
@@ -65,6 +70,34 @@ def compare(whole: PoolSight, sampled: PoolSight, count: int) -> None:
     show("largest error of a group, of all transactions", 100 * off / count, "%", bar=1, is_most=True)
 
 
+def worked_s(node: RegtestNode) -> float:
+    """Processor time of all threads of the node so far."""
+    assert node.process is not None
+    threads = Path(f"/proc/{node.process.pid}/task").iterdir()
+    return sum(int((thread / "schedstat").read_text().split()[0]) for thread in threads) / 1e9
+
+
+def tell_work(node: RegtestNode) -> None:
+    """What the node does for a call, at least; the least of some tries has nothing else in it."""
+    some = node.call("getrawmempool")[::400][:250]
+    calls: dict[str, tuple[str, list[list[object]]]] = {
+        "getblockchaininfo": ("getblockchaininfo", [[]]),
+        "getmempoolinfo": ("getmempoolinfo", [[]]),
+        "getmempoolinfo by fee rate": ("getmempoolinfo", [[list(RATES_OF_GROUPS)]]),
+        "getrawmempool": ("getrawmempool", [[]]),
+        "250 getmempoolentry": ("getmempoolentry", [[txid] for txid in some]),
+    }
+    with httpx.Client(auth=node.credentials, timeout=60.0) as client:
+        for name, (method, params) in calls.items():
+            body = json.dumps([{"id": at, "method": method, "params": each} for at, each in enumerate(params)])
+            found = []
+            for _ in range(WORK_TRIES):
+                before_s = worked_s(node)
+                client.post(node.url, content=body).raise_for_status()
+                found.append(worked_s(node) - before_s)
+            show(f"{name}: the node's work", min(found) * 1e3, "ms", bar=CALL_S * 1e3, is_most=True)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--collect", nargs="+", metavar="URL COOKIE")
@@ -86,6 +119,7 @@ def main() -> None:
         fill_mempool(node, asked.count, rates=RATES_SAT_PER_VB, chained=asked.count // 10, oldest_s=13 * 86_400)
         show("transactions in the mempool", node.call("getmempoolinfo")["size"], "")
         compare(*asyncio.run(read(node)), asked.count)
+        tell_work(node)
         watch(node, miner, asked)
 
 

@@ -22,7 +22,7 @@ from prometheus_client import CollectorRegistry
 from anyascope.clock import SystemClock
 from anyascope.collect.collect import Collect
 from anyascope.collect.collectors.bitcoin.client import RpcCounts
-from anyascope.collect.collectors.bitcoin.wallets.patience import SLOW_S
+from anyascope.collect.collectors.bitcoin.patience import SLOW_S
 from anyascope.collect.options import (
     BitcoinNodeOptions,
     CollectOptions,

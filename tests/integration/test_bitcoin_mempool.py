@@ -10,7 +10,9 @@ from collections.abc import Iterator
 import pytest
 
 from anyascope.clock import SystemClock
+from anyascope.collect.collectors.bitcoin import pool_reader
 from anyascope.collect.collectors.bitcoin.client import RpcClient
+from anyascope.collect.collectors.bitcoin.feed import BlockFeed
 from anyascope.collect.collectors.bitcoin.inquiry import Inquiry
 from anyascope.collect.collectors.bitcoin.pool_reader import PoolReader
 from anyascope.store.memory.metrics import MemoryMetrics
@@ -130,6 +132,53 @@ async def test_a_large_mempool_is_known_by_a_sample(node):
     found = {bound: group for bound, group in sampled.groups.items() if group[0]}
     assert found.keys() == exact.keys()
     assert sum(count for count, _ in found.values()) == 12
+
+
+async def test_a_sample_is_kept_up_by_what_zmq_says(node, monkeypatch):
+    """Listed once; what comes then is read, what is replaced or mined no more, and the ids of all are not asked for again."""
+    monkeypatch.setattr(pool_reader, "SAMPLE_EVERY_S", 0.0)
+    clock = SystemClock()
+    client = RpcClient(node_options("n", node), clock=clock)
+    feed, told = BlockFeed("n", lambda: None), list[str]()
+    feed.tell_also(lambda: None, lambda txid, _: told.append(txid))
+    hearing = asyncio.create_task(feed.run())
+    inquiry = Inquiry(client, clock=clock, on_fault=told.append)
+    inquiry.lacks.add("fee rates in getmempoolinfo")
+
+    async def found():
+        inquiry.begin()
+        sight = await reader.read(inquiry)
+        assert sight.ages.read == sum(count for count, _ in sight.groups.values())  # a sample of all
+        return {bound: count for bound, (count, _) in sight.groups.items() if count}
+
+    try:
+        await asyncio.sleep(0)  # it opens its socket
+        feed.listen_to([node.zmq])
+        while not told:  # until the node knows that we listen
+            await pay(node, sat_per_vb=5)
+            await asyncio.sleep(0.2)
+        size = (await asyncio.to_thread(node.call, "getmempoolinfo"))["size"]
+        while size < 4:
+            await pay(node, sat_per_vb=5)
+            size += 1
+        reader = PoolReader(clock=clock, expiry_s=float(HOUR_S), entries_max=1, sample_min=size)
+        feed.tell_also(lambda: None, reader.hear)
+        assert await found() == {5: size}
+        txids = [await pay(node, sat_per_vb=60) for _ in range(2)]
+        await until(lambda: set(txids) <= set(told))
+        assert await found() == {5: size, 50: 2}
+        by = await asyncio.to_thread(node.call, "bumpfee", txids[0], {"fee_rate": 90}, wallet="w")
+        await until(lambda: by["txid"] in told)
+        assert await found() == {5: size, 50: 1, 80: 1}
+        await asyncio.to_thread(node.call, "generateblock", NOBODY, [txids[1]])
+        last = await pay(node, sat_per_vb=60)
+        await until(lambda: last in told)
+        assert await found() == {5: size, 50: 1, 80: 1}
+        assert client.counts.outcomes[("getrawmempool", "ok")] == 1
+    finally:
+        hearing.cancel()
+        await asyncio.gather(hearing, return_exceptions=True)
+        await client.close()
 
 
 async def read(client: RpcClient, clock: SystemClock, **limits: int):

@@ -111,7 +111,8 @@ class NodeWatch:
         self.sight = NodeSight(options.name, options.chain)
         self.nudge = asyncio.Event()
         self.feed = BlockFeed(options.name, self._on_block)
-        self.feed.tell_also(lambda: None, self._tally.passed)
+        for hear in (self._tally.passed, self._seldom.hear):
+            self.feed.tell_also(lambda: None, hear)
         self._announcements = Announcements(self.feed, clock=clock)
         self._unreached_looks = 0
 
@@ -337,6 +338,7 @@ class NodeWatch:
             remarks.append(f"pruned below {info.get('pruneheight', '?')}")
         if self._inquiry.lacks:
             remarks.append(f"lacks {', '.join(sorted(self._inquiry.lacks))}")
+        remarks += self._seldom.remarks
         return judge(view, standing, remarks=remarks, faults=faults)
 
     def _news(self) -> NodeSight:

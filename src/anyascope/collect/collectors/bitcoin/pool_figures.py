@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from anyascope.collect.collectors.bitcoin.pool_reader import PoolAges
 from anyascope.collect.collectors.bitcoin.sheet import Facts, Sheet, sat_per_vb, sats
+from anyascope.model.wallets import WalletCall
 
 FEE_TARGETS = (1, 2, 3, 5, 6, 12, 20, 144)  # blocks; 2, 3, 5 and 20 are the established exporter's
 
@@ -50,6 +51,13 @@ def tell_ages(sheet: Sheet, ages: PoolAges | None, *, expiry_s: float) -> None:
     sheet.gauge("anya_bitcoin_mempool_replaceable_transactions", text, ages.replaceable)
     text = "Transactions that were read one by one to know of ages: all, or a sample of a large mempool."
     sheet.gauge("anya_bitcoin_mempool_read_transactions", text, ages.read)
+
+
+def tell_rests(sheet: Sheet, calls: Iterable[WalletCall]) -> None:
+    """How rarely it is asked."""
+    for call in calls:
+        text = "How long a call about a large mempool is not made again, since it took the node more than 0.2 s."
+        sheet.gauge("anya_bitcoin_mempool_call_rest_seconds", text, call.rest_s, ("method", call.method))
 
 
 def tell_passage(sheet: Sheet, entered: int, left: int) -> None:

@@ -15,7 +15,7 @@ from anyascope.collect.collectors.bitcoin.chain_figures import (
 )
 from anyascope.collect.collectors.bitcoin.inquiry import Inquiry
 from anyascope.collect.collectors.bitcoin.pace import window_to_ask
-from anyascope.collect.collectors.bitcoin.pool_figures import tell_ages
+from anyascope.collect.collectors.bitcoin.pool_figures import tell_ages, tell_rests
 from anyascope.collect.collectors.bitcoin.pool_histogram import tell_groups
 from anyascope.collect.collectors.bitcoin.pool_reader import PoolReader, PoolSight
 from anyascope.collect.collectors.bitcoin.sheet import Facts, Sheet, dicts_of, facts_of
@@ -37,6 +37,20 @@ class SeldomFacts:
     def forget(self) -> None:
         """It is another chain."""
         self._told, self._pool, self._asked_at = {}, None, None
+        self._reader.forget()
+
+    def hear(self, txid: str, is_added: bool) -> None:  # noqa: FBT001  # as the feed tells it
+        """The mempool took a transaction, or lost it without a block."""
+        self._reader.hear(txid, is_added)
+
+    @property
+    def remarks(self) -> list[str]:
+        """What is not told of the mempool, or rarely, since it is large; one each."""
+        rare = (
+            f"{each.method} takes {each.took_s:.1f} s: made once in {each.rest_s:.0f} s"
+            for each in self._reader.slow_calls
+        )
+        return [*rare, *([f"lacks {self._reader.lacks}"] if self._reader.lacks else [])]
 
     @property
     def block(self) -> Facts:
@@ -77,3 +91,4 @@ class SeldomFacts:
         if self._pool is not None and self._pool.groups is not None:
             tell_groups(sheet, self._pool.groups)
         tell_ages(sheet, None if self._pool is None else self._pool.ages, expiry_s=self._expiry_s)
+        tell_rests(sheet, self._reader.slow_calls)

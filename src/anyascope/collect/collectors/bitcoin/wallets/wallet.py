@@ -9,12 +9,12 @@ from typing import Any
 
 from anyascope.clock import NS_PER_S, Clock
 from anyascope.collect.collectors.bitcoin.client import RpcClient
+from anyascope.collect.collectors.bitcoin.patience import Patience
 from anyascope.collect.collectors.bitcoin.sheet import facts_of, sats
 from anyascope.collect.collectors.bitcoin.wallets.coins import Coins, coins_of
 from anyascope.collect.collectors.bitcoin.wallets.inputs import OTHER_SIGNATURES, OWN_SIGNATURES
 from anyascope.collect.collectors.bitcoin.wallets.listing import METHOD as UNSPENT
 from anyascope.collect.collectors.bitcoin.wallets.listing import list_unspent
-from anyascope.collect.collectors.bitcoin.wallets.patience import Patience
 from anyascope.model.wallets import WalletCall, WalletFunds
 from anyascope.wire.bitcoin.rpc import METHOD_NOT_FOUND, Refusal
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from anyascope.clock import NS_PER_S
-from anyascope.collect.collectors.bitcoin.wallets.patience import Patience, rest_s
+from anyascope.collect.collectors.bitcoin.patience import Patience, rest_s
 
 
 def test_a_slow_call_rests():

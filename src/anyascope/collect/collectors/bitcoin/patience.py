@@ -15,7 +15,7 @@ REST_S_MAX = 600.0  # but is made once in ten minutes
 
 
 class Patience:
-    """The calls of one wallet by method."""
+    """The calls of one wallet, or about one mempool, by method."""
 
     def __init__(self) -> None:
         self._last: dict[str, tuple[float, float]] = {}
