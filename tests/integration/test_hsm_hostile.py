@@ -277,6 +277,72 @@ async def test_nobody_uses_up_the_last_try(token, front):
         assert front.logins() == 0
 
 
+async def test_a_login_that_is_held_back_costs_no_process(token, front, monkeypatch):
+    """It runs on; a library that keeps the flags that it read first begins anew in it, and so sees that the PIN was unlocked."""
+    front.tell("keeps")
+    front.tell("flags", hex(FINAL_TRY))
+    async with scene_of(token, front) as scene:
+        for at in range(4):
+            if at == 1:
+                front.untell("flags")
+            assert (await scene.look()).faults[0] == "login is held back: pin_final_try"
+        monkeypatch.setattr(pkcs11, "RENEW_S", 0.0)
+        assert (await scene.look()).faults == ()
+        assert scene.value("anya_hsm_module_starts_total") == 1
+        assert front.logins() == 1
+
+
+async def test_a_library_that_cannot_begin_anew_has_another_process(token, front, monkeypatch):
+    """Nothing is told of it: the round goes on in the other."""
+    front.tell("flags", hex(FINAL_TRY))
+    async with scene_of(token, front) as scene:
+        await scene.look()
+        monkeypatch.setattr(pkcs11, "RENEW_S", 0.0)
+        front.tell("segv.Finalize")
+        assert (await scene.look()).faults[0] == "login is held back: pin_final_try"
+        assert scene.value("anya_hsm_module_starts_total") == 2
+        assert scene.value("anya_hsm_errors_total", error_type="io_failed") == 0
+
+
+async def test_a_token_without_sessions_gets_no_pin(token, front):
+    """Whatever C_OpenSession says: what fails before the login uses no try up, and nobody has to look at the token."""
+    front.tell("rv.OpenSession", "0x30")
+    async with scene_of(token, front) as scene:
+        for _ in range(4):
+            assert (await scene.look()).faults == ("does not answer: CKR_DEVICE_ERROR",)
+        assert front.logins() == 0
+        front.untell("rv.OpenSession")
+        assert (await scene.look()).faults == ()
+        assert front.logins() == 1
+
+
+async def test_a_key_that_wants_the_pin_for_each_operation_is_no_canary(token, front):
+    """CKA_ALWAYS_AUTHENTICATE is named; the PIN went out once, and neither session nor process is given up for it."""
+    token.run(ASKS_EACH_TIME)
+    async with scene_of(token, front, sign="asking") as scene:
+        for _ in range(3):
+            found = await scene.look()
+            assert found.faults == (
+                "sign fails: the key wants the PIN for each operation (CKA_ALWAYS_AUTHENTICATE) (CKR_USER_NOT_LOGGED_IN)",
+            )
+            assert "another key" in found.advice
+        assert scene.value("anya_hsm_errors_total", error_type="user_not_logged_in") == 3
+        assert scene.value("anya_hsm_canary_success", operation_type="canary_encrypt") == 1
+        assert front.logins() == scene.value("anya_hsm_module_starts_total") == 1
+
+
+ASKS_EACH_TIME = """
+import sys, pkcs11
+from pkcs11 import Attribute, KeyType
+from pkcs11.util.ec import encode_named_curve_parameters
+with pkcs11.lib(sys.argv[1]).get_token(token_label=sys.argv[2]).open(user_pin=sys.argv[3], rw=True) as session:
+    curve = {Attribute.EC_PARAMS: encode_named_curve_parameters("secp256r1")}
+    session.create_domain_parameters(KeyType.EC, curve, local=True).generate_keypair(
+        store=True, label="asking", private_template={Attribute.ALWAYS_AUTHENTICATE: True}
+    )
+"""
+
+
 async def test_an_expired_pin_is_sent_once(token, front):
     """CKR_PIN_EXPIRED holds the login until the PIN is another; CKF_USER_PIN_TO_BE_CHANGED alone holds nothing."""
     front.tell("flags", hex(TO_BE_CHANGED))

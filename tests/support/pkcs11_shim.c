@@ -8,6 +8,7 @@
  *   noise          every call prints to standard output and standard error, and reads standard input
  *   fork           signing leaves a process behind that sleeps and holds all that was open; its pid is written into `forked`
  *   leak           signing keeps as many megabytes and open files as stand in it
+ *   keeps          the token's flags are told as they were when they were first read after C_Initialize
  *   flags, noflags bits that are set, and taken away, in the token's flags
  *   label, serial  what the token says instead of its own
  *   locked         the user's PIN is locked while it exists
@@ -40,6 +41,7 @@ enum {
 static List list;
 static void *real[68];
 static long opened;
+static unsigned long kept;
 
 static const char *path(const char *name) {
     static char text[4096];
@@ -100,6 +102,7 @@ static RV before(const char *call) {
 
 static RV initialize(void *arguments) {
     RV given = before("Initialize");
+    kept = 0;
     return given ? given : ((RV(*)(void *))real[INITIALIZE])(arguments);
 }
 
@@ -122,6 +125,8 @@ static RV token_info(unsigned long slot, Info *info) {
     if (has("locked")) info->flags |= 0x40000;
     info->flags |= (unsigned long)number("flags", 0);
     info->flags &= ~(unsigned long)number("noflags", 0);
+    if (!kept) kept = info->flags;
+    if (has("keeps")) info->flags = kept;
     padded("label", info->label, sizeof info->label);
     padded("serial", info->serial, sizeof info->serial);
     if (has("total")) {

@@ -28,9 +28,11 @@ RANDOM_BYTES = 32
 DATA_BYTES_MAX = (
     2 * 1024**3
 )  # of memory; libraries take some tens of megabytes, and one that leaks must not take the machine's
+ASKS_EACH_TIME = "the key wants the PIN for each operation (CKA_ALWAYS_AUTHENTICATE)"
 _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE = 1, 4
 _MESSAGE_CHARS_MAX = 1_000  # a loader names a long path twice before it says what is wrong
 
+_USER = 1  # CKU_USER
 # How libraries refuse a session that only reads; AWS CloudHSM's says the first.
 _NO_READING = frozenset(("function_failed", "function_not_supported", "arguments_bad"))
 
@@ -40,13 +42,18 @@ Answer = dict[str, Any]
 class _Differs(Exception):  # noqa: N818  # told by its type
     """The module answered, and wrongly."""
 
-    def __init__(self, error_type: str, message: str) -> None:
+    def __init__(self, error_type: str, message: str, *, code: str = "") -> None:
         super().__init__(message)
         self.error_type = error_type
+        self.code = code
+
+
+class _OfKey(_Differs):
+    """What is wrong lies with the key: the session is as good as before."""
 
 
 class Module:
-    """A loaded module and, after `login`, one open session."""
+    """A loaded module and, after `open`, one session."""
 
     def __init__(self, path: str) -> None:
         # Here, so that its absence is an answer like any other.
@@ -57,15 +64,14 @@ class Module:
         self._lib = pkcs11.lib(path)
         self._session: Any = None
         self._place: tuple[Any, ...] = ()  # slot and serial number of the token that the session is on
+        self._is_ready = False  # the session is logged in, or needs no login
         self._listing: Listing | None = None
 
     def look(self, token: str, serial: str) -> Answer:
         """Slots, tokens and which one is watched: by its label, its serial number, or both; the only one where neither is said."""
         watched, present, empty = self._find(token, serial)
         if not watched:
-            # Modules see new tokens only when they start. Sessions end with it; one on a token that is gone is of no use.
-            self._session = self._listing = None
-            self._lib.reinitialize()
+            self.renew()  # modules see new tokens only when they start
             watched, present, empty = self._find(token, serial)
         place = (watched[0]["slot"], watched[0]["serial"]) if len(watched) == 1 else ()
         if self._session is not None and self._place != place:
@@ -78,28 +84,50 @@ class Module:
             "empty": empty,
             "watched": watched[0]["slot"] if len(watched) == 1 else None,
             "is_ambiguous": len(watched) > 1,
-            "is_open": self._session is not None,
+            "is_open": self._session is not None and self._is_ready,
             **_own_size(),
         }
 
-    def open(self, slot: int, serial: str, pin: str | None) -> Answer:
-        """Open the one session, logged in where there is a PIN. What is in the slot must be the token that was looked at."""
-        found = next(one for one in self._lib.get_slots(token_present=True) if one.slot_id == slot)
-        token = found.get_token()
-        if _serial(token) != serial:
-            raise _Differs("token_not_present", "another token was put into its place; no PIN was sent")
-        self._session = self._opened(token, pin)
-        self._place = (slot, serial)
+    def renew(self) -> Answer:
+        """End the library and initialise it again. Its sessions end with it."""
+        self._session = self._listing = None
+        self._lib.reinitialize()
+        return {}
+
+    def open(self, slot: int, serial: str, needs_login: bool) -> Answer:  # noqa: FBT001  # as it comes through the pipe
+        """Open the one session. What is in the slot must be the token that was looked at.
+
+        It only reads; where the library knows no such sessions, as that of AWS CloudHSM, it is one that writes.
+        """
+        if self._session is not None:
+            self._close()  # nobody logged in over it
+        slots = self._lib.get_slots(token_present=True)
+        token = next((one.get_token() for one in slots if one.slot_id == slot), None)
+        if token is None or _serial(token) != serial:
+            raise _Differs("token_not_present", "the token went out of its place")
+        try:
+            self._session = token.open()
+        except self._pkcs11.PKCS11Error as refusal:
+            if pkcs11_error_type(refusal) not in _NO_READING:
+                raise
+            self._session = token.open(rw=True)
+        self._place, self._is_ready = (slot, serial), not needs_login
+        return {}
+
+    def login(self, pin: str) -> Answer:
+        """Send the PIN, once, over the session that is open: what fails before that uses no try up."""
+        sent = ctypes.create_string_buffer(pin.encode())
+        size = len(sent) - 1
+        if number := self._functions().Login(int(self._session.handle), _USER, ctypes.addressof(sent), size):
+            raise CallFailed("Login", number)
+        self._is_ready = True
         return {}
 
     def inventory(self, labels: list[str], slice_s: float) -> Answer:
         """Counts of keys by class and type, of allowed labels, and certificates; `{"more": true}` after `slice_s` where there is more."""
         if self._listing is None:
-            functions = functions_of(self._path)
-            if functions is None:
-                raise _Differs("general_error", "the module does not give its functions")
             names = {int(one): one.name for one in self._pkcs11.KeyType}
-            self._listing = Listing(functions, int(self._session.handle), labels=labels, type_names=names)
+            self._listing = Listing(self._functions(), int(self._session.handle), labels=labels, type_names=names)
         try:
             found = self._listing.go_on(for_s=slice_s)
         except BaseException:
@@ -125,24 +153,12 @@ class Module:
         with contextlib.suppress(self._pkcs11.PKCS11Error):
             session.close()
 
-    def _opened(self, token: Any, pin: str | None) -> Any:
-        """A session that only reads; one that writes where the library knows no others, as that of AWS CloudHSM.
-
-        Which it is, is found out without the PIN: one that was refused must not go out again.
-        """
-        try:
-            return token.open(user_pin=pin)
-        except self._pkcs11.PKCS11Error as refusal:
-            if pkcs11_error_type(refusal) not in _NO_READING or self._reads(token):
-                raise
-        return token.open(user_pin=pin, rw=True)
-
-    def _reads(self, token: Any) -> bool:
-        try:
-            token.open().close()
-        except self._pkcs11.PKCS11Error:
-            return False
-        return True
+    def _functions(self) -> Any:
+        """Those that are called past python-pkcs11."""
+        functions = functions_of(self._path)
+        if functions is None:
+            raise _Differs("general_error", "the module does not give its functions")
+        return functions
 
     def _find(self, label: str, serial: str) -> tuple[list[Answer], list[Answer], int]:
         """The tokens that are meant, all that are there, and how many more are not initialized."""
@@ -183,7 +199,12 @@ class Module:
             key = self._key("PRIVATE_KEY", label)
             mechanism = self._mechanism_of(key)
             data = hashlib.sha256(data).digest()
-            return bytes(key.sign(data, mechanism=mechanism))
+            try:
+                return bytes(key.sign(data, mechanism=mechanism))
+            except self._pkcs11.UserNotLoggedIn as refusal:
+                if self._asks_each_time(key):
+                    raise _OfKey("user_not_logged_in", ASKS_EACH_TIME, code=return_code(refusal)) from refusal
+                raise
 
         signature = _step(steps, "sign", sign)
         if signature is None:
@@ -194,6 +215,12 @@ class Module:
                 raise _Differs("signature_invalid", "the token does not take the signature that it made")
 
         _step(steps, "verify", verify)
+
+    def _asks_each_time(self, key: Any) -> bool:
+        try:
+            return bool(key[self._pkcs11.Attribute.ALWAYS_AUTHENTICATE])
+        except self._pkcs11.PKCS11Error:
+            return False
 
     def _mechanism_of(self, key: Any) -> Any:
         mechanism = self._pkcs11.Mechanism
@@ -252,8 +279,9 @@ def _told(error: BaseException) -> Answer:
         known = "not_supported"
     return {
         "error_type": known or plain_error_type(error),
-        "code": error.code if isinstance(error, CallFailed) else return_code(error),
+        "code": error.code if isinstance(error, CallFailed | _Differs) else return_code(error),
         "message": str(error)[:_MESSAGE_CHARS_MAX],
+        "is_harmless": isinstance(error, _OfKey),
     }
 
 

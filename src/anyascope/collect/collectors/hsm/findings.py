@@ -52,6 +52,7 @@ ADVICE: Mapping[str, str] = {
     "multiple_objects_returned": "give the canary's key a label that no other key of its class has",
     "mechanism_invalid": "the token does not know this mechanism: see its firmware and policy, and the type of the canary's key",
     "key_function_not_permitted": "the canary's key may not do this: see CKA_SIGN, CKA_VERIFY, CKA_ENCRYPT of it",
+    "user_not_logged_in": "see `pin`; a key that wants the PIN for each operation is no canary: name another key",
     "signature_invalid": "stop signing with this token: what it signs is not valid",
     VENDOR_DEFINED: "look the code up in the vendor's own header of PKCS#11",
 }

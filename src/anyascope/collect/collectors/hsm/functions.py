@@ -19,6 +19,7 @@ _NAMES = (
 )
 _CALLED: dict[str, tuple[Any, ...]] = {
     "GetTokenInfo": (_NUMBER, _ADDRESS),
+    "Login": (_NUMBER, _NUMBER, _ADDRESS, _NUMBER),
     "GetAttributeValue": (_NUMBER, _NUMBER, _ADDRESS, _NUMBER),
     "FindObjectsInit": (_NUMBER, _ADDRESS, _NUMBER),
     "FindObjects": (_NUMBER, _ADDRESS, _NUMBER, _ADDRESS),

@@ -82,6 +82,15 @@ class ModuleProcess:
         finally:
             self.asked_ns = None
 
+    async def renew(self) -> None:
+        """Let the module begin anew in the process that runs; where it cannot, the next question starts another process."""
+        if self._child is None:
+            return
+        with contextlib.suppress(HsmFailure):
+            answer = await self._within(max(self._timeout_s, LOAD_TIMEOUT_S), "renew")
+            if "error_type" in answer:
+                await self.close()
+
     async def _within(self, timeout_s: float, call: str, *arguments: Any) -> dict[str, Any]:
         try:
             async with asyncio.timeout(timeout_s):
@@ -175,5 +184,10 @@ def _ending(child: asyncio.subprocess.Process) -> str:
 
 def _judged(answer: dict[str, Any]) -> dict[str, Any]:
     if "error_type" in answer:
-        raise HsmFailure(answer["error_type"], answer["message"], code=answer["code"])
+        raise failure_of(answer)
     return answer
+
+
+def failure_of(told: Mapping[str, Any]) -> HsmFailure:
+    """A failure as the child tells it."""
+    return HsmFailure(told["error_type"], told["message"], code=told["code"], is_harmless=told["is_harmless"])

@@ -24,6 +24,23 @@ HARMLESS = LOGIN_REFUSED | {
     "invalid_argument",
     "not_supported",
     "multiple_objects_returned",
+    # What the key, or the data, cannot do.
+    "action_prohibited",
+    "attribute_sensitive",
+    "attribute_type_invalid",
+    "curve_not_supported",
+    "data_invalid",
+    "data_len_range",
+    "domain_params_invalid",
+    "encrypted_data_invalid",
+    "encrypted_data_len_range",
+    "function_not_supported",
+    "function_rejected",
+    "key_exhausted",
+    "key_size_range",
+    "public_key_invalid",
+    "random_no_rng",
+    "signature_len_range",
 }
 
 
@@ -33,12 +50,14 @@ class HsmFailure(Exception):  # noqa: N818  # a finding that is counted and told
     Attributes:
         error_type: one of the closed set of `semconv.hsm`.
         code: PKCS#11's own return code, such as `CKR_PIN_INCORRECT`; empty where there is none.
+        is_harmless: whether the module's process is as good as before.
     """
 
-    def __init__(self, error_type: str, message: str = "", *, code: str = "") -> None:
+    def __init__(self, error_type: str, message: str = "", *, code: str = "", is_harmless: bool = False) -> None:
         super().__init__(message or code or error_type)
         self.error_type = error_type
         self.code = code
+        self.is_harmless = is_harmless or error_type in HARMLESS
 
 
 class PinState(Enum):
@@ -197,4 +216,4 @@ def wanted(canary: CanaryOptions) -> tuple[tuple[str, str], ...]:
 
 def is_lost(operations: Iterable[Operation]) -> bool:
     """Whether one of them failed so that nothing more can be asked for in this round."""
-    return any(one.failure is not None and one.failure.error_type not in HARMLESS for one in operations)
+    return any(one.failure is not None and not one.failure.is_harmless for one in operations)

@@ -9,9 +9,8 @@ from typing import Any
 import structlog
 
 from anyascope.clock import NS_PER_S, Clock
-from anyascope.collect.collectors.hsm.module_process import ModuleProcess
+from anyascope.collect.collectors.hsm.module_process import ModuleProcess, failure_of
 from anyascope.collect.collectors.hsm.nouns import (
-    HARMLESS,
     HsmFailure,
     Inventory,
     ModuleSight,
@@ -37,6 +36,9 @@ from anyascope.errors import InvalidInputError
 from anyascope.model.secret import Secret
 
 LOGIN = "login"
+# Between two times that the module begins anew while no PIN is sent: some libraries keep a token's flags as they read them first,
+# and so do not see that somebody unlocked it. It costs a millisecond of SoftHSM, a new process 120 ms.
+RENEW_S = 15.0
 LIST_SLICE_S = 0.2  # of one call that lists keys; looks and canaries come between two
 _LIMITS = {  # of the module's process; vendors' libraries take 20 to 150 MB and tens of files
     "memory_bytes": 512 * 1024**2,
@@ -73,10 +75,12 @@ class Pkcs11Provider:
         self._held = self._words = ""  # why no PIN is sent, and more of it where there is more to say
         self._is_open = False
         self._is_grown = False
-        self._looks = 0  # that the running process has answered
+        self._looks = 0  # that the running process has answered since the module began
+        self._renewed_ns = clock.monotonic_ns()
 
     async def look(self) -> Sight:
         """See `HsmProvider`."""
+        await self._renew()
         answer = await self._look()
         sight = self._sight_of(answer)
         self._is_open = bool(answer["is_open"])
@@ -112,7 +116,7 @@ class Pkcs11Provider:
             started_ns = self._clock.monotonic_ns()
             self._doing = f"{PREFIX}{kind}"
             try:
-                self._need_session()
+                self._need_session()  # without one the process is as good as before
                 answer = await self.process.ask("canary", kind, label)
             except HsmFailure as failure:
                 seconds = (self._clock.monotonic_ns() - started_ns) / NS_PER_S
@@ -145,7 +149,7 @@ class Pkcs11Provider:
         """Whether a session was opened, with the PIN where there is one and nothing holds it back."""
         self._held = self._words = ""
         if self._source.pin is None:
-            await self._ask("open", int(token.slot), token.serial, None)
+            await self._ask("open", int(token.slot), token.serial, False)
             return True
         try:
             pin = await self._pin_of(self._source.pin)
@@ -158,7 +162,11 @@ class Pkcs11Provider:
             if not self._held and gate.is_suspicious:
                 token = await self._seen_anew(token)
                 self._held = await gate.holds(pin, token.pin or PinState.OK)
-            if not self._held and not await gate.sending(pin):
+            if self._held:
+                return False
+            self._doing = LOGIN
+            await self._ask("open", int(token.slot), token.serial, True)
+            if not await gate.sending(pin):
                 self._held = "no_record"
             return not self._held and await self._log_in(token, pin, gate)
 
@@ -186,14 +194,14 @@ class Pkcs11Provider:
         failure: HsmFailure | None = None
         self._doing = LOGIN
         try:
-            await self._ask("open", int(token.slot), token.serial, pin)
+            await self._ask("login", pin)
         except HsmFailure as error:
             failure = error
         self._done.append(Operation(LOGIN, (self._clock.monotonic_ns() - started_ns) / NS_PER_S, failure))
         await gate.answered(pin, failure.error_type if failure is not None else "")
         if failure is None:
             return True
-        # python-pkcs11 does not close the session of a login that failed; and libraries keep a token's flags as they were.
+        # Some libraries keep a token's flags as they were before.
         await self.process.close()
         self._held = await gate.holds(pin, token.pin or PinState.OK)
         if not self._held:
@@ -222,15 +230,25 @@ class Pkcs11Provider:
             log.warning("hsm_module_grown", hsm=self._options.name, **{name: answer[name] for name in _LIMITS})
         return answer
 
+    async def _renew(self) -> None:
+        """Let the module read the token's flags anew, where what they said keeps the PIN back."""
+        now_ns = self._clock.monotonic_ns()
+        if not self._held:
+            self._renewed_ns = now_ns
+        elif now_ns - self._renewed_ns >= RENEW_S * NS_PER_S:
+            self._renewed_ns, self._looks, self._doing = now_ns, 0, ""
+            await self.process.renew()
+
     def _need_session(self) -> None:
         if not self._is_open:
-            raise HsmFailure("user_not_logged_in", f"no session: login is held back ({self._held or 'no token'})")
+            words = f"no session: login is held back ({self._held or 'no token'})"
+            raise HsmFailure("user_not_logged_in", words, is_harmless=True)
 
     async def _ask(self, call: str, *arguments: Any) -> dict[str, Any]:
         try:
             return await self.process.ask(call, *arguments)
         except HsmFailure as failure:
-            if failure.error_type not in HARMLESS:
+            if not failure.is_harmless:
                 await self.process.close()
             raise
 
@@ -279,5 +297,4 @@ def _token(found: Mapping[str, Any]) -> TokenSight:
 
 
 def _operation(step: Mapping[str, Any]) -> Operation:
-    failure = HsmFailure(step["error_type"], step["message"], code=step["code"]) if "error_type" in step else None
-    return Operation(step["kind"], step["seconds"], failure)
+    return Operation(step["kind"], step["seconds"], failure_of(step) if "error_type" in step else None)

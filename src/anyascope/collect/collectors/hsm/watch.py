@@ -74,6 +74,10 @@ class _Pace:
     def is_due(self) -> bool:
         return self._clock.monotonic_ns() >= self._due_ns
 
+    def hurry(self) -> None:
+        """It is due now: what kept it from working has ended."""
+        self._retry_s, self._due_ns = 0.0, 0
+
     def went(self, *, well: bool) -> None:
         self._retry_s = 0.0 if well else min(max(2 * self._retry_s, self._round_s), RETRY_S_MAX)
         # A little early counts as due: rounds come at multiples of their interval, never quite on time.
@@ -125,6 +129,7 @@ class HsmWatch:
         self._running: asyncio.Task[tuple[Round, list[Finding], Sight | None]] | None = None
         self._ended = asyncio.Event()
         self._is_late = False
+        self._is_held = False  # no PIN was sent at the last look
         self._last: Round | None = None
         self._findings: list[Finding] = []
         self.nudge = asyncio.Event()
@@ -253,6 +258,9 @@ class HsmWatch:
             findings.append(judge_silence(failure))
         self._look_pace.went(well=sight is not None)
         self._token = sight.watched if sight is not None else None
+        was_held, self._is_held = self._is_held, sight is not None and bool(sight.login_held)
+        if was_held and not self._is_held:
+            self._canary_pace.hurry()
         is_up = self._token is not None
         if sight is not None and sight.watched is not None:
             findings += judge_pin(sight)
