@@ -23,7 +23,7 @@ from anyascope.collect.collectors.hsm.pin import PinGates
 from anyascope.model.secret import SecretFile
 from anyascope.store.documents import MemoryDocuments
 from support.hsm_scene import Scene, is_running, shown_of
-from support.pkcs11_shim import Shim, shim
+from support.pkcs11_shim import Shim, compiled, shim
 from support.server import eventually
 from support.softhsm import SoftHsm, init_token, run_tool, softhsm
 
@@ -181,6 +181,8 @@ async def test_what_is_no_module_is_told_in_the_loaders_words(token, tmp_path, k
     async with Scene(token, module=path) as scene:
         found = await scene.look()
         assert found.is_down
+        error_type = "io_failed" if kind == "cut short" else "library_load_failed"
+        assert scene.value("anya_hsm_errors_total", error_type=error_type) == 1
         # A file that is cut short ends the process when what is missing is read.
         assert ("signal 7" if kind == "cut short" else str(path)) in found.faults[0]
         assert scene.process.pid == 0
@@ -444,6 +446,27 @@ async def test_a_mechanism_that_a_token_lost_or_gained_is_named(token):
         assert scene.events() == ["hsm.mechanism_lost", "hsm.mechanism_gained"]
 
 
+@pytest.mark.parametrize(
+    ("source", "said", "error_type"),
+    [
+        ("__attribute__((constructor)) static void f(void) { *(volatile int *)8 = 1; }", "(signal 11)", "io_failed"),
+        ("void exit(int); __attribute__((constructor)) static void f(void) { exit(3); }", "(code 3)", "io_failed"),
+        ("unsigned long C_GetFunctionList(void **out) { *out = 0; return 0; }", "(signal 11)", "io_failed"),
+        ("unsigned long C_GetFunctionList(void **out) { return 0x30; }", "CKR_DEVICE_ERROR", "device_error"),
+    ],
+    ids=["crashes", "exits", "gives no functions", "refuses"],
+)
+async def test_what_a_library_does_while_it_loads_is_told(token, tmp_path, *, source, said, error_type):
+    """Before any function of it is called; the next round tries anew."""
+    module = compiled(source, tmp_path / "module.so")
+    async with Scene(token, module=module) as scene:
+        for at in (1, 2):
+            found = await scene.look()
+            assert said in found.faults[0]
+            assert scene.value("anya_hsm_errors_total", error_type=error_type) == at
+            assert scene.process.pid == 0
+
+
 # --- keys and certificates ------------------------------------------------------------------------------------------------
 
 
@@ -454,6 +477,55 @@ async def test_labels_may_be_in_any_script(token):
     async with Scene(token, key_labels=(label, "ec")) as scene:
         assert (await scene.look()).faults == ()
         assert scene.value("anya_hsm_key_present", label=label) == 1
+
+
+@pytest.mark.parametrize("label", ["it's", 'say "x"', "two\nlines", "a'b\"c}"])
+async def test_a_label_with_quotes_is_told_as_it_is(token, label):
+    """Where the key is missing, and where it is there."""
+    async with Scene(token, sign=label, key_labels=(label,)) as scene:
+        found = await scene.look()
+        assert found.faults[0] == f"sign fails: No key matching private key {label!r}"
+        run_tool(token, "--keypairgen", "--key-type", "EC:prime256v1", "--usage-sign", "--label", label, "--id", "0b")
+        found = await scene.look()
+        assert not any("sign" in fault or "no key" in fault for fault in found.faults)
+        assert scene.value("anya_hsm_key_present", label=label) == 2
+
+
+@pytest.mark.parametrize(
+    ("kind", "made", "said"),
+    [
+        (
+            "sign",
+            "s.generate_keypair(KeyType.RSA, 1024, **kept, capabilities=F.DECRYPT | F.ENCRYPT)",
+            "RSA may not sign",
+        ),
+        ("encrypt", "s.generate_key(KeyType.AES, 256, **kept, capabilities=F.ENCRYPT)", "AES may not decrypt"),
+        ("encrypt", "s.generate_key(KeyType.DES3, **kept)", "CKR_KEY_TYPE_INCONSISTENT"),
+        ("hmac", "s.generate_key(KeyType.AES, 256, **kept, capabilities=F.SIGN)", "CKR_KEY_TYPE_INCONSISTENT"),
+        ("hmac", "s.generate_key(KeyType.GENERIC_SECRET, 64, **kept, capabilities=F.SIGN)", "CKR_KEY_SIZE_RANGE"),
+    ],
+)
+async def test_a_key_that_is_no_canary_says_why(token, front, *, kind, made, said):
+    """By PKCS#11's code for it. The session is kept: the PIN goes out once."""
+    token.run(MAKES_A_KEY, made)
+    async with scene_of(token, front, **{"sign": "", "encrypt": "", kind: "odd"}) as scene:
+        for _ in range(3):
+            found = await scene.look()
+            assert said in found.faults[0]
+        code = said if said.startswith("CKR_") else "CKR_KEY_FUNCTION_NOT_PERMITTED"
+        error_type = code.removeprefix("CKR_").lower()
+        assert scene.value("anya_hsm_errors_total", error_type=error_type, return_code=code) == 3
+        assert scene.value("anya_hsm_canary_success", operation_type="canary_random") == 1
+        assert front.logins() == scene.value("anya_hsm_module_starts_total") == 1
+
+
+MAKES_A_KEY = """
+import sys, pkcs11
+from pkcs11 import KeyType, MechanismFlag as F
+kept = {"store": True, "label": "odd"}
+with pkcs11.lib(sys.argv[1]).get_token(token_label=sys.argv[2]).open(user_pin=sys.argv[3], rw=True) as s:
+    exec(sys.argv[4])
+"""
 
 
 async def test_a_long_list_of_keys_holds_up_neither_looks_nor_the_canary(token, monkeypatch, tmp_path):

@@ -50,13 +50,25 @@ def shim(token: SoftHsm, directory: Path) -> Shim:
 
 @functools.cache
 def _compiled() -> bytes:
-    compiler = shutil.which("cc") or shutil.which("gcc")
-    if compiler is None:
-        pytest.skip("there is no C compiler")
     with tempfile.TemporaryDirectory() as folder:
         made = Path(folder) / "shim.so"
-        subprocess.run([compiler, "-shared", "-fPIC", "-o", made, SOURCE, "-ldl"], check=True, timeout=60)
+        subprocess.run([_compiler(), "-shared", "-fPIC", "-o", made, SOURCE, "-ldl"], check=True, timeout=60)
         return made.read_bytes()
+
+
+def compiled(source: str, made: Path) -> Path:
+    """A library of this source, or skip where there is no compiler."""
+    path = made.with_suffix(".c")
+    path.write_text(source)
+    subprocess.run([_compiler(), "-shared", "-fPIC", "-o", made, path], check=True, timeout=60)
+    return made
+
+
+def _compiler() -> str:
+    found = shutil.which("cc") or shutil.which("gcc")
+    if found is None:
+        pytest.skip("there is no C compiler")
+    return found
 
 
 LEAKING = """

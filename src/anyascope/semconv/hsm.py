@@ -139,6 +139,7 @@ _WORD_START = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _FINDINGS = {"no_such_key": "key_not_found", "no_such_token": "token_not_found", "pkcs11_error": OTHER_ERROR}
 # Findings of the library itself, for which the module gave no code.
 _NO_CODE = frozenset(("PKCS11Error", "NoSuchKey", "NoSuchToken", "MultipleObjectsReturned", "MultipleTokensReturned"))
+_LOADING = "OS exception while loading"  # the operating system cannot load the module; it gave no code
 # Where the library's name and that of the standard differ.
 _SPELLED = {
     "ANOTHER_USER_ALREADY_LOGGED_IN": "USER_ANOTHER_ALREADY_LOGGED_IN",
@@ -173,6 +174,8 @@ def pkcs11_error_type(error: BaseException) -> str:
     known = _library_class(error)
     if known is None:
         return ""
+    if known.__name__ in _NO_CODE and str(error).startswith(_LOADING):
+        return RETURN_CODES[0x1B7].lower()
     if known.__name__ in _NO_CODE and (number := _number_of(error)):
         return _name_of(number).lower()
     name = _snake(known)

@@ -187,8 +187,13 @@ class Module:
             "counts": token_counts(self._path, slot.slot_id),
         }
 
-    def _key(self, kind: str, label: str) -> Any:
-        return self._session.get_key(object_class=self._pkcs11.ObjectClass[kind], label=label)
+    def _key(self, kind: str, label: str, use: str) -> Any:
+        key = self._session.get_key(object_class=self._pkcs11.ObjectClass[kind], label=label)
+        # python-pkcs11 leaves out what the key's own attributes do not allow, and what its type cannot do.
+        if not hasattr(key, use):
+            words = f"the key {label!r} of type {_name_of(key.key_type)} may not {use} (CKA_{use.upper()} is not set)"
+            raise _Differs("key_function_not_permitted", words, code="CKR_KEY_FUNCTION_NOT_PERMITTED")
+        return key
 
     def _sign(self, label: str, steps: list[Answer]) -> None:
         data = os.urandom(RANDOM_BYTES)
@@ -196,7 +201,7 @@ class Module:
 
         def sign() -> bytes:
             nonlocal data, mechanism
-            key = self._key("PRIVATE_KEY", label)
+            key = self._key("PRIVATE_KEY", label, "sign")
             mechanism = self._mechanism_of(key)
             data = hashlib.sha256(data).digest()
             try:
@@ -211,7 +216,7 @@ class Module:
             return
 
         def verify() -> None:
-            if not self._key("PUBLIC_KEY", label).verify(data, signature, mechanism=mechanism):
+            if not self._key("PUBLIC_KEY", label, "verify").verify(data, signature, mechanism=mechanism):
                 raise _Differs("signature_invalid", "the token does not take the signature that it made")
 
         _step(steps, "verify", verify)
@@ -231,7 +236,7 @@ class Module:
         data = os.urandom(RANDOM_BYTES)
 
         def hmac() -> None:
-            key, mechanism = self._key("SECRET_KEY", label), self._pkcs11.Mechanism.SHA256_HMAC
+            key, mechanism = self._key("SECRET_KEY", label, "sign"), self._pkcs11.Mechanism.SHA256_HMAC
             first = bytes(key.sign(data, mechanism=mechanism))
             if first != bytes(key.sign(data, mechanism=mechanism)):
                 raise _Differs("operation_failed", "two HMACs of the same data differ")
@@ -241,12 +246,12 @@ class Module:
     def _encrypt(self, label: str, steps: list[Answer]) -> None:
         data, vector = os.urandom(RANDOM_BYTES), os.urandom(16)
         how = {"mechanism": self._pkcs11.Mechanism.AES_CBC_PAD, "mechanism_param": vector}
-        found = _step(steps, "encrypt", lambda: bytes(self._key("SECRET_KEY", label).encrypt(data, **how)))
+        found = _step(steps, "encrypt", lambda: bytes(self._key("SECRET_KEY", label, "encrypt").encrypt(data, **how)))
         if found is None:
             return
 
         def decrypt() -> None:
-            if bytes(self._key("SECRET_KEY", label).decrypt(found, **how)) != data:
+            if bytes(self._key("SECRET_KEY", label, "decrypt").decrypt(found, **how)) != data:
                 raise _Differs("operation_failed", "what was decrypted is not what was encrypted")
 
         _step(steps, "decrypt", decrypt)

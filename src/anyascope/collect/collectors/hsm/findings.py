@@ -30,7 +30,7 @@ HELD: Mapping[str, str] = {  # what to do about a login that is held back, where
 }
 NAMED_MAX = 5  # tokens that are told beside one that is missing
 LOADING = "exception while loading"  # of python-pkcs11, where the operating system cannot load the library
-_NO_KEY = re.compile(r"\{<Attribute\.CLASS>: <ObjectClass\.(\w+)>, <Attribute\.LABEL>: ('[^']*')\}")
+_NO_KEY = re.compile(r"\{<Attribute\.CLASS>: <ObjectClass\.(\w+)>, <Attribute\.LABEL>: (.*)\}$")
 UNLOCK = "the security officer has to unlock the PIN; nothing is tried meanwhile"
 HUNG = "see whether the device and its network answer; what hung was given up and starts anew"
 ADVICE: Mapping[str, str] = {
