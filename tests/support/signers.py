@@ -14,9 +14,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.utils import Prehashed, decode_dss_signature
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from anyascope.wire.keccak import keccak_256
+
 TOKEN = "signer-token-for-tests"
 KEY = b"key of the double"
-W3_KEY = "0x" + "ab" * 64
+_W3_PRIVATE = ec.derive_private_key(0xA17A, ec.SECP256K1())
+_POINT = _W3_PRIVATE.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
+W3_KEY = f"0x{_POINT[1:].hex()}"
 
 
 @dataclass
@@ -29,7 +38,7 @@ class Signers:
     refuses: int = 0  # the status of every request for a key, such as 429 or 500
     token: str = TOKEN
     unwell: list[str] = field(default_factory=list)  # checks of Web3Signer's health that are down
-    is_lying: bool = False  # gives signatures that it does not take
+    lie: str = ""  # signs this in place of what it is sent; `short`: what it gives is no signature
     hang_s: float = 0.0
     asked: list[str] = field(default_factory=list)
 
@@ -49,7 +58,7 @@ class Signers:
             if token != f"Bearer {self.token}":
                 return 403, {"errors": ["permission denied"]}
             return self._transit(method, path.removeprefix("/v1/transit/"), body)
-        signature = "0x" + ("00" if self.is_lying else "ab" * 65)
+        signature = web3_signature(self.lie or body.get("data", "0x")) if self.lie != "short" else "0x00"
         web3 = {"/upcheck": "OK", "/api/v1/eth1/publicKeys": [W3_KEY], f"/api/v1/eth1/sign/{W3_KEY}": signature}
         return (200, web3[path]) if path in web3 else (404, "")
 
@@ -65,7 +74,7 @@ class Signers:
         return "vault:v1:" + hmac.new(KEY, text.encode(), hashlib.sha256).hexdigest()
 
     def _sign(self, body):
-        return {"signature": "vault:v1:wrong" if self.is_lying else self._mac(body["input"])}
+        return {"signature": "vault:v1:wrong" if self.lie else self._mac(body["input"])}
 
     def _hmac(self, body):
         return {"hmac": self._mac(body["input"])}
@@ -81,6 +90,13 @@ class Signers:
 
     def _random(self, _body):
         return {"random_bytes": base64.b64encode(os.urandom(32)).decode()}
+
+
+def web3_signature(data: str) -> str:
+    """As Web3Signer answers: r, s and v, over the data's Keccak-256."""
+    digest = keccak_256(bytes.fromhex(data.removeprefix("0x")))
+    made = decode_dss_signature(_W3_PRIVATE.sign(digest, ec.ECDSA(Prehashed(hashes.SHA256()))))
+    return f"0x{''.join(f'{number:064x}' for number in made)}1b"
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -6,15 +6,21 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.utils import Prehashed, decode_dss_signature
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from anyascope.clock import SystemClock
 from anyascope.collect.collectors.hsm.pin import PinGates
+from anyascope.collect.collectors.hsm.remote import is_signed
 from anyascope.collect.collectors.hsm.watch import HsmWatch, hsm_watch
 from anyascope.collect.hsm_options import CanaryOptions, HsmOptions, RemoteOptions, SignerKind
 from anyascope.collect.runner import Round
 from anyascope.model.http import Authorization, HttpOptions
 from anyascope.model.secret import Secret, SecretFile
 from anyascope.store.documents import MemoryDocuments
+from anyascope.wire.keccak import keccak_256
 from support.collecting import RecordingIntake
 from support.signers import TOKEN, W3_KEY, signers
 
@@ -83,10 +89,27 @@ async def test_web3signer_signs(double) -> None:
     assert found.faults == ("no key is called withdrawals",)
 
 
+def test_a_signature_is_held_against_each_spelling_of_its_key() -> None:
+    """Whole with and without 04 and 0x, and compressed; over Keccak-256 or the data itself. An address cannot be held against it."""
+    data = bytes(range(32))
+    private = ec.generate_private_key(ec.SECP256K1())
+    points = (PublicFormat.UncompressedPoint, PublicFormat.CompressedPoint)
+    whole, short = (private.public_key().public_bytes(Encoding.X962, form).hex() for form in points)
+    for digest in (keccak_256(data), data):
+        r, s = decode_dss_signature(private.sign(digest, ec.ECDSA(Prehashed(hashes.SHA256()))))
+        made = r.to_bytes(32) + s.to_bytes(32) + b"\x1b"
+        for key in (whole, f"0x{whole}", whole[2:], f"0x{whole[2:]}", short, f"0x{short}", f"0x{'ab' * 20}"):
+            assert is_signed(data, made, key)
+        assert not is_signed(bytes(32), made, whole)
+        assert not is_signed(data, bytes(65), whole)
+        assert not is_signed(data, made, f"0x{'ab' * 64}")  # no point of the curve
+
+
 @pytest.mark.parametrize("kind", [SignerKind.VAULT, SignerKind.WEB3SIGNER])
-async def test_a_signature_that_is_none_is_noticed(double, kind: SignerKind) -> None:
-    """An answer of 200 is not enough."""
-    double.is_lying = True
+@pytest.mark.parametrize("lie", ["short", "0x00"])
+async def test_a_signature_that_is_none_is_noticed(double, kind: SignerKind, lie: str) -> None:
+    """An answer of 200 is not enough, nor the form of a signature: it must be this key's over what was sent."""
+    double.lie = lie
     found, points = await round_of(watch_of(double, kind))
     assert found.is_down
     assert points["anya_hsm_errors_total", "signature_invalid", ""] == 1

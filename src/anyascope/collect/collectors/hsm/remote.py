@@ -14,6 +14,11 @@ from collections.abc import Awaitable, Mapping
 from typing import Any, TypeGuard, TypeVar
 from urllib.parse import quote
 
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.utils import Prehashed, encode_dss_signature
+
 from anyascope.clock import NS_PER_S, Clock
 from anyascope.collect.collectors.hsm.nouns import (
     HsmFailure,
@@ -28,6 +33,7 @@ from anyascope.collect.collectors.hsm.tally import PREFIX
 from anyascope.collect.hsm_options import HsmOptions, RemoteOptions
 from anyascope.semconv.hsm import TIMEOUT
 from anyascope.wire.http_post import Answer, HttpPoster, PostError
+from anyascope.wire.keccak import keccak_256
 
 T = TypeVar("T")
 
@@ -45,7 +51,11 @@ _NOT_SERVING = {
     530: "it was removed from its cluster",
 }
 _UNWELL = 503  # of a Web3Signer's `healthcheck`
-_SIGNATURE = re.compile(r"0x[0-9a-fA-F]{130}")  # r, s and v of secp256k1
+_SIGNATURE = re.compile(r"(?:0x)?([0-9a-fA-F]{130})")  # r, s and v of secp256k1
+_POINT = re.compile(
+    r"(?:0x)?(?:04)?([0-9a-fA-F]{128})|(?:0x)?(0[23][0-9a-fA-F]{64})"
+)  # a public key: whole, or compressed
+_AS_DIGEST = ec.ECDSA(Prehashed(hashes.SHA256()))  # of 32 bytes, whatever made them
 
 
 class SignerDoor:
@@ -245,7 +255,7 @@ class Web3SignerProvider:
         return listed(_list_of({"keys": parsed(answer)}, "keys"), "eth1", self._options.key_labels)
 
     async def canary(self) -> tuple[Operation, ...]:
-        """See `HsmProvider`. A signature is held against its form: what it signs is a Keccak digest, made by the signer."""
+        """See `HsmProvider`. A signature is verified here, by the public key that names the key."""
         found: list[Operation] = []
         for kind, key in wanted(self._options.canary):
             await self._door.timed(found, kind, self._sign(key))
@@ -267,10 +277,41 @@ class Web3SignerProvider:
         await self._door.close()
 
     async def _sign(self, key: str) -> None:
-        body = {"data": f"0x{os.urandom(DATA_BYTES).hex()}"}
+        data = os.urandom(DATA_BYTES)
+        body = {"data": f"0x{data.hex()}"}
         answer = await self._door.good("POST", f"/api/v1/eth1/sign/{quote(key, safe='')}", body)
-        if not _SIGNATURE.fullmatch(answer.body.decode("ascii", "replace").strip().strip('"')):
+        signed = _SIGNATURE.fullmatch(answer.body.decode("ascii", "replace").strip().strip('"'))
+        if signed is None:
             raise HsmFailure("signature_invalid", "the answer is no signature of 65 bytes in hex")
+        if not is_signed(data, bytes.fromhex(signed[1]), key):
+            raise HsmFailure("signature_invalid", "the signature is not this key's over what was sent")
+
+
+def is_signed(data: bytes, signature: bytes, key: str) -> bool:
+    """Whether a signature (r, s, v) is that of a secp256k1 key over the data's Keccak-256, or over the data where it was taken as a digest.
+
+    Args:
+        data: 32 bytes.
+        key: its public key in hex. What is none, such as an address, cannot be held against the signature, which then counts.
+    """
+    named = _POINT.fullmatch(key)
+    if named is None:
+        return True
+    point = bytes.fromhex(f"04{named[1]}" if named[1] else named[2])
+    pair = encode_dss_signature(int.from_bytes(signature[:32]), int.from_bytes(signature[32:64]))
+    try:
+        public = ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256K1(), point)
+    except ValueError:
+        return False  # no point of the curve
+    return any(_verifies(public, pair, digest) for digest in (keccak_256(data), data))
+
+
+def _verifies(public: ec.EllipticCurvePublicKey, pair: bytes, digest: bytes) -> bool:
+    try:
+        public.verify(pair, digest, _AS_DIGEST)
+    except InvalidSignature:
+        return False
+    return True
 
 
 def listed(names: list[str], key_type: str, allowed: tuple[str, ...]) -> Inventory:
