@@ -101,6 +101,42 @@ async def _the_better_one_goes_away(nodes: NodeLooks, here: RegtestNode, there: 
     assert nodes.rounds["here"].faults == ()
 
 
+async def test_a_node_of_another_name_is_known_by_its_wallets(tmp_path):
+    """What confirmed while the server was down, and what came, is news; a wallet that looks alike, and is another, has history."""
+    with regtest_node(tmp_path, free_base(1), *SETTINGS) as node:
+        await asyncio.to_thread(lambda: node.mine(3, to=node.funded_wallet("w")))
+        node.call("createwallet", "shop")
+        shop = node.call("getnewaddress", wallet="shop")
+        async with looking(node, name="old") as looks:
+            await looks.look()
+            txid = node.call("sendtoaddress", shop, 1, wallet="w")
+            await looks.look()
+            assert [looks.told(txid, wallet) for wallet in ("w", "shop")] == [["seen"], ["seen"]]
+            documents = looks.documents
+        node.mine(1, to=NOBODY)
+        later = node.call("sendtoaddress", shop, 2, wallet="w")
+        node.mine(1, to=NOBODY)
+        async with looking(node, name="new", documents=documents) as looks:
+            figures = await looks.look()
+            for wallet in ("w", "shop"):
+                assert looks.told(txid, wallet) == ["confirmed"]
+                assert looks.told(later, wallet) == ["seen", "confirmed"]
+            assert figures["transactions_total w withdrawal"] == 2
+        async with looking(node, name="newer", documents=documents, wallets=("shop",)) as looks:
+            node.call("unloadwallet", "shop")
+            node.call("createwallet", "made")
+            node.call("sendtoaddress", node.call("getnewaddress", wallet="made"), 1, wallet="w")
+            node.call("unloadwallet", "made")
+            await asyncio.to_thread(shutil.move, node.data / "regtest/wallets/shop", tmp_path / "shop")
+            await asyncio.to_thread(shutil.move, node.data / "regtest/wallets/made", node.data / "regtest/wallets/shop")
+            node.call("loadwallet", "shop")
+            node.mine(1, to=NOBODY)
+            await looks.look()
+            assert looks.told(later, "shop") == []
+            kept = (await documents.page("collect.bitcoin.wallet")).documents
+            assert {each.key for each in kept} == {"new/w", "new/shop", "newer/shop"}
+
+
 @pytest.mark.long
 async def test_a_node_that_comes_back_with_less_reorganises_nothing(tmp_path):
     """An older copy of its blocks, `reindex`, and an empty folder: no reorg is told, and no payment is taken back."""

@@ -32,9 +32,11 @@ class TransactionLooks:
         round: what the last look brought.
     """
 
-    def __init__(self, node: RegtestNode, *, documents: DocumentStore | None = None, **options: object) -> None:
+    def __init__(
+        self, node: RegtestNode, *, name: str = "one", documents: DocumentStore | None = None, **options: object
+    ) -> None:
         clock = SystemClock()
-        known = node_options("one", node, **options)
+        known = node_options(name, node, **options)
         self._node = node
         self.intake = RecordingIntake()
         self.documents = documents or MemoryDocuments(clock=clock)
@@ -44,6 +46,7 @@ class TransactionLooks:
             intake=self.intake,
             documents=self.documents,
             clock=clock,
+            configured=(name,),
         )
 
     async def look(self) -> dict[str, float]:

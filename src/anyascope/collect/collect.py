@@ -162,6 +162,7 @@ class Collect:
 
     def _start_collectors(self) -> None:
         views: dict[str, NodeView] = {}
+        configured = frozenset(node.name for node in self._options.bitcoin)
         self._nodes = [
             NodeCollector(
                 node,
@@ -170,6 +171,7 @@ class Collect:
                 documents=self._documents,
                 clock=self._clock,
                 tally=self._tally,
+                configured=configured,
             )
             for node in self._options.bitcoin
         ]

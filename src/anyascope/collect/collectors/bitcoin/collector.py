@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Coroutine, Sequence
+from collections.abc import Collection, Coroutine, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -31,6 +31,7 @@ class NodeCollector:
 
     Args:
         views: how all nodes were found last, by name: they are compared with each other.
+        configured: the names of all nodes of the settings; None where nothing is taken over from others.
 
     Attributes:
         name: of its first job, and with a suffix of the others.
@@ -47,6 +48,7 @@ class NodeCollector:
         documents: DocumentStore,
         clock: Clock,
         tally: CollectorTally,
+        configured: Collection[str] | None = None,
     ) -> None:
         self._options = options
         self._clock = clock
@@ -58,7 +60,13 @@ class NodeCollector:
             info = self.node.info
             self.wallets = WalletsWatch(options, documents=documents, clock=clock, client=self._client(), info=info)
             self.transactions = TransactionsWatch(
-                options, intake=intake, documents=documents, clock=clock, client=self._client(), info=info
+                options,
+                intake=intake,
+                documents=documents,
+                clock=clock,
+                client=self._client(),
+                info=info,
+                configured=configured,
             )
             self.node.feed.tell_also(self.transactions.on_block, self.transactions.on_transaction)
         self.debug_log: DebugLog | None = None

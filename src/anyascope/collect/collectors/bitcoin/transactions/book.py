@@ -92,6 +92,7 @@ class WalletBook:
         self.happened: list[Happening] = []
         self._dirty: set[str] = set()
         self._is_head_dirty = False
+        self._left: list[Change] = []
 
     @property
     def head_key(self) -> str:
@@ -189,7 +190,7 @@ class WalletBook:
 
     def changes(self) -> list[Change]:
         """What has to be written."""
-        found: list[Change] = []
+        found: list[Change] = [*self._left]
         if self._is_head_dirty:
             found.append(Put(HEAD_KIND, self._key, _to_json(self.head)))
         for txid in sorted(self._dirty):
@@ -201,6 +202,7 @@ class WalletBook:
         """All `changes` are durable."""
         self._dirty.clear()
         self._is_head_dirty = False
+        self._left.clear()
 
     def restore(self, head: Document, owned: Iterable[Document]) -> None:
         """Take up what an earlier run kept; what has another form is left out, and the look begins anew without a head."""
@@ -214,6 +216,13 @@ class WalletBook:
             except msgspec.ValidationError:
                 continue
             self.owned[known.facts.txid] = known
+
+    def take_over(self, head: Document, owned: Sequence[Document]) -> None:
+        """Go on from what was kept of the same wallet under another name of its node, where nothing is kept any more then."""
+        self.restore(head, owned)
+        self._dirty |= set(self.owned)
+        self._is_head_dirty = True
+        self._left = [Delete(HEAD_KIND, head.key), *(Delete(OWNED_KIND, each.key) for each in owned)]
 
     def clear(self) -> None:
         """Begin anew: it is another chain's wallet of the same name."""

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+import structlog
 
 from anyascope.clock import NS_PER_S, Clock
 from anyascope.collect.collectors.bitcoin.client import RpcClient
@@ -18,19 +20,21 @@ from anyascope.collect.collectors.bitcoin.transactions.answers import (
 )
 from anyascope.collect.collectors.bitcoin.transactions.book import (
     HEAD_KIND,
-    OWNED_KIND,
     SINCE_KIND,
     WalletBook,
     movements_of,
 )
+from anyascope.collect.collectors.bitcoin.transactions.former import find_former, owned_documents
 from anyascope.collect.collectors.bitcoin.transactions.life import FORGET_AFTER_BLOCKS
 from anyascope.collect.collectors.bitcoin.transactions.nouns import BlockPlace, Owned, Standing, Status
 from anyascope.collect.collectors.bitcoin.transactions.pool import PoolEntry, entry_of
 from anyascope.errors import UnavailableError
-from anyascope.model.documents import Document, Put
+from anyascope.model.documents import Put
 from anyascope.semconv.bitcoin_rpc import error_label
-from anyascope.store.api.documents import PAGE_DOCUMENTS, DocumentStore
+from anyascope.store.api.documents import DocumentStore
 from anyascope.wire.bitcoin.rpc import INVALID_ANSWER, Refusal
+
+log = structlog.get_logger("anyascope.collect")
 
 NEWEST = (
     10  # entries of a look that a message of the mempool asks for: half a millisecond of the node, whatever it holds
@@ -79,14 +83,26 @@ class _Listed:
 class WalletLooker:
     """One wallet of one node.
 
+    Args:
+        configured: the nodes of the settings; None where nothing is to be taken over from others.
+
     Attributes:
         book: what is known of its transactions.
         entries: those that wait for a block and were found in the mempool, as of the last look at them.
         absent_ns: since when (monotonic) one that waits was not found there.
     """
 
-    def __init__(self, node: str, wallet: str, *, client: RpcClient, clock: Clock) -> None:
+    def __init__(
+        self,
+        node: str,
+        wallet: str,
+        *,
+        client: RpcClient,
+        clock: Clock,
+        configured: Collection[str] | None = None,
+    ) -> None:
         self.wallet = wallet
+        self._configured = configured
         self.book = WalletBook(node, wallet, now_s=self._now_s)
         self.entries: dict[str, PoolEntry] = {}
         self.absent_ns: dict[str, int] = {}
@@ -102,18 +118,29 @@ class WalletLooker:
 
         Raises:
             UnavailableError: the store cannot be read.
+            LookError: the wallet does not say whether it is one that another node had.
         """
         if not self._is_restored:
             head = await documents.get(HEAD_KIND, self.book.head_key)
             if head is not None:
-                owned = [each async for each in _documents(documents, self.book.prefix)]
-                self.book.restore(head, owned)
+                self.book.restore(head, await owned_documents(documents, self.book.prefix))
+            elif self._configured is not None:
+                await self._take_over(documents, genesis=genesis, configured=self._configured)
             self._is_restored = True
         if self.book.head.genesis not in ("", genesis):
             self.book.clear()
             self._ignored.clear()
         if not self.book.has_begun and not self.book.head.began_s:
             await self._begin_watch(documents, genesis=genesis)
+
+    async def _take_over(self, documents: DocumentStore, *, genesis: str, configured: Collection[str]) -> None:
+        """The node may have had another name: then what happened since is news, and what was before is known."""
+        former = await find_former(documents, self.client, self.wallet, genesis=genesis, configured=configured)
+        if isinstance(former, Refusal):
+            raise LookError(former)
+        if former is not None:
+            self.book.take_over(former.head, former.owned)
+            log.info("bitcoin_wallet_taken_over", wallet=self.wallet, formerly=former.node)
 
     async def _begin_watch(self, documents: DocumentStore, *, genesis: str) -> None:
         """Remember when the first look was tried, before it is: what comes after that is no history, whatever becomes of the look."""
@@ -356,17 +383,6 @@ class WalletLooker:
 
     def _now_s(self) -> float:
         return self._clock.now_ns() / NS_PER_S
-
-
-async def _documents(documents: DocumentStore, prefix: str) -> AsyncIterator[Document]:
-    after = ""
-    while True:
-        page = await documents.page(OWNED_KIND, prefix=prefix, after=after, limit=PAGE_DOCUMENTS)
-        for document in page.documents:
-            yield document
-        if not page.next_key:
-            return
-        after = page.next_key
 
 
 def _is_unknown(told: object) -> bool:

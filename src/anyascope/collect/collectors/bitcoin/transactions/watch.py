@@ -57,6 +57,7 @@ class TransactionsWatch:
     Args:
         client: of the node; closed with the watch.
         info: what the node says of its chain, where others ask for it too.
+        configured: the nodes of the settings, so that what was known under a name that they do not have is taken over; None where it is not.
         documents: what is known of each transaction, so that a restart loses nothing and tells nothing twice.
     """
 
@@ -69,12 +70,14 @@ class TransactionsWatch:
         documents: DocumentStore,
         clock: Clock,
         info: ChainInfo | None = None,
+        configured: Collection[str] | None = None,
     ) -> None:
         self._options = options
         self._intake = intake
         self._documents = documents
         self._clock = clock
         self._client = client
+        self._configured = configured
         self._info = info or ChainInfo(client, clock=clock)
         self._desk = StuckDesk(self._client, clock=clock)
         self._lookers: dict[str, WalletLooker] = {}
@@ -294,7 +297,9 @@ class TransactionsWatch:
     def _looker(self, wallet: str) -> WalletLooker:
         looker = self._lookers.get(wallet)
         if looker is None:
-            looker = WalletLooker(self._options.name, wallet, client=self._client, clock=self._clock)
+            looker = WalletLooker(
+                self._options.name, wallet, client=self._client, clock=self._clock, configured=self._configured
+            )
             self._lookers[wallet] = looker
         return looker
 
