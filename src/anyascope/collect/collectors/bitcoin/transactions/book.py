@@ -25,6 +25,7 @@ from anyascope.collect.collectors.bitcoin.transactions.movements import (
     Unusual,
 )
 from anyascope.collect.collectors.bitcoin.transactions.nouns import (
+    RIVALS_TOLD_MAX,
     BlockPlace,
     Direction,
     Facts,
@@ -269,8 +270,18 @@ class WalletBook:
                 counts.reorged[each.owned.facts.direction.value] += 1
             elif each.kind in OUTCOMES:
                 counts.ended[OUTCOMES[each.kind]] += 1
-            self.head.ended = noted(self.head.ended, each, now_s=int(self._now_s()))
+            ended = noted(self.head.ended, each, now_s=int(self._now_s()))
+            self.head.ended = tuple(one for one in ended if not self._has_come(one.replaced_by))
             self._is_head_dirty = True
+
+    def _has_come(self, txid: str) -> bool:
+        """Whether a block has a transaction, or what took its place in turn."""
+        for _ in range(RIVALS_TOLD_MAX):
+            owned = self.owned.get(txid)
+            if owned is None or owned.standing.status is Status.CONFIRMED:
+                return owned is not None
+            txid = owned.standing.replaced_by
+        return False
 
 
 def _to_json(body: object) -> dict[str, Json]:

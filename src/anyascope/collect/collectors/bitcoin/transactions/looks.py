@@ -27,7 +27,7 @@ from anyascope.collect.collectors.bitcoin.transactions.book import (
 from anyascope.collect.collectors.bitcoin.transactions.former import find_former, owned_documents
 from anyascope.collect.collectors.bitcoin.transactions.life import FORGET_AFTER_BLOCKS
 from anyascope.collect.collectors.bitcoin.transactions.nouns import BlockPlace, Owned, Standing, Status
-from anyascope.collect.collectors.bitcoin.transactions.pool import PoolEntry, entry_of
+from anyascope.collect.collectors.bitcoin.transactions.pool import PoolEntry, effective_rate, entry_of
 from anyascope.errors import UnavailableError
 from anyascope.model.documents import Put
 from anyascope.semconv.bitcoin_rpc import error_label
@@ -380,6 +380,10 @@ class WalletLooker:
         waiting = {owned.facts.txid for owned in self.book.open()}
         self.entries = {txid: entry for txid, entry in self.entries.items() if txid in waiting}
         self.absent_ns = {txid: at for txid, at in self.absent_ns.items() if txid in waiting}
+
+    def rate_of(self, entry: PoolEntry) -> float:
+        """By which it will be mined, as far as its children are known: a child of the wallet's may pay for it."""
+        return effective_rate(entry, [self.entries[each] for each in entry.spent_by if each in self.entries])
 
     def _now_s(self) -> float:
         return self._clock.now_ns() / NS_PER_S

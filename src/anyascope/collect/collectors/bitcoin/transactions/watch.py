@@ -367,7 +367,7 @@ class TransactionsWatch:
     def _open(self, looker: WalletLooker, txid: str) -> OpenTransaction:
         owned, entry = looker.book.owned[txid], looker.entries.get(txid)
         advice = self._advice.get((looker.wallet, txid)) if owned.is_stuck else None
-        rate = advice.rate if advice is not None else entry.score if entry is not None else None
+        rate = advice.rate if advice is not None else looker.rate_of(entry) if entry is not None else None
         return OpenTransaction(
             self._chain,
             self._options.name,

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
+import pytest
+
 from anyascope.collect.collectors.bitcoin.sheet import Sheet
 from anyascope.collect.collectors.bitcoin.transactions.book import EXPIRED_S, HEAD_KIND, WalletBook, movements_of
 from anyascope.collect.collectors.bitcoin.transactions.figures import tell_wallet
@@ -68,6 +70,34 @@ def test_counts_follow_what_happens():
     assert counts.seen["withdrawal"] == 2
     assert counts.moved_sats["withdrawal"] == 1_300
     assert counts.ended["replaced"] == 1
+
+
+@pytest.mark.parametrize("order", [("aa", "bb", "cc"), ("cc", "bb", "aa"), ("bb", "cc", "aa")])
+def test_a_payment_that_was_bumped_twice_is_settled_by_the_last(order):
+    """Whichever is looked at first: once a block has the last, none of those before it is told any more."""
+    book = begun()
+    for txid in ("aa", "bb", "cc"):
+        meet(book, replace(FACTS, txid=txid), replace(WAITS, txid=txid))
+    book.follow(Standing("aa", Status.REPLACED, replaced_by="bb"), height=500)
+    assert [each.txid for each in book.head.ended] == ["aa"]
+    stands = {
+        "aa": Standing("aa", Status.REPLACED, replaced_by="bb"),
+        "bb": Standing("bb", Status.REPLACED, replaced_by="cc"),
+        "cc": Standing("cc", Status.CONFIRMED, BlockPlace(501, "b")),
+    }
+    for txid in order:
+        book.follow(stands[txid], height=501)
+    assert book.head.ended == ()
+    assert book.head.counts.ended["replaced"] == 2
+
+
+def test_replacements_in_a_circle_end():
+    """Answers of different moments may say so: neither has come."""
+    book = begun()
+    for txid, by in (("aa", "bb"), ("bb", "aa")):
+        meet(book, replace(FACTS, txid=txid), replace(WAITS, txid=txid))
+        book.follow(Standing(txid, Status.REPLACED, replaced_by=by), height=500)
+    assert [each.txid for each in book.head.ended] == ["aa", "bb"]
 
 
 def test_a_rescan_is_no_news():
