@@ -10,7 +10,8 @@ from anyascope.custody import reception
 from anyascope.custody.nouns import State
 from anyascope.custody.options import CustodyOptions
 from anyascope.errors import ConflictError, NotFoundError, UnavailableError
-from support.custody_house import CustodyHouse, running_house, txid
+from anyascope.model.logs import LogBatch
+from support.custody_house import CustodyHouse, node_event, running_house, txid
 
 ALL = "request,approval,signature"
 
@@ -444,6 +445,60 @@ async def test_a_fault_of_one_look_does_not_end_the_watch(house: CustodyHouse, m
 
     assert house.paging() == {"1": ALL}
     assert house.room.health()[0].status.value == "healthy"
+
+
+async def test_a_spend_that_cannot_be_looked_up_hides_no_other(house: CustodyHouse, monkeypatch) -> None:
+    """Those beside it page within seconds, and after a kill it is still looked at."""
+    assert house.room is not None
+    real, broken = house.room._book.find, ("regtest", txid(1))
+
+    async def fails_for_one(key: object) -> object:
+        if key == broken:
+            raise RuntimeError("a damaged document")
+        return await real(key)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(house.room._book, "find", fails_for_one)
+    await house.sees(1)
+    await house.sees(2)
+    await house.advance(3)
+    assert house.paging() == {"2": ALL}
+    assert "a damaged document" in house.room.health()[0].message
+    await house.advance(600)
+    await house.kill()
+    await house.start()
+    await house.advance(60)
+
+    assert house.paging() == {"1": ALL, "2": ALL}
+
+
+async def test_a_question_to_the_store_that_breaks_leaves_the_page_in_time(house: CustodyHouse, monkeypatch) -> None:
+    """What is known by then decides, and the next question is asked as ever."""
+    assert house.room is not None
+
+    async def breaks(*_: object, **__: object) -> None:
+        raise RuntimeError("a fault")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(house.room._lookup, "evidence", breaks)
+        await house.sees(1)
+        await house.advance(1)
+    assert house.paging() == {"1": ALL}
+    await house.asks("w2", 2)
+    await house.sees(2)
+
+    assert ("matched", "2") in house.states()
+
+
+async def test_a_burst_that_the_inbox_does_not_hold_is_read_from_the_store(house: CustodyHouse, monkeypatch) -> None:
+    """None of it is lost."""
+    monkeypatch.setattr(reception, "INBOX_MAX", 2)
+    batch = LogBatch("bitcoin")
+    for number in range(1, 6):
+        batch.add(node_event("seen", number=number, amount=1_000, wallet="hot", at_ns=house.clock.now_ns()))
+    await house.pipe.logs([batch], source="test")
+    await house.advance(3)
+
+    assert set(house.paging()) == {"1", "2", "3", "4", "5"}
 
 
 async def test_a_deposit_asks_for_no_spend(house: CustodyHouse) -> None:

@@ -49,11 +49,11 @@ class Keeper:
         """With the next look: there is news."""
         self._report_due_ns = 0
 
-    async def keep_up(self, *, unread_ns: int) -> None:
+    async def keep_up(self, *, behind_ns: int) -> None:
         """Prune, report and mark, each where it is due.
 
         Args:
-            unread_ns: since when what nodes told has to be read again; 0 where nothing has.
+            behind_ns: since when not everything that nodes told is taken in; 0 where all is.
         """
         mono_ns = self._common.clock.monotonic_ns()
         if self._prune_due_ns <= mono_ns:
@@ -61,7 +61,7 @@ class Keeper:
         if self._report_due_ns <= mono_ns:
             await self.report()
         if self._mark_due_ns <= mono_ns:
-            await self._mark(unread_ns)
+            await self._mark(behind_ns)
 
     async def tell_untold(self) -> None:
         """Store the events that may not be stored."""
@@ -125,10 +125,10 @@ class Keeper:
             if (pending := self._docket.pendings.get(item.spend.key)) is not None:
                 pending.item = replace(pending.item, is_told=True)
 
-    async def _mark(self, unread_ns: int) -> None:
+    async def _mark(self, behind_ns: int) -> None:
         waiting = [each.spend.seen_ns for each in self._docket.pendings.all() if each.item.state is State.WAITING]
-        unread = [unread_ns] if unread_ns else []
-        await self._common.book.set_mark(min([self._common.clock.now_ns(), *waiting, *unread]))
+        behind = [behind_ns] if behind_ns else []
+        await self._common.book.set_mark(min([self._common.clock.now_ns(), *waiting, *behind]))
         self._mark_due_ns = self._common.clock.monotonic_ns() + int(MARK_EVERY_S * NS_PER_S)
 
     async def _prune(self) -> None:

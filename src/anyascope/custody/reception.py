@@ -21,6 +21,9 @@ from anyascope.custody.waiting import Pending
 OPEN_MAX = (
     20_000  # spends that wait or are unmatched, some 40 MB; what is beyond it is read from the store again afterwards
 )
+INBOX_MAX = (
+    20_000  # transactions that wait to be taken in, some 40 MB; more than a burst of blocks holds of anybody's own
+)
 HEARD_S_MIN = 0.2  # of the grace that is left at least when a spend is heard of
 LOOKUP_LATE_S = 5.0  # a store that takes longer does not keep people from being told
 CATCH_UP_S_MAX = 30.0  # the longest that an SDK leaves a server alone that was down
@@ -32,7 +35,6 @@ class Reception:
 
     Attributes:
         history_count: spends of before their wallet was watched, in this run.
-        unread_ns: since when what nodes told has to be read again; 0 where nothing has.
     """
 
     def __init__(self, common: Common, judge: Judge, *, records: Records, keeper: Keeper, deferred: Counter) -> None:
@@ -45,8 +47,8 @@ class Reception:
         self._inbox: deque[Sight] = deque()
         self._eras = Eras()
         self._catch_up_ns = 0
+        self._unread_ns = 0  # since when what nodes told has to be read again; 0 where nothing has
         self.history_count = 0
-        self.unread_ns = 0
 
     @property
     def has_news(self) -> bool:
@@ -56,11 +58,28 @@ class Reception:
     @property
     def is_full(self) -> bool:
         """Whether spends are read again only once fewer are open."""
-        return bool(self.unread_ns) and len(self._docket.pendings) >= OPEN_MAX // 2
+        return bool(self._unread_ns) and len(self._docket.pendings) >= OPEN_MAX // 2
+
+    @property
+    def behind_ns(self) -> int:
+        """Since when not everything that nodes told is taken in; 0 where all is."""
+        times = [sight.spend.seen_ns for sight in self._inbox]
+        return min([*times, self._unread_ns] if self._unread_ns else times, default=0)
 
     def put(self, sights: Iterable[Sight]) -> None:
-        """Take these in with the next look."""
-        self._inbox.extend(sights)
+        """Take these in with the next look; what there is no room for is read from the store again."""
+        for sight in sights:
+            if len(self._inbox) < INBOX_MAX:
+                self._inbox.append(sight)
+            else:
+                self._defer(sight.spend)
+
+    def _defer(self, spend: Spend) -> None:
+        self._deferred.inc()
+        self._read_again_since(spend.seen_ns)
+
+    def _read_again_since(self, time_ns: int) -> None:
+        self._unread_ns = min(self._unread_ns or time_ns, time_ns)
 
     async def resume(self) -> None:
         """Find out what was missed, and since when which wallets are compared."""
@@ -71,11 +90,11 @@ class Reception:
         if mark_ns:
             down_s = max(now_ns - mark_ns, 0) / NS_PER_S
             self._catch_up_ns = mono_ns + int(min(down_s + CATCH_UP_MORE_S, CATCH_UP_S_MAX) * NS_PER_S)
-            self.unread_ns = mark_ns - OVERLAP_NS
+            self._read_again_since(mark_ns - OVERLAP_NS)
 
     async def take_in(self) -> None:
         """All that waits."""
-        if self.unread_ns and not self.is_full:
+        if self._unread_ns and not self.is_full:
             await self._read_again()
         while self._inbox:
             sight = self._inbox.popleft()
@@ -94,14 +113,14 @@ class Reception:
 
     async def _read_again(self) -> None:
         """Look at what nodes told since a time; what is known already changes nothing."""
-        since_ns, self.unread_ns = self.unread_ns, 0
+        since_ns, self._unread_ns = self._unread_ns, 0
         try:
             async for sight in self._common.lookup.sights(
                 start_ns=since_ns, end_ns=self._common.clock.now_ns() + NS_PER_S
             ):
                 await self._see(sight)
         except BaseException:
-            self.unread_ns = since_ns
+            self._read_again_since(since_ns)
             raise
 
     async def _see(self, sight: Sight) -> None:
@@ -126,8 +145,7 @@ class Reception:
         elif self._is_history(sight):
             await self._keep_history(spend)
         elif len(self._docket.pendings) >= OPEN_MAX:
-            self._deferred.inc()
-            self.unread_ns = min(self.unread_ns or spend.seen_ns, spend.seen_ns)
+            self._defer(spend)
         else:
             await self._await(spend)
 

@@ -185,10 +185,18 @@ class Reconciliation:
         return max(min([*dues, self._keeper.due_ns]) - mono_ns, 0) / NS_PER_S
 
     async def _act(self) -> None:
-        await self._keeper.tell_untold()
-        await self._reception.take_in()
-        await self._judge.judge()
-        await self._keeper.keep_up(unread_ns=self._reception.unread_ns)
+        """Every step, also where one before it failed: what cannot be taken in or told keeps nobody from being judged."""
+        faults: list[Exception] = []
+        for step in (self._keeper.tell_untold, self._reception.take_in, self._judge.judge, self._keep_up):
+            try:
+                await step()
+            except Exception as fault:  # noqa: BLE001  # raised below, once the others have had their turn
+                faults.append(fault)
+        if faults:
+            raise next((each for each in faults if not isinstance(each, UnavailableError)), faults[0])
+
+    async def _keep_up(self) -> None:
+        await self._keeper.keep_up(behind_ns=self._reception.behind_ns)
 
     # --- seen ---------------------------------------------------------------------------------------------------------
 

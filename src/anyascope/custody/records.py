@@ -5,15 +5,19 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 
+import structlog
+
 from anyascope.custody.docket import Common
 from anyascope.custody.ledger import Ledger
 from anyascope.custody.matching import CLOCK_SKEW_NS
-from anyascope.custody.nouns import Evidence, EvidenceKind, Spend
+from anyascope.custody.nouns import Evidence, EvidenceKind, Spend, SpendKey
 from anyascope.custody.waiting import Pending
 from anyascope.errors import AnyascopeError
 
 LOOKUPS_MAX = 4  # questions to the store at once, so that a burst of spends leaves it to others too
 RETRY_S = 1.0  # a store that cannot write may do so by then
+
+log = structlog.get_logger("anyascope.custody")
 
 
 class Records:
@@ -74,13 +78,22 @@ class Records:
                 self._docket.trouble = f"the store cannot be asked: {error}"
                 await self._common.clock.sleep(RETRY_S)
                 continue
+            except Exception:
+                # Asking again would end the same way: the spend is judged when its grace is over, by what is known.
+                log.exception("lookup_failed", txid=spend.txid, chain=spend.chain)
+                self._answer(spend.key, ())
+                return
             self.learn(found)
-            if (pending := self._docket.pendings.get(spend.key)) is not None:
-                pending.answered |= {*joined, *(each.correlation_id for each in found)}
-                pending.asking -= 1
-            self._docket.touch([spend.key])
-            self._docket.wake.set()
+            self._answer(spend.key, (*joined, *(each.correlation_id for each in found)))
             return
+
+    def _answer(self, key: SpendKey, joined: Iterable[str]) -> None:
+        """A question about a spend is over: of these operations the store has told what it has."""
+        if (pending := self._docket.pendings.get(key)) is not None:
+            pending.answered |= set(joined)
+            pending.asking -= 1
+        self._docket.touch([key])
+        self._docket.wake.set()
 
     async def _note_gone(self, spend: Spend, found: Iterable[Evidence]) -> None:
         """Learn which other spends of the same operations move nothing any more."""
