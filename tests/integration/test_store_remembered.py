@@ -9,10 +9,12 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from anyascope.clock import ManualClock
+from anyascope.model.metrics import HistogramSample, MetricBatch
 from anyascope.store.api.metrics import Selection
+from anyascope.store.api.retention import RetentionPolicy
 from anyascope.store.chdb import ChdbStore, StoreOptions
 from anyascope.store.chdb.metrics import HotOptions
-from support.telemetry import NOW_MS, labels, matchers, samples, selected
+from support.telemetry import FOREVER_MS, NOW_MS, labels, matchers, samples, selected
 
 HOUR_MS, MINUTE_MS = 3_600_000, 60_000
 SERIES = [labels("up", n=str(number)) for number in range(6)]
@@ -108,3 +110,32 @@ async def test_a_read_under_way_does_not_bring_back_what_was_deleted(store):
         await asyncio.gather(*reads)
         found = await selected(store, "n=1", start_ms=stretch[0], end_ms=stretch[1])
         assert at_ms not in dict(found[SERIES[1]])
+
+
+async def test_series_that_are_gone_are_no_histogram_series_any_more(tmp_path):
+    """Deleted or past their age: memory does not grow with every series that ever was, and what comes again counts again."""
+    registry = CollectorRegistry()
+    clock = ManualClock()
+    store = await ChdbStore.open(tmp_path, options=StoreOptions(), clock=clock, registry=registry)
+
+    def known():
+        return registry.get_sample_value("anyascope_store_histogram_series")
+
+    async def write(*names, at_ms=NOW_MS):
+        found = (HistogramSample(labels(name), at_ms, 1.0, 1.0, 0, 0.0, 0.0) for name in names)
+        await store.metrics.write_metrics(MetricBatch(histograms=tuple(found)))
+
+    try:
+        await write("kept", "deleted")
+        await write("aged", at_ms=NOW_MS - 40 * 86_400_000)
+        assert known() == 3
+        await store.metrics.delete([matchers("__name__=deleted")], start_ms=0, end_ms=FOREVER_MS)
+        assert known() == 2
+        await store.keeper.apply_retention({"metrics": RetentionPolicy(30)})
+        assert known() == 1
+        await write("deleted")
+        assert known() == 2
+        found = await store.metrics.select_histograms(Selection(matchers("__name__=deleted"), 0, FOREVER_MS))
+        assert [each.labels for each in found] == [labels("deleted")]
+    finally:
+        await store.close()

@@ -106,7 +106,7 @@ class ChdbMetrics:
         )
         self._hot = HotWindow(start_ms=self._now_ms() - self._window_ms, samples_max=options.samples_max)
         self._metadata: dict[str, MetricMetadata] = {}
-        self._with_histograms: set[int] = set()  # ids of series that have native histograms: most queries meet none
+        self._with_histograms: set[int] = set()  # ids of series with native histograms: most queries meet none
         self._exemplars = NewestExemplars()
         self._tokens = Tokens()
         self._found: list[str] = []
@@ -118,6 +118,9 @@ class ChdbMetrics:
             "Series whose id was taken by another one and that live under a second one.",
             registry=registry,
         ).set_function(lambda: self._index.collisions)
+        Gauge(
+            "anyascope_store_histogram_series", "Series that have native histograms.", registry=registry
+        ).set_function(lambda: len(self._with_histograms))
         Gauge(
             "anyascope_store_hot_samples", "Samples in memory, rounded up to whole chunks.", registry=registry
         ).set_function(lambda: self._hot.samples)
@@ -440,8 +443,13 @@ class ChdbMetrics:
         last_ms = self._index.last_ms(refs)
         # A series that got samples meanwhile goes on.
         gone = refs[(self._index.first_ms(refs) >= start_ms) & (last_ms <= end_ms) & (last_ms == known_ms)]
-        await self._book.remove(gone)
+        await self._remove(gone)
         return len(refs)
+
+    async def _remove(self, refs: Refs) -> None:
+        """Forget these series, in memory and on disk."""
+        self._with_histograms.difference_update(self._index.ids(refs).tolist())
+        await self._book.remove(refs)
 
     async def _delete_rows(self, ids: Sequence[int], *, start_ms: int, end_ms: int) -> None:
         for begin in range(0, len(ids), IDS_PER_STATEMENT):
@@ -469,4 +477,4 @@ class ChdbMetrics:
         """After retention dropped everything older than this: forget the series that ended before."""
         self._hot.evict(min(time_ms, self._now_ms()))
         self._remembered.forget(-FOREVER_MS, time_ms)
-        await self._book.remove(self._index.quiet_since(time_ms))
+        await self._remove(self._index.quiet_since(time_ms))
