@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from anyascope.errors import LimitExceededError
 from anyascope.model.attributes import Resource, Scope
 from anyascope.model.traces import SpanEvent, SpanKind, SpanLink, SpanStatus
 from anyascope.store.api.spans import TraceQuery
@@ -78,13 +77,15 @@ async def test_spans_of_traces_come_by_start_and_once(store):
     assert await store.spans.spans_of([]) == []
 
 
-async def test_too_many_spans_end_the_read(store):
-    """More spans than asked for at most end the read."""
-    await write(store, *(span(number) for number in range(1, 5)))
+async def test_of_too_many_spans_the_earliest_are_given(store):
+    """As many as were asked for at most; what was sent twice counts once, and whoever asks for one more sees that there is."""
+    await write(store, *(span(number, start_ns=NOW_NS - number) for number in range(1, 6)))
+    await write(store, *(span(number, start_ns=NOW_NS - number) for number in range(2, 6)))
 
-    assert len(await store.spans.spans_of([trace(1)], spans_max=4)) == 4
-    with pytest.raises(LimitExceededError, match="spans"):
-        await store.spans.spans_of([trace(1)], spans_max=3)
+    found = await store.spans.spans_of([trace(1)], spans_max=4)
+    assert [each.span_id[-1] for each in found] == [5, 4, 3, 2]
+    assert len(await store.spans.spans_of([trace(1)], spans_max=5)) == 5
+    assert len(await store.spans.spans_of([trace(1)], spans_max=6)) == 5
 
 
 async def test_a_token_is_written_once(store):

@@ -94,11 +94,12 @@ async def test_what_is_no_trace_is_refused(trace_id, status):
         assert (await client.get(f"/traces/{trace_id}")).status_code == status
 
 
-async def test_a_trace_with_too_many_spans_is_cut_and_says_so(monkeypatch):
-    """The page learns that there is more."""
+@pytest.mark.parametrize("count", [3, 9])
+async def test_a_trace_with_too_many_spans_is_cut_and_says_so(monkeypatch, count):
+    """The page learns that there is more, by however many."""
     monkeypatch.setattr(traces, "SPANS_MAX", 2)
     house = House()
-    await house.keep_spans(*[span(house, number, at_ms=number) for number in range(1, 4)])
+    await house.keep_spans(*[span(house, number, at_ms=number) for number in range(1, count + 1)])
     async with house.client() as client:
         answer = (await client.get(f"/traces/{TRACE.hex()}")).json()
     assert (len(answer["spans"]), answer["is_cut"]) == (2, True)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeVar
 
 from anyascope.clock import NS_PER_MS, NS_PER_S
 from anyascope.explore.correlated.entries import time_of
@@ -28,8 +29,12 @@ FIGURES_MAX = 50  # series that name a transaction: stuck, unmatched
 AROUND_NS = 10 * NS_PER_S  # measurements are made with what they measure
 STRETCHES_MAX = 5  # request, approval, and three confirmations: what lies between would be everybody else's
 LOOKBACK_MS = 300_000  # after which a query takes a series for ended
+AT_ONCE = 2  # questions of one search; the store answers four at a time, and others ask, too
 EVENTS: Final = FieldMatches("event_name", r"(audit|bitcoin|custody)\..*")
 _EXEMPLARS: Final = (Matcher("__name__", MatchOp.REGEX, "anya_.+"),)
+
+A = TypeVar("A")
+Q = TypeVar("Q")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,13 +87,13 @@ async def find_spans(
     reader: SpanReader, ids: Sequence[str], records: Iterable[LogRecord], stretch: Stretch
 ) -> tuple[list[Span], bool]:
     """(spans of the traces that carry the ids, or that the records name; whether there are more)."""
-    trace_ids: dict[bytes, None] = {}
-    for one in ids:
-        if not is_hash(one):
-            query = TraceQuery(
-                stretch.start_ns, stretch.end_ns - 1, tags={"anya.correlation_id": one}, limit=TRACES_MAX
-            )
-            trace_ids |= dict.fromkeys(await reader.find_traces(query))
+    queries = [
+        TraceQuery(stretch.start_ns, stretch.end_ns - 1, tags={"anya.correlation_id": one}, limit=TRACES_MAX)
+        for one in ids
+        if not is_hash(one)
+    ]
+    found = await _ask_all(reader.find_traces, queries)
+    trace_ids = dict.fromkeys(trace_id for some in found for trace_id in some)
     trace_ids |= dict.fromkeys(record.trace_id for record in records if record.trace_id)
     if not trace_ids:
         return [], False
@@ -102,14 +107,17 @@ async def find_exemplars(reader: MetricReader, found: Found) -> tuple[list[Exemp
     """(measurements that name the operation or one of its spans, whether there are more)."""
     ends_ns = [span.start_ns + span.duration_ns for span in found.spans] + [time_of(one) for one in found.records]
     span_ids = {span.span_id.hex() for span in found.spans}
-    own: list[Exemplar] = []
     stretches, is_cut = stretches_around(ends_ns)
-    for stretch in stretches:
+
+    async def measured_in(stretch: Stretch) -> list[Exemplar]:
         start_ms, end_ms = stretch.start_ns // NS_PER_MS, stretch.end_ns // NS_PER_MS
-        for one in await reader.exemplars([_EXEMPLARS], start_ms=start_ms, end_ms=end_ms):
-            labels = dict(one.labels)
-            if labels.get("correlation_id") in found.ids or labels.get("span_id") in span_ids:
-                own.append(one)
+        return await reader.exemplars([_EXEMPLARS], start_ms=start_ms, end_ms=end_ms)
+
+    def is_own(one: Exemplar) -> bool:
+        labels = dict(one.labels)
+        return labels.get("correlation_id") in found.ids or labels.get("span_id") in span_ids
+
+    own = [one for some in await _ask_all(measured_in, stretches) for one in some if is_own(one)]
     return own[:EXEMPLARS_MAX], is_cut or len(own) > EXEMPLARS_MAX
 
 
@@ -130,6 +138,17 @@ async def find_figures(reader: MetricReader, ids: Collection[str], *, now_ns: in
     ]
     figures = [Figure(frame.labels[row], int(frame.times_ms[at]), float(frame.values[at])) for row, at in last]
     return figures[:FIGURES_MAX], len(figures) > FIGURES_MAX
+
+
+async def _ask_all(ask: Callable[[Q], Awaitable[A]], questions: Sequence[Q]) -> list[A]:
+    """The answers in the order of the questions, of which `AT_ONCE` are asked side by side."""
+    turn = asyncio.Semaphore(AT_ONCE)
+
+    async def one(question: Q) -> A:
+        async with turn:
+            return await ask(question)
+
+    return await asyncio.gather(*map(one, questions))
 
 
 def stretches_around(times_ns: Iterable[int]) -> tuple[list[Stretch], bool]:

@@ -45,10 +45,11 @@ class SpanReader(Protocol):
     async def find_traces(self, query: TraceQuery) -> list[bytes]:
         """The ids of the traces, the one with the newest matching span first."""
 
-    async def spans_of(
-        self, trace_ids: Sequence[bytes], *, start_ns: int = 0, end_ns: int = 0, spans_max: int = 100_000
-    ) -> list[Span]:
-        """All spans of these traces by start time, each span once; the stretch is a hint and may be left out."""
+    async def spans_of(self, trace_ids: Sequence[bytes], *, spans_max: int = 100_000) -> list[Span]:
+        """The spans of these traces by start time, each once; of more than `spans_max` the earliest.
+
+        Who must tell whether there are more asks for one more.
+        """
 
     async def services(self) -> list[str]:
         """The names of the services that ever sent a span, sorted."""

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 import structlog
 
-from anyascope.errors import LimitExceededError
 from anyascope.model.traces import Span, SpanBatch, SpanStatus
 from anyascope.store.api.spans import TraceQuery
 from anyascope.store.chdb.conditions import Builder, pairs_of
@@ -101,23 +100,11 @@ class ChdbSpans:
         )
         return list(table["trace_id"].to_pylist()) if len(table) else []
 
-    async def spans_of(
-        self, trace_ids: Sequence[bytes], *, start_ns: int = 0, end_ns: int = 0, spans_max: int = 100_000
-    ) -> list[Span]:
+    async def spans_of(self, trace_ids: Sequence[bytes], *, spans_max: int = 100_000) -> list[Span]:
         wanted = [trace_id.hex() for trace_id in dict.fromkeys(trace_ids) if len(trace_id) == TRACE_ID_BYTES]
         if not wanted:
             return []
-        table = await self._engine.ask(
-            "spans_of",
-            {
-                "trace_ids": wanted,
-                "start_ns": start_ns or -TIME_NS_MAX,
-                "end_ns": end_ns or TIME_NS_MAX,
-                "limit": spans_max + 1,
-            },
-        )
-        if len(table) > spans_max:
-            raise LimitExceededError(f"these traces have more than {spans_max} spans, which may be read at once")
+        table = await self._engine.ask("spans_of", {"trace_ids": wanted, "limit": spans_max})
         if len(table) > ON_LOOP_ROWS_MAX:
             return await self._engine.compute(lambda: spans(table))
         return spans(table)

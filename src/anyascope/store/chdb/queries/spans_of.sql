@@ -1,4 +1,4 @@
--- All spans of some traces, by start; a span that was sent twice stands twice.
+-- The spans of some traces, by start; one that was sent twice stands once, as it was written last.
 SELECT
     time_ns, duration_ns, trace_id, span_id, parent_id, name, kind, status, status_message, trace_state, flags,
     correlation_id,
@@ -12,6 +12,6 @@ SELECT
     arrayMap(m -> mapValues(m), link_attributes) AS link_texts, link_kinds
 FROM spans
 WHERE trace_id IN (SELECT toFixedString(unhex(arrayJoin({trace_ids:Array(String)})), 16))
-    AND time_ns BETWEEN {start_ns:Int64} AND {end_ns:Int64}
-ORDER BY time_ns, span_id, toUInt64(splitByChar('_', _part)[2])
+ORDER BY time_ns, span_id, toUInt64(splitByChar('_', _part)[2]) DESC
+LIMIT 1 BY trace_id, span_id
 LIMIT {limit:UInt64}
