@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -86,14 +87,19 @@ class HsmEvents:
         """Hand in what waits; what the intake does not take now goes with the next."""
         if not self._waiting:
             return
+        # Taken out before: meanwhile others add to them, and hand in what they added.
+        taken, self._waiting = self._waiting, deque(maxlen=EVENTS_WAITING_MAX)
         batch = LogBatch(STREAM)
-        for record in self._waiting:
+        for record in taken:
             batch.add(record)
+        is_stored = False
         try:
-            await self._intake.logs([batch], source=STREAM)
-        except UnavailableError:
-            return
-        self._waiting.clear()
+            with contextlib.suppress(UnavailableError):
+                await self._intake.logs([batch], source=STREAM)
+                is_stored = True
+        finally:
+            if not is_stored:
+                self._waiting = deque((*taken, *self._waiting), maxlen=EVENTS_WAITING_MAX)
 
     def _add(self, name: str, words: str, severity: Severity, *, trouble: Trouble, token: TokenSight | None) -> None:
         attributes: dict[str, AttributeValue] = {
