@@ -41,6 +41,7 @@ NEWEST = (
 )
 NEWEST_MAX = 1_000  # entries that are asked for at most, where the newest ones are all news; also of what is usual
 DETAILS_TOGETHER = 50  # transactions of one request: a wallet's lock is held for each alone, some 10 ms together
+IGNORED_MAX = 50_000  # transactions that are known to be history, some 6 MB; beyond it they are asked for once more
 POOL_ASKED_MAX = 500  # transactions of one look that are sought in the mempool; the newest
 _UNKNOWN = error_label(-5)  # the wallet has no such transaction, the mempool or the chain no such entry
 # The second: it lost the data of a block that is in no branch any more, of which it is to list the transactions.
@@ -343,6 +344,8 @@ class WalletLooker:
         if txid in self.book.owned:
             self._ignored.discard(txid)
         else:
+            if len(self._ignored) >= IGNORED_MAX:
+                self._ignored.clear()
             self._ignored.add(txid)
 
     def _height_of(self, txid: str, height: int) -> int:

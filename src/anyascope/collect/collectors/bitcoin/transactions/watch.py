@@ -224,6 +224,10 @@ class TransactionsWatch:
                 await looker.look_at_newest(height=self._tip[1])
         except LookError:
             self.on_block()  # a look at everything: it finds what this one did not, or says what is wrong
+        except Exception:
+            # Here, for in its group it would end the looks at the other wallets, too.
+            log.exception("bitcoin_wallet_look_failed", node=self._options.name, wallet=wallet_label(looker.wallet))
+            self.on_block()
         return looker, missed, self._clock.monotonic_ns() - began_ns
 
     async def _look(self) -> Verdict:
@@ -268,15 +272,15 @@ class TransactionsWatch:
             looker = self._looker(wallet)
             await self._let_in()
             try:
-                await looker.restore(self._documents, genesis=genesis)
-                if await looker.is_set_back(tip[1]):
-                    waits = f"; all stays as it was until the node, at block {tip[1]}, has {looker.book.head.since.height} again"
-                elif is_new or is_seldom or looker.book.head.since.hash != tip[0]:
-                    await looker.look_at_all(genesis=genesis, height=tip[1])
-                else:
-                    await looker.look_at_open(height=tip[1])
+                waits = await self._look_at_one(looker, genesis=genesis, is_due=is_new or is_seldom) or waits
             except LookError as error:
                 faults.append(f"{wallet_label(wallet)}: {error.refusal.code}: {error.refusal.message}")
+            except UnavailableError:
+                raise
+            except Exception as error:
+                # What is wrong with one wallet must not hide the others.
+                log.exception("bitcoin_wallet_look_failed", node=self._options.name, wallet=wallet_label(wallet))
+                faults.append(f"{wallet_label(wallet)}: a fault of the server: {type(error).__name__}: {error}")
             await self._take(looker)
             if looker.book.has_begun:
                 watched.append(wallet)
@@ -288,6 +292,27 @@ class TransactionsWatch:
             return Verdict(HealthStatus.DEGRADED, "; ".join(faults), "see the node's debug.log")
         waiting = sum(len(self._lookers[wallet].book.open()) for wallet in watched)
         return Verdict(HealthStatus.HEALTHY, f"{len(watched)} wallets, {waiting} transactions wait for a block{waits}")
+
+    async def _look_at_one(self, looker: WalletLooker, *, genesis: str, is_due: bool) -> str:
+        """Bring one wallet up to the tip; what it waits for, or nothing.
+
+        Args:
+            is_due: whether it is time for a look at everything.
+
+        Raises:
+            LookError: the node or the wallet did not answer as it should.
+            UnavailableError: the store cannot be read.
+        """
+        block, height = self._tip
+        await looker.restore(self._documents, genesis=genesis)
+        since = looker.book.head.since
+        if await looker.is_set_back(height):
+            return f"; all stays as it was until the node, at block {height}, has {since.height} again"
+        if is_due or since.hash != block:
+            await looker.look_at_all(genesis=genesis, height=height)
+        else:
+            await looker.look_at_open(height=height)
+        return ""
 
     async def _let_in(self) -> None:
         """Look at what messages named meanwhile: a spend must not wait until a whole look is over. Under the lock."""

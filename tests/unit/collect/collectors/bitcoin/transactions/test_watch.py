@@ -223,6 +223,34 @@ async def test_a_slow_wallet_keeps_no_other_waiting():
     running.cancel()
 
 
+async def test_a_wallet_that_cannot_be_read_hides_no_other():
+    """By messages and by polling; the health names it, and it is there again once it can be read."""
+    site = Site()
+    site.node.wallets = ["odd", "w"]
+    await site.look()
+    odd = site.watch._lookers["odd"]
+    wanted = {name: getattr(odd, name) for name in ("look_at_named", "look_at_all", "look_at_open")}
+
+    async def breaks(*_, **__):
+        raise ValueError("an odd answer")
+
+    for name in wanted:
+        setattr(odd, name, breaks)
+    running = asyncio.create_task(site.watch.run())
+    heard = site.node.pay()
+    site.watch.on_transaction(heard, True)
+    await until(lambda: site.told(heard) == ["seen"])
+    running.cancel()
+    polled = site.node.pay()
+    found = await site.look()
+    assert site.told(polled) == ["seen"]
+    assert found.faults == ("odd: a fault of the server: ValueError: an odd answer",)
+    for name, method in wanted.items():
+        setattr(odd, name, method)
+    assert (await site.look()).faults == ()
+    assert site.told(polled) == ["seen", "seen"]
+
+
 async def test_a_wallet_that_hears_late_is_asked_again():
     """The node tells of a transaction before its wallets take it; what none takes is not asked for ever."""
     site = Site()
