@@ -20,7 +20,6 @@ from anyascope.collect.options import (
     ProcessOptions,
     SelfOptions,
 )
-from anyascope.ids import CountedIds
 from anyascope.model.labels import metric_of
 from anyascope.model.secret import Secret
 from anyascope.ports import HealthStatus
@@ -51,7 +50,6 @@ class Watch:
             ),
             documents=MemoryDocuments(clock=clock),
             clock=clock,
-            ids=CountedIds(),
             registry=CollectorRegistry(),
         )
 

@@ -18,7 +18,6 @@ from anyascope.collect.options import (
     ProcessOptions,
     SelfOptions,
 )
-from anyascope.ids import CountedIds
 from anyascope.model.labels import metric_of
 from anyascope.model.logs import LogRecord
 from anyascope.ports import ComponentHealth
@@ -50,7 +49,6 @@ class BitcoinRoom:
             ),
             documents=self.documents,
             clock=clock,
-            ids=CountedIds(),
             registry=CollectorRegistry(),
         )
 

@@ -79,7 +79,7 @@ def build_rooms(settings: Settings, stores: Stores, *, url: str, ground: Ground,
         url: where people reach the server.
         own: takes the server's own logs and spans; None where nothing of itself is kept.
     """
-    clock, ids, registry = ground.clock, ground.ids, ground.registry
+    clock, registry = ground.clock, ground.registry
     redactor = Redactor(registry=registry)
     ingest = _build_ingest(settings, stores, redactor, ground)
     upkeep = _build_upkeep(settings, stores, ground)
@@ -106,7 +106,6 @@ def build_rooms(settings: Settings, stores: Stores, *, url: str, ground: Ground,
         options=named(settings.collect, url),
         documents=stores.documents,
         clock=clock,
-        ids=ids,
         registry=registry,
     )
     forward = build_forward(settings.forward, stores, ingest, ground)

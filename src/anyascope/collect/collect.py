@@ -28,7 +28,6 @@ from anyascope.collect.runner import Job, Round, Runner
 from anyascope.collect.scheduler import FetcherMaker, Parts, ScrapeManager, make_http_fetcher
 from anyascope.collect.tally import CollectorTally, ScrapeTally
 from anyascope.errors import NotFoundError
-from anyascope.ids import Ids
 from anyascope.model.bitcoin import WatchedNode
 from anyascope.model.hsm import WatchedHsm
 from anyascope.model.labels import Labels, labels_of
@@ -61,7 +60,6 @@ class Collect:
         options: CollectOptions,
         documents: DocumentStore,
         clock: Clock,
-        ids: Ids,  # noqa: ARG002  # every room is built alike; nothing here needs an identity yet
         registry: CollectorRegistry,
         make_fetcher: FetcherMaker = make_http_fetcher,
     ) -> None:

@@ -19,7 +19,6 @@ from anyascope.collect.options import (
     SelfOptions,
 )
 from anyascope.collect.scrape_config import ScrapeConfig, TargetGroup
-from anyascope.ids import CountedIds
 from anyascope.model.labels import metric_of
 from anyascope.model.status import TargetHealth
 from anyascope.ports import HealthStatus
@@ -45,7 +44,6 @@ class Scene:
             options=options,
             documents=MemoryDocuments(clock=clock),
             clock=clock,
-            ids=CountedIds(),
             registry=CollectorRegistry(),
         )
 

@@ -97,7 +97,7 @@ def linux_readers(files: HostFiles, clock: Clock) -> Mapping[str, Reader]:
         "stat": lambda: cpu.parse_stat(files.proc("stat")),
         "thermal_zone": lambda: sensors.read_thermal(files),
         "time": lambda: timing.read_time(files, now_ns=clock.now_ns()),
-        "timex": lambda: timing.read_timex(files),
+        "timex": timing.read_timex,
         "udp_queues": lambda: network.read_udp_queues(files),
         "uname": lambda: kernel.read_uname(files),
         "vmstat": lambda: memory.parse_vmstat(files.proc("vmstat")),

@@ -80,7 +80,7 @@ def _adjtimex() -> Any:
         return None
 
 
-def read_timex(files: HostFiles) -> list[Family]:  # noqa: ARG001  # the kernel is asked by a call, not by a file
+def read_timex() -> list[Family]:
     """How well the clock is kept. Only reads: no mode is set, so no privilege is needed."""
     call = _adjtimex()
     found = Timex()
