@@ -10,8 +10,10 @@ from pathlib import Path
 
 import httpx
 import pytest
+import structlog
 from _pytest.assertion import rewrite
 from hypothesis import HealthCheck, settings
+from hypothesis.internal.conjecture import providers
 
 HERE = Path(__file__).parent
 
@@ -26,11 +28,18 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile("anyascope")
+if not os.environ.get("ANYASCOPE_HUNT"):
+    # It also draws numbers and texts that stand in those of our modules that happen to be loaded: which they are depends on
+    # the tests before, and a number written anywhere in `src` would change the examples of every test.
+    providers._get_local_constants = lambda: providers._local_constants
 
 # httpx gives a server five seconds where nothing else is said. A server on a machine that does other work beside may take
 # longer; what is ours says always how long it waits, so this is for what tests ask themselves.
 for _part in ("connect", "read", "write", "pool"):
     setattr(httpx._config.DEFAULT_TIMEOUT_CONFIG, _part, 60.0)
+
+# As long as nobody has set structlog up a traceback is drawn with all its variables, which takes tenths of a second.
+structlog.get_config()["processors"][-1].exception_formatter = structlog.dev.plain_traceback
 
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     # A shell starts its background jobs so, and every process of ours that a test ends with SIGINT would inherit it.

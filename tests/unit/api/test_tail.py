@@ -25,7 +25,7 @@ def rows(count, body="signing failed"):
 class Reader:
     """A tail whose chunks a test reads one by one."""
 
-    def __init__(self, *, query=None, keep_alive_s=5.0):
+    def __init__(self, *, query=None, keep_alive_s=3_600.0):
         self.arrivals = Listeners()
         self.clock = ManualClock()
         self.streams = Streams(registry=CollectorRegistry(), keep_alive_s=keep_alive_s)

@@ -29,7 +29,7 @@ class SharedFolder:
 
     def __init__(self, path):
         self.path = path
-        self.pid = 1_000_001  # beyond what Linux gives out: no such process lives
+        self.pid = 5_000_001  # beyond the most that Linux can give out (2^22): no such process lives
 
     @contextlib.contextmanager
     def process(self, pid):

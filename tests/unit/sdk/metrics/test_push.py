@@ -141,7 +141,7 @@ def test_shared_files_are_pushed_once_for_all(end, shared):
     registry = CollectorRegistry()
     metrics = AnyaMetrics(registry)
     metrics.failed_auth_attempts.inc()
-    with shared.process(1_000_002):
+    with shared.process(5_000_002):
         metrics.failed_auth_attempts.inc(2)
 
     class Own:

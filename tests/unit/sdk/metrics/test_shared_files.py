@@ -11,7 +11,7 @@ from anyascope.sdk.metrics.directory import FILES_LOCK, held
 from anyascope.sdk.metrics.gunicorn import child_exit
 from anyascope.sdk.metrics.reading import read_all
 
-FIRST, SECOND, THIRD = 1_000_001, 1_000_002, 1_000_003
+FIRST, SECOND, THIRD = 5_000_001, 5_000_002, 5_000_003
 
 
 @pytest.fixture
