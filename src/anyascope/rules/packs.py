@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, Final, TypeAlias
 
@@ -21,6 +22,7 @@ Changes: TypeAlias = Mapping[str, Mapping[str, object]]
 PACK_PREFIX = "default:"  # files of the default rules, as they are shown
 RUNBOOK_PATH = "/runbooks/"  # of the page, below the server's address
 CHANGEABLE: Final = ("expr", "for", "keep_firing_for", "labels", "annotations")
+FILES_KEPT_MAX = 16  # four files ship, and some stay in memory as they were before a change
 _MERGED: Final = ("labels", "annotations")  # what is named is changed, the others stay
 _NONE: Final[Changes] = MappingProxyType({})
 _URL = f"{{{{ $externalURL }}}}{RUNBOOK_PATH}"
@@ -36,7 +38,12 @@ def load_pack_rules(name: str, changes: Changes = _NONE) -> tuple[RuleGroup, ...
         texts = [(f"{PACK_PREFIX}{file}", text) for file, text in packs.rules()]
     else:
         texts = [(f"{name}:rules.yml", packs.pack(name).rules)]
-    return tuple(group for file, text in texts for group in load_rules(_changed(text, changes), file=file))
+    return tuple(group for file, text in texts for group in _groups_of(_changed(text, changes), file))
+
+
+@lru_cache(FILES_KEPT_MAX)  # a reload must not take a third of a second to read again what ships
+def _groups_of(text: str, file: str) -> tuple[RuleGroup, ...]:
+    return tuple(load_rules(text, file=file))
 
 
 def _changed(text: str, changes: Changes) -> str:
