@@ -6,7 +6,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.trace import StatusCode
 from prometheus_client import CollectorRegistry
 
-from anyascope.app.watch_self import ORDINARY_SPAN_EVERY, QUEUE_ROWS_MAX, OwnTelemetry
+from anyascope.app.watch_self import ORDINARY_SPAN_EVERY, QUEUE_ROWS_MAX, SLOW_SPAN_NS, OwnTelemetry
 from anyascope.clock import ManualClock
 from anyascope.errors import UnavailableError
 from anyascope.ports import Admission
@@ -76,7 +76,7 @@ async def test_what_storing_says_is_not_stored():
 
 
 async def test_ordinary_spans_are_sampled_and_failures_kept():
-    """Of quick, successful spans one in twenty is kept; each that failed is."""
+    """Of quick, successful spans one in twenty is kept; each that failed or was slow is."""
     clock, intake = ManualClock(), Keeps()
     own = OwnTelemetry(clock=clock, registry=CollectorRegistry())
     own.start(intake)
@@ -84,13 +84,13 @@ async def test_ordinary_spans_are_sampled_and_failures_kept():
     provider.add_span_processor(own)
     tracer = provider.get_tracer("t")
     for _ in range(ORDINARY_SPAN_EVERY + 1):
-        with tracer.start_as_current_span("quick"):
-            pass
+        tracer.start_span("quick", start_time=0).end(SLOW_SPAN_NS - 1)
+    tracer.start_span("slow", start_time=0).end(SLOW_SPAN_NS)
     for _ in range(3):
         with tracer.start_as_current_span("failed") as span:
             span.set_status(StatusCode.ERROR)
     await own.stop()
-    assert intake.spans_seen == ["quick", "quick", "failed", "failed", "failed"]
+    assert intake.spans_seen == ["quick", "quick", "slow", "failed", "failed", "failed"]
 
 
 async def test_a_full_store_and_a_full_queue_are_counted():

@@ -11,6 +11,7 @@ from anyascope.errors import InvalidInputError
 from anyascope.model.channels.sns import Sigv4Options, SnsOptions
 from anyascope.model.notifications import AttemptOutcome
 from anyascope.model.secret import Secret
+from anyascope.notify import aws_machine
 from anyascope.notify.aws import find_signer
 from anyascope.notify.aws_machine import MachineKeys
 from anyascope.notify.channels.sns import SnsChannel
@@ -26,6 +27,12 @@ ROLE = (
     b"<SecretAccessKey>role-secret-1</SecretAccessKey><SessionToken>role-token-1</SessionToken>"
     b"<Expiration>2023-11-14T22:28:20Z</Expiration></Credentials></AssumeRoleResult></AssumeRoleResponse>"
 )
+
+
+@pytest.fixture(autouse=True)
+def _patient(monkeypatch):
+    """What hands out keys is a thread of this process: on a busy machine it may take longer than on AWS' own."""
+    monkeypatch.setattr(aws_machine, "METADATA_TIMEOUT_S", 60.0)
 
 
 def signer(tmp_path, environment=None, **fields):
