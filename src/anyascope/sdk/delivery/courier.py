@@ -166,10 +166,11 @@ class Courier:
         items = sum(body.items for body in bodies)
         match answer.verdict:
             case Verdict.TAKEN:
-                lane.backlog.done(len(bodies))
+                # Before nothing waits any more: whoever flushes finds in the account what was sent.
                 self._tally.exported(lane.signal, max(items - answer.rejected, 0))
                 self._tally.dropped(lane.signal, Reason.REFUSED, min(answer.rejected, items))
                 self._recovered(lane)
+                lane.backlog.done(len(bodies))
             case Verdict.REFUSED:
                 self._refused(lane, bodies, answer)
             case Verdict.LATER:
@@ -194,8 +195,8 @@ class Courier:
             return
         lane.odd_attempts = 0
         lane.set_aside(lane.signal, bodies[0])
-        lane.backlog.done(1)
         self._tally.dropped(lane.signal, Reason.REFUSED, bodies[0].items)
+        lane.backlog.done(1)
 
     def _later(self, lane: Lane, bodies: list[Body], answer: Answer) -> None:
         self._outage.succeeded()

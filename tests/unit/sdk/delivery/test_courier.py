@@ -217,6 +217,23 @@ def test_a_partial_success_counts_both_ways(house):
     assert (house.stats().exported, house.stats().dropped) == (3, {"refused": 2})
 
 
+@pytest.mark.parametrize("answer", [TAKEN, REFUSED])
+def test_what_waits_no_longer_is_in_the_account(house, monkeypatch, answer):
+    """A flush on another thread ends when nothing waits, and its caller may ask for the account at once."""
+    lane = house.lane(Script(answer))
+    done, counted = lane.backlog.done, []
+
+    def watched(count):
+        if count:
+            counted.append(house.stats().exported + sum(house.stats().dropped.values()))
+        done(count)
+
+    monkeypatch.setattr(lane.backlog, "done", watched)
+    put(lane, b"a")
+    house.courier.step()
+    assert counted == [1]
+
+
 def test_memory_is_bounded_while_nothing_can_be_sent(house):
     """Beyond its bytes a backlog loses its oldest bodies, and counts their items; the one on its way is not counted twice."""
     backlog = MemoryBacklog(signal="traces", tally=house.tally, bytes_max=100)
