@@ -50,7 +50,9 @@ def test_the_order_and_repeats_do_not_matter(found: list[Evidence], chance, repl
     chance.shuffle(again)
 
     def verdict(told: list[Evidence]):
-        dossiers = {cid: [each for each in told if each.correlation_id == cid] for cid in ("a", "b")}
+        # Each once, as a ledger's sets have it, but in the order in which it came.
+        once = dict.fromkeys(told)
+        dossiers = {cid: [each for each in once if each.correlation_id == cid] for cid in ("a", "b")}
         return judge(spend, dossiers, Policy(STEPS))
 
     assert verdict(found) == verdict(again)
