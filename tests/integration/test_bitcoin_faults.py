@@ -66,6 +66,11 @@ def figure(room: BitcoinRoom, name: str) -> float | None:
     return room.figures("bitcoin.ill").get(name)
 
 
+def is_well(room: BitcoinRoom, name: str) -> bool:
+    """Whether the last look found it up and healthy: on a busy machine a look that is still right may be late."""
+    return room.figures(f"bitcoin.{name}")["up"] == 1 and room.health(f"collect.bitcoin.{name}").status is HEALTHY
+
+
 async def said(room: BitcoinRoom, status: HealthStatus, words: str, advice: str = "") -> None:
     """Wait until the health of the node says so."""
 
@@ -124,13 +129,12 @@ async def test_each_fault_is_named_and_no_other_node_suffers(node):
             assert figures[f"bitcoin_exporter_errors_total {code}"] >= 1
         await until(lambda: rounds(room, "well") >= looks + 3)
         assert room.figures("bitcoin.well")["up"] == 1
-        assert room.health("collect.bitcoin.well").status is HEALTHY
+        await until(lambda: is_well(room, "well"))
         for door in doors.values():
             door.fault = None
         for name in doors:
             await until(lambda name=name: room.figures(f"bitcoin.{name}").get("bitcoin_blocks") is not None)
-            await until(lambda name=name: room.health(f"collect.bitcoin.{name}").status is HEALTHY)
-            assert room.figures(f"bitcoin.{name}")["up"] == 1
+            await until(lambda name=name: is_well(room, name))
 
 
 @pytest.mark.parametrize(
@@ -249,17 +253,27 @@ async def test_a_feed_that_goes_away_is_noticed_with_the_next_block(node):
     async with ZmqRelay(node.zmq) as relay, watching(ill(node, node.url, zmq=relay.address)) as room:
         await until(lambda: figure(room, "up") == 1)
         await heard(room, node, "ill")
-        await said(room, HEALTHY, "blocks by ZMQ")
+        await announced(room, node)
+        assert "blocks by ZMQ" in room.health("collect.bitcoin.ill").message
         await until(lambda: figure(room, "anya_bitcoin_zmq_reached") == 1)
+        before = figure(room, "anya_bitcoin_tips_unannounced_total")
         relay.shut()
         [block] = await asyncio.to_thread(node.mine, 1, to=NOBODY)
         await said(room, DEGRADED, f"zmq_silent: block {block} came without", "zmqpubhashblock")
-        await until(lambda: figure(room, "anya_bitcoin_tips_unannounced_total") == 1)
+        await until(lambda: figure(room, "anya_bitcoin_tips_unannounced_total") == before + 1)
         await said(room, DEGRADED, f"zmq_unreached: nobody publishes at {relay.address}")
         assert figure(room, "anya_bitcoin_zmq_reached") == 0
         assert figure(room, "up") == 1
         relay.open()
-        async with asyncio.timeout(60):
-            while room.health("collect.bitcoin.ill").status is not HEALTHY:
-                await asyncio.to_thread(node.mine, 1, to=NOBODY)
-                await asyncio.sleep(0.5)
+        await announced(room, node)
+
+
+async def announced(room: BitcoinRoom, node: RegtestNode) -> None:
+    """Mine until a block comes with its message, and none of before, which nobody heard, is waited for any more."""
+    watch, is_well = room.collect._nodes[0].node, False
+    async with asyncio.timeout(150):
+        while not is_well:
+            [block] = await asyncio.to_thread(node.mine, 1, to=NOBODY)
+            await asyncio.sleep(0.5)
+            is_awaited = watch._announcements._awaited is not None or not watch.feed.has_announced(block)
+            is_well = not is_awaited and room.health("collect.bitcoin.ill").status is HEALTHY

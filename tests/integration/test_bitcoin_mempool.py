@@ -97,7 +97,8 @@ async def test_the_established_dashboard_shows_data_in_every_panel(node):
     await asyncio.to_thread(node.call, "syncwithvalidationinterfacequeue")  # estimates follow the blocks
     await asyncio.to_thread(node.call, "setban", "203.0.113.7", "add")
     async with watching(node_options("n", node, interval_s=0.3, wallets=())) as room:
-        await until(lambda: len(room.intake.batches) >= 3)  # a rate needs more than one look
+        # A rate needs more than one look.
+        await until(lambda: sum(source == "bitcoin.n" for source, _ in room.intake.batches) >= 3)
         for blocks in (1, 2, 3, 6, 12, 144):
             assert figure(room, f"anya_bitcoin_fee_estimate_sat_per_vb {blocks}") > 0
     store = MemoryMetrics()

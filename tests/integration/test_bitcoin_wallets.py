@@ -181,6 +181,7 @@ async def test_a_change_is_seen_and_a_fee_is_reckoned_without_asking(tmp_path):
 
             assert await looked() == (0, 1)
             node.call("sendtoaddress", address, 0.5, wallet="miner")
+            node.call("syncwithvalidationinterfacequeue")  # the other wallet hears of the mempool by it
             assert await looked() == (0, 2)  # in no block, and sent by others: pending
             assert (await wallets.look())["funds_sats hot pending"] == 50_000_000
             node.mine(1, to=address)

@@ -23,7 +23,7 @@ from anyascope.model.logs import LogRecord
 from anyascope.ports import ComponentHealth
 from anyascope.store.api.documents import DocumentStore
 from anyascope.store.documents import MemoryDocuments
-from support.collecting import RecordingIntake, values_of
+from support.collecting import RecordingIntake, until, values_of
 from support.regtest import RegtestNode, meet
 
 NOBODY = "bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080"  # of BIP 173; nobody here spends what it gets
@@ -95,8 +95,19 @@ async def joined(node: RegtestNode, other: RegtestNode) -> None:
 
 
 async def heard(room: BitcoinRoom, node: RegtestNode, name: str) -> None:
-    """Wait until the node's messages are heard: a subscription counts some time after its connection, so blocks are mined."""
+    """Wait until the node's messages of both kinds are heard, the newest block's included.
+
+    A subscription counts some time after its connection, so blocks are mined.
+    """
+
+    def is_heard() -> bool:
+        figures = room.figures(f"bitcoin.{name}")
+        return all(figures.get(f"anya_bitcoin_zmq_messages_total {topic}") for topic in ("hashblock", "sequence"))
+
     async with asyncio.timeout(150):
-        while not room.figures(f"bitcoin.{name}").get("anya_bitcoin_zmq_messages_total hashblock"):
+        while not is_heard():
             await asyncio.to_thread(node.mine, 1, to=NOBODY)
             await asyncio.sleep(0.2)
+    feed = next(each.node.feed for each in room.collect._nodes if each.name == f"bitcoin.{name}")
+    newest = await asyncio.to_thread(node.call, "getbestblockhash")
+    await until(lambda: feed.has_announced(newest))
