@@ -28,6 +28,7 @@ from support.server import eventually
 GAUGE_SHARE = 0.05  # how far apart gauges may be that were read within the same second
 COUNTER_SHARE = 0.05  # the same of counters, beside what passed between the two readings
 START_S = 90.0
+SUCCESS = "node_scrape_collector_success"
 READINGS = (
     3  # what comes and goes between two of them, such as a disk that another test mounts, is no difference of ours
 )
@@ -206,9 +207,16 @@ def test_the_same_types(readings) -> None:
 
 def test_collectors_succeed_alike(readings) -> None:
     """What node_exporter can read on this machine we can, and nothing else."""
-    ours, theirs = readings[-1].ours, readings[-1].theirs
-    mine = {labels: value for labels, value in ours.items() if metric_of(labels) == "node_scrape_collector_success"}
-    assert mine == {labels: value for labels, value in theirs.items() if labels in mine}
+    assert [labels for labels in readings[-1].ours if metric_of(labels) == SUCCESS]
+    assert lasting(readings, successes_apart) == {}
+
+
+def successes_apart(reading: Reading) -> dict[Labels, object]:
+    return {
+        labels: (value, reading.theirs.get(labels))
+        for labels, value in reading.ours.items()
+        if metric_of(labels) == SUCCESS and reading.theirs.get(labels) != value
+    }
 
 
 def test_its_page_says_the_same_in_protobuf(exporter: str) -> None:

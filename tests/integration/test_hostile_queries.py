@@ -50,10 +50,15 @@ async def ask(engine: Engine, hostile: Hostile) -> tuple[str, str]:
 async def test_a_hostile_query_ends_within_its_limits(engine: Engine, hostile: Hostile) -> None:
     """Answered or refused, in time, and the next one is answered as ever."""
     async with asyncio.timeout(ENDS_WITHIN_S):
-        kind, message = await ask(engine, hostile)
+        kind, message = await answered(engine, hostile)
         assert kind in hostile.ends, message
         assert engine.running == []
-        another = await ask(engine, Hostile("another", "sum(bench_gauge)", frozenset()))
-        while another[0] == "timeout":  # where the machine itself stood still for as long as a query may take
-            another = await ask(engine, Hostile("another", "sum(bench_gauge)", frozenset()))
-        assert another == ("", "")
+        assert await answered(engine, Hostile("another", "sum(bench_gauge)", frozenset())) == ("", "")
+
+
+async def answered(engine: Engine, hostile: Hostile) -> tuple[str, str]:
+    """What it ends with; asked again where the machine itself stood still for as long as a query may take."""
+    found = await ask(engine, hostile)
+    while found[0] == "timeout" and "timeout" not in hostile.ends:
+        found = await ask(engine, hostile)
+    return found

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
+import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Any
@@ -164,6 +165,7 @@ async def test_metrics_of_the_sdk(server: Server, road: str, temporality: Aggreg
             data = reader.get_metrics_data()
             assert data is not None
             sender.export(data)
+            time.sleep(0.002)  # of two samples of one millisecond the later one is kept
         provider.shutdown()
         sender.shutdown()
 
