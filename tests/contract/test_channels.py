@@ -19,6 +19,7 @@ from anyascope.model.secret import Secret, SecretFile
 from anyascope.notify.channels.registry import build_channel
 from anyascope.notify.templates import load_templates
 from support.notifications import notification
+from support.ports import free_port
 from support.sinks import Sink, http_sink, mail_sink
 
 OK, RETRY, FAILED = AttemptOutcome.OK, AttemptOutcome.RETRY, AttemptOutcome.FAILED
@@ -130,11 +131,7 @@ async def test_a_far_end_that_says_nothing_is_left_in_time(kind, tmp_path):
 
 async def test_a_far_end_that_is_not_there_is_tried_again(kind):
     """Nobody listens: retry."""
-    server = await asyncio.start_server(lambda *_: None, "127.0.0.1", 0)
-    port = server.sockets[0].getsockname()[1]
-    server.close()
-    await server.wait_closed()
-    assert (await attempt(kind.options(port))).kind is RETRY
+    assert (await attempt(kind.options(free_port()))).kind is RETRY
 
 
 async def test_secrets_are_never_in_an_outcome(kind, tmp_path):

@@ -45,6 +45,8 @@ scrape_configs:
     relabel_configs: [{{action: drop, source_labels: [__address__], regex: ".*"}}]
 """
 OUR_CONFIG = 'rules: {default_pack: false}\nserver: {cors_origin: "http://.*"}\n'
+# One series at least of each thing that both make by themselves: of a page, of a scrape, of rules and of alerts.
+MADE = {"go_goroutines", "up", "scrape_series_added", "job:c:sum", "ALERTS", "ALERTS_FOR_STATE"}
 LONG = "a_very_long_name_of_a_metric_that_fills_half_a_line"
 
 Pairs = tuple[tuple[str, str], ...]
@@ -240,7 +242,11 @@ def _is_settled(pair: Pair, url: str) -> bool:
     rules = [rule for group in groups for rule in group["rules"]]
     # An evaluation before the samples came is well, too, but finds nothing.
     has_alerts = all(rule["alerts"] for rule in rules if rule["type"] == "alerting")
-    return bool(scraped) and has_alerts and all(rule["health"] == "ok" for rule in rules)
+    # What a page describes, and what a rule found, is shown before its samples are stored.
+    names = set(pair.ask(url, get("label/__name__/values")).json()["data"])
+    dropped = pair.ask(url, get("targets", ("state", "dropped"))).json()["data"]["droppedTargets"]
+    is_well = bool(scraped) and has_alerts and all(rule["health"] == "ok" for rule in rules)
+    return is_well and names >= MADE and bool(dropped)
 
 
 def settled(answer: httpx.Response, pair: Pair) -> Any:

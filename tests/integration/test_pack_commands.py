@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import re
 
-import pytest
-
 from anyascope import packs
 from support.components import REPOSITORY
 from support.regtest import RpcError, regtest_nodes
@@ -26,7 +24,6 @@ def named_methods():
     return {method: where for where, text in texts.items() for _, method in COMMAND.findall(text)}
 
 
-@pytest.mark.timeout(60)
 def test_every_command_is_one_of_the_node(tmp_path):
     """A real node has help on each."""
     methods = named_methods()

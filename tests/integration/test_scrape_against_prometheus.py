@@ -97,7 +97,7 @@ scrape_configs:
   metrics_path: /text
 """
 JOBS = 5
-WITHIN_S = 90.0
+WITHIN_S = 240.0
 PAGES = {
     "/text": (TEXT, "text/plain; version=0.0.4"),
     "/open": (OPEN, "application/openmetrics-text; version=1.0.0"),

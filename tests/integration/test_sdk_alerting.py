@@ -250,8 +250,17 @@ def test_mail_by_tls_from_the_first_byte(tmp_path: Path) -> None:
 
 
 def _impatient(send_data):
+    """Once the whole message has left, its answer is waited for shortly."""
+
     def data(connection: smtplib.SMTP, message: bytes):
-        connection.sock.settimeout(0.5)
+        send = connection.send
+
+        def send_and_wait_shortly(part):
+            send(part)
+            if isinstance(part, bytes) and part.endswith(b"\r\n.\r\n"):
+                connection.sock.settimeout(0.5)
+
+        connection.send = send_and_wait_shortly
         return send_data(connection, message)
 
     return data
