@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from anyascope.collect.collectors.bitcoin.wallets import patience
 from support.bitcoin_looks import TransactionLooks, copy_wallet, hand_over, looking, looking_at_wallets, spend_coin
 from support.bitcoin_room import NOBODY
 from support.regtest import RegtestNode, free_base, litecoin_node, regtest_node
@@ -47,8 +48,9 @@ class Stage:
 
 
 @pytest.mark.long
-async def test_what_loses_is_told(tmp_path):
+async def test_what_loses_is_told(tmp_path, monkeypatch):
     """Each act is one way to lose, on the same two nodes."""
+    monkeypatch.setattr(patience, "SLOW_S", 60.0)  # two calls in a row that a busy machine slows would be made rarely
     base = free_base(2)
     with (
         regtest_node(tmp_path / "here", base, *SETTINGS) as here,

@@ -30,6 +30,12 @@ UNSYNCED = "-unsafesqlitesync=1"  # a wallet writes to disk for each output that
 KINDS = ("wpkh(", "pkh(", "sh(wpkh(", "tr(")
 
 
+@pytest.fixture(autouse=True)
+def _every_call_is_quick_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a busy machine two in a row may be slow, and would be made rarely from then on."""
+    monkeypatch.setattr(patience, "SLOW_S", 60.0)
+
+
 class Wallets:
     """The wallets of a node, looked at when the test says so."""
 
@@ -90,7 +96,6 @@ def sweep_fee_sats(node: RegtestNode, wallet: str, to: str) -> int:
 async def test_500_dust_outputs_cost_what_the_node_would_pay(tmp_path, monkeypatch):
     """Count, sum, dust and cost to spend equal what `listunspent` and the fee say, and what `sendall` pays, to the sat."""
     monkeypatch.setattr(listing, "PART_COINS", 100)  # five parts at first, and again
-    monkeypatch.setattr(patience, "SLOW_S", 60.0)  # on a busy machine each call is slow, and would be made rarely
     with regtest_nodes(tmp_path, 1, *FEES, UNSYNCED) as [node]:
         node.funded_wallet("miner")
         node.call("createwallet", "dusty")
