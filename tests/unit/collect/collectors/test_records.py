@@ -100,6 +100,16 @@ def test_reads_a_line_with_a_short_time() -> None:
     assert last.severity_text == "notice"
 
 
+def test_reads_what_softhsm_says_of_a_wrong_pin() -> None:
+    """As SoftHSM 2.6.1 gave it to syslog, in a file of a daemon that keeps priorities: an error, under the name of the process."""
+    said = (
+        "OSSLEVPSymmetricAlgorithm.cpp(512): EVP_DecryptFinal failed (0x00000000): error:12800067:DSO support routines"
+    )
+    record = syslog_record(f"<11>Feb  1 22:21:42 h1 python3: {said}", observed_ns=NOW_NS)
+    assert (record.severity_text, record.body) == ("err", said)
+    assert record.attributes == {"syslog.identifier": "python3"}
+
+
 def test_a_pid_that_is_no_number_is_left_out() -> None:
     """Whoever logs may call itself what it likes."""
     record = syslog_record(f"Jan  2 03:04:05 h x[{'9' * 5000}]: y", observed_ns=0)
