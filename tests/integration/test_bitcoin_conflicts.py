@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from anyascope.collect.collectors.bitcoin.wallets import patience
+from anyascope.collect.collectors.bitcoin import patience
 from support.bitcoin_looks import TransactionLooks, copy_wallet, hand_over, looking, looking_at_wallets, spend_coin
 from support.bitcoin_room import NOBODY
 from support.regtest import RegtestNode, free_base, litecoin_node, regtest_node

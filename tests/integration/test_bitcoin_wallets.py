@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from anyascope.clock import SystemClock
+from anyascope.collect.collectors.bitcoin import patience
 from anyascope.collect.collectors.bitcoin.client import RpcClient
-from anyascope.collect.collectors.bitcoin.wallets import listing, patience
+from anyascope.collect.collectors.bitcoin.wallets import listing
 from anyascope.collect.collectors.bitcoin.wallets.watch import WalletsWatch
 from anyascope.collect.options import BitcoinNodeOptions
 from anyascope.store.documents import MemoryDocuments
