@@ -25,6 +25,7 @@ BITCOIN = "bitcoin"
 _DOWNLOADING = f"on ({LABEL_CHAIN}, {LABEL_NODE}) {DOWNLOAD_METRIC} == 1"
 HEIGHTS_EXPR = f"max by ({LABEL_COIN}, {LABEL_CHAIN}) ({HEIGHT_METRIC} unless {_DOWNLOADING})"
 BLOCKS_MAX = 1_000_000  # 19 years
+NETWORKS_MAX = 100  # that are remembered while no node tells of them; coins and their test networks are a dozen
 REORG_BLOCKS_MAX = 100  # as deep as a coinbase is locked; a height that falls deeper is another chain's
 
 _SPAN = re.compile(r"\s*(\d+)\s+blocks?(?:\s+of\s+(\S+))?\s*")
@@ -109,11 +110,17 @@ class BlockClock:
     heights: dict[str, int] = field(default_factory=dict)
 
     def note(self, found: Mapping[str, int]) -> None:
-        """Take the heights of now. One that is deeper below the last than any reorg is another chain's, which begins."""
+        """Take the heights of now. One that is deeper below the last than any reorg is another chain's, which begins.
+
+        Whoever sends series can name chains: of those that nobody tells of now, `NETWORKS_MAX` are kept at most.
+        """
         for chain, height in found.items():
             known = self.heights.get(chain)
             if known is None or height > known or known - height > REORG_BLOCKS_MAX:
                 self.heights[chain] = height
+        silent = [chain for chain in self.heights if chain not in found]
+        for chain in silent[: max(len(self.heights) - NETWORKS_MAX, 0)]:
+            del self.heights[chain]
 
 
 @dataclass(frozen=True, slots=True)

@@ -129,6 +129,8 @@ class ChainClock:
         self._clock.note(found)
         for chain in found if self._blocks_max else ():
             self._append(chain, self._clock.heights[chain], time_ms)
+        for chain in self._reached.keys() - self._clock.heights.keys():
+            del self._reached[chain]
         self._read_ms = time_ms
 
     def _append(self, chain: str, height: int, time_ms: int) -> None:

@@ -11,7 +11,7 @@ from anyascope.model.alerts import AlertState
 from anyascope.model.labels import labels_of
 from anyascope.model.status import RuleHealth
 from anyascope.promql.engine import Engine
-from anyascope.rules.blocks import BlockClock, BlockSpan, parse_span, read_clock
+from anyascope.rules.blocks import NETWORKS_MAX, BlockClock, BlockSpan, parse_span, read_clock
 from anyascope.rules.lint import lint
 from anyascope.rules.lint.lints import LintOptions
 from anyascope.rules.load import LoadOptions, load_rules
@@ -135,6 +135,18 @@ def test_the_clock_does_not_run_backwards_in_a_reorg():
         clock.note({"main": height})
         shown.append(clock.heights["main"])
     assert shown == [200, 200, 201, 201, 100, 101]
+
+
+def test_the_clock_forgets_chains_that_nobody_tells_of_once_they_are_many():
+    """One that is told of stays, and so does one that is silent among few; whoever names chains at will takes no memory."""
+    clock = BlockClock()
+    clock.note({"main": 200, "test": 100})
+    clock.note({"main": 201})
+    assert clock.heights == {"main": 201, "test": 100}
+    for number in range(3 * NETWORKS_MAX):
+        clock.note({"main": 201 + number, f"junk{number}": 1})
+    assert len(clock.heights) <= NETWORKS_MAX + 1
+    assert clock.heights["main"] == 200 + 3 * NETWORKS_MAX
 
 
 @pytest.mark.parametrize(
