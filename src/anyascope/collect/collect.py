@@ -197,6 +197,8 @@ class Collect:
             )
             runs.append(self._journal.run())
         self._tasks = [asyncio.create_task(run) for run in runs]
+        for task in self._tasks:
+            task.add_done_callback(_note_end)
 
     async def _stop_collectors(self) -> None:
         for task in self._tasks:
@@ -264,6 +266,12 @@ class Collect:
 
 
 SUCCESS = "node_scrape_collector_success"
+
+
+def _note_end(task: asyncio.Task[None]) -> None:
+    """Collectors run until they are cancelled: a fault that ends one is said when it does, not when the server stops."""
+    if not task.cancelled() and (fault := task.exception()) is not None:
+        log.error("collecting_ended", exc_info=fault)
 
 
 def _labels(job: str, instance: str) -> Labels:

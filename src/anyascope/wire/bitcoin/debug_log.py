@@ -43,6 +43,7 @@ _SEVERITIES = {
     "warning": Severity.WARN,
     "error": Severity.ERROR,
 }
+_YEARS = range(1970, 2262)  # that 64 bits of nanoseconds hold whole
 # Until version 27 the level of what is wrong stood in the text alone.
 _MARKS = (("ERROR:", "error"), ("Error:", "error"), ("WARNING:", "warning"), ("Warning:", "warning"))
 
@@ -90,5 +91,7 @@ def _time_ns(text: str) -> int | None:
     try:
         moment = dt.datetime.fromisoformat(text)
     except ValueError:
+        return None
+    if moment.year not in _YEARS:
         return None
     return int(moment.timestamp()) * 1_000_000_000 + moment.microsecond * 1_000

@@ -37,6 +37,12 @@ def test_microseconds_count():
     assert decode_line("2026-12-01T09:57:54.000123Z x").time_ns == NS + 123_000
 
 
+@pytest.mark.parametrize("year", ["0001", "1969", "2262", "9999"])
+def test_a_time_that_no_record_can_have_is_none(year):
+    """It is told with the time of the line before."""
+    assert decode_line(f"{year}-12-01T09:57:54Z x") == DebugLine("x")
+
+
 @pytest.mark.parametrize("line", ["  second line of a text", "2026-13-41T09:57:54Z", ""])
 def test_other_lines_are_text(line):
     """What is in no known form is kept whole."""
