@@ -55,7 +55,7 @@ def print_report(terminal: Terminal, report: BacktestReport) -> None:
             console.print(Text(told, "red"))
     total_s = sum(outcome.firing_s for outcome in report.rules)
     alerts = "1 alert" if len(fired) == 1 else f"{len(fired)} alerts"
-    console.print(Text(f"{alerts}, {duration(total_s * NS_PER_S)} firing", "bold"))
+    console.print(Text(f"{alerts}, {duration(total_s * NS_PER_S)} firing" if total_s else alerts, "bold"))
 
 
 def _print_lines(console: Console, report: BacktestReport) -> None:

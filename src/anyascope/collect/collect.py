@@ -152,7 +152,8 @@ class Collect:
         """
         watch = next((one for one in self._hsms if one.name == name), None)
         if watch is None:
-            raise NotFoundError(f"no HSM is called {name}; there are {', '.join(one.name for one in self._hsms)}")
+            known = f"there are {', '.join(one.name for one in self._hsms)}" if self._hsms else "none is watched"
+            raise NotFoundError(f"no HSM is called {name}; {known}")
         await watch.accept(by=by)
         return next(one for one in self.hsms() if one.name == name)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
 from prometheus_client import CollectorRegistry
 
 from anyascope.clock import SystemClock
@@ -19,6 +20,7 @@ from anyascope.collect.options import (
     SelfOptions,
 )
 from anyascope.collect.scrape_config import ScrapeConfig, TargetGroup
+from anyascope.errors import NotFoundError
 from anyascope.model.labels import metric_of
 from anyascope.model.status import TargetHealth
 from anyascope.ports import HealthStatus
@@ -161,3 +163,12 @@ async def test_watches_hsms_when_told_to() -> None:
         await until(lambda: scene.health()["collect.hsm.far"] is HealthStatus.UNHEALTHY)
         assert scene.collect.health()[0].advice == "see whether the signer runs, and its address"
         assert named(scene.intake.last(), "anya_hsm_up") == [0.0]
+        with pytest.raises(NotFoundError, match=r"no HSM is called near; there are far"):
+            await scene.collect.accept_hsm("near", by="ann")
+
+
+async def test_an_hsm_is_accepted_by_its_name_alone() -> None:
+    """Where none is watched, that is said."""
+    async with Scene(NOTHING) as scene:
+        with pytest.raises(NotFoundError, match=r"no HSM is called core; none is watched"):
+            await scene.collect.accept_hsm("core", by="ann")
