@@ -10,7 +10,7 @@ from anyascope.cli.help import examples
 from anyascope.cli.session import print_json, session_of
 from anyascope.cli.show import NS_PER_S, amount_of, duration, local_time, wallet_of
 from anyascope.cli.terminal import Cell, Style, Terminal, clean
-from anyascope.semconv.coins import network_text, smallest_unit
+from anyascope.semconv.coins import fee_rate_unit, network_text, smallest_unit
 
 if TYPE_CHECKING:
     from anyascope.wire.own_bitcoin import BitcoinNodeView
@@ -135,7 +135,7 @@ def _peers(one: BitcoinNodeView) -> str:
 
 def _wallet_row(one: BitcoinWalletView) -> list[Cell]:
     funds, coins = one.funds, one.coins
-    fee = f"{one.fee.sat_per_vb:g} sat/vB" if one.fee is not None else "-"
+    fee = f"{one.fee.sat_per_vb:g} {fee_rate_unit(one.coin)}" if one.fee is not None else "-"
     says, style = _wallet_says(one)
     return [
         Cell(wallet_of(one.name, one.coin), Style.BOLD),
@@ -201,12 +201,13 @@ def _tell_way_out(terminal: Terminal, one: OwnTransactionView) -> None:
     if one.is_reopened and not one.is_stuck:
         _tell(terminal, one.txid, "its block left the best chain: it is not confirmed any longer", "")
         return
-    market = f"; the market pays {one.market_sat_per_vb:g} sat/vB" if one.market_sat_per_vb is not None else ""
+    unit = fee_rate_unit(one.coin)
+    market = f"; the market pays {one.market_sat_per_vb:g} {unit}" if one.market_sat_per_vb is not None else ""
     if one.bump is None:
         _tell(terminal, one.txid, f"nothing here frees it: {one.lacks}{market}", "")
         return
     way = "replace it" if one.bump.kind == "rbf" else "add a child that pays for both"
-    cost = f"{one.bump.extra_sats:,} {smallest_unit(one.coin)} more, {one.bump.fee_rate_sat_per_vb:g} sat/vB"
+    cost = f"{one.bump.extra_sats:,} {smallest_unit(one.coin)} more, {one.bump.fee_rate_sat_per_vb:g} {unit}"
     _tell(terminal, one.txid, f"{way} ({cost}){market}:", one.bump.command)
 
 

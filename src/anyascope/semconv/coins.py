@@ -26,6 +26,11 @@ def smallest_unit(label: str) -> str:
     return _SMALLEST_UNITS.get(label, "sats")
 
 
+def fee_rate_unit(label: str) -> str:
+    """In what a coin's fee rates are told: `sat/vB`, `litoshi/vB`."""
+    return f"{smallest_unit(label).removesuffix('s')}/vB"
+
+
 def network_text(label: str, chain: str) -> str:
     """A network as messages name it: `main`, `litecoin main`."""
     return f"{label} {chain}" if label else chain

@@ -110,6 +110,17 @@ def test_a_stuck_transaction_has_its_command(server, capsys):
     assert TRANSACTION["bump"]["command"] in out
 
 
+def test_litecoin_has_its_own_units(server, capsys):
+    """Amounts and fee rates of another coin are never told as Bitcoin's."""
+    server["wallets"]["wallets"][:] = [WALLET | {"coin": "litecoin"}]
+    server["transactions"]["transactions"][:] = [TRANSACTION | {"coin": "litecoin"}]
+    assert main.run(["wallets"]) == 0
+    assert f"{WALLET['fee']['sat_per_vb']:g} litoshi/vB" in capsys.readouterr().out
+    assert main.run(["transactions"]) == 0
+    out = capsys.readouterr().out
+    assert "replace it (2,220 litoshis more, 12 litoshi/vB); the market pays 12 litoshi/vB:" in out
+
+
 def test_a_transaction_of_two_wallets_is_explained_once(server, capsys):
     """By the wallet that can free it."""
     server["transactions"]["transactions"].insert(

@@ -179,12 +179,6 @@ export function shortHash(hash: string): string {
   return hash.length > 12 ? `…${hash.slice(-8)}` : hash;
 }
 
-/** Fee rates as they are compared: one decimal below 10. */
-export function formatFeeRate(satPerVb: number | null | undefined): string {
-  if (satPerVb === null || satPerVb === undefined) return "–";
-  return `${satPerVb >= 10 ? Math.round(satPerVb) : Number(satPerVb.toFixed(satPerVb < 1 ? 2 : 1))} sat/vB`;
-}
-
 /** Virtual bytes in the unit that reads well: `140 vB`, `12.3 kvB`, `84.1 MvB`. */
 export function formatVsize(vbytes: number): string {
   if (vbytes < 1_000) return `${vbytes.toLocaleString("en")} vB`;

@@ -134,6 +134,22 @@ export function satsText(sats: number | null, coin: string): string {
   return sats === null ? "–" : `${sats.toLocaleString("en")} ${unitsOf(coin).smallest}`;
 }
 
+/** The unit of a coin's fee rates: `sat/vB`, `litoshi/vB` where the coin is `litecoin`. */
+export function feeRateUnit(coin: string): string {
+  return `${unitsOf(coin).smallest}/vB`;
+}
+
+/** A fee rate as rates are compared, one decimal below 10, without its unit. */
+export function feeRateNumber(ratePerVb: number | null): string {
+  if (ratePerVb === null) return "–";
+  return (ratePerVb >= 10 ? Math.round(ratePerVb) : Number(ratePerVb.toFixed(ratePerVb < 1 ? 2 : 1))).toLocaleString("en");
+}
+
+/** A fee rate with its unit: `2.5 sat/vB`, `13 litoshi/vB` where the coin is `litecoin`. */
+export function feeRateText(ratePerVb: number | null, coin: string): string {
+  return ratePerVb === null ? "–" : `${feeRateNumber(ratePerVb)} ${feeRateUnit(coin)}`;
+}
+
 /** Stuck ones first, then those that lost their confirmation, then the oldest. */
 export function byUrgency(transactions: readonly OwnTransaction[]): readonly OwnTransaction[] {
   const rank = (one: OwnTransaction) => (one.is_stuck ? 0 : one.is_reopened ? 1 : 2);

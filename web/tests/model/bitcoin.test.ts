@@ -1,7 +1,6 @@
 import { describe, expect, it } from "vitest";
 
 import {
-  formatFeeRate,
   gapFrequency,
   gapLevel,
   gapProbability,
@@ -92,11 +91,5 @@ describe("trouble of the chain", () => {
     const found = troubledChains([node({ reorg }), node({ name: "b", others_on_another_branch: ["core-1"] })], LOOKED_MS + 60_000);
     expect([found.reorged.map((one) => one.name), found.parted.map((one) => one.name)]).toEqual([["core-1"], ["b"]]);
     expect(troubledChains([node({ reorg })], LOOKED_MS + 24 * 3_600_000).reorged).toEqual([]);
-  });
-});
-
-describe("a fee rate", () => {
-  it("has as many digits as matter", () => {
-    expect([0.1234, 1, 2.55, 12.6, null].map(formatFeeRate)).toEqual(["0.12 sat/vB", "1 sat/vB", "2.5 sat/vB", "13 sat/vB", "–"]);
   });
 });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import { againstMarket, byConcern, byUrgency, coinText, satsText, type OwnTransaction, type Spend } from "../../src/model/custody";
+import { againstMarket, byConcern, byUrgency, coinText, feeRateText, satsText, type OwnTransaction, type Spend } from "../../src/model/custody";
 import { hsmsOf } from "../../src/model/hsm";
 import type { InstantSeries } from "../../src/model/prometheus";
 
@@ -15,6 +15,18 @@ describe("an amount", () => {
   it("is told in its own coin", () => {
     expect([coinText(150_000_000, "litecoin"), satsText(12_345, "litecoin")]).toEqual(["1.50000000 LTC", "12,345 litoshi"]);
     expect([coinText(1, "dogecoin"), satsText(1, "dogecoin")]).toEqual(["0.00000001 dogecoin", "1 10⁻⁸ dogecoin"]);
+  });
+});
+
+describe("a fee rate", () => {
+  it("has as many digits as matter", () => {
+    expect([0.1234, 1, 2.55, 12.6, 12_345.6, null].map((rate) => feeRateText(rate, ""))).toEqual([
+      ...["0.12 sat/vB", "1 sat/vB", "2.5 sat/vB", "13 sat/vB", "12,346 sat/vB", "–"],
+    ]);
+  });
+
+  it("is told in its own coin", () => {
+    expect([feeRateText(2.5, "litecoin"), feeRateText(1, "dogecoin")]).toEqual(["2.5 litoshi/vB", "1 10⁻⁸ dogecoin/vB"]);
   });
 });
 

@@ -313,7 +313,8 @@ describe("a wallet", () => {
     const card = screen.getByTestId("wallet");
     expect(card.textContent).toContain("core-1 · Litecoin main");
     expect(card.textContent).toContain("1.50000000 LTC 150,000,000 litoshi");
-    expect(card.textContent).not.toMatch(/BTC|\bsat\b(?!\/)/);
+    expect(card.textContent).toContain("at 2 litoshi/vB");
+    expect(card.textContent).not.toMatch(/BTC|\bsat\b/);
   });
 
   it("that is not loaded has no figures", () => {

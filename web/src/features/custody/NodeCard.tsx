@@ -1,7 +1,8 @@
 import { memo } from "react";
 
 import type { BitcoinNode } from "../../model/bitcoin";
-import { formatFeeRate, formatVsize, gapFrequency, gapLevel, gapProbability, networkName, tipAgeS, type GapLevel } from "../../model/bitcoin";
+import { formatVsize, gapFrequency, gapLevel, gapProbability, networkName, tipAgeS, type GapLevel } from "../../model/bitcoin";
+import { feeRateNumber, feeRateText, feeRateUnit } from "../../model/custody";
 import { HEALTH_LOOKS } from "../../model/health";
 import { formatDuration, formatValue } from "../../model/units";
 import { placeOfNode } from "../../model/verdict";
@@ -61,7 +62,7 @@ function Facts({ node }: { node: BitcoinNode }) {
       <Fact name="Its memory">
         {formatValue(mempool.usage_bytes, "bytes")} of {formatValue(mempool.max_bytes, "bytes")}
       </Fact>
-      <Fact name="Lowest fee">{formatFeeRate(mempool.min_fee_sat_per_vb)}</Fact>
+      <Fact name="Lowest fee">{feeRateText(mempool.min_fee_sat_per_vb, node.coin)}</Fact>
       <Fact name="Fee to confirm">
         {fees.length === 0 ? (
           <span className="as-dim">no estimate: too few transactions seen</span>
@@ -72,10 +73,10 @@ function Facts({ node }: { node: BitcoinNode }) {
                 <span className="as-dim">
                   in {one.target_blocks} {one.target_blocks === 1 ? "block" : ""}
                 </span>{" "}
-                {formatFeeRate(one.sat_per_vb).replace(" sat/vB", "")}
+                {feeRateNumber(one.sat_per_vb)}
               </span>
             ))}
-            <span className="as-dim">sat/vB</span>
+            <span className="as-dim">{feeRateUnit(node.coin)}</span>
           </span>
         )}
       </Fact>

@@ -1,7 +1,7 @@
 import { memo } from "react";
 
-import { formatFeeRate, shortHash } from "../../model/bitcoin";
-import { againstMarket, byUrgency, coinText, satsText, type Bump, type OwnTransaction } from "../../model/custody";
+import { shortHash } from "../../model/bitcoin";
+import { againstMarket, byUrgency, coinText, feeRateText, satsText, type Bump, type OwnTransaction } from "../../model/custody";
 import { placeOfTransaction } from "../../model/verdict";
 import { href } from "../../state/location";
 import { Command } from "../../ui/Command";
@@ -18,7 +18,7 @@ function BumpCard({ bump, node, coin }: { bump: Bump; node: string; coin: string
   return (
     <div className="as-bump">
       <div>
-        <strong>{BUMPS[bump.kind]}</strong>: {formatFeeRate(bump.fee_rate_sat_per_vb)}, a fee of {satsText(bump.fee_sats, coin)}, {satsText(bump.extra_sats, coin)} more
+        <strong>{BUMPS[bump.kind]}</strong>: {feeRateText(bump.fee_rate_sat_per_vb, coin)}, a fee of {satsText(bump.fee_sats, coin)}, {satsText(bump.extra_sats, coin)} more
         than now.
       </div>
       <div>Type this where {node} runs:</div>
@@ -65,10 +65,10 @@ const Row = memo(function Row({ one }: { one: OwnTransaction }) {
             <span className="as-dim">{one.is_in_mempool ? "fee not known" : "not in the mempool"}</span>
           ) : (
             <>
-              {formatFeeRate(one.rate_sat_per_vb)}
+              {feeRateText(one.rate_sat_per_vb, one.coin)}
               {market && (
                 <span className="as-dim">
-                  , {market} ({formatFeeRate(one.market_sat_per_vb)})
+                  , {market} ({feeRateText(one.market_sat_per_vb, one.coin)})
                 </span>
               )}
             </>

@@ -1,7 +1,7 @@
 import { memo } from "react";
 
-import { formatFeeRate, networkName } from "../../model/bitcoin";
-import { coinText, satsText, type Coins, type Wallet } from "../../model/custody";
+import { networkName } from "../../model/bitcoin";
+import { coinText, feeRateText, satsText, type Coins, type Wallet } from "../../model/custody";
 import { formatValue } from "../../model/units";
 import { placeOfWallet } from "../../model/verdict";
 
@@ -27,7 +27,7 @@ function Pieces({ coins, wallet }: { coins: Coins; wallet: Wallet }) {
         <>
           {" "}
           · to spend it all today: {satsText(coins.spend_cost_sats, wallet.coin)}
-          {wallet.fee && ` at ${formatFeeRate(wallet.fee.sat_per_vb)}`}
+          {wallet.fee && ` at ${feeRateText(wallet.fee.sat_per_vb, wallet.coin)}`}
           {coins.spend_transactions > 1 && `, in ${coins.spend_transactions} transactions`}
         </>
       )}
@@ -49,7 +49,7 @@ function Hint({ coins, wallet }: { coins: Coins; wallet: Wallet }) {
   return (
     <div className="as-small as-dim">
       Putting {plan.coins.toLocaleString("en")} outputs together costs {satsText(plan.cost_sats, wallet.coin)}:{" "}
-      {median === null ? "whether that is cheap is known after two days of fees" : `cheap well below the median of ${formatFeeRate(median)}`}.
+      {median === null ? "whether that is cheap is known after two days of fees" : `cheap well below the median of ${feeRateText(median, wallet.coin)}`}.
     </div>
   );
 }
