@@ -74,7 +74,7 @@ route:
       mute_time_intervals: [nights]
 time_intervals:
   - name: nights
-    time_intervals: [{{times: [{{start_time: "22:00", end_time: "24:00"}}]}}]
+    time_intervals: [{{times: [{{start_time: "22:00", end_time: "24:00"}}], years: ["2001"]}}]  # never now
 receivers:
   - name: team
     slack_configs: [{{api_url: "{sink}/slack", channel: "#alerts"}}]

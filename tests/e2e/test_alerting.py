@@ -128,6 +128,7 @@ def test_a_link_opens_the_form_and_the_second_is_told_of_the_first(page: Page, w
     dialog.get_by_role("textbox", name="Your name").fill("ada")
     own = f"{watching.address}{OWN}/alerts/{alert}/acknowledge"
     httpx.post(own, json={"by": "ben"}, timeout=60).raise_for_status()
+    expect(page.get_by_role("region", name="The alert")).to_contain_text("ben")  # behind the form, which stays
     dialog.get_by_role("button", name="Acknowledge").click()
     expect(page.get_by_role("region", name="The alert").get_by_role("status")).to_contain_text("ben")
     expect(page).not_to_have_url(re.compile("do="))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
@@ -12,7 +13,9 @@ import httpx
 import pytest
 from playwright.sync_api import BrowserContext, Locator, Page, Route, expect
 
+from support import page_server as servers
 from support.page_server import Server
+from support.server import eventually
 
 pytestmark = pytest.mark.e2e
 
@@ -27,6 +30,7 @@ AWAIT_WORD = """word => {
     if (document.body.innerText.includes(word)) done(true);
   }).observe(document.body, { childList: true, characterData: true, subtree: true }));
 }"""
+PRESSED_AGAIN_MS = 5_000  # the second key counts for a second only: who was held up between the two presses both again
 SAMPLED_MS = 180_000  # two samples of the server itself, and an evaluation
 ALERTING = (
     "alerts/0123456789abcdef",
@@ -426,6 +430,25 @@ def test_a_failure_says_what_to_do(page: Page, watching: Server, complaints: Any
     expect(page.get_by_role("link", name="Traces", exact=True)).to_be_visible()
 
 
+def test_a_server_that_is_away_is_told_on_every_page(
+    open_context: Callable[..., BrowserContext], tmp_path: Path
+) -> None:
+    """Since when; nothing is called healthy meanwhile; and once it is back, all is as before without a hand."""
+    page = open_context().new_page()
+    away = page.get_by_test_id("away")
+    with servers.running(tmp_path, "--no-collect") as server:
+        page.goto(view(server, "now"))
+        expect(page.get_by_role("status").filter(has_text="Live")).to_be_visible()
+        expect(page.get_by_test_id("overall")).not_to_have_text("Unknown")
+        expect(away).to_have_count(0)
+    expect(away).to_contain_text("Disconnected since")
+    expect(page.get_by_test_id("overall")).to_have_text("Unknown")
+    with servers.running(tmp_path, "--no-collect", port=urlsplit(server.address).port):
+        expect(away).to_have_count(0)
+        expect(page.get_by_test_id("overall")).not_to_have_text("Unknown")
+        expect(page.get_by_role("status").filter(has_text="Live")).to_be_visible()
+
+
 def test_loading_is_told(page: Page, watching: Server) -> None:
     """Until the answer comes, the page says what it waits for."""
     page.route("**/logs/search?*", lambda route: None)  # never answered
@@ -443,18 +466,27 @@ def test_the_keyboard_reaches_everything(page: Page, watching: Server) -> None:
     expect(page.get_by_role("main")).to_be_focused()
     pages = ("Metrics", "Logs", "Traces", "Alerts", "Silences", "Routing", "Now")
     for key, name in zip("mltasrn", pages, strict=True):
-        page.keyboard.press("g")
-        page.keyboard.press(key)
-        expect(page.get_by_role("heading", level=1)).to_have_text(name)
+        go_to(page, key, name)
     page.keyboard.press("?")
     expect(page.get_by_role("dialog")).to_contain_text("Go to Logs")
     page.keyboard.press("Escape")
     expect(page.get_by_role("dialog")).to_have_count(0)
-    page.keyboard.press("g")
-    page.keyboard.press("l")
+    go_to(page, "l", "Logs")
     expect(page.get_by_role("textbox", name="Search the logs")).to_be_visible()
     page.keyboard.press("/")
     expect(page.get_by_role("textbox", name="Search the logs")).to_be_focused()
+
+
+def go_to(page: Page, key: str, name: str) -> None:
+    """Press `g` and the letter of a page until it is there."""
+
+    def is_there() -> bool:
+        page.keyboard.press("g")
+        page.keyboard.press(key)
+        expect(page.get_by_role("heading", level=1)).to_have_text(name, timeout=PRESSED_AGAIN_MS)
+        return True
+
+    eventually(is_there, what=f"the page {name}")
 
 
 def test_the_focus_is_seen(page: Page, watching: Server) -> None:

@@ -71,9 +71,10 @@ route:
     - matchers: [category="data"]
       receiver: team
       mute_time_intervals: [nights]
+# Of a year long ago: a test at night is told as much as one by day.
 time_intervals:
   - name: nights
-    time_intervals: [{times: [{start_time: "22:00", end_time: "24:00"}]}]
+    time_intervals: [{times: [{start_time: "22:00", end_time: "24:00"}], years: ["2001"]}]
 receivers:
   - name: team
     webhook_configs: [{url: "http://127.0.0.1:9/hook"}]
@@ -122,10 +123,10 @@ def _await_series(server: Server) -> None:
 
 
 @contextmanager
-def running(folder: Path, *options: str) -> Iterator[Server]:
-    """A server with its data below `folder`, stopped at the end."""
+def running(folder: Path, *options: str, port: int | None = None) -> Iterator[Server]:
+    """A server with its data below `folder`, stopped at the end; at the port of one that was here before, where that is given."""
     folder.mkdir(parents=True, exist_ok=True)
-    server = Server(f"http://127.0.0.1:{free_port()}", folder / "server.log")
+    server = Server(f"http://127.0.0.1:{port or free_port()}", folder / "server.log")
     command = [sys.executable, "-m", "anyascope.cli.main", "up", "--data", str(folder / "data")]
     command += ["--listen", server.address.removeprefix("http://"), *options]
     environment = {**os.environ, "PYTHONPATH": str(REPOSITORY / "src")}

@@ -8,7 +8,7 @@ import { encode, serverUrl, type Params } from "./http";
 export type Connection = "connecting" | "open" | "lost";
 
 const RETRY_FIRST_MS = 1_000;
-const RETRY_LAST_MS = 30_000; // a server that restarts is back by then
+const RETRY_LAST_MS = 10_000; // a server that is back is heard again while its reader still looks
 
 /**
  * Listens while mounted and `enabled`; opens again, ever more patiently, after the connection is lost.

@@ -2,7 +2,7 @@
 
 import { ApiProblem } from "../model/problem";
 
-const TIMEOUT_MS = 60_000; // half of what the server allows a query, so that its own answer usually comes first
+export const TIMEOUT_MS = 60_000; // half of what the server allows a query, so that its own answer usually comes first
 
 /** Address of the server's root: the page lives one folder below it. */
 export function serverUrl(path: string): string {

@@ -15,6 +15,16 @@ export class ApiProblem extends Error {
   }
 }
 
+/** Whether nobody answered, neither the server nor, in its name, a proxy before it: nothing is known of how it is. */
+export function isNoAnswer(problem: unknown): problem is ApiProblem {
+  return problem instanceof ApiProblem && (problem.status === 0 || problem.status === 502 || problem.status === 504);
+}
+
+/** Whether an answer was waited for in vain: one question may be too much for a server that answers all others. */
+export function isLate(problem: ApiProblem): boolean {
+  return problem.status === 504 || problem.code === "timeout";
+}
+
 /** The next step for its reader. */
 export function adviceFor(problem: unknown): string {
   if (!(problem instanceof ApiProblem)) return "Reload the page. If it stays, report it with the text above.";

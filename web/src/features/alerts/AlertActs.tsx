@@ -16,12 +16,21 @@ function offered(alert: Alert): readonly AlertAction[] {
   return [answer, "assign", "snooze", ...(alert.policy ? (["escalate"] as const) : []), "resolve"];
 }
 
+/** The form that the address asks for. Once open it stays, whoever acts meanwhile: what is typed is kept, and the server tells of them. */
+function useOpened(asked: AlertAction | undefined, acts: readonly AlertAction[]): AlertAction | null {
+  const [opened, setOpened] = useState<AlertAction | null>(null);
+  const next = asked && (asked === opened || acts.includes(asked)) ? asked : null;
+  if (next !== opened) setOpened(next);
+  return next;
+}
+
 /** What can be done about an alert. The opened form stands in the address, so that a message can link to it. */
 export function AlertActs({ alert }: { alert: Alert }) {
   const [query, change] = useQueryState();
   const [said, setSaid] = useState("");
   const acts = offered(alert);
   const asked = ALERT_ACTIONS.find((action) => action === query.get("do"));
+  const opened = useOpened(asked, acts);
   const close = () => change({ do: null }, { replace: true });
   return (
     <>
@@ -37,10 +46,10 @@ export function AlertActs({ alert }: { alert: Alert }) {
       <span role="status" className="as-small as-dim">
         {said}
       </span>
-      {asked && acts.includes(asked) && (
+      {opened && (
         <ActForm
-          key={asked}
-          action={asked}
+          key={opened}
+          action={opened}
           alerts={[alert]}
           onClose={close}
           onDone={(outcome) => {

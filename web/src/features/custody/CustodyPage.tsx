@@ -11,6 +11,7 @@ import { ApiProblem } from "../../model/problem";
 import { verdictOf } from "../../model/verdict";
 import { href } from "../../state/location";
 import { usePlace } from "../../state/place";
+import { useSilentSince } from "../../state/reach";
 import { useTick } from "../../state/tick";
 import { Link } from "../../ui/Link";
 import { Page } from "../../ui/Page";
@@ -57,6 +58,7 @@ const isAway = (error: unknown) => error !== null && !(error instanceof ApiProbl
 /** Can money move? Said as soon as all has answered; not said of what is old. */
 function Answer({ custody }: { custody: ReturnType<typeof useCustody> }) {
   const nowMs = useTick();
+  const silentMs = useSilentSince();
   const parts = [custody.nodes, custody.wallets, custody.transactions, custody.spends, custody.health, custody.hsms];
   if (parts.some((part) => part.data === undefined && !part.error)) return <VerdictComing />;
   const known = {
@@ -72,7 +74,7 @@ function Answer({ custody }: { custody: ReturnType<typeof useCustody> }) {
     <VerdictCard
       verdict={verdictOf(known, nowMs)}
       watched={watched}
-      oldMs={away.length > 0 ? Math.min(...away.map((part) => part.dataUpdatedAt || part.errorUpdatedAt)) : null}
+      oldMs={away.length > 0 ? Math.min(...away.map((part) => part.dataUpdatedAt || part.errorUpdatedAt)) : silentMs}
     />
   );
 }

@@ -13,6 +13,8 @@ const client = new QueryClient({
     queries: {
       staleTime: 2_000,
       refetchOnWindowFocus: false,
+      // The server may run on this very machine: what the browser thinks of its network says nothing of that.
+      networkMode: "always",
       // A refusal stays one; only a server that was away is asked again.
       retry: (failures, error) => error instanceof ApiProblem && (error.status === 0 || error.status === 503) && failures < RETRIES_MAX,
     },
