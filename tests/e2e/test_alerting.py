@@ -166,7 +166,8 @@ def test_the_time_line_is_taken_away(page: Page, watching: Server) -> None:
 
 def test_a_phone_shows_an_alert(open_context: Callable[..., BrowserContext], watching: Server) -> None:
     """At 375 pixels the alert and its forms stay within the screen."""
-    alert = fire(watching, "PhoneTried", labels={"a_label_that_is_long": "x" * 120})
+    long = {"a_label_that_is_long": "x" * 120, "b" * 80: "y"}
+    alert = fire(watching, "PhoneTried", labels=long, annotations={"summary": "PhoneTried_" + "s" * 160})
     page = open_context(viewport={"width": 375, "height": 812}, is_mobile=True, has_touch=True).new_page()
     page.goto(view(watching, f"alerts/{alert}"))
     expect(page.get_by_role("region", name="The alert")).to_be_visible()

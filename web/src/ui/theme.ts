@@ -12,9 +12,7 @@ const dark: MantineColorsTuple = [
 
 export const theme = createTheme({
   primaryColor: "scope",
-  primaryShade: { light: 7, dark: 5 },
-  autoContrast: true,
-  luminanceThreshold: 0.35,
+  primaryShade: 7, // below white text 5.6 to 1, in the dark too
   colors: { scope, dark },
   defaultRadius: "sm",
   cursorType: "pointer",

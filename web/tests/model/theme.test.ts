@@ -32,5 +32,10 @@ describe.each(["light", "dark"] as const)("the %s colours", (scheme) => {
     expect(contrast(of(text), of(ground))).toBeGreaterThanOrEqual(LEAST);
   });
 
+  it("of filled buttons can be read: white on the primary colour", () => {
+    const shade = theme.primaryShade as number;
+    expect(contrast("#ffffff", theme.colors?.["scope"]?.[shade] ?? "")).toBeGreaterThanOrEqual(LEAST);
+  });
+
   it("of what is chosen can be read", () => expect(contrast(of("--as-accent"), of("--as-accent-soft"))).toBeGreaterThanOrEqual(LEAST));
 });

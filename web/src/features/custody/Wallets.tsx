@@ -28,7 +28,7 @@ function Pieces({ coins, wallet }: { coins: Coins; wallet: Wallet }) {
           {" "}
           · to spend it all today: {satsText(coins.spend_cost_sats, wallet.coin)}
           {wallet.fee && ` at ${feeRateText(wallet.fee.sat_per_vb, wallet.coin)}`}
-          {coins.spend_transactions > 1 && `, in ${coins.spend_transactions} transactions`}
+          {coins.spend_transactions > 1 && `, in ${coins.spend_transactions.toLocaleString("en")} transactions`}
         </>
       )}
     </div>
