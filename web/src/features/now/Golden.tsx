@@ -46,7 +46,7 @@ function Tile({ signal }: { signal: Signal }) {
   return (
     <Link className="as-tile" href={href("metrics", { q: signal.query, from: "-1h" })} title="Open in Metrics">
       <span className="as-tile-name">{signal.name}</span>
-      <span className="as-tile-value" style={{ color: last === null ? "var(--as-dim)" : color }}>
+      <span className="as-tile-value" style={{ color: last === null || problem ? "var(--as-dim)" : color }}>
         {answer.isPending ? "…" : formatValue(last, signal.unit)}
       </span>
       {problem ? (
