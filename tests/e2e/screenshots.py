@@ -47,6 +47,7 @@ VIEWS = {
 
 CONFIG = """
 rule_files: [rules.yml]
+rules: {{default_pack: false}}  # how busy the machine is on which pictures are taken is no part of the story
 escalation_policies:
   - name: signing
     severities: [critical]
@@ -183,6 +184,14 @@ def open_first_trace(page: Page, address: str) -> None:
     page.locator(".as-span-row").nth(1).wait_for()
 
 
+def settle(page: Page) -> None:
+    """Wait until nothing is on its way: code, answers, figures, charts."""
+    page.wait_for_timeout(SETTLE_MS)
+    expect(page.locator(".as-state-loading")).to_have_count(0, timeout=LOADED_MS)
+    expect(page.locator(".as-tile-value", has_text="…")).to_have_count(0, timeout=LOADED_MS)
+    page.wait_for_timeout(SETTLE_MS)
+
+
 def take(address: str, out: Path, views: dict[str, str], *, phone: tuple[str, ...] = ("now",)) -> None:
     """Write `<view>-<scheme>.png` for every view, and of a trace where traces are among them; `<view>-phone.png` of some."""
     out.mkdir(parents=True, exist_ok=True)
@@ -196,9 +205,7 @@ def take(address: str, out: Path, views: dict[str, str], *, phone: tuple[str, ..
             page = context.new_page()
             for name, view in views.items():
                 page.goto(address + view)
-                page.wait_for_timeout(SETTLE_MS)
-                expect(page.locator(".as-state-loading")).to_have_count(0, timeout=LOADED_MS)
-                page.wait_for_timeout(SETTLE_MS)
+                settle(page)
                 page.screenshot(path=out / f"{name}-{scheme}.png")
             if "traces" in views:
                 open_first_trace(page, address)
@@ -209,7 +216,7 @@ def take(address: str, out: Path, views: dict[str, str], *, phone: tuple[str, ..
         page = small.new_page()
         for name in phone:
             page.goto(address + views[name])
-            page.wait_for_timeout(SETTLE_MS)
+            settle(page)
             page.screenshot(path=out / f"{name}-phone.png")
         browser.close()
 
