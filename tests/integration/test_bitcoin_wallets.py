@@ -244,3 +244,4 @@ async def test_litecoins_wallet_speaks_an_older_dialect(tmp_path):
             assert figures["spend_vbytes hot"] == 110, address  # its own addresses are P2WPKH
             assert figures["spend_cost_sats hot"] == 1_100
             assert wallets.round.faults == ()
+            assert "takes, 10 litoshi/vB" in wallets.round.detail

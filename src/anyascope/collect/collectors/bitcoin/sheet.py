@@ -24,6 +24,7 @@ class Sheet:
     """
 
     def __init__(self, chain: str, coin: str = "") -> None:
+        self.coin = coin
         self._network = (("chain", chain), *((("coin", coin),) if coin else ()))
         self._families: dict[str, Family] = {}
 

@@ -15,6 +15,7 @@ from anyascope.collect.collectors.bitcoin.sheet import SATS
 from anyascope.collect.collectors.bitcoin.transactions.nouns import Facts
 from anyascope.collect.collectors.bitcoin.transactions.pool import PoolEntry, deficit_sats
 from anyascope.model.own_transactions import FeeBump
+from anyascope.semconv.coins import fee_rate_unit
 
 RATE_DECIMALS = 3  # what a wallet takes of a fee rate in sats a virtual byte
 RATE_STEPS = 1_000
@@ -56,6 +57,7 @@ class Till:
         has_keys: whether the wallet can sign; `is_locked`: whether it needs its passphrase for that.
         trusted_sats: what it could pay with; None where it does not say.
         replaces: whether the network's nodes replace transactions.
+        coin: whose wallet it is; empty for Bitcoin.
     """
 
     market: float
@@ -68,6 +70,7 @@ class Till:
     is_locked: bool = False
     trusted_sats: int | None = None
     replaces: bool = True
+    coin: str = ""
 
     @property
     def target(self) -> float:
@@ -155,7 +158,7 @@ def _sent_again(case: Case, till: Till) -> str:
         return ""
     raw = _hex_of(f"{shlex.join(_to_wallet(till))} gettransaction {shlex.quote(case.facts.txid)}")
     command = f'{shlex.join(till.client)} sendrawtransaction "{raw}"'
-    return f"; send it once more, which its node takes from {_plain(till.minimum)} sat/vB on: {command}"
+    return f"; send it once more, which its node takes from {_plain(till.minimum)} {fee_rate_unit(till.coin)} on: {command}"
 
 
 def _replacement(case: Case, till: Till) -> FeeBump:

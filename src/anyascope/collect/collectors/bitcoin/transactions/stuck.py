@@ -29,6 +29,7 @@ from anyascope.collect.collectors.bitcoin.transactions.nouns import Owned
 from anyascope.collect.collectors.bitcoin.transactions.pool import PoolEntry, effective_rate, entry_of
 from anyascope.collect.options import BitcoinNodeOptions
 from anyascope.model.own_transactions import FeeBump
+from anyascope.semconv.coins import LITECOIN
 
 STUCK_AFTER_BLOCKS = 6  # an hour below what the next three blocks take: what a custodian's customer waits for
 ABSENT_S = 60.0  # out of the mempool for so long is evicted, not on its way: nodes reload and relay within seconds
@@ -57,11 +58,13 @@ class NodeTraits:
 
     Attributes:
         replaces: false of Litecoin's, which replace nothing unless told to (`mempoolreplacement`).
+        coin: empty for Bitcoin.
     """
 
     version: int = 0
     client: tuple[str, ...] = ("bitcoin-cli",)
     replaces: bool = True
+    coin: str = ""
 
 
 def traits_of(network_info: object, chain: str, options: BitcoinNodeOptions) -> NodeTraits:
@@ -73,6 +76,7 @@ def traits_of(network_info: object, chain: str, options: BitcoinNodeOptions) -> 
         version if isinstance(version, int) else 0,
         client=client_words(options, chain, is_litecoin=is_litecoin),
         replaces=not is_litecoin,
+        coin=LITECOIN if is_litecoin else "",
     )
 
 
@@ -168,6 +172,7 @@ class StuckDesk:
             is_locked=wallet.get("unlocked_until") == 0,
             trusted_sats=sats(mine.get("trusted")),
             replaces=traits.replaces,
+            coin=traits.coin,
         )
 
     async def _ask_blocks(self, height: int) -> list[float]:

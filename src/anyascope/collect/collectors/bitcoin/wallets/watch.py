@@ -21,6 +21,7 @@ from anyascope.collect.runner import Round
 from anyascope.errors import UnavailableError
 from anyascope.model.documents import Json, Put
 from anyascope.model.wallets import WalletSight
+from anyascope.semconv.coins import fee_rate_unit
 from anyascope.store.api.documents import DocumentStore
 from anyascope.wire.bitcoin.rpc import FORBIDDEN, METHOD_NOT_FOUND, TIMEOUT, UNREACHABLE, WALLET_NOT_FOUND, Refusal
 
@@ -194,7 +195,7 @@ def _round(sheet: Sheet, roll: WalletRoll, sights: Sequence[WalletSight], fee: F
     if faults:
         is_down = not any(sight.is_loaded for sight in sights)
         return Round(sheet.families(), faults=tuple(faults), advice=_advice(roll, broken), is_down=is_down)
-    return Round(sheet.families(), "; ".join((_count(sights), *_remarks(sights, fee))))
+    return Round(sheet.families(), "; ".join((_count(sights), *_remarks(sights, fee, sheet.coin))))
 
 
 def _advice(roll: WalletRoll, broken: Sequence[WalletSight]) -> str:
@@ -210,13 +211,13 @@ def _count(sights: Sequence[WalletSight]) -> str:
     return f"wallets: {len(sights)}, coins: {coins}" if sights else "no wallet is loaded"
 
 
-def _remarks(sights: Sequence[WalletSight], fee: Fee | None) -> list[str]:
+def _remarks(sights: Sequence[WalletSight], fee: Fee | None, coin: str) -> list[str]:
     """What is well, but worth knowing."""
     remarks = []
     if sights and fee is None:
         remarks.append("the node tells no fee: no cost of spending")
     elif sights and fee is not None and fee.source != ESTIMATE:
-        remarks.append(f"no fee estimate: the least fee that the node takes, {fee.sat_per_vb:g} sat/vB")
+        remarks.append(f"no fee estimate: the least fee that the node takes, {fee.sat_per_vb:g} {fee_rate_unit(coin)}")
     remarks += [f"{sight.name} goes through old blocks" for sight in sights if sight.is_scanning]
     unlisted = sum(1 for sight in sights if sight.coins is None)
     if unlisted:

@@ -181,6 +181,8 @@ def test_what_left_the_mempool_can_be_sent_again():
     assert bump is None
     assert "send it once more, which its node takes from 1 sat/vB on: bitcoin-cli sendrawtransaction " in lacks
     assert "'-rpcwallet=hot wallet' gettransaction dd" in lacks
+    _, of_litecoin = bump_of(Case(DEPOSIT, None), replace(TILL, coin="litecoin"))
+    assert "takes from 1 litoshi/vB on" in of_litecoin
 
 
 def test_a_wallet_that_cannot_pay_says_so():
