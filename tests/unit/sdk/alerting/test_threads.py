@@ -44,10 +44,13 @@ class Told:
 
 @pytest.fixture
 def channels():
+    before = set(threading.enumerate())
     made = {name: Told(name) for name in ("slack", "email", "phone")}
     yield made
     for channel in made.values():
         channel.gate.set()
+    for thread in set(threading.enumerate()) - before:
+        thread.join(WITHIN_S)  # what it logs is not the next test's
 
 
 @pytest.fixture
