@@ -74,10 +74,11 @@ def _live_for_weeks(node: RegtestNode) -> None:
 
 
 def fill(node: RegtestNode, wallet: str, *, coins: int) -> None:
-    """Coins of two bitcoins each, in a block."""
+    """Coins of two bitcoins each, in a block; the wallet has heard of them, by the node's clock of now."""
     to = [node.call("getnewaddress", "", "bech32", wallet=wallet) for _ in range(coins)]
     node.call("sendmany", "", dict.fromkeys(to, 2), wallet="treasury")
     node.mine(1, to=NOBODY)
+    node.call("syncwithvalidationinterfacequeue")
 
 
 class Days(SystemClock):
