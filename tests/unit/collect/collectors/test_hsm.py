@@ -329,6 +329,19 @@ def test_work_alone_is_no_leak(seed: int) -> None:
             assert [trend.exhausted_in_s(2048) for trend in trends] == [None, None]
 
 
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize(("filled_s", "size"), [(240, 50), (600, 50), (1_800, 200)])
+def test_a_pool_that_is_full_is_no_leak(seed: int, filled_s: int, size: int) -> None:
+    """Beside work: a leak while it is filled, and none once it stayed full for a third of that and three minutes."""
+    random, trend, told = Random(seed), SessionTrend(), []
+    for at in range(0, 2 * filled_s + 1_200, 3):
+        busy = sum(random.random() < 0.1 for _ in range(20))
+        trend.add(float(at), 10 + size * min(at, filled_s) // filled_s + busy)
+        if trend.exhausted_in_s(2048) is not None:
+            told.append(at)
+    assert filled_s * 0.9 < max(told) < filled_s * 4 / 3 + 180
+
+
 def test_a_client_that_leaks_again_after_its_restart_is_forecast_anew() -> None:
     """What it held is given back at its end: two minutes later the forecast is that of its new life."""
     trend = SessionTrend()
