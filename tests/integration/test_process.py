@@ -121,6 +121,14 @@ def test_sigterm_drains_and_exits_0(tmp_path):
         server.kill()
 
 
+def test_sigquit_says_what_each_thread_is_at(tmp_path):
+    """On standard error, and the server goes on."""
+    with running_server(tmp_path) as server:
+        os.kill(server.pid, signal.SIGQUIT)
+        eventually(lambda: " in serve\n" in server.log_file.read_text(), what="the threads, the first of them last")
+        assert httpx.get(f"{server.url}/-/ready").status_code == 200
+
+
 def test_kill_loses_nothing_and_the_next_start_says_what_it_found(tmp_path):
     """After SIGKILL everything acknowledged is readable, and the log of the next start tells of the recovery."""
     server = ServerProcess(tmp_path).start()

@@ -20,6 +20,8 @@ from support.components import REPOSITORY
 T = TypeVar("T")
 
 START_WITHIN_S = 300.0
+SHOW_S = 1.0  # for a process to say what its threads are at
+SHOWN_CHARS = 20_000  # of a log: forty threads, and what came before
 WITHIN_S = 150.0  # of a machine with two cores that does much other work beside
 # What a probe may raise while that which it looks at is not there: an entry, an element, an answer, a port.
 NOT_YET = (AssertionError, LookupError, StopIteration, ValueError, httpx.HTTPError, OSError)
@@ -104,6 +106,14 @@ class ServerProcess:
         """SIGTERM; its exit code."""
         return self._end(signal.SIGTERM, within_s=within_s)
 
+    def show(self) -> None:
+        """The end of its log, with what each of its threads is at: for a test that failed."""
+        if self.is_running:
+            assert self._process is not None
+            self._process.send_signal(signal.SIGQUIT)
+            time.sleep(SHOW_S)
+        sys.stderr.write(self.log_file.read_text(errors="replace")[-SHOWN_CHARS:])
+
     def _end(self, number: int, *, within_s: float = WITHIN_S) -> int:
         assert self._process is not None
         if self._process.poll() is None:
@@ -131,6 +141,9 @@ def running_server(
     server = ServerProcess(directory, config=config, arguments=arguments)
     try:
         yield server.start()
+    except Exception:
+        server.show()
+        raise
     finally:
         if server.is_running:
             server.kill()

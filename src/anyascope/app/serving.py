@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import faulthandler
 import signal
 
 import structlog
@@ -20,6 +21,8 @@ from anyascope.app.sockets import Sockets
 from anyascope.app.watch_self import OwnTelemetry
 from anyascope.config.load import Sources
 from anyascope.errors import AnyascopeError
+
+STANDARD_ERROR = 2
 
 log = structlog.get_logger("anyascope.app")
 
@@ -72,6 +75,8 @@ def _listen_to_signals(reloads: Reloads, stopped: asyncio.Event) -> None:
         loop.add_signal_handler(number, stopped.set)
     loop.add_signal_handler(signal.SIGHUP, reload)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})  # `up` blocked it for the time of the start
+    # Not the loop's: it answers also where the loop, or a thread with the interpreter's lock, hangs.
+    faulthandler.register(signal.SIGQUIT, file=STANDARD_ERROR, all_threads=True)
 
 
 async def _reload(reloads: Reloads) -> None:
