@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -58,3 +60,27 @@ def test_text_that_no_table_would_take_is_mended() -> None:
     exemplar = Exemplar((), 5, 2.0, (("trace_id", "a\ud800"),))
     back = unpack_extras(pack_extras(Extras(exemplar_ids=(9,), exemplars=(exemplar,))))
     assert back.exemplars[0].labels == (("trace_id", "a?"),)
+
+
+CROWD = """
+import sys, threading
+from anyascope.store.journal.payloads import Extras, pack_extras, unpack_extras
+sys.setswitchinterval(1e-6)
+payload, together = pack_extras(Extras()), threading.Barrier(8)
+def read():
+    together.wait()
+    for _ in range(200):
+        unpack_extras(payload)
+threads = [threading.Thread(target=read) for _ in range(8)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+"""
+
+
+def test_the_first_extras_may_be_read_by_many_threads_at_once() -> None:
+    """As the store and each far end do when a server starts. msgspec crashed the process, half of the times, while it learned the type."""
+    for _ in range(3):
+        done = subprocess.run([sys.executable, "-c", CROWD], capture_output=True, text=True, timeout=120, check=False)
+        assert done.returncode == 0, done
