@@ -129,6 +129,19 @@ def test_sigquit_says_what_each_thread_is_at(tmp_path):
         assert httpx.get(f"{server.url}/-/ready").status_code == 200
 
 
+def test_a_fault_of_native_code_ends_the_process(tmp_path):
+    """It says where, and whoever watches it can start it again; before, it stood still."""
+    server = ServerProcess(tmp_path).start()
+    try:
+        assert server.end_by(signal.SIGSEGV) == -signal.SIGSEGV
+        said = server.log_file.read_text()
+        assert "Segmentation fault" in said
+        assert " in serve\n" in said
+        server.start()
+    finally:
+        server.kill()
+
+
 def test_kill_loses_nothing_and_the_next_start_says_what_it_found(tmp_path):
     """After SIGKILL everything acknowledged is readable, and the log of the next start tells of the recovery."""
     server = ServerProcess(tmp_path).start()

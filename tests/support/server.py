@@ -106,6 +106,10 @@ class ServerProcess:
         """SIGTERM; its exit code."""
         return self._end(signal.SIGTERM, within_s=within_s)
 
+    def end_by(self, number: int) -> int:
+        """Any other signal; its exit code."""
+        return self._end(number)
+
     def show(self) -> None:
         """The end of its log, with what each of its threads is at: for a test that failed."""
         if self.is_running:

@@ -23,6 +23,7 @@ from anyascope.config.load import Sources
 from anyascope.errors import AnyascopeError
 
 STANDARD_ERROR = 2
+FATAL_SIGNALS = (signal.SIGSEGV, signal.SIGBUS, signal.SIGILL, signal.SIGFPE, signal.SIGABRT)
 
 log = structlog.get_logger("anyascope.app")
 
@@ -75,8 +76,19 @@ def _listen_to_signals(reloads: Reloads, stopped: asyncio.Event) -> None:
         loop.add_signal_handler(number, stopped.set)
     loop.add_signal_handler(signal.SIGHUP, reload)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})  # `up` blocked it for the time of the start
+    _die_of_faults()
     # Not the loop's: it answers also where the loop, or a thread with the interpreter's lock, hangs.
     faulthandler.register(signal.SIGQUIT, file=STANDARD_ERROR, all_threads=True)
+
+
+def _die_of_faults() -> None:
+    """Let a fault of native code end the process, with a word of where, so that it is started again.
+
+    The engine, which is open by now, has handlers of its own: they keep the process, which stands still then for ever.
+    """
+    for number in FATAL_SIGNALS:
+        signal.signal(number, signal.SIG_DFL)
+    faulthandler.enable(file=STANDARD_ERROR, all_threads=True)
 
 
 async def _reload(reloads: Reloads) -> None:
