@@ -30,15 +30,15 @@ class DocumentStore(Protocol):
         """
 
 
-async def every_document(documents: DocumentStore, kind: str) -> AsyncIterator[Document]:
-    """All documents of a kind by key, read page by page; what changes meanwhile is seen or not.
+async def every_document(documents: DocumentStore, kind: str, *, prefix: str = "") -> AsyncIterator[Document]:
+    """All documents of a kind whose keys begin so, by key, read page by page; what changes meanwhile is seen or not.
 
     Raises:
         UnavailableError: the store cannot be read.
     """
     after = ""
     while True:
-        page = await documents.page(kind, after=after, limit=PAGE_DOCUMENTS)
+        page = await documents.page(kind, prefix=prefix, after=after, limit=PAGE_DOCUMENTS)
         for document in page.documents:
             yield document
         if not page.next_key:

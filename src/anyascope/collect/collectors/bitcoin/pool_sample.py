@@ -17,13 +17,8 @@ class PoolSample:
 
     def __init__(self) -> None:
         self._txids: dict[str, None] = {}
-        self._one_in = 0
+        self._one_in = 0  # how many each of them stands for; 0 where there is no sample
         self._is_heard = False
-
-    @property
-    def one_in(self) -> int:
-        """How many each of them stands for; 0 where there is no sample."""
-        return self._one_in
 
     @property
     def chosen(self) -> tuple[str, ...]:

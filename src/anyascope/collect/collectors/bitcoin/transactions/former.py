@@ -20,7 +20,7 @@ from anyascope.collect.collectors.bitcoin.transactions.movements import Movement
 from anyascope.collect.collectors.bitcoin.transactions.nouns import Facts, Owned
 from anyascope.model.documents import Document
 from anyascope.semconv.bitcoin_rpc import error_label
-from anyascope.store.api.documents import PAGE_DOCUMENTS, DocumentStore, every_document
+from anyascope.store.api.documents import DocumentStore, every_document
 from anyascope.wire.bitcoin.rpc import Refusal
 
 PROOFS = 20  # transactions, or movements where no transaction is kept: the newest
@@ -72,14 +72,7 @@ async def find_former(
 
 async def owned_documents(documents: DocumentStore, prefix: str) -> tuple[Document, ...]:
     """What is kept of a wallet's transactions."""
-    found: list[Document] = []
-    after = ""
-    while True:
-        page = await documents.page(OWNED_KIND, prefix=prefix, after=after, limit=PAGE_DOCUMENTS)
-        found += page.documents
-        if not page.next_key:
-            return tuple(found)
-        after = page.next_key
+    return tuple([each async for each in every_document(documents, OWNED_KIND, prefix=prefix)])
 
 
 async def _is_same(former: Former, client: RpcClient) -> bool | Refusal:
