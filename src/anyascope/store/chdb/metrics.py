@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -217,24 +217,27 @@ class ChdbMetrics:
         owner_times = np.array(
             [each.time_ms for each in batch.histograms] + [each.time_ms for each in exemplars], np.int64
         )
-        await self._book.cover(np.concatenate((refs, owner_refs)), np.concatenate((samples.times_ms, owner_times)))
-        owner_list, split = owner_refs.tolist(), len(batch.histograms)
-        metadata = [entry for entry in batch.metadata if self._metadata.get(entry.metric) != entry]
-        if not (len(samples) or owner_list or metadata):
-            return
-        await self._sorter.append(
-            Appended.of(refs, samples.times_ms, samples.values) if len(samples) else None,
-            list(zip(owner_list[:split], batch.histograms, strict=True)),
-            list(zip(owner_list[split:], exemplars, strict=True)),
-            metadata,
-        )
-        # Only what is durable is shown: from here on readers see it.
-        self._index.saw(refs, samples.times_ms)
-        self._index.saw(owner_refs, owner_times)
-        self._hot.append(refs, samples.times_ms, samples.values)
-        self._with_histograms.update(self._index.ids(owner_refs[:split]).tolist())
-        self._exemplars.stored(exemplars)
-        self._metadata.update((entry.metric, entry) for entry in metadata)
+        every_ref = np.concatenate((refs, owner_refs))
+        # A series whose samples are on their way is not quiet, however old its newest stored one is.
+        with self._book.holding(every_ref):
+            await self._book.cover(every_ref, np.concatenate((samples.times_ms, owner_times)))
+            owner_list, split = owner_refs.tolist(), len(batch.histograms)
+            metadata = [entry for entry in batch.metadata if self._metadata.get(entry.metric) != entry]
+            if not (len(samples) or owner_list or metadata):
+                return
+            await self._sorter.append(
+                Appended.of(refs, samples.times_ms, samples.values) if len(samples) else None,
+                list(zip(owner_list[:split], batch.histograms, strict=True)),
+                list(zip(owner_list[split:], exemplars, strict=True)),
+                metadata,
+            )
+            # Only what is durable is shown: from here on readers see it.
+            self._index.saw(refs, samples.times_ms)
+            self._index.saw(owner_refs, owner_times)
+            self._hot.append(refs, samples.times_ms, samples.values)
+            self._with_histograms.update(self._index.ids(owner_refs[:split]).tolist())
+            self._exemplars.stored(exemplars)
+            self._metadata.update((entry.metric, entry) for entry in metadata)
         self._tokens.add(token)
         self._forget()
         await self._book.note_seen()
@@ -440,16 +443,23 @@ class ChdbMetrics:
                 await self._delete_rows(self._index.ids(refs).tolist(), start_ms=start_ms, end_ms=end_ms)
             finally:
                 self._remembered.forget(start_ms, end_ms)
-        last_ms = self._index.last_ms(refs)
-        # A series that got samples meanwhile goes on.
-        gone = refs[(self._index.first_ms(refs) >= start_ms) & (last_ms <= end_ms) & (last_ms == known_ms)]
-        await self._remove(gone)
+
+        def ended() -> Refs:
+            last_ms = self._index.last_ms(refs)
+            # A series that got samples meanwhile goes on.
+            is_gone = (self._index.first_ms(refs) >= start_ms) & (last_ms <= end_ms) & (last_ms == known_ms)
+            return refs.compress(is_gone)
+
+        await self._remove(ended)
         return len(refs)
 
-    async def _remove(self, refs: Refs) -> None:
+    async def _remove(self, choose: Callable[[], Refs]) -> None:
         """Forget these series, in memory and on disk."""
-        self._with_histograms.difference_update(self._index.ids(refs).tolist())
-        await self._book.remove(refs)
+
+        def dropped(refs: Refs) -> None:
+            self._with_histograms.difference_update(self._index.ids(refs).tolist())
+
+        await self._book.remove(choose, on_dropped=dropped)
 
     async def _delete_rows(self, ids: Sequence[int], *, start_ms: int, end_ms: int) -> None:
         for begin in range(0, len(ids), IDS_PER_STATEMENT):
@@ -477,4 +487,4 @@ class ChdbMetrics:
         """After retention dropped everything older than this: forget the series that ended before."""
         self._hot.evict(min(time_ms, self._now_ms()))
         self._remembered.forget(-FOREVER_MS, time_ms)
-        await self._remove(self._index.quiet_since(time_ms))
+        await self._remove(lambda: self._index.quiet_since(time_ms))

@@ -8,6 +8,8 @@ its last one. Times that run on are noted now and then; times that jump are note
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +23,7 @@ NOTE_EVERY_MS = 300 * MS_PER_S  # a row a series: cheap at this pace, and well w
 SLACK_MS = 600 * MS_PER_S  # how far the noted last time may lag, which a start after a crash makes up for
 ON_LOOP_SERIES_MAX = 50  # beyond, rows are built on a worker thread: fewer take under a millisecond, less than a thread may be waited for
 IDS_PER_STATEMENT = 50_000  # of a deletion; 1 MB of text
+TABLES = ("series", "series_seen")
 FIRST_CAPACITY = 1024  # entries; the arrays double from here
 
 
@@ -37,9 +40,11 @@ class SeriesBook:
         self._noted_at_ms = clock.now_ns() // NS_PER_MS
         # A row that is written while its series is being removed would be removed with it.
         self._turn = asyncio.Lock()
+        self._held: dict[object, Refs] = {}  # series of writes under way, a key a write
 
     async def load(self, *, is_after_crash: bool) -> None:
         """Fill the index from disk."""
+        is_deleting = await self._is_deleting()  # asked before the rows: it may end at any time
         table = await self._engine.ask("series_all")
         if not len(table):
             return
@@ -62,6 +67,15 @@ class SeriesBook:
         every = self._index.every()
         self._index.saw(every, self._first_ms[every])
         self._index.saw(every, self._last_ms[every] + (SLACK_MS if is_after_crash else 0))
+        if is_deleting:
+            # The rows that were just read may go: a series that gets samples is written down anew.
+            self._first_ms.fill(NEVER_MS)
+            self._last_ms.fill(-NEVER_MS)
+
+    async def _is_deleting(self) -> bool:
+        """Whether a removal that a stop cut off still goes on by itself."""
+        waiting = await self._engine.ask("mutations")
+        return len(waiting) > 0 and not set(TABLES).isdisjoint(waiting["table"].to_pylist())
 
     def _note(self, refs: Refs, times_ms: NDArray[np.int64]) -> None:
         """These times of these series are on disk."""
@@ -74,6 +88,16 @@ class SeriesBook:
             fresh = np.full(len(self._first_ms), NEVER_MS, np.int64)
             self._first_ms = np.concatenate((self._first_ms, fresh))
             self._last_ms = np.concatenate((self._last_ms, -fresh))
+
+    @contextmanager
+    def holding(self, refs: Refs) -> Iterator[None]:
+        """Keep these series from being removed while samples of them are written; references may repeat."""
+        key = object()
+        self._held[key] = refs
+        try:
+            yield
+        finally:
+            del self._held[key]
 
     async def cover(self, refs: Refs, times_ms: NDArray[np.int64]) -> None:
         """Make durable what lets these samples be found; one entry a sample, references may repeat."""
@@ -100,7 +124,7 @@ class SeriesBook:
         fresh, places = np.unique(refs[is_new], return_inverse=True)
         if not len(fresh):
             return
-        first_ms = np.full(len(fresh), NEVER_MS, np.int64)
+        first_ms = self._index.first_ms(fresh)  # NEVER_MS, but for one whose row may be deleted by what a stop cut off
         np.minimum.at(first_ms, places, times_ms[is_new])
         chosen = fresh.tolist()
         ids, labels = self._index.ids(fresh), [self._index.labels(ref) for ref in chosen]
@@ -136,16 +160,32 @@ class SeriesBook:
         moved_on = every[(self._first_ms[every] != NEVER_MS) & (self._index.last_ms(every) > self._last_ms[every])]
         await self._write_seen(moved_on, self._index.last_ms(moved_on))
 
-    async def remove(self, refs: Refs) -> None:
-        """Forget these series, in memory and on disk."""
-        if not len(refs):
-            return
+    async def remove(self, choose: Callable[[], Refs], *, on_dropped: Callable[[Refs], None]) -> None:
+        """Forget series, in memory and on disk, but none that is held.
+
+        A series that comes back afterwards is a new one, whose row is written behind the deletion of the old one's.
+
+        Args:
+            choose: which; asked when their turn has come, for what was quiet before may have got samples while it waited.
+            on_dropped: told which were, before anything is waited for.
+        """
         async with self._turn:
+            refs = self._removable(choose())
+            if not len(refs):
+                return
             ids = self._index.ids(refs).tolist()
             self._index.drop(refs.tolist())
+            on_dropped(refs)
             for begin in range(0, len(ids), IDS_PER_STATEMENT):
                 some = ",".join(map(str, ids[begin : begin + IDS_PER_STATEMENT]))
-                for table in ("series", "series_seen"):
+                for table in TABLES:
                     await self._engine.command(
                         f"ALTER TABLE {table} DELETE WHERE series_id IN ({some}) SETTINGS mutations_sync = 1"
                     )
+
+    def _removable(self, refs: Refs) -> Refs:
+        """Those that are there still, for another removal may have come first, and that no write holds."""
+        refs = refs[np.isin(refs, self._index.every())]
+        if not self._held:
+            return refs
+        return refs[~np.isin(refs, np.concatenate(list(self._held.values())))]
