@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import BinaryIO
 
+from anyascope.collect.apart import Apart
 from anyascope.model.documents import Json
 
 FIRST_BYTES = 256 * 1024  # how much of the past a first start reads: some 1,000 lines
@@ -85,6 +86,45 @@ class FileTail:
 
 
 CHUNK_BYTES = 256 * 1024  # read at once; one poll of a busy file takes a millisecond
+
+
+class ApartTail:
+    """A tail that is read beside the event loop, for files whose disk may be far away.
+
+    Args:
+        name: of the thread.
+    """
+
+    def __init__(self, path: Path, *, name: str) -> None:
+        self._path = path
+        self._apart = Apart(name)
+        self._tail: FileTail | None = None
+
+    async def open(self, position: Mapping[str, Json]) -> None:
+        """Begin at this position, as `FileTail` does.
+
+        Raises:
+            OSError: the file is not there, or cannot be read.
+        """
+        await self._apart.run(lambda: self._open(position))
+
+    async def read(self) -> list[tuple[bytes, dict[str, Json]]]:
+        """As `FileTail.read`."""
+        assert self._tail is not None
+        return await self._apart.run(self._tail.read)
+
+    def close(self) -> None:
+        """Let go of the file once what is being read of it has come; nobody waits for that."""
+        self._apart.leave(self._close)
+
+    def _open(self, position: Mapping[str, Json]) -> None:
+        with self._path.open("rb"):
+            pass  # a tail waits silently for a file that is not there
+        self._tail = FileTail(self._path, position)
+
+    def _close(self) -> None:
+        if self._tail is not None:
+            self._tail.close()
 
 
 def _line_start(file: BinaryIO, offset: int) -> int:

@@ -14,10 +14,11 @@ from urllib.parse import quote
 import httpx
 
 from anyascope.clock import NS_PER_S, Clock
+from anyascope.collect.apart import Apart
 from anyascope.collect.options import BitcoinNodeOptions
 from anyascope.collect.tls import TlsContexts
 from anyascope.errors import InvalidInputError
-from anyascope.model.secret import SecretFile
+from anyascope.model.secret import Secret, SecretFile
 from anyascope.wire.bitcoin.rpc import (
     INVALID_ANSWER,
     NO_CREDENTIALS,
@@ -88,8 +89,12 @@ class RpcCounts:
 
 @dataclass(slots=True)
 class _Session:
-    """Connections and credentials, shared by the clients of a node and of its wallets."""
+    """Connections and credentials, shared by the clients of a node and of its wallets.
 
+    The cookie lies where the node has its blocks, which may be a network mount.
+    """
+
+    files: Apart
     http: httpx.AsyncClient | None = None
     context: ssl.SSLContext | None = None
     auth: tuple[str, str] | None = None
@@ -121,7 +126,7 @@ class RpcClient:
         self._clock = clock
         self._transport = transport
         self._tls = TlsContexts(options.tls)
-        self._session = _Session()
+        self._session = _Session(Apart(f"credentials-{options.name}"))
         self.counts = counts or RpcCounts()
 
     def for_wallet(self, name: str) -> RpcClient:
@@ -250,14 +255,21 @@ class RpcClient:
         """
         options = self._options
         if options.cookie_file is None:
-            secret = options.password
-            assert secret is not None
-            return options.username, await asyncio.to_thread(secret.reveal)
-        cookie = await asyncio.to_thread(SecretFile(str(options.cookie_file)).reveal)
-        user, colon, password = cookie.partition(":")
+            assert options.password is not None
+            return options.username, await self._reveal(options.password)
+        user, colon, password = (await self._reveal(SecretFile(str(options.cookie_file)))).partition(":")
         if not colon:
             raise InvalidInputError(f"cookie file {options.cookie_file} holds no user:password")
         return user, password
+
+    async def _reveal(self, secret: Secret) -> str:
+        timeout_s = self._options.timeout_s
+        try:
+            async with asyncio.timeout(timeout_s):
+                return await self._session.files.run(secret.reveal)
+        except TimeoutError as error:
+            file = f"secret file {secret.path}" if isinstance(secret, SecretFile) else "the password"
+            raise InvalidInputError(f"{file} gave no answer within {timeout_s:g} s: see its disk, or mount") from error
 
 
 class _TlsFileError(Exception):

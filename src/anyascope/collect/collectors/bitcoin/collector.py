@@ -71,7 +71,7 @@ class NodeCollector:
             self.node.feed.tell_also(self.transactions.on_block, self.transactions.on_transaction)
         self.debug_log: DebugLog | None = None
         if options.debug_log is not None:
-            self.debug_log = DebugLog(
+            follower = self.debug_log = DebugLog(
                 options.name,
                 options.debug_log,
                 intake=intake,
@@ -81,6 +81,7 @@ class NodeCollector:
                 counts=self.node.log_lines,
                 events=self.node.log_events,
             )
+            self.node.log_late_s = lambda: follower.late_s
 
     def jobs(self) -> list[Job]:
         """What is to be done again and again."""

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import structlog
 
 from anyascope.clock import NS_PER_S, Clock
-from anyascope.collect.tail import LINE_BYTES_MAX, FileTail
+from anyascope.collect.tail import LINE_BYTES_MAX, ApartTail
 from anyascope.collect.tally import CollectorTally
 from anyascope.errors import AnyascopeError
 from anyascope.model.attributes import AttributeValue, Resource
@@ -26,13 +28,17 @@ STREAM = "bitcoin"
 POLL_S = 1.0  # how late a line is seen
 RETRY_S = 5.0  # after the file could not be read, or what was read not be stored
 TEXT_CHARS_MAX = 64 * 1024  # longer ones are dumps
+LATE_S = 5.0  # a read of 256 KiB that took longer is told: the disk, or the way to it, hangs
 LEVELS_COUNTED = ("warning", "error")
+
+T = TypeVar("T")
 
 
 class DebugLog:
     """Follows one node's log file and hands it in, in order, none twice but after a crash.
 
-    The position is kept in a document after each batch that was stored. While the intake is full nothing is read.
+    The position is kept in a document after each batch that was stored. While the intake is full nothing is read. The file
+    is read on a thread of its own: one whose disk hangs holds up nothing but itself, and is told.
 
     Args:
         counts: lines by level are added here, as far as they were written since the start.
@@ -61,7 +67,16 @@ class DebugLog:
         self._clock = clock
         self._tally = tally
         self._key = f"bitcoin:{node}:{path}"
+        self._asked_ns: int | None = None  # when the file was asked for what has not come yet; monotonic
         self._health = self._word(HealthStatus.UNKNOWN, "not read yet")
+
+    @property
+    def late_s(self) -> float:
+        """How long the file has been silent to a read, once that is over `LATE_S`; else 0."""
+        if self._asked_ns is None:
+            return 0.0
+        waited_s = (self._clock.monotonic_ns() - self._asked_ns) / NS_PER_S
+        return waited_s if waited_s >= LATE_S else 0.0
 
     def health(self) -> ComponentHealth:
         """How it is."""
@@ -77,23 +92,42 @@ class DebugLog:
                 log.warning("bitcoin_log_interrupted", node=self._node, error=reason)
                 advice = "check debug_log, and let the server's user read the file; it is tried again"
                 self._tell(HealthStatus.DEGRADED, f"{self._path}: {reason}", advice)
+            except Exception as error:
+                # A fault of ours must not end the following for good.
+                log.exception("bitcoin_log_broke", node=self._node)
+                self._tell(HealthStatus.UNHEALTHY, f"following broke: {error}", "see the server's log")
             await self._clock.sleep(RETRY_S)
 
     async def _follow(self) -> None:
         known = await self._documents.get(DOCUMENT_KIND, self._key)
-        with self._path.open("rb"):
-            pass  # a tail waits silently for a file that is not there
-        tail = FileTail(self._path, known.body if known is not None else {})
+        tail = ApartTail(self._path, name=f"debug-log-{self._node}")
         try:
-            self._tell(HealthStatus.HEALTHY, str(self._path))
+            await self._patiently(tail.open(known.body if known is not None else {}))
             while True:
-                lines = tail.read()
+                lines = await self._patiently(tail.read())
+                self._tell(HealthStatus.HEALTHY, str(self._path))
                 if lines:
                     await self._hand_in(lines)
                 else:
                     await self._clock.sleep(POLL_S)
         finally:
             tail.close()
+
+    async def _patiently(self, reading: Awaitable[T]) -> T:
+        """What the file gives, however long it takes: nobody can end a read that hangs, but it is told."""
+        self._asked_ns = self._clock.monotonic_ns()
+        telling = asyncio.create_task(self._tell_late())
+        try:
+            return await reading
+        finally:
+            telling.cancel()
+            self._asked_ns = None
+
+    async def _tell_late(self) -> None:
+        await self._clock.sleep(LATE_S)
+        log.warning("bitcoin_log_hangs", node=self._node, path=str(self._path))
+        message = f"{self._path}: a read has had no answer for {LATE_S:g} s or more"
+        self._tell(HealthStatus.DEGRADED, message, "see its disk, or network mount; it goes on once that answers")
 
     async def _hand_in(self, lines: Sequence[tuple[bytes, dict[str, Json]]]) -> None:
         batch, fresh, events = LogBatch(STREAM), Counter[str](), Counter[str]()

@@ -76,6 +76,7 @@ class NodeWatch:
         info: what it says of its chain, for all who watch it.
         log_lines: lines of its log by level, counted by whoever follows it; empty where nobody does.
         log_events: what its log tells of, by kind, counted likewise.
+        log_late_s: tells how long a read of its log has had no answer; None where nobody follows it.
     """
 
     def __init__(
@@ -97,6 +98,7 @@ class NodeWatch:
         follows_log = options.debug_log is not None
         self.log_lines: dict[str, int] = dict.fromkeys(LEVELS_COUNTED, 0) if follows_log else {}
         self.log_events: dict[str, int] = dict.fromkeys(EVENTS, 0) if follows_log else {}
+        self.log_late_s: Callable[[], float] | None = None
         self._tally = NodeTally()
         self._inquiry = Inquiry(self._client, clock=clock, on_fault=self._tally.fault)
         self._starts = StartWatch()
@@ -376,7 +378,8 @@ class NodeWatch:
         self.feed.tell(sheet)
         if self._tally.entered or self._tally.left:  # a node may announce its blocks alone
             tell_passage(sheet, self._tally.entered, self._tally.left)
-        tell_log(sheet, lines=self.log_lines, events=self.log_events)
+        late_s = None if self.log_late_s is None else self.log_late_s()
+        tell_log(sheet, lines=self.log_lines, events=self.log_events, late_s=late_s)
 
     async def _hand_in_events(self) -> None:
         """What the intake does not take now is handed in at the next look."""

@@ -90,8 +90,11 @@ class NodeTally:
             sheet.bucket(name, text, "_count", added_up[-1], label)
 
 
-def tell_log(sheet: Sheet, *, lines: Mapping[str, int], events: Mapping[str, int]) -> None:
-    """What was counted in the node's log, where it is followed."""
+def tell_log(sheet: Sheet, *, lines: Mapping[str, int], events: Mapping[str, int], late_s: float | None) -> None:
+    """What was counted in the node's log, where it is followed; `late_s` is how long a read of it has had no answer."""
+    if late_s is not None:
+        text = "How long a read of the node's debug.log has had no answer, once that is over 5 s; else 0."
+        sheet.gauge("anya_bitcoin_log_read_late_seconds", text, late_s)
     for level, count in lines.items():
         text = "Lines of the node's debug.log that are warnings or errors, written since the server's start."
         sheet.counter("anya_bitcoin_log_lines_total", text, count, ("level", level))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import threading
 
 import certifi
 import httpx
@@ -14,6 +15,7 @@ from anyascope.collect.collectors.bitcoin.client import RpcClient
 from anyascope.collect.options import BitcoinNodeOptions
 from anyascope.model.http import TlsOptions
 from anyascope.model.secret import Secret
+from support.hanging_files import hanging_file
 
 URL = "http://127.0.0.1:8332"
 
@@ -71,6 +73,24 @@ async def test_a_refused_cookie_is_read_again_once(tmp_path):
     rpc = client(lambda request: seen.append("again") or httpx.Response(401), cookie_file=cookie)
     assert (await rpc.call("uptime")).code == "unauthorized"
     assert seen.count("again") == 1
+
+
+async def test_a_cookie_that_hangs_holds_up_its_calls_alone(tmp_path):
+    """Each call ends in time, however many wait for the file: one thread does, and none of those that all share."""
+    before = set(threading.enumerate())
+    with hanging_file(tmp_path / ".cookie") as answer:
+        rpc = client(result, cookie_file=tmp_path / ".cookie", timeout_s=0.05)
+        for _ in range(3):
+            told = await rpc.call("uptime")
+            assert told.code == "no_credentials"
+            assert str(tmp_path / ".cookie") in told.message
+        names = [thread.name for thread in set(threading.enumerate()) - before]
+        assert names.count("credentials-n") <= 1
+        assert not any(name.startswith("asyncio") for name in names)
+        answer("__cookie__:x")
+    rpc = client(result, cookie_file=tmp_path / ".cookie", timeout_s=60.0)
+    assert await rpc.call("uptime") == "uptime"
+    await rpc.close()
 
 
 @pytest.mark.parametrize(
