@@ -6,6 +6,7 @@ import asyncio
 import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -135,6 +136,40 @@ async def test_a_node_of_another_name_is_known_by_its_wallets(tmp_path):
             assert looks.told(later, "shop") == []
             kept = (await documents.page("collect.bitcoin.wallet")).documents
             assert {each.key for each in kept} == {"new/w", "new/shop", "newer/shop"}
+
+
+async def test_a_reorg_while_a_node_got_another_name_is_told(tmp_path):
+    """Once, by the name that it has then; a node that only heard of the blocks that lost had no reorg."""
+    base = free_base(2)
+    with (
+        regtest_node(tmp_path / "here", base, *SETTINGS, *MODEST) as here,
+        regtest_node(tmp_path / "there", base + 3, *SETTINGS, *MODEST) as there,
+    ):
+        await asyncio.to_thread(here.mine, 5, to=NOBODY)
+        await asyncio.to_thread(hand_over, here, there)
+        here.mine(2, to=NOBODY)
+        async with looking_at_nodes(old=here) as nodes:
+            await nodes.look()
+            documents = nodes.documents
+        here.mine(1, to=NOBODY)
+        there.call("generatetodescriptor", 4, OTHER_BRANCH)
+        await asyncio.to_thread(hand_over, here, there)
+        await asyncio.to_thread(hand_over, there, here)
+        assert here.call("getbestblockhash") == there.call("getbestblockhash")
+        async with looking_at_nodes(documents, stranger=there) as nodes:
+            await nodes.look()
+            assert (nodes.figure("stranger", REORGS), nodes.events("stranger", "reorg")) == (0, [])
+        moved = replace(here, url=here.url.replace("127.0.0.1", "localhost"))
+        async with looking_at_nodes(documents, new=moved) as nodes:
+            await nodes.look()
+            assert (nodes.figure("new", REORGS), nodes.figure("new", DEPTH)) == (1, 2)
+            [told] = nodes.events("new", "reorg")
+            assert len(told["bitcoin.reorg.come"]) == 4
+        here.mine(1, to=NOBODY)
+        async with looking_at_nodes(documents, old=moved) as nodes:
+            await nodes.look()
+            assert nodes.figure("old", REORGS) == 0
+            assert [each["bitcoin.block.height"] for each in nodes.events("old", "block.connected")] == [10]
 
 
 @pytest.mark.long

@@ -103,7 +103,12 @@ class NodeLooks:
         views: dict[str, NodeView] = {}
         self.watches = {
             name: NodeWatch(
-                node_options(name, node), views=views, intake=self.intake, documents=self.documents, clock=clock
+                node_options(name, node),
+                views=views,
+                intake=self.intake,
+                documents=self.documents,
+                clock=clock,
+                configured=frozenset(nodes),
             )
             for name, node in nodes.items()
         }

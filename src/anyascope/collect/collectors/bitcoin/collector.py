@@ -53,7 +53,9 @@ class NodeCollector:
         self._options = options
         self._clock = clock
         self.name = f"bitcoin.{options.name}"
-        self.node = NodeWatch(options, views=views, intake=intake, documents=documents, clock=clock)
+        self.node = NodeWatch(
+            options, views=views, intake=intake, documents=documents, clock=clock, configured=configured
+        )
         self.wallets: WalletsWatch | None = None
         self.transactions: TransactionsWatch | None = None
         if options.wallets != ():

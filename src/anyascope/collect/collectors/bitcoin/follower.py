@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
+
+import structlog
 
 from anyascope.clock import Clock
 from anyascope.collect.collectors.bitcoin.branches import (
@@ -15,12 +17,15 @@ from anyascope.collect.collectors.bitcoin.branches import (
     change_of,
     heights_to_ask,
 )
+from anyascope.collect.collectors.bitcoin.former_branch import find_former_branch
 from anyascope.collect.collectors.bitcoin.inquiry import Inquiry
 from anyascope.collect.collectors.bitcoin.networks import network_of
 from anyascope.collect.collectors.bitcoin.pace import Pace
 from anyascope.errors import UnavailableError
-from anyascope.model.documents import Json, Put
+from anyascope.model.documents import Delete, Document, Json, Put
 from anyascope.store.api.documents import DocumentStore, every_document
+
+log = structlog.get_logger("anyascope.collect")
 
 DOCUMENT_KIND = "collect.bitcoin.branch"
 # The chain changed between two calls: the next look will see.
@@ -32,6 +37,8 @@ class ChainFollower:
 
     Args:
         settled_after_s: how long the node must have run before its own alarms mean something.
+        url: of the node.
+        configured: the nodes of the settings, so that what was known under a name that they do not have is taken over; None where it is not.
 
     Attributes:
         chain: such as `main`; empty before the node was seen first.
@@ -39,8 +46,20 @@ class ChainFollower:
         last_chain, last_genesis: the same of an earlier run of the server, once that was recalled; empty where there was none.
     """
 
-    def __init__(self, node: str, *, documents: DocumentStore, clock: Clock, settled_after_s: float) -> None:
+    def __init__(
+        self,
+        node: str,
+        *,
+        documents: DocumentStore,
+        clock: Clock,
+        settled_after_s: float,
+        url: str = "",
+        configured: Collection[str] | None = None,
+    ) -> None:
         self._node = node
+        self._url = url
+        self._configured = configured
+        self._former = ""  # the name that it had, until what is kept by that is gone
         self._documents = documents
         self._clock = clock
         self._settled_after_s = settled_after_s
@@ -82,10 +101,30 @@ class ChainFollower:
         self.genesis = genesis if isinstance(genesis, str) else ""
         if self.branch.hashes or not self.genesis:
             return
-        known = await self._documents.get(DOCUMENT_KIND, self._node)
+        known = await self._documents.get(DOCUMENT_KIND, self._node) or await self._find_former(inquiry)
         if known is not None and known.body.get("genesis") == self.genesis:
             self.branch = branch_from_json(known.body)
             self.pace.take_up(known.body)
+
+    async def _find_former(self, inquiry: Inquiry) -> Document | None:
+        """The node may have had another name: then what happened since is news."""
+        if self._configured is None:
+            return None
+        former = await find_former_branch(
+            self._documents,
+            DOCUMENT_KIND,
+            inquiry,
+            genesis=self.genesis,
+            url=self._url,
+            configured=self._configured,
+        )
+        if inquiry.is_gone:
+            self.genesis = ""  # nothing is proven: it is asked again once it is back
+            return None
+        if former is not None:
+            self._former = former.key
+            log.info("bitcoin_node_taken_over", node=self._node, formerly=former.key)
+        return former
 
     async def follow(self, info: Mapping[str, Any], inquiry: Inquiry) -> Change:
         """Bring the branch up to the tip that `getblockchaininfo` told; what changed."""
@@ -128,10 +167,14 @@ class ChainFollower:
 
     async def _keep(self) -> None:
         network: dict[str, Json] = {"chain": self.chain, "genesis": self.genesis}
-        body = {**network, **branch_to_json(self.branch), **self.pace.to_json()}
+        body = {**network, "url": self._url, **branch_to_json(self.branch), **self.pace.to_json()}
+        changes: list[Put | Delete] = [Put(DOCUMENT_KIND, self._node, body)]
+        if self._former:
+            changes.append(Delete(DOCUMENT_KIND, self._former))
         # A store that is full must not blind us: what is not kept now is kept with the next block.
         with contextlib.suppress(UnavailableError):
-            await self._documents.commit([Put(DOCUMENT_KIND, self._node, body)])
+            await self._documents.commit(changes)
+            self._former = ""
 
 
 async def coins_of_nodes(documents: DocumentStore) -> Mapping[str, str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -71,6 +71,7 @@ class NodeWatch:
         views: how all nodes were found last, by name; this node's entry is written here.
         intake: takes the events; the figures go by the runner.
         documents: keeps the newest blocks, so that a reorg while nobody looked is seen afterwards.
+        configured: the nodes of the settings, so that what was known under a name that they do not have is taken over; None where it is not.
 
     Attributes:
         info: what it says of its chain, for all who watch it.
@@ -88,6 +89,7 @@ class NodeWatch:
         documents: DocumentStore,
         clock: Clock,
         client: RpcClient | None = None,
+        configured: Collection[str] | None = None,
     ) -> None:
         self._options = options
         self._views = views
@@ -103,7 +105,12 @@ class NodeWatch:
         self._inquiry = Inquiry(self._client, clock=clock, on_fault=self._tally.fault)
         self._starts = StartWatch()
         self._follower = ChainFollower(
-            options.name, documents=documents, clock=clock, settled_after_s=options.settled_after_s
+            options.name,
+            documents=documents,
+            clock=clock,
+            settled_after_s=options.settled_after_s,
+            url=options.url,
+            configured=configured,
         )
         self._newest = NewestBlocks()
         self._seldom = SeldomFacts(clock=clock, mempool_expiry_s=options.mempool_expiry_s)
