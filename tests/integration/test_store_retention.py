@@ -9,7 +9,8 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from anyascope.clock import ManualClock
-from anyascope.model.metrics import HistogramSample, MetricBatch
+from anyascope.model.metrics import HistogramSample, MetricBatch, MetricMetadata, MetricType
+from anyascope.store import families
 from anyascope.store.chdb import ChdbStore, StoreOptions
 from support.telemetry import NOW_MS, labels, samples, selected
 
@@ -136,3 +137,21 @@ async def test_a_deletion_keeps_the_series_of_a_sample_on_its_way(store, tmp_pat
     await asyncio.gather(deleting, writing)
 
     assert await kept_after_restart(store, tmp_path) == ([(OLD_MS + 1, 2.0)], [])
+
+
+async def test_what_metrics_without_series_said_is_gone_from_disk(store, tmp_path, monkeypatch):
+    """Metadata that were forgotten because there are too many do not come back with a restart."""
+    monkeypatch.setattr(families, "CROWDED", 1)
+    kept, gone = MetricMetadata("back", MetricType.GAUGE, "Stays."), MetricMetadata("it's\n'", MetricType.GAUGE)
+    await store.metrics.write_metrics(MetricBatch(metadata=(kept, gone)))
+    await store.metrics.flush()
+
+    await store.metrics.forget_before(OLD_MS - 1)
+    assert await store.metrics.metadata() == [kept]
+
+    await store.close()
+    again = await opened(tmp_path)
+    try:
+        assert await again.metrics.metadata() == [kept]
+    finally:
+        await again.close()

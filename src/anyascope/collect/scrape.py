@@ -19,6 +19,7 @@ from anyascope.collect.series import Live
 from anyascope.collect.tally import ScrapeTally
 from anyascope.collect.targets import Target
 from anyascope.errors import AnyascopeError, UnavailableError
+from anyascope.model.metadata import bounded
 from anyascope.model.metrics import Exemplar, MetricBatch, MetricMetadata
 from anyascope.model.status import TargetHealth, TargetView
 from anyascope.ports import Intake
@@ -91,6 +92,7 @@ class TargetScraper:
         self._bounds = FetchBounds(target.timeout_s, config.limits.body_bytes_max)
         self._headers = _headers(target, config)
         self._metadata_told: tuple[MetricMetadata, ...] = ()
+        self._metadata_shown: tuple[MetricMetadata, ...] = ()
         self._health = TargetHealth.UNKNOWN
         self._error = ""
         self._last_ns = 0
@@ -157,7 +159,7 @@ class TargetScraper:
             health=self._health,
             scrape_interval_ms=round(self.target.interval_s * 1000),
             scrape_timeout_ms=round(self.target.timeout_s * 1000),
-            metadata=self._metadata_told,
+            metadata=self._metadata_shown,
         )
 
     # --- fetching and reading -----------------------------------------------------------------------------------------
@@ -233,8 +235,9 @@ class TargetScraper:
         if await self._store(batch, until_ns):
             book.commit(draft)
             self._tally.samples.inc(len(page.slots))
-            if page.metadata:
+            if page.metadata and page.metadata is not self._metadata_told:
                 self._metadata_told = page.metadata
+                self._metadata_shown = tuple(bounded(page.metadata).entries)
 
     def _exemplars(self, page: Page, time_ms: int) -> tuple[Exemplar, ...]:
         found = list(page.exemplars.items())

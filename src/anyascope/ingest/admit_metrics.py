@@ -17,14 +17,17 @@ from anyascope.ingest.columns import sample_rows
 from anyascope.ingest.increments import Totals
 from anyascope.ingest.options import AdmitOptions
 from anyascope.ingest.series import KnownSeries, label_fault
-from anyascope.ingest.tally import Reason, Tally
+from anyascope.ingest.tally import Reason, Signal, Tally
 from anyascope.model.labels import Labels, series_id
+from anyascope.model.metadata import bounded
 from anyascope.model.metrics import Exemplar, HistogramSample, MetricBatch, MetricMetadata, SampleBatch
 from anyascope.redact.api import Redactor
 
 SAMPLE_BYTES = 28  # series index, time and value, and the share of the id
 HISTOGRAM_BYTES = 2_000  # 160 buckets as Python numbers
 EXEMPLAR_BYTES = 400
+METADATA_BYTES = 200  # beside its texts
+HELP_CHARS_SEARCHED = 16_384  # for secrets, the longest of which are some 4,000; what is kept of it is far shorter
 LABEL_IDS_MAX = 50_000  # label sets of histograms whose ids are remembered; about 20 MB
 
 
@@ -62,9 +65,10 @@ class MetricAdmission:
         exemplars = self._exemplars(batch.exemplars, source=source, latest_ms=latest_ms)
         metadata = self._metadata(batch.metadata)
         self._tally.series(source, self._known.count(source))
-        admitted = MetricBatch(samples=samples, histograms=histograms, exemplars=exemplars, metadata=metadata)
+        admitted = MetricBatch(samples=samples, histograms=histograms, exemplars=exemplars, metadata=tuple(metadata))
         size_bytes = (
             len(samples) * SAMPLE_BYTES + len(histograms) * HISTOGRAM_BYTES + len(exemplars) * EXEMPLAR_BYTES
+            + sum(METADATA_BYTES + len(each.metric) + len(each.help) + len(each.unit) for each in metadata)
         )  # fmt: skip
         return Admitted(
             admitted, len(samples) + len(histograms), size_bytes, refused, extras=bool(exemplars or metadata)
@@ -142,13 +146,22 @@ class MetricAdmission:
                 kept.append(exemplar)
         return tuple(kept)
 
-    def _metadata(self, metadata: Sequence[MetricMetadata]) -> tuple[MetricMetadata, ...]:
-        cleaned = self._redactor.texts([entry.help for entry in metadata])
-        return tuple(
-            replace(entry, help=cleaned[row]) if row in cleaned else entry
-            for row, entry in enumerate(metadata)
-            if entry.metric
+    def _metadata(self, metadata: Sequence[MetricMetadata]) -> Sequence[MetricMetadata]:
+        if not metadata:
+            return ()
+        # Before texts are cut to what is kept: half a key is no longer recognised, and still half a key.
+        searched = [entry.help[:HELP_CHARS_SEARCHED] for entry in metadata]
+        cleaned = self._redactor.texts(searched)
+        found = bounded(
+            tuple(
+                replace(entry, help=cleaned[row]) if row in cleaned else entry
+                for row, entry in enumerate(metadata)
+                if entry.metric
+            )
         )
+        for what, count in found.cuts.items():
+            self._tally.cut(Signal.METRICS, what=what, count=count)
+        return found.entries
 
     def _judge(self, source: str, ids: Sequence[int], series: Sequence[Labels]) -> _Verdicts:
         verdicts = _Verdicts()

@@ -8,15 +8,9 @@ from itertools import chain
 
 from anyascope.ingest.options import AdmitOptions
 from anyascope.model.attributes import AttributeValue
+from anyascope.model.metadata import shortened
 
 _STRUCTURED = frozenset((list, dict, bytes))
-
-
-def cut_text(text: str, chars_max: int) -> str:
-    """The text, or its first `chars_max` characters and a mark such as `…<12 more characters>`."""
-    if len(text) <= chars_max:
-        return text
-    return f"{text[:chars_max]}…<{len(text) - chars_max} more characters>"
 
 
 class Shortener:
@@ -32,7 +26,7 @@ class Shortener:
             return
         for row, text in enumerate(column):
             if len(text) > chars_max:
-                column[row] = cut_text(text, chars_max)
+                column[row] = shortened(text, chars_max)
                 self._count(what)
 
     def attributes(self, column: list[dict[str, AttributeValue]], names: frozenset[str] | set[str]) -> int:
@@ -72,18 +66,18 @@ class Shortener:
         if len(name) <= self._options.attribute_name_chars_max:
             return name
         self._count("attribute_name")
-        return cut_text(name, self._options.attribute_name_chars_max)
+        return shortened(name, self._options.attribute_name_chars_max)
 
     def _value(self, value: AttributeValue) -> AttributeValue:
         chars_max = self._options.attribute_value_chars_max
         if isinstance(value, bytes):
             value_cut: AttributeValue = value[:chars_max]
         elif isinstance(value, str):
-            value_cut = cut_text(value, chars_max)
+            value_cut = shortened(value, chars_max)
         elif isinstance(value, list | dict):
             text = json.dumps(value, ensure_ascii=False, default=repr)
             # A structure cannot be cut and stay one: its beginning is kept as text.
-            value_cut = value if len(text) <= chars_max else cut_text(text, chars_max)
+            value_cut = value if len(text) <= chars_max else shortened(text, chars_max)
         else:
             return value
         if value_cut is not value and value_cut != value:

@@ -19,7 +19,9 @@ from anyascope.model.metrics import (
     MetricType,
     SampleBatch,
 )
+from anyascope.store import families
 from anyascope.store.api.metrics import Selection
+from anyascope.store.api.retention import RetentionPolicy
 from support.telemetry import FOREVER_MS, NOW_MS, labels, matchers, samples, selected
 
 UP_A, UP_B, UP_NONE = labels("up", job="a"), labels("up", job="b"), labels("up")
@@ -327,6 +329,22 @@ async def test_metadata_is_the_newest(store):
     assert await store.metrics.metadata(metric="up") == [new]
     assert await store.metrics.metadata(limit=1) == [other]
     assert await store.metrics.metadata(metric="none") == []
+
+
+async def test_metadata_of_many_metrics_without_series_makes_room(store, monkeypatch):
+    """Past a bound newcomers are left out, until retention finds known ones without series."""
+    monkeypatch.setattr(families, "FAMILIES_MAX", 4)
+    monkeypatch.setattr(families, "CROWDED", 3)
+    odd = "it's \\ ' odd\u2028"
+    told = [MetricMetadata(name, MetricType.GAUGE) for name in ("up", odd, "gone", "idle", "late")]
+    await store.metrics.write_metrics(replace(samples((UP_A, NOW_MS, 1.0)), metadata=tuple(told)))
+    assert {each.metric for each in await store.metrics.metadata()} == {"up", odd, "gone", "idle"}
+
+    await store.keeper.apply_retention({"metrics": RetentionPolicy(30)})
+
+    assert [each.metric for each in await store.metrics.metadata()] == ["up"]
+    await store.metrics.write_metrics(MetricBatch(metadata=tuple(told[-1:])))
+    assert [each.metric for each in await store.metrics.metadata()] == ["late", "up"]
 
 
 async def test_cardinality_says_where_series_come_from(store):

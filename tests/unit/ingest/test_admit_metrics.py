@@ -15,6 +15,7 @@ from anyascope.ingest.admit_metrics import MetricAdmission
 from anyascope.ingest.options import AdmitOptions
 from anyascope.ingest.tally import Reason, Tally
 from anyascope.model.labels import Labels, labels_of, series_id
+from anyascope.model.metadata import HELP_CHARS_MAX, UNIT_CHARS_MAX
 from anyascope.model.metrics import (
     STALE_NAN,
     Exemplar,
@@ -296,6 +297,30 @@ def test_exemplars_go_with_their_series() -> None:
         ({"__name__": "good"}, {"key": "<redacted:wif>", "trace_id": "ab"}),
         ({"__name__": "secret", "password": "<redacted:name>"}, {}),
     ]
+
+
+def test_metadata_of_any_length_is_cut_and_counted() -> None:
+    """A page's help of megabytes is kept as far as it may be, without the secret in it, and its samples come in."""
+    desk = Desk()
+    entries = (
+        MetricMetadata("up", MetricType.GAUGE, help=f"{SECRET} " + "x" * 5_000_000, unit="u" * 1_000),
+        MetricMetadata("n" * 5_000, MetricType.GAUGE),
+    )
+
+    admitted = desk.admit(replace(samples((series(), NOW_MS, 1.0)), metadata=entries))
+
+    assert (admitted.rows, dict(admitted.refused)) == (1, {})
+    (kept,) = admitted.item.metadata
+    assert kept.help.startswith("<redacted:wif> xxx")
+    assert "more characters>" in kept.help
+    assert len(kept.help) < HELP_CHARS_MAX + 50
+    assert len(kept.unit) < UNIT_CHARS_MAX + 50
+    assert admitted.size_bytes > len(kept.help)  # it counts where it waits
+    counted = {
+        what: desk.registry.get_sample_value("anyascope_ingest_cut_total", {"signal": "metrics", "what": what})
+        for what in ("metadata_help", "metadata_unit", "metadata_name")
+    }
+    assert counted == {"metadata_help": 1, "metadata_unit": 1, "metadata_name": 1}
 
 
 def test_metadata_is_cleaned_and_stored_without_samples() -> None:

@@ -13,7 +13,7 @@ from prometheus_client import CollectorRegistry, Gauge
 
 from anyascope.clock import MS_PER_S, NS_PER_MS, Clock
 from anyascope.frames.samples import SampleFrame
-from anyascope.model.labels import Labels, Matcher, series_id
+from anyascope.model.labels import METRIC_NAME, Labels, Matcher, series_id
 from anyascope.model.metrics import Exemplar, HistogramSample, MetricBatch, MetricMetadata, MetricType
 from anyascope.store.api.metrics import Cardinality, Selection
 from anyascope.store.cardinality import cardinality_of
@@ -26,6 +26,7 @@ from anyascope.store.chdb.seriesbook import IDS_PER_STATEMENT, SeriesBook
 from anyascope.store.chdb.sorter import Sorter
 from anyascope.store.chdb.unsorted import Appended
 from anyascope.store.exemplars import NewestExemplars, in_order
+from anyascope.store.families import FAMILIES_MAX, Families
 from anyascope.store.hot import Gathered, HotWindow
 from anyascope.store.journal.files import Journal, JournalOptions
 from anyascope.store.labelindex import Chosen, LabelIndex, Refs
@@ -35,6 +36,7 @@ from anyascope.store.tokens import Tokens
 ON_LOOP_ROWS_MAX = 50_000  # beyond, arrays are built on a worker thread: 50,000 rows take under 10 ms
 EVICT_STEPS = 16  # the window is shortened in steps of this part of it
 FOREVER_MS = 2**62
+NAMES_PER_STATEMENT = 5_000  # of a deletion; 2.6 MB of text at most
 NO_REF = 2**32 - 1
 JOURNAL_DIRECTORY = "journal"
 ORDER_OF_WRITING = "toUInt64(splitByChar('_', _part)[2])"  # a part's name holds the number of its first insert
@@ -105,7 +107,7 @@ class ChdbMetrics:
             on_written=self._changed,
         )
         self._hot = HotWindow(start_ms=self._now_ms() - self._window_ms, samples_max=options.samples_max)
-        self._metadata: dict[str, MetricMetadata] = {}
+        self._families = Families(registry=registry)
         self._with_histograms: set[int] = set()  # ids of series with native histograms: most queries meet none
         self._exemplars = NewestExemplars()
         self._tokens = Tokens()
@@ -142,11 +144,11 @@ class ChdbMetrics:
         """Fill the label index, the metadata and the hot window from disk; what was found amiss, a sentence each."""
         await self._book.load(is_after_crash=is_after_crash)
         self._found += await self._sorter.recover()
-        table = await self._engine.ask("metadata_all")
-        for row in table.to_pylist():
-            self._metadata[row["metric"]] = MetricMetadata(
-                row["metric"], MetricType(row["kind"]), help=row["help_text"], unit=row["unit_text"]
-            )
+        table = await self._engine.ask("metadata_all", {"limit": FAMILIES_MAX})
+        self._families.note(
+            MetricMetadata(row["metric"], MetricType(row["kind"]), help=row["help_text"], unit=row["unit_text"])
+            for row in table.to_pylist()
+        )
         table = await self._engine.ask("histograms_series")
         self._with_histograms.update(table["series_id"].to_pylist())
         # A deletion that a stop cut off goes on by itself: what is read before its end may be gone after it.
@@ -222,7 +224,7 @@ class ChdbMetrics:
         with self._book.holding(every_ref):
             await self._book.cover(every_ref, np.concatenate((samples.times_ms, owner_times)))
             owner_list, split = owner_refs.tolist(), len(batch.histograms)
-            metadata = [entry for entry in batch.metadata if self._metadata.get(entry.metric) != entry]
+            metadata = self._families.news(batch.metadata)
             if not (len(samples) or owner_list or metadata):
                 return
             await self._sorter.append(
@@ -237,7 +239,7 @@ class ChdbMetrics:
             self._hot.append(refs, samples.times_ms, samples.values)
             self._with_histograms.update(self._index.ids(owner_refs[:split]).tolist())
             self._exemplars.stored(exemplars)
-            self._metadata.update((entry.metric, entry) for entry in metadata)
+            self._families.note(metadata)
         self._tokens.add(token)
         self._forget()
         await self._book.note_seen()
@@ -393,8 +395,7 @@ class ChdbMetrics:
         return self._index.values_of(name, refs)[: limit or None]
 
     async def metadata(self, *, metric: str = "", limit: int = 0) -> list[MetricMetadata]:
-        names = [metric] if metric else sorted(self._metadata)
-        return [self._metadata[name] for name in names if name in self._metadata][: limit or None]
+        return self._families.find(metric=metric, limit=limit)
 
     async def exemplars(
         self, matcher_sets: Sequence[Sequence[Matcher]], *, start_ms: int, end_ms: int
@@ -460,6 +461,16 @@ class ChdbMetrics:
             self._with_histograms.difference_update(self._index.ids(refs).tolist())
 
         await self._book.remove(choose, on_dropped=dropped)
+        await self._forget_families()
+
+    async def _forget_families(self) -> None:
+        """Where there are many, forget what metrics without series say of themselves."""
+        gone = self._families.forget_without(frozenset(self._index.values_of(METRIC_NAME, self._index.every())))
+        for begin in range(0, len(gone), NAMES_PER_STATEMENT):
+            some = ",".join(map(_in_hex, gone[begin : begin + NAMES_PER_STATEMENT]))
+            await self._engine.command(
+                f"ALTER TABLE metadata DELETE WHERE metric IN ({some}) SETTINGS mutations_sync = 1"
+            )
 
     async def _delete_rows(self, ids: Sequence[int], *, start_ms: int, end_ms: int) -> None:
         for begin in range(0, len(ids), IDS_PER_STATEMENT):
@@ -488,3 +499,8 @@ class ChdbMetrics:
         self._hot.evict(min(time_ms, self._now_ms()))
         self._remembered.forget(-FOREVER_MS, time_ms)
         await self._remove(lambda: self._index.quiet_since(time_ms))
+
+
+def _in_hex(name: str) -> str:
+    """A name as it may stand in a statement, whatever it holds."""
+    return f"unhex('{name.encode('utf-8', 'replace').hex()}')"

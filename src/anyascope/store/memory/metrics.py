@@ -6,13 +6,15 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
+from prometheus_client import CollectorRegistry
 
 from anyascope.frames.samples import SampleFrame
-from anyascope.model.labels import Labels, Matcher, series_id
+from anyascope.model.labels import METRIC_NAME, Labels, Matcher, series_id
 from anyascope.model.metrics import Exemplar, HistogramSample, MetricBatch, MetricMetadata, SampleBatch
 from anyascope.store.api.metrics import Cardinality, Selection
 from anyascope.store.cardinality import cardinality_of
 from anyascope.store.exemplars import NewestExemplars, in_order
+from anyascope.store.families import Families
 from anyascope.store.labelindex import Chosen, LabelIndex
 from anyascope.store.ragged import Piece, check_samples, check_series, frame_of, offsets_of, settle
 from anyascope.store.tokens import Tokens
@@ -24,12 +26,12 @@ NOTHING: Column = (np.empty(0, np.int64), np.empty(0, np.float64))
 class MemoryMetrics:
     """Writer and reader of metrics."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, registry: CollectorRegistry | None = None) -> None:
         self._index = LabelIndex()
         self._pieces: dict[int, list[Column]] = {}
         self._histograms: dict[int, dict[int, HistogramSample]] = {}
         self._exemplars: dict[int, list[Exemplar]] = {}
-        self._metadata: dict[str, MetricMetadata] = {}
+        self._families = Families(registry=registry or CollectorRegistry())
         self._newest = NewestExemplars()
         self._tokens = Tokens()
 
@@ -48,8 +50,7 @@ class MemoryMetrics:
             ref = self._place(exemplar.series, exemplar.time_ms)
             self._exemplars.setdefault(ref, []).append(exemplar)
         self._newest.stored(exemplars)
-        for entry in batch.metadata:
-            self._metadata[entry.metric] = entry
+        self._families.note(self._families.news(batch.metadata))
 
     def _write_samples(self, samples: SampleBatch) -> None:
         if not len(samples):
@@ -129,8 +130,7 @@ class MemoryMetrics:
         return self._index.values_of(name, refs)[: limit or None]
 
     async def metadata(self, *, metric: str = "", limit: int = 0) -> list[MetricMetadata]:
-        names = [metric] if metric else sorted(self._metadata)
-        return [self._metadata[name] for name in names if name in self._metadata][: limit or None]
+        return self._families.find(metric=metric, limit=limit)
 
     async def exemplars(
         self, matcher_sets: Sequence[Sequence[Matcher]], *, start_ms: int, end_ms: int
@@ -154,6 +154,7 @@ class MemoryMetrics:
         for ref in refs:
             self._cut(ref, start_ms=start_ms, end_ms=end_ms)
         self._newest.forget()
+        self._forget_families()
         return len(refs)
 
     # --- keeping ------------------------------------------------------------------------------------------------------
@@ -176,6 +177,10 @@ class MemoryMetrics:
         """Remove everything older than this time."""
         for ref in self._index.every().tolist():
             self._cut(ref, start_ms=-(2**62), end_ms=time_ms - 1)
+        self._forget_families()
+
+    def _forget_families(self) -> None:
+        self._families.forget_without(frozenset(self._index.values_of(METRIC_NAME, self._index.every())))
 
     def rows(self) -> int:
         """Samples and histograms held."""

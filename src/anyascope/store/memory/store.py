@@ -21,8 +21,7 @@ class MemoryStore:
     """
 
     def __init__(self, *, clock: Clock, registry: CollectorRegistry | None = None) -> None:
-        del registry  # nothing to count that the rooms above do not count themselves
-        self.metrics = MemoryMetrics()
+        self.metrics = MemoryMetrics(registry=registry)
         self.logs = MemoryLogs(clock=clock)
         self.spans = MemorySpans()
         self.keeper = MemoryKeeper(self.metrics, self.logs, self.spans, clock=clock)
