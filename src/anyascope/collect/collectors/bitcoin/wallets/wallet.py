@@ -40,7 +40,11 @@ class WalletState:
 
 
 class Wallet:
-    """One wallet of a node, and what is known of it."""
+    """One wallet of a node, and what is known of it.
+
+    Attributes:
+        late_at_ns: when it did not answer in time, by the monotonic clock; 0 where it did the last time.
+    """
 
     def __init__(self, name: str, client: RpcClient, *, clock: Clock) -> None:
         self.name = name
@@ -52,6 +56,7 @@ class Wallet:
         self._listed_mark: tuple[object, ...] = ()
         self.coins: Coins | None = None
         self.listed_ns = 0
+        self.late_at_ns = 0
         self._listed_at_ns = 0
 
     @property

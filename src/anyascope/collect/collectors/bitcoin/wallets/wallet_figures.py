@@ -69,6 +69,13 @@ def tell_wallet(sheet: Sheet, sight: WalletSight, *, now_ns: int) -> None:
         _tell_coins(sheet, sight.coins, label, now_ns=now_ns)
 
 
+def tell_readable(sheet: Sheet, sight: WalletSight) -> None:
+    """Whether what is told of a loaded wallet is all, and of now."""
+    if sight.is_loaded:
+        text = "Whether a loaded wallet told all that it was asked for at the last look."
+        sheet.gauge("anya_bitcoin_wallet_readable", text, float(not sight.fault), ("wallet", sight.name))
+
+
 def _tell_coins(sheet: Sheet, coins: WalletCoins, label: tuple[str, str], *, now_ns: int) -> None:
     sheet.gauge("anya_bitcoin_wallet_utxos", "Coins that a wallet can spend.", coins.count, label)
     text = "How long ago the node listed the coins."

@@ -6,6 +6,8 @@ import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+import structlog
+
 from anyascope.clock import NS_PER_S, Clock
 from anyascope.collect.collectors.bitcoin.chain_info import ChainInfo
 from anyascope.collect.collectors.bitcoin.client import RpcClient
@@ -15,7 +17,12 @@ from anyascope.collect.collectors.bitcoin.verdict import judge_refusal
 from anyascope.collect.collectors.bitcoin.wallets.fees import ESTIMATE, TARGET_BLOCKS, Fee, FeeBook, fee_of
 from anyascope.collect.collectors.bitcoin.wallets.loaded import WalletRoll, find_wallets, wallet_label
 from anyascope.collect.collectors.bitcoin.wallets.wallet import Wallet, WalletState
-from anyascope.collect.collectors.bitcoin.wallets.wallet_figures import coins_sight, fee_sight, tell_wallet
+from anyascope.collect.collectors.bitcoin.wallets.wallet_figures import (
+    coins_sight,
+    fee_sight,
+    tell_readable,
+    tell_wallet,
+)
 from anyascope.collect.options import BitcoinNodeOptions
 from anyascope.collect.runner import Round
 from anyascope.errors import UnavailableError
@@ -25,12 +32,19 @@ from anyascope.semconv.coins import fee_rate_unit
 from anyascope.store.api.documents import DocumentStore
 from anyascope.wire.bitcoin.rpc import FORBIDDEN, METHOD_NOT_FOUND, TIMEOUT, UNREACHABLE, WALLET_NOT_FOUND, Refusal
 
+log = structlog.get_logger("anyascope.collect")
+
 DOCUMENT_KIND = "collect.bitcoin.fees"
 KEEP_EVERY_S = 600.0  # a restart loses at most this much of the fees of the last days
 LISTING_S_MAX = 2.0  # of one round: funds of all wallets are told before the coins of a large one were listed
 FAULTS_NAMED_MAX = 3  # wallets that a health message names
+LATE_MAX = (
+    2  # wallets in a row without an answer in time: then it is the node, and each of a hundred would wait so long
+)
 _BROKEN = frozenset((UNREACHABLE, TIMEOUT))
+_FAULT = "a fault of the server"
 _ADVICE = {
+    _FAULT: "see the server's log",
     WALLET_NOT_FOUND: "load it (loadwallet NAME true: it is loaded at each start), or take it out of wallets",
     FORBIDDEN: "add the method to the node's rpcwhitelist of this user",
 }
@@ -87,10 +101,8 @@ class WalletsWatch:
         coin = network_of(genesis).coin if isinstance(genesis, str) else ""
         await self._remember(chain, coin)
         fee = await self._fee()
-        self.sights = await self._look(chain, coin, roll, fee=fee)
-        sheet = Sheet(chain, coin)
-        for sight in self.sights:
-            tell_wallet(sheet, sight, now_ns=self._clock.now_ns())
+        sights, sheet = await self._look(chain, coin, roll, fee=fee), Sheet(chain, coin)
+        self.sights = tuple(self._tell(sheet, sight) for sight in sights)
         return _round(sheet, roll, self.sights, fee)
 
     # --- inside -------------------------------------------------------------------------------------------------------
@@ -143,17 +155,40 @@ class WalletsWatch:
             name: self._wallets.get(name) or Wallet(name, self._client.for_wallet(name), clock=self._clock)
             for name in roll.watched
         }
-        states: dict[str, WalletState | Refusal] = {}
-        for name, wallet in self._wallets.items():
-            states[name] = await wallet.look()
-            if _is_broken(states[name]):
-                break
+        states = await self._ask_wallets()
         faults = await self._list_coins({name: s for name, s in states.items() if not isinstance(s, Refusal)})
         looked = [self._sight(chain, wallet, states.get(name), fee) for name, wallet in self._wallets.items()]
         found = [replace(sight, fault=sight.fault or faults.get(sight.name, "")) for sight in looked]
         now_ns = self._clock.now_ns()
         found += [WalletSight(self._options.name, chain, wallet_label(name), now_ns, False) for name in roll.missing]
         return tuple(replace(sight, coin=coin) for sight in sorted(found, key=lambda sight: sight.name))
+
+    async def _ask_wallets(self) -> dict[str, WalletState | Refusal]:
+        """What each says of itself, by name; nothing of those that were not asked, since the node does not answer.
+
+        Those that did not answer in time are asked last the next time: one that is too large must not cost others their figures.
+        """
+        states: dict[str, WalletState | Refusal] = {}
+        late = 0
+        for wallet in sorted(self._wallets.values(), key=lambda wallet: wallet.late_at_ns):
+            state = states[wallet.name] = await self._ask(wallet)
+            code = state.code if isinstance(state, Refusal) else ""
+            wallet.late_at_ns = self._clock.monotonic_ns() if code == TIMEOUT else 0
+            late = late + 1 if code == TIMEOUT else 0
+            if code == UNREACHABLE or late >= LATE_MAX:
+                break
+        return states
+
+    async def _ask(self, wallet: Wallet) -> WalletState | Refusal:
+        try:
+            return await wallet.look()
+        except Exception as error:  # noqa: BLE001  # `_broke` tells it
+            return self._broke(wallet_label(wallet.name), error)
+
+    def _broke(self, wallet: str, error: Exception) -> Refusal:
+        """What is wrong with one wallet must not hide the others."""
+        log.error("bitcoin_wallet_figures_failed", node=self._options.name, wallet=wallet, exc_info=error)
+        return Refusal(_FAULT, f"{type(error).__name__}: {error}")
 
     async def _list_coins(self, states: Mapping[str, WalletState]) -> dict[str, str]:
         """List the coins of wallets that changed, the longest unlisted first; what was refused, by the wallet's label."""
@@ -162,7 +197,10 @@ class WalletsWatch:
         for wallet in sorted(due, key=lambda wallet: wallet.listed_at_ns):
             if self._clock.monotonic_ns() - started_ns > LISTING_S_MAX * NS_PER_S:
                 break
-            refusal = await wallet.list_coins(states[wallet.name])
+            try:
+                refusal = await wallet.list_coins(states[wallet.name])
+            except Exception as error:  # noqa: BLE001  # `_broke` tells it
+                refusal = self._broke(wallet_label(wallet.name), error)
             if refusal is not None:
                 faults[wallet_label(wallet.name)] = f"listunspent: {refusal.code}: {refusal.message}"
         return faults
@@ -171,10 +209,27 @@ class WalletsWatch:
         now_ns = self._clock.now_ns()
         base = WalletSight(self._options.name, chain, wallet_label(wallet.name), now_ns, is_loaded=True)
         if state is None or isinstance(state, Refusal):
-            fault = "not asked: the node went" if state is None else f"{state.code}: {state.message}"
+            fault = "not asked: the node does not answer" if state is None else f"{state.code}: {state.message}"
             gone = isinstance(state, Refusal) and state.code == WALLET_NOT_FOUND
             return replace(base, is_loaded=not gone, fault=fault)
-        market = self._book.market(now_ns=now_ns)
+        try:
+            return self._told(base, wallet, state, fee)
+        except Exception as error:  # noqa: BLE001  # `_broke` tells it
+            refusal = self._broke(base.name, error)
+            return replace(base, fault=f"{refusal.code}: {refusal.message}")
+
+    def _tell(self, sheet: Sheet, sight: WalletSight) -> WalletSight:
+        """The wallet's points; the sight as it was told."""
+        try:
+            tell_wallet(sheet, sight, now_ns=self._clock.now_ns())
+        except Exception as error:  # noqa: BLE001  # `_broke` tells it
+            refusal = self._broke(sight.name, error)
+            sight = replace(sight, fault=f"{refusal.code}: {refusal.message}")
+        tell_readable(sheet, sight)
+        return sight
+
+    def _told(self, base: WalletSight, wallet: Wallet, state: WalletState, fee: Fee | None) -> WalletSight:
+        market = self._book.market(now_ns=base.looked_ns)
         return replace(
             base,
             funds=state.funds,

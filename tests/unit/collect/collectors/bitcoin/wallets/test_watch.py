@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import msgspec
 import pytest
+from structlog.testing import capture_logs
 
 from anyascope.clock import ManualClock
+from anyascope.collect.collectors.bitcoin.wallets import watch
 from anyascope.collect.collectors.bitcoin.wallets.fees import HOURS_MIN
 from anyascope.collect.collectors.bitcoin.wallets.watch import WalletsWatch
 from anyascope.collect.options import BitcoinNodeOptions
@@ -44,7 +46,10 @@ class PlayedNode:
         await self.clock.advance(self.took_s.get(method, 0.0))
         if method == "listwallets":
             return self.says.get(method, list(self.coins))
-        return self.says.get(f"{wallet}.{method}", self.says.get(method, MISSING))
+        told = self.says.get(f"{wallet}.{method}", self.says.get(method, MISSING))
+        if isinstance(told, Exception):
+            raise told
+        return told
 
     async def close(self):
         pass
@@ -193,6 +198,63 @@ async def test_a_refused_listing_leaves_what_was_known():
     assert figures["anya_bitcoin_wallet_utxos hot"] == 20
     assert figures["anya_bitcoin_wallet_utxos_age_seconds hot"] == 15
     assert scene.round.faults == ("hot: listunspent: wallet_error: rescanning",)
+
+
+@pytest.mark.parametrize("method", ["getwalletinfo", "getbalances", "listunspent"])
+async def test_a_fault_about_one_wallet_costs_the_others_nothing(method):
+    """It is told with the wallet's name, by log, health and figure; what is known of it besides stays."""
+    scene = Scene()
+    scene.node.coins |= {"bad": [COIN], "warm": [COIN]}
+    scene.node.says[f"bad.{method}"] = ArithmeticError("odd")
+    with capture_logs() as lines:
+        figures = await scene.look()
+    assert [figures[f"anya_bitcoin_wallet_utxos {name}"] for name in ("hot", "warm")] == [20, 1]
+    assert ("anya_bitcoin_wallet_funds_sats bad trusted" in figures) is (method == "listunspent")
+    assert [figures[f"anya_bitcoin_wallet_readable {name}"] for name in ("bad", "hot", "warm")] == [0, 1, 1]
+    [fault] = scene.round.faults
+    assert fault.startswith("bad: ")
+    assert fault.endswith("a fault of the server: ArithmeticError: odd")
+    assert (scene.round.advice, scene.round.is_down) == ("see the server's log", False)
+    assert [(line["event"], line["wallet"]) for line in lines] == [("bitcoin_wallet_figures_failed", "bad")]
+    del scene.node.says[f"bad.{method}"]
+    assert (await scene.look())["anya_bitcoin_wallet_readable bad"] == 1
+    assert scene.round.faults == ()
+
+
+@pytest.mark.parametrize("part", ["coins_sight", "tell_wallet"])
+async def test_a_fault_in_reckoning_costs_the_others_nothing(part, monkeypatch):
+    """Also where the answers were fine, and what is made of them is not."""
+    scene = Scene()
+    scene.node.coins["large"] = [COIN] * 30
+    real = getattr(watch, part)
+
+    def odd(*args, **kwargs):
+        if any(getattr(each, "count", 0) == 30 or getattr(each, "name", "") == "large" for each in args):
+            raise ArithmeticError("odd")
+        return real(*args, **kwargs)
+
+    monkeypatch.setattr(watch, part, odd)
+    figures = await scene.look()
+    assert figures["anya_bitcoin_wallet_utxos hot"] == 20
+    assert [figures[f"anya_bitcoin_wallet_readable {name}"] for name in ("hot", "large")] == [1, 0]
+    assert scene.round.faults == ("large: a fault of the server: ArithmeticError: odd",)
+    assert scene.watch.sights[1].fault == "a fault of the server: ArithmeticError: odd"
+
+
+async def test_a_wallet_that_is_too_slow_costs_the_others_nothing():
+    """It is asked last from then on; a node that answers nothing is left after two."""
+    scene = Scene()
+    scene.node.coins |= {"a": [COIN], "b": [COIN], "c": [COIN]}
+    late = Refusal("timeout", "no answer within 10 s")
+    scene.node.says |= {"a.getbalances": late, "b.getbalances": late}
+    for _ in range(2):
+        figures = await scene.look()
+    assert [figures[f"anya_bitcoin_wallet_readable {name}"] for name in ("a", "b", "c", "hot")] == [0, 0, 1, 1]
+    assert figures["anya_bitcoin_wallet_funds_sats c trusted"] == 2_000_000
+    scene.node.says["getwalletinfo"] = late
+    await scene.look()
+    assert sum(call.endswith(".getwalletinfo") for call in scene.node.asked) == 2
+    assert [sight.name for sight in scene.watch.sights if "not asked" in sight.fault] == ["a", "b"]
 
 
 @pytest.mark.parametrize("wanted", [None, ("hot",)])
