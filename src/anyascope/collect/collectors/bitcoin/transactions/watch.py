@@ -257,6 +257,7 @@ class TransactionsWatch:
         if isinstance(roll, Refusal):
             self._lose_sight()
             if roll.code == METHOD_NOT_FOUND:
+                self._forget_all_but(())
                 return Verdict(HealthStatus.HEALTHY, "the node has no wallets")
             return judge_refusal(roll)
         if not isinstance(genesis, str):
@@ -285,6 +286,7 @@ class TransactionsWatch:
             if looker.book.has_begun:
                 watched.append(wallet)
         self._watched = tuple(watched)
+        self._forget_all_but(roll.watched)
         if (is_new or is_seldom) and not waits:
             self._seldom_ns = self._clock.monotonic_ns()
             await self._judge_stuck()
@@ -327,6 +329,13 @@ class TransactionsWatch:
             )
             self._lookers[wallet] = looker
         return looker
+
+    def _forget_all_but(self, loaded: Collection[str]) -> None:
+        """Keep nothing in memory of wallets that are unloaded: one that is loaded again goes on from what is written, as after a restart."""
+        for wallet in [each for each in self._lookers if each not in loaded]:
+            book = self._lookers[wallet].book
+            if not (self._records or book.happened or book.changes()):
+                del self._lookers[wallet]
 
     async def _judge_stuck(self) -> None:
         """Ask for the market only where something waits."""

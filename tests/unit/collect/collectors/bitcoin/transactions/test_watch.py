@@ -12,6 +12,7 @@ from anyascope.collect.collectors.bitcoin.transactions.stuck import ABSENT_S
 from anyascope.collect.collectors.bitcoin.transactions.watch import ASKED_MAX, SELDOM_S, TransactionsWatch
 from anyascope.collect.options import BitcoinNodeOptions
 from anyascope.collect.runner import Round
+from anyascope.errors import UnavailableError
 from anyascope.store.documents import MemoryDocuments
 from anyascope.wire.bitcoin.rpc import Refusal
 from support.collecting import RecordingIntake, until
@@ -404,6 +405,41 @@ async def test_nothing_is_told_of_another_chain_or_of_a_download():
     site.node.is_downloading = True
     found = await site.look()
     assert (found.families, found.faults) == ([], ())
+
+
+@pytest.mark.parametrize("is_store_full", [False, True])
+async def test_an_unloaded_wallet_takes_no_memory_and_loses_nothing(is_store_full, monkeypatch):
+    """What it missed is news once it is loaded again, and what was told is told once; what cannot be written now is not let go."""
+    site = Site()
+    site.node.wallets = ["v", "w"]
+    await site.look()
+    txid = site.node.pay()
+    if is_store_full:
+
+        async def full(_: object) -> None:
+            raise UnavailableError("full", retry_after_s=1)
+
+        monkeypatch.setattr(site.documents, "commit", full)
+    await site.look()
+    site.node.wallets = ["v"]
+    await site.look()
+    assert ("w" in site.watch._lookers) is is_store_full
+    monkeypatch.undo()
+    await site.block(txid)
+    await site.look()
+    assert set(site.watch._lookers) == {"v"}
+    later = site.node.pay()
+    site.node.wallets = ["v", "w"]
+    for _ in range(2):
+        await site.look()
+    assert told_of(site, txid, "w") == ["seen", "confirmed"]
+    assert told_of(site, later, "w") == ["seen"]
+
+
+def told_of(site: Site, txid: str, wallet: str) -> list[str]:
+    """The events of one of the wallets that share what the node has."""
+    events = [each for each in site.intake.log_records if each.correlation_id == txid]
+    return [each.event_name.rpartition(".")[2] for each in events if each.attributes["bitcoin.wallet"] == wallet]
 
 
 async def test_a_node_without_wallets_is_well():
