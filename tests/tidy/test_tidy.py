@@ -110,6 +110,60 @@ def test_dangerous_doors_stay_shut(gate):
     assert found == []
 
 
+MSGSPEC_FORMS = ("json", "msgpack", "toml", "yaml")
+MSGSPEC_DECODES = {f"msgspec.{form}.decode" for form in MSGSPEC_FORMS}
+MSGSPEC_TYPED = {"convert", "Decoder", "decode", *MSGSPEC_FORMS}
+
+
+def msgspec_by_type(tree: ast.AST) -> Iterator[int]:
+    """Lines on which msgspec is made to read by a type: `convert`, a `Decoder`, or a `decode` that is told one."""
+    for node in ast.walk(tree):
+        match node:
+            case ast.Attribute(attr="convert" | "Decoder") if ast.unparse(node.value).split(".")[0] == "msgspec":
+                yield node.lineno
+            case ast.Call() if ast.unparse(node.func) in MSGSPEC_DECODES:
+                if any(each.arg in {"type", None} for each in node.keywords):
+                    yield node.lineno
+            case ast.ImportFrom(module=str(module)) if module.split(".")[0] == "msgspec":
+                if any(each.name in MSGSPEC_TYPED for each in node.names):
+                    yield node.lineno
+
+
+def test_types_are_learned_in_one_place():
+    """Only `wire/shapes.py` lets msgspec read by a type: two threads that met one together crashed the process."""
+    found = [
+        f"{shown(path)}:{line}"
+        for path in tracked("src/*.py")
+        if not shown(path).endswith("/wire/shapes.py") and "msgspec" in text_of(path)
+        for line in msgspec_by_type(ast.parse(text_of(path)))
+    ]
+    assert found == [], "read it by anyascope.wire.shapes.shape_of(kind)"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "msgspec.convert(told, Kind)",
+        "msgspec.json.decode(body, type=Kind)",
+        "msgspec.msgpack.decode(body, **options)",
+        "READ = msgspec.json.Decoder(Kind)",
+        "from msgspec import convert",
+        "from msgspec.json import decode",
+    ],
+)
+def test_a_type_that_is_learned_elsewhere_is_seen(text):
+    """Whichever way msgspec is told a type."""
+    assert list(msgspec_by_type(ast.parse(text))) == [1]
+
+
+@pytest.mark.parametrize(
+    "text", ["msgspec.json.decode(body)", "from msgspec import Struct", "ENCODER = msgspec.json.Encoder()"]
+)
+def test_msgspec_without_a_type_is_no_matter(text):
+    """It learns nothing then."""
+    assert list(msgspec_by_type(ast.parse(text))) == []
+
+
 def test_docs_links_lead_somewhere():
     """Each relative link of a page leads to a file."""
     dead = []

@@ -8,6 +8,7 @@ import msgspec
 from starlette.requests import Request
 
 from anyascope.errors import InvalidInputError, TooLargeError
+from anyascope.wire.shapes import shape_of
 
 T = TypeVar("T")
 
@@ -37,7 +38,7 @@ async def document_of(request: Request, kind: type[T], *, bytes_max: int = OWN_B
     """
     body = await body_of(request, bytes_max=bytes_max)
     try:
-        return msgspec.json.decode(body, type=kind)
+        return shape_of(kind).from_json(body)
     except msgspec.ValidationError as error:
         message, _, path = str(error).partition(" - at `$")
         raise InvalidInputError(message[:1].lower() + message[1:], path=path.strip(".`")) from error

@@ -67,6 +67,7 @@ from anyascope.wire.own_traces import ServicesView, TraceSearchView, TraceView
 from anyascope.wire.own_transactions import OwnTransactionsView
 from anyascope.wire.own_wallets import BitcoinWalletsView
 from anyascope.wire.prompb.read import ReadQuery, ReadSeries, decode_read_answer, encode_read_request
+from anyascope.wire.shapes import shape_of
 
 T = TypeVar("T")
 
@@ -460,7 +461,7 @@ class Client:
 
     def _decode(self, body: bytes, kind: type[T]) -> T:
         try:
-            return msgspec.json.decode(body, type=kind)
+            return shape_of(kind).from_json(body)
         except msgspec.MsgspecError as error:
             raise UnsupportedError(f"{self.server} does not answer like an anyascope server: {error}") from error
 

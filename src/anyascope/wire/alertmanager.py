@@ -20,6 +20,7 @@ from anyascope.model.labels import labels_of
 from anyascope.model.notifications import AlertGroupStatus, AlertStatus
 from anyascope.wire.alertmanager_post import format_time, sorted_texts
 from anyascope.wire.go_json import go_json
+from anyascope.wire.shapes import shape_of
 
 CODE_REQUIRED = 602  # go-openapi's codes of what a schema refuses
 CODE_TYPE = 601
@@ -47,7 +48,7 @@ def decode_postable(body: bytes) -> list[Alert]:
         PostableError: it is no JSON, or not of the schema; the message names the field.
     """
     try:
-        return [_sound_alert(postable) for postable in _POSTABLES.decode(body)]
+        return [_sound_alert(postable) for postable in _POSTABLES.from_json(body)]
     except (msgspec.MsgspecError, PostableError, ValueError, RecursionError):
         return _decode_slowly(body)  # which says in Alertmanager's words what is wrong, if anything is
 
@@ -62,7 +63,7 @@ class _Postable(msgspec.Struct):
     generatorURL: str = ""  # noqa: N815
 
 
-_POSTABLES: Final = msgspec.json.Decoder(list[_Postable])
+_POSTABLES: Final = shape_of(list[_Postable])
 
 
 def _sound_alert(postable: _Postable) -> Alert:

@@ -15,6 +15,7 @@ import structlog
 from anyascope.alerting.escalation.links import LINK_S
 from anyascope.clock import NS_PER_S, Clock
 from anyascope.errors import DeniedError, InvalidInputError, UnavailableError
+from anyascope.wire.shapes import shape_of
 
 KEY_FILE: Final = "links.key"  # in the data directory
 KEY_BYTES: Final = 32  # HMAC-SHA-256's own strength
@@ -93,7 +94,7 @@ def _read(file: Path) -> list[_Stored]:
     if mode & OTHERS_MAY:
         raise DeniedError(f"the key file {file} has mode {stat.S_IMODE(mode):04o}, others may use it: chmod 600 {file}")
     try:
-        return msgspec.json.decode(text, type=list[_Stored])
+        return shape_of(list[_Stored]).from_json(text)
     except msgspec.MsgspecError as error:
         raise InvalidInputError(
             f"the key file {file} is damaged; delete it, and links sent so far end: {error}"

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anyascope.model.metrics import Exemplar, HistogramSample, MetricMetadata
+from anyascope.wire.shapes import shape_of
 
 SAMPLES_HEAD = struct.Struct("<IB3xq")
 TIME_TYPES = {1: np.uint8, 2: np.uint16, 4: np.uint32, 8: np.uint64}
@@ -44,11 +45,6 @@ class Extras:
 
     def __bool__(self) -> bool:
         return bool(self.histograms or self.exemplars or self.metadata)
-
-
-# Made here, while one thread imports: msgspec learns a type when it meets it first, and two threads that meet it together crash
-# the process (0.22: the second reads fields that the first has not written yet).
-_EXTRAS = msgspec.msgpack.Decoder(Extras)
 
 
 def pack_samples(samples: Samples) -> tuple[bytes, ...]:
@@ -102,7 +98,7 @@ def unpack_extras(payload: bytes) -> Extras:
         ValueError: it is not one.
     """
     try:
-        return _EXTRAS.decode(payload)
+        return shape_of(Extras).from_msgpack(payload)
     except msgspec.MsgspecError as error:
         raise ValueError(f"a payload of extras is damaged: {error}") from error
 

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import msgspec
 
+from anyascope.wire.shapes import shape_of
+
 POSITIONS_FILE = "positions.json"
 
 
@@ -31,7 +33,7 @@ def read_positions(directory: Path) -> dict[str, Position]:
     except FileNotFoundError:
         return {}
     try:
-        return msgspec.json.decode(text, type=dict[str, Position])
+        return shape_of(dict[str, Position]).from_json(text)
     except msgspec.MsgspecError as error:
         raise ValueError(f"{POSITIONS_FILE} is damaged: {error}") from error
 

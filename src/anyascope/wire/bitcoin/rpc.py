@@ -17,6 +17,7 @@ from typing import Any, Generic, TypeVar
 import msgspec
 
 from anyascope.semconv.bitcoin_rpc import error_label
+from anyascope.wire.shapes import shape_of
 
 OK = "ok"
 UNREACHABLE = "unreachable"  # no connection, or it broke
@@ -97,20 +98,6 @@ class _Typed(msgspec.Struct, Generic[T]):
     error: Any = None
 
 
-_decoders: dict[Any, msgspec.json.Decoder[Any]] = {}  # by the shapes that the program wants, a handful
-
-
-def learn(shape: type[T]) -> msgspec.json.Decoder[_Typed[T]]:
-    """What reads answers of a shape. To be called on the event loop first, where others decode beside it.
-
-    msgspec learns a type when it meets it first, and two threads that meet it together crash the process.
-    """
-    found = _decoders.get(shape)
-    if found is None:
-        found = _decoders[shape] = msgspec.json.Decoder(_Typed[shape])  # type: ignore[valid-type]
-    return found
-
-
 def decode_answer_as(shape: type[T], status: int, body: bytes) -> T | Refusal:
     """What a single call brought, in a shape that is wanted: a large answer is decoded many times as fast.
 
@@ -118,7 +105,7 @@ def decode_answer_as(shape: type[T], status: int, body: bytes) -> T | Refusal:
     """
     if status == HTTP_OK:
         try:
-            told: _Typed[T] = learn(shape).decode(body)
+            told: _Typed[T] = shape_of(_Typed[shape]).from_json(body)  # type: ignore[valid-type]
         except msgspec.MsgspecError as error:
             return Refusal(INVALID_ANSWER, str(error)[:MESSAGE_CHARS_MAX])
         if told.error is None and told.result is not None:

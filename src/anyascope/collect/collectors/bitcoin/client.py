@@ -32,7 +32,6 @@ from anyascope.wire.bitcoin.rpc import (
     decode_answer_as,
     decode_answers,
     encode_calls,
-    learn,
 )
 from anyascope.wire.tls import default_context
 
@@ -145,7 +144,6 @@ class RpcClient:
 
     async def call_as(self, shape: type[T], method: str, *params: Any) -> T | Refusal:
         """What one call brought, in this shape: for large answers, up to `ANSWER_BYTES_MAX`."""
-        learn(shape)
         decode = Decoder(lambda status, body: [decode_answer_as(shape, status, body)], is_large=True)
         answers = await self._ask([Call(method, params)], decode)
         found: T | Refusal = answers[0]

@@ -27,6 +27,7 @@ from anyascope.collect.collectors.bitcoin.pool_histogram import (
 from anyascope.collect.collectors.bitcoin.pool_sample import PoolSample
 from anyascope.collect.collectors.bitcoin.sheet import Facts, facts_of
 from anyascope.model.wallets import WalletCall
+from anyascope.wire.shapes import shape_of
 
 ENTRIES_MAX = 5_000  # transactions that are read one by one: 4 MB and 50 ms of the node; a full mempool has 100,000
 SAMPLE_MIN = 2_000  # of a larger one: shares of a tenth are then right to 0.7 %, and each request takes some 10 ms
@@ -209,6 +210,6 @@ class PoolReader:
 
 def _entry(told: object) -> PoolEntry | None:
     try:
-        return msgspec.convert(told, PoolEntry)
+        return shape_of(PoolEntry).convert(told)
     except msgspec.ValidationError:
         return None

@@ -34,6 +34,7 @@ from anyascope.collect.collectors.bitcoin.transactions.nouns import (
     Status,
 )
 from anyascope.model.documents import Change, Delete, Document, Json, Put
+from anyascope.wire.shapes import shape_of
 
 HEAD_KIND = "collect.bitcoin.wallet"
 SINCE_KIND = "collect.bitcoin.wallet-since"  # since when a wallet is watched, whichever node has it
@@ -208,12 +209,12 @@ class WalletBook:
     def restore(self, head: Document, owned: Iterable[Document]) -> None:
         """Take up what an earlier run kept; what has another form is left out, and the look begins anew without a head."""
         try:
-            self.head = msgspec.convert(dict(head.body), Head)
+            self.head = shape_of(Head).convert(dict(head.body))
         except msgspec.ValidationError:
             return
         for document in owned:
             try:
-                known = msgspec.convert(dict(document.body), Owned)
+                known = shape_of(Owned).convert(dict(document.body))
             except msgspec.ValidationError:
                 continue
             self.owned[known.facts.txid] = known

@@ -22,6 +22,7 @@ from anyascope.model.documents import Document
 from anyascope.semconv.bitcoin_rpc import error_label
 from anyascope.store.api.documents import DocumentStore, every_document
 from anyascope.wire.bitcoin.rpc import Refusal
+from anyascope.wire.shapes import shape_of
 
 PROOFS = 20  # transactions, or movements where no transaction is kept: the newest
 LISTED_MAX = 1_000  # entries of the wallet's list that movements are sought in
@@ -119,6 +120,6 @@ def _moved(facts: Facts) -> tuple[object, ...]:
 
 def _read(shape: type[Shape], document: Document) -> Shape | None:
     try:
-        return msgspec.convert(dict(document.body), shape)
+        return shape_of(shape).convert(dict(document.body))
     except msgspec.ValidationError:
         return None
