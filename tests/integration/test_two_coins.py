@@ -81,9 +81,9 @@ def test_wallets_of_one_name_on_two_coins_never_add_up(tmp_path):
                 eventually(lambda name=name: figures(server, name) == {"bitcoin": 1, "litecoin": 1}, what=name)
             eventually(lambda: figures(server, "anya_custody_unmatched_spend_sats") == SENT_SATS, what="amounts")
             found = eventually(lambda: told if set(told := pages(server)) == both else None, what="a page each")
-            assert "1000000 sats leave hot" in found["bitcoin"]["annotations"]["description"]
+            assert "1000000 sats of hot are moved" in found["bitcoin"]["annotations"]["description"]
             assert "(regtest)" in found["bitcoin"]["annotations"]["summary"]
-            assert "2000000 litoshis leave hot" in found["litecoin"]["annotations"]["description"]
+            assert "2000000 litoshis of hot are moved" in found["litecoin"]["annotations"]["description"]
             assert "(litecoin regtest)" in found["litecoin"]["annotations"]["summary"]
 
             def waiting() -> dict[str, list[str]]:

@@ -204,7 +204,7 @@ def _tell_way_out(terminal: Terminal, one: OwnTransactionView) -> None:
     unit = fee_rate_unit(one.coin)
     market = f"; the market pays {one.market_sat_per_vb:g} {unit}" if one.market_sat_per_vb is not None else ""
     if one.bump is None:
-        _tell(terminal, one.txid, f"nothing here frees it: {one.lacks}{market}", "")
+        _tell(terminal, one.txid, f"it cannot be bumped itself: {one.lacks}{market}", "")
         return
     way = "replace it" if one.bump.kind == "rbf" else "add a child that pays for both"
     cost = f"{one.bump.extra_sats:,} {smallest_unit(one.coin)} more, {one.bump.fee_rate_sat_per_vb:g} {unit}"

@@ -128,14 +128,14 @@ def test_a_transaction_of_two_wallets_is_explained_once(server, capsys):
     )
     assert main.run(["transactions"]) == 0
     out = capsys.readouterr().out
-    assert "nothing here frees it" not in out
+    assert "it cannot be bumped itself" not in out
     assert out.count(TRANSACTION["bump"]["command"]) == 1
 
 
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        ({"bump": None, "lacks": "it does not signal"}, "nothing here frees it: it does not signal"),
+        ({"bump": None, "lacks": "it does not signal"}, "it cannot be bumped itself: it does not signal"),
         ({"is_stuck": False, "is_reopened": True}, "not confirmed any longer"),
         ({"is_stuck": False, "status": "conflicted"}, "another transaction has its inputs"),
         ({"is_stuck": False, "is_in_mempool": False, "rate_sat_per_vb": None}, "not in the mempool"),

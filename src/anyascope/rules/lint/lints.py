@@ -75,7 +75,7 @@ def lint(groups: Sequence[RuleGroup], texts: Mapping[str, str], options: LintOpt
         made = [group for group in members if group.slo]
         lines = [*sorted({rule.line for rule in rules}), 1 << 31]
         off = disabled_in(texts.get(file, ""))
-        for rule, lint_, message in (*_duplicates(rules), *_of_rules(written, options), *_of_slos(made, options)):
+        for rule, lint_, message in (*_duplicates(written), *_of_rules(written, options), *_of_slos(made, options)):
             end = lines[lines.index(rule.line) + 1]
             if lint_ in options.lints and not off.is_off(lint_.value, begin=rule.line, end=end):
                 found.append(Finding(file, rule.line, lint_.value, f"{rule.name}: {message}"))

@@ -236,6 +236,15 @@ def test_duplicates():
     assert "lines 4, 6" in linted(text)[0].message
 
 
+def test_objectives_are_no_duplicates():
+    """Two of one file: their alerts differ by the label `slo`, which comes of their expressions."""
+    text = "slos:\n" + "".join(
+        f"- {{name: {name}, objective: 99, window: 30d, total: t_total, bad: b_total}}\n" for name in ("one", "two")
+    )
+
+    assert "rule/duplicate" not in {finding.code for finding in linted(text)}
+
+
 def test_upstream_fixture():
     """Prometheus' own lint fixture has one duplicate rule and nothing else."""
     text = shared_path("conformance/rules/promtool/prometheus-rules.lint.yml").read_text()

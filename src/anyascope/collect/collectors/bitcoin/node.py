@@ -329,7 +329,8 @@ class NodeWatch:
 
     def _judge(self, sheet: Sheet, view: NodeView, info: Mapping[str, Any]) -> Verdict:
         if self._is_downloading:
-            return judge_download(view, number_of(info.get("verificationprogress")) or 0.0)
+            blocks = int(number_of(info.get("blocks")) or 0)
+            return judge_download(blocks, view.headers, number_of(info.get("verificationprogress")) or 0.0)
         standing = standing_of(view, self._views.values())
         if standing is not None:
             tell_standing(sheet, standing, now_ns=self._clock.now_ns())

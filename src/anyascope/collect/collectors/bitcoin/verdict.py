@@ -25,7 +25,8 @@ from anyascope.wire.bitcoin.rpc import (
 )
 
 BEHIND_BLOCKS_MIN = 2  # one block is on its way to somebody every ten minutes; two are a node that does not keep up
-
+WRONG_CHAIN = "wrong_chain"
+MEND_CHAIN = "correct url or chain of this node in the settings, or the chain in the node's bitcoin.conf"
 _ADVICE: Mapping[str, str] = {
     UNREACHABLE: "start the node, and check url, rpcbind and rpcport",
     TIMEOUT: "see whether url has the port of the RPC, not that of the peers; then what the node is busy with: its processor, its disk, "
@@ -41,6 +42,7 @@ _ADVICE: Mapping[str, str] = {
     TLS_FAILED: "give the authority of the certificate as tls.ca_file, and the name in it as tls.server_name; use http:// where "
     "nothing with TLS stands before the node",
     WARMUP: "wait: the node is starting",
+    WRONG_CHAIN: MEND_CHAIN,
     "slow": "see what the node is busy with (its processor, its disk, its swap), and the way to it",
     "zmq_silent": "check that the node's zmqpubhashblock can be reached from here, or set zmq; blocks are seen by polling",
     "zmq_unreached": "correct zmq, or zmqpubhashblock and zmqpubsequence in the node's bitcoin.conf, and see the firewall; blocks are "
@@ -156,13 +158,13 @@ def judge_wrong_chain(found: str, wanted: str) -> Verdict:
     return Verdict(
         HealthStatus.UNHEALTHY,
         f"is on chain {found}, expected {wanted}; nothing of it is kept",
-        "correct url or chain of this node in the settings, or the chain in the node's bitcoin.conf",
+        MEND_CHAIN,
     )
 
 
-def judge_download(node: NodeView, progress: float) -> Verdict:
-    """A node in its initial download."""
-    message = f"in initial download: block {node.branch.height} of {node.headers}, {progress:.1%} verified"
+def judge_download(blocks: int, headers: int, progress: float) -> Verdict:
+    """A node in its initial download, as `getblockchaininfo` tells it."""
+    message = f"in initial download: block {blocks} of {headers}, {progress:.1%} verified"
     return Verdict(HealthStatus.DEGRADED, message, "wait; do not let payments depend on this node yet")
 
 

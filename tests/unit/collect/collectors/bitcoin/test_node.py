@@ -321,6 +321,14 @@ async def test_a_node_tells_its_pace():
     assert "anya_bitcoin_tip_gap_probability" not in {family.name for family in found.families}
 
 
+async def test_a_download_is_as_far_as_the_node_says():
+    """Also where its blocks cannot be asked for by their heights."""
+    scene = Scene()
+    scene.node.says["getblockchaininfo"] = {"chain": "main", "blocks": 7, "headers": 9, "initialblockdownload": True}
+    found = await scene.look()
+    assert found.faults == ("in initial download: block 7 of 9, 0.0% verified",)
+
+
 async def test_a_tip_keeps_its_age_over_a_restart_of_the_server():
     """Seen to come an hour ago, whatever its header says."""
     scene = Scene(block_spacing_s=600)

@@ -8,6 +8,7 @@ import pytest
 
 from anyascope.collect.collectors.bitcoin.branches import Branch
 from anyascope.collect.collectors.bitcoin.verdict import (
+    WRONG_CHAIN,
     NodeView,
     judge,
     judge_download,
@@ -135,5 +136,13 @@ def test_what_was_refused_is_told_together():
 def test_a_wrong_chain_and_a_download_are_said_in_words():
     """What was found, what was wanted; how far it is."""
     assert judge_wrong_chain("test", "main").message == "is on chain test, expected main; nothing of it is kept"
-    found = judge_download(replace(node("a", "ga"), headers=100), 0.123)
+    found = judge_download(1, 100, 0.123)
     assert found.message == "in initial download: block 1 of 100, 12.3% verified"
+
+
+def test_a_wrong_chain_is_mended_in_the_settings():
+    """Also where it is told of the node's wallets."""
+    assert (
+        judge_refusal(Refusal(WRONG_CHAIN, "is on chain test, expected main")).advice
+        == judge_wrong_chain("test", "main").advice
+    )

@@ -56,7 +56,7 @@ class Till:
         client: the command with what leads to the node.
         has_keys: whether the wallet can sign; `is_locked`: whether it needs its passphrase for that.
         trusted_sats: what it could pay with; None where it does not say.
-        replaces: whether the network's nodes replace transactions.
+        replaces: whether the node replaces transactions.
         coin: whose wallet it is; empty for Bitcoin.
     """
 
@@ -118,7 +118,7 @@ def why_no_replacement(facts: Facts, entry: PoolEntry | None, till: Till) -> str
         (not facts.spends_ours, "its inputs are not ours"),
         (not is_ours_alone, "not all of its inputs are ours"),
         (entry is not None and entry.descendants > 1, "its outputs are spent already"),
-        (not till.replaces, "the network's nodes replace nothing"),
+        (not till.replaces, "the node replaces nothing"),
         (entry is None and not facts.vsize, "its size is not known"),
         (
             not facts.is_signalling and till.version < BUMPS_UNSIGNALLED,

@@ -22,12 +22,14 @@ class Market:
         minimum: to enter the mempool.
         increment: that a replacement pays on top.
         is_pool_loaded: whether the mempool is read from disk: before that, what is not in it has not left it.
+        replaces: false of a node that takes no replacement at all (Knots with `mempoolreplacement=0`).
     """
 
     rate: float
     minimum: float
     increment: float
     is_pool_loaded: bool = True
+    replaces: bool = True
 
 
 def market_of(pool: Mapping[str, Any], estimate: Mapping[str, Any], taken: Sequence[float]) -> Market:
@@ -51,6 +53,7 @@ def market_of(pool: Mapping[str, Any], estimate: Mapping[str, Any], taken: Seque
         # Nodes until 23 do not say it: then the relay fee is what they ask for, in practice.
         increment=increment if increment is not None else sat_per_vb(pool.get("minrelaytxfee")) or 1.0,
         is_pool_loaded=pool.get("loaded") is not False,
+        replaces=pool.get("rbf_policy") != "never",
     )
 
 

@@ -103,6 +103,26 @@ def weigh(owned: Owned, *, rate: float | None, market: float, height: int, is_ev
     )
 
 
+def freed_by_child(txid: str, found: Mapping[str, Advice], entries: Mapping[str, PoolEntry]) -> Advice:
+    """The advice, which names the stuck descendant of ours that frees it where nothing of its own does."""
+    advice = found[txid]
+    if advice.bump is not None:
+        return advice
+    waiting, met = [txid], {txid}
+    while waiting:
+        entry = entries.get(waiting.pop())
+        for child in entry.spent_by if entry is not None else ():
+            told = found.get(child)
+            if told is None or child in met:
+                continue
+            if told.bump is not None:
+                lacks = f"{child} spends its output and is stuck, too: what frees that one frees both"
+                return replace(advice, lacks=lacks)
+            met.add(child)
+            waiting.append(child)
+    return advice
+
+
 class StuckDesk:
     """Judges the waiting transactions of one node's wallets.
 
@@ -154,7 +174,7 @@ class StuckDesk:
             bump, lacks = bump_of(Case(owned.facts, entry, ancestors, own), till)
             rate = None if entry is None else await self._rate(entry, market.rate)
             found[owned.facts.txid] = Advice(rate, market.rate, bump, lacks)
-        return found
+        return {txid: freed_by_child(txid, found, looker.entries) for txid in found}
 
     # --- inside -------------------------------------------------------------------------------------------------------
 
@@ -171,7 +191,7 @@ class StuckDesk:
             has_keys=wallet.get("private_keys_enabled") is not False,
             is_locked=wallet.get("unlocked_until") == 0,
             trusted_sats=sats(mine.get("trusted")),
-            replaces=traits.replaces,
+            replaces=traits.replaces and market.replaces,
             coin=traits.coin,
         )
 

@@ -13,7 +13,7 @@ from anyascope.collect.collectors.bitcoin.chain_info import ChainInfo
 from anyascope.collect.collectors.bitcoin.client import RpcClient
 from anyascope.collect.collectors.bitcoin.networks import network_of
 from anyascope.collect.collectors.bitcoin.sheet import Sheet, facts_of
-from anyascope.collect.collectors.bitcoin.verdict import judge_refusal
+from anyascope.collect.collectors.bitcoin.verdict import WRONG_CHAIN, judge_refusal
 from anyascope.collect.collectors.bitcoin.wallets.fees import ESTIMATE, TARGET_BLOCKS, Fee, FeeBook, fee_of
 from anyascope.collect.collectors.bitcoin.wallets.loaded import WalletRoll, find_wallets, wallet_label
 from anyascope.collect.collectors.bitcoin.wallets.wallet import Wallet, WalletState
@@ -90,7 +90,7 @@ class WalletsWatch:
             return self._closed(info)
         chain = str(info["chain"])
         if self._options.chain not in ("", chain):
-            return self._closed(Refusal("wrong_chain", f"is on chain {chain}, expected {self._options.chain}"))
+            return self._closed(Refusal(WRONG_CHAIN, f"is on chain {chain}, expected {self._options.chain}"))
         roll = await find_wallets(self._client, self._options.wallets)
         if isinstance(roll, Refusal):
             return self._without_wallets() if roll.code == METHOD_NOT_FOUND else self._closed(roll)

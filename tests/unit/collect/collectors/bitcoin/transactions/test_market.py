@@ -39,3 +39,10 @@ def test_an_empty_block_says_nothing():
     assert taken_rate({"feerate_percentiles": [0, 0, 0, 0, 0], "totalfee": 0}) is None
     assert taken_rate({"feerate_percentiles": [12, 20, 30, 40, 50], "totalfee": 900}) == 12.0
     assert taken_rate({}) is None
+
+
+@pytest.mark.parametrize(("policy", "replaces"), [("never", False), ("optin", True), ("always", True), (None, True)])
+def test_a_node_that_takes_no_replacement_says_so(policy, replaces):
+    """Knots with `mempoolreplacement=0`; Core does not say, and replaces."""
+    pool = POOL if policy is None else {**POOL, "rbf_policy": policy}
+    assert market_of(pool, {}, []).replaces is replaces

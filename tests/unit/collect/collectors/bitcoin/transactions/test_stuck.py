@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 
 from anyascope.collect.collectors.bitcoin.transactions.nouns import Direction, Facts, Owned, Standing, Status
-from anyascope.collect.collectors.bitcoin.transactions.stuck import traits_of, weigh
+from anyascope.collect.collectors.bitcoin.transactions.pool import PoolEntry
+from anyascope.collect.collectors.bitcoin.transactions.stuck import Advice, freed_by_child, traits_of, weigh
 from anyascope.collect.options import BitcoinNodeOptions
+from anyascope.model.own_transactions import FeeBump
 
 OWNED = Owned(Facts("aa", Direction.WITHDRAWAL, 1), Standing("aa", Status.OPEN), 100, 100)
 
@@ -57,3 +59,28 @@ def test_evicted_is_stuck():
 def test_the_command_is_that_of_the_node(info, chain, client):
     """Its own program, and its chain."""
     assert traits_of(info, chain, BitcoinNodeOptions("n", "http://127.0.0.1")).client == client
+
+
+BUMP = FeeBump("rbf", 10.0, 2_000, 1_800, "bitcoin-cli bumpfee cc")
+ENTRIES = {
+    "aa": PoolEntry(200, 200, 200, 200, descendants=3, spent_by=("foreign", "bb")),
+    "bb": PoolEntry(200, 200, 400, 400, descendants=2, spent_by=("cc",)),
+    "cc": PoolEntry(200, 200, 600, 600),
+}
+
+
+@pytest.mark.parametrize("txid", ["aa", "bb"])
+def test_a_parent_is_freed_by_its_descendant_that_can_be_bumped(txid):
+    """Change that was spent again, twice: the bump of the last one lifts all three."""
+    stuck = Advice(1.0, 10.0, None, "no replacement: its outputs are spent already")
+    found = {"aa": stuck, "bb": stuck, "cc": Advice(1.0, 10.0, BUMP)}
+    advice = freed_by_child(txid, found, ENTRIES)
+    assert advice.lacks == "cc spends its output and is stuck, too: what frees that one frees both"
+    assert freed_by_child("cc", found, ENTRIES) == found["cc"]
+
+
+def test_a_parent_whose_descendants_cannot_be_bumped_keeps_its_reason():
+    """Nor those of others."""
+    stuck = Advice(1.0, 10.0, None, "why")
+    assert freed_by_child("aa", {"aa": stuck, "bb": stuck}, ENTRIES) == stuck
+    assert freed_by_child("aa", {"aa": stuck}, {}) == stuck
