@@ -30,6 +30,7 @@ _BY_NAME = (
     (re.compile(r"(^|[._ ])sign(ing)?$", re.IGNORECASE), StageName.SIGNING),
     (re.compile(r"confirm", re.IGNORECASE), StageName.CONFIRMATION),
 )
+_ASKED = frozenset((StageName.REQUEST, StageName.APPROVAL, StageName.SIGNING))  # what a payment to others needs
 _STEP_EVENT = re.compile(r"audit\.[^.]+\.(\w+)\.event")
 
 
@@ -45,8 +46,11 @@ class _Fact:
 
 
 def stages_of(found: Found) -> list[Stage]:
-    """The five stages: which were passed, when, how long each took, and which is missing. Empty where it is no operation."""
-    facts, sightings = _facts_of(found), sightings_of(found.records)
+    """The five stages: which were passed, when, how long each took, and which is missing. Empty where it is no operation.
+
+    What comes from others has no request, approval and signature of ours: of a deposit none of them is missing.
+    """
+    facts, sightings, is_received = _facts_of(found), sightings_of(found.records), _is_received(found.records)
     if not facts:
         return []
     latest = max(_ORDER.index(fact.stage) for fact in facts)
@@ -54,6 +58,8 @@ def stages_of(found: Found) -> list[Stage]:
     end_ns: int | None = None
     for number, name in enumerate(_ORDER):
         own = [fact for fact in facts if fact.stage is name]
+        if not own and is_received and name in _ASKED:
+            continue
         if not own:
             stages.append(Stage(name, StageState.MISSING if number < latest else StageState.WAITING))
             continue
@@ -65,6 +71,12 @@ def stages_of(found: Found) -> list[Stage]:
         stages.append(Stage(name, state, min(fact.at_ns for fact in own), took_ns, _detail(own)))
     stages[-1] = _confirmation(stages[-1], found, sightings)
     return stages
+
+
+def _is_received(records: Sequence[LogRecord]) -> bool:
+    """Whether all that was seen on the network are payments to wallets of ours."""
+    told = [one.attributes for one in records if one.event_name.startswith("bitcoin.transaction.")]
+    return {_text(each.get("bitcoin.transaction.direction")) for each in told} == {"deposit"}
 
 
 def setbacks_in(found: Found) -> list[Setback]:

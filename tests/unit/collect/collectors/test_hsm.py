@@ -650,6 +650,23 @@ async def test_an_hsm_that_is_down_has_no_other_trouble_ended() -> None:
     }
 
 
+async def test_a_canary_that_failed_works_again_only_when_it_was_tried() -> None:
+    """The token was out and is back: its canary is tried at once, and not told to work before."""
+    provider = StandIn(seen(), operations=(Operation("sign", 0.002, failure=HsmFailure("key_not_found")),))
+    watch, clock = watch_of(provider, interval_s=1.0, canary=CanaryOptions(sign="c", interval_s=60.0))
+    await watch.gather()
+    provider.sight = HsmFailure("device_removed")
+    await clock.advance(1)
+    await watch.gather()
+    provider.sight = seen()
+    await clock.advance(1)
+    assert (await watch.gather()).faults == ("sign fails: key_not_found",)
+    provider.operations = (Operation("sign", 0.002),)
+    await clock.advance(60)
+    await watch.gather()
+    assert watch.events() == ["hsm.canary_failed", "hsm.down", "hsm.up", "hsm.canary_recovered"]
+
+
 async def test_an_hsm_that_does_not_answer_is_down_with_its_error() -> None:
     """The error counts, nothing else is asked, and what was measured of it ends."""
     provider = StandIn(seen())

@@ -54,6 +54,18 @@ def test_what_was_passed_over_is_missing_and_what_may_come_waits():
     assert states == ["missing", "missing", "missing", "done", "waiting"]
 
 
+def test_a_deposit_needs_no_request_of_ours():
+    """Nothing of it is missing; one that a wallet of ours pays has a sender who must have asked."""
+    direction = "bitcoin.transaction.direction"
+    received = [
+        sighting("seen", 5, **{direction: "deposit"}),
+        sighting("confirmed", 9, height=7, **{direction: "deposit"}),
+    ]
+    assert told(records=received) == [("broadcast", "done", "seen by core-1"), ("confirmation", "done", "block 7")]
+    paid = [*received, sighting("seen", 5, **{direction: "withdrawal"})]
+    assert [state for _, state, _ in told(records=paid)] == ["missing", "missing", "missing", "done", "done"]
+
+
 def test_a_stage_that_failed_and_worked_the_next_time_is_done():
     """The failed one is a setback that was made good; one that did not work again is not."""
     fails = span("custody.signing", 2, stage="signing", status=SpanStatus.ERROR, status_message="CKR_DEVICE_ERROR")

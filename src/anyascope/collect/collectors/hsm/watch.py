@@ -257,11 +257,12 @@ class HsmWatch:
             self._note("look", failure)
             findings.append(judge_silence(failure))
         self._look_pace.went(well=sight is not None)
-        self._token = sight.watched if sight is not None else None
+        was_gone, self._token = self._token is None, sight.watched if sight is not None else None
         was_held, self._is_held = self._is_held, sight is not None and bool(sight.login_held)
-        if was_held and not self._is_held:
-            self._canary_pace.hurry()
         is_up = self._token is not None
+        # What failed before must not be told to work again by not having been tried since.
+        if (was_held and not self._is_held) or (was_gone and is_up):
+            self._canary_pace.hurry()
         if sight is not None and sight.watched is not None:
             findings += judge_pin(sight)
             findings += [Finding(words, "see what it says of its health") for words in sight.warnings]
