@@ -12,6 +12,7 @@ import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
 from support.page_server import Server
+from support.server import eventually
 
 pytestmark = pytest.mark.e2e
 
@@ -30,8 +31,13 @@ def fire(
     said = {"summary": f"{name} is on fire", **(annotations or {})}
     body = [{"labels": given, "annotations": said, "generatorURL": f"{server.address}/graph?g0.expr=up+%3D%3D+0"}]
     httpx.post(f"{server.address}/api/v2/alerts", json=body, timeout=60).raise_for_status()
-    alerts = httpx.get(f"{server.address}{OWN}/alerts", timeout=60).raise_for_status().json()["alerts"]
-    return next(str(alert["id"]) for alert in alerts if alert["name"] == name)
+    alerts = f"{server.address}{OWN}/alerts"
+
+    def identity() -> str:
+        found = httpx.get(alerts, timeout=60).raise_for_status().json()["alerts"]
+        return next(str(alert["id"]) for alert in found if alert["name"] == name)
+
+    return eventually(identity, what=f"the alert {name}")
 
 
 def story(server: Server, alert_id: str) -> dict[str, Any]:
@@ -239,7 +245,7 @@ def test_the_way_of_an_alert_lights_up(page: Page, watching: Server) -> None:
     """Typed labels lead through the tree to the route that takes them; an alert's page leads there with its own."""
     page.goto(view(watching, "routing"))
     page.get_by_role("textbox", name="Labels").fill('severity=critical component="signer"')
-    page.get_by_role("button", name="Try").click()
+    page.get_by_role("button", name="Try", exact=True).click()
     expect(page.get_by_test_id("taken")).to_contain_text("on-call")
     expect(page.get_by_test_id("taken")).to_contain_text("the policy critical calls")
     taken = page.locator('.as-route[data-state="taken"]')
@@ -247,7 +253,7 @@ def test_the_way_of_an_alert_lights_up(page: Page, watching: Server) -> None:
     expect(taken).to_contain_text("severity")
     expect(page).to_have_url(re.compile("labels=severity"))
     page.get_by_role("textbox", name="Labels").fill("critical")
-    page.get_by_role("button", name="Try").click()
+    page.get_by_role("button", name="Try", exact=True).click()
     expect(page.get_by_text("no label: critical")).to_be_visible()
 
 
