@@ -121,6 +121,109 @@ async def test_a_deleted_key_is_missed_by_canary_and_count(token):
         assert scene.value("anya_hsm_canary_success", operation_type="canary_encrypt") == 1
 
 
+EC = ("--keypairgen", "--key-type", "EC:secp256k1", "--usage-sign")
+
+
+def replace_key(token: SoftHsm, label: str, *how: str, kinds: tuple[str, ...] = ("privkey", "pubkey")) -> None:
+    """Delete a key and make another one of its label."""
+    for kind in kinds:
+        run_tool(token, "--delete-object", "--type", kind, "--label", label)
+    run_tool(token, *how, "--label", label)
+
+
+async def test_a_key_that_is_replaced_under_its_label_is_told_until_it_is_accepted(token):
+    """Counts, label, CKA_ID and curve are as before, and the canary signs: the fingerprint alone says it, after a restart, too."""
+    documents = MemoryDocuments(clock=SystemClock())
+    async with Scene(token, documents=documents) as scene:
+        assert (await scene.look()).faults == ()
+        assert scene.value("anya_hsm_key_replaced", label="ec") == 0
+    replace_key(token, "ec", *EC, "--id", "01")
+    async with Scene(token, documents=documents) as scene:
+        found = await scene.look()
+        assert len(found.faults) == 1
+        assert found.faults[0].startswith("key 'ec' is not the accepted one: public EC id 01 ")
+        assert scene.value("anya_hsm_key_replaced", label="ec") == 1
+        assert scene.value("anya_hsm_keys_change", **{"class": "public"}) == 0
+        assert scene.events() == ["hsm.key_replaced ec public"]
+        told = scene.intake.log_records[0].attributes
+        assert told["hsm.key.fingerprint"] != told["hsm.key.fingerprint.was"]
+        await scene.watch.accept(by="ann")
+        assert (await scene.look()).faults == ()
+        assert scene.value("anya_hsm_key_replaced", label="ec") == 0
+        assert scene.events()[1:] == ["hsm.state_accepted", "hsm.key_as_accepted ec public"]
+
+
+@pytest.mark.parametrize(
+    ("how", "kinds"),
+    [
+        ((*EC, "--id", "0f"), ("privkey", "pubkey")),
+        (("--keypairgen", "--key-type", "EC:secp256r1", "--usage-sign", "--id", "01"), ("privkey", "pubkey")),
+        ((*EC, "--id", "0f"), ()),
+    ],
+    ids=["another CKA_ID", "another curve", "one more beside it"],
+)
+async def test_whatever_tells_another_key_under_a_label_is_told(token, how, kinds):
+    """Each half of the pair counts, and what is put beside the accepted key as well: applications take the first that they find."""
+    async with Scene(token, sign="", encrypt="") as scene:
+        await scene.look()
+        replace_key(token, "ec", *how, kinds=kinds)
+        await scene.look()
+        assert scene.value("anya_hsm_key_replaced", label="ec") == 2
+        assert "hsm.key_replaced ec private" in scene.events()
+
+
+async def test_a_key_without_a_watched_label_is_told_without_its_label(token):
+    """A secret key by its check value; one that is made besides is counted, and is no replacement."""
+    async with Scene(token, sign="", encrypt="") as scene:
+        await scene.look()
+        replace_key(token, "aes", "--keygen", "--key-type", "AES:32", "--id", "02", kinds=("secrkey",))
+        found = await scene.look()
+        assert found.faults[0].startswith("a key in no `key_labels` is not the accepted one: secret AES id 02 ")
+        assert "'aes'" not in str(found)
+        assert scene.events() == ["hsm.key_replaced secret"]
+        await scene.watch.accept(by="ann")
+        run_tool(token, "--keygen", "--key-type", "AES:32", "--id", "03", "--label", "more")
+        await scene.look()
+        (others,) = [one for one in scene.round.families if one.name == "anya_hsm_key_replaced"]
+        assert dict(others.points) == {(): 0, (("label", "ec"),): 0}
+
+
+async def test_a_key_that_tells_no_public_part_says_so_and_alarms_nobody(token):
+    """A private EC key of SoftHSM tells none: without its public half it is unread, and what cannot be compared any more is said."""
+    async with Scene(token, sign="", encrypt="") as scene:
+        await scene.look()
+        assert scene.value("anya_hsm_key_unread", label="ec") == 0
+        run_tool(token, "--delete-object", "--type", "pubkey", "--label", "ec")
+        found = await scene.look()
+        assert (
+            "key 'ec' cannot be compared with the accepted one: the token no longer says which one it is"
+            in found.faults
+        )
+        assert scene.value("anya_hsm_key_unread", label="ec") == 1
+        assert scene.value("anya_hsm_key_replaced", label="ec") == 0
+        await scene.watch.accept(by="ann")
+        assert (await scene.look()).faults == ()
+        assert scene.value("anya_hsm_key_unread", label="ec") == 1
+
+
+async def test_a_module_that_makes_an_error_of_an_attribute_is_read_without_it(token, tmp_path):
+    """Some refuse the whole question for one attribute that they do not know: the list goes on, and the key says what it can."""
+    front = shim(token, tmp_path)
+    front.tell("refuses", "0x181")  # CKA_EC_POINT
+    async with Scene(token, sign="", encrypt="", module=front.module, environment=front.environment) as scene:
+        assert (await scene.look()).faults == ()
+        assert scene.value("anya_hsm_key_unread", label="ec") == 2
+        front.untell("refuses")
+        assert (await scene.look()).faults == ()
+        assert scene.value("anya_hsm_key_unread", label="ec") == 0
+        front.tell("refuses", "0x181")
+        replace_key(token, "ec", *EC, "--id", "01")
+        await scene.look()
+        front.untell("refuses")
+        await scene.look()
+        assert scene.value("anya_hsm_key_replaced", label="ec") == 1  # what it said once is known
+
+
 async def test_a_module_that_hangs_is_killed_and_starts_anew(token, tmp_path):
     """A signature that never comes costs its deadline and the module's process; when it works again, so does the canary."""
     front = shim(token, tmp_path)

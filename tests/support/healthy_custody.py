@@ -44,6 +44,7 @@ def tell_hsm(replay: Replay, *, seed: int) -> None:
     for state in PIN_STATES:
         replay.add("anya_hsm_pin_state", {**TOKEN, "state": state}, state == "ok")
     replay.add("anya_hsm_key_present", {**HSM, "label": "withdrawals"}, 1)
+    replay.add("anya_hsm_key_replaced", {**HSM, "label": "withdrawals"}, 0)
     replay.add("anya_hsm_keys_change", {**TOKEN, "class": "private", "key_type": "EC"}, 0)
     replay.add(
         "anya_hsm_sessions", {**TOKEN, "kind": "all"}, np.floor(10 + 40 * busy + chance.normal(0, 3, replay.steps))

@@ -158,6 +158,7 @@ anya_hsm_pin_state{{{_TOKEN},state="locked"}} 0x40
 anya_hsm_key_present{{{_HSM},label="withdrawals"}} 0x40
 anya_hsm_keys{{{_HSM},class="private",key_type="EC"}} 3x40
 anya_hsm_keys_change{{{_TOKEN},class="private",key_type="EC"}} 1x40
+anya_hsm_key_replaced{{{_HSM},label="withdrawals"}} 0x40
 anya_hsm_firmware_changed{{{_TOKEN}}} 0x40
 anya_hsm_token_replaced{{{_TOKEN}}} 0x40
 anya_hsm_calls_hung_total{{{_HSM}}} 0+1x40

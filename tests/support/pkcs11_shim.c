@@ -4,6 +4,7 @@
  *   hang.CALL      the same for another call, such as `hang.Initialize`
  *   segv.CALL      the call reads where nothing is
  *   rv.CALL        the call returns the number that stands in it, and does nothing
+ *   refuses        CKR_FUNCTION_FAILED for every question that holds the attribute which stands in it
  *   writing        no session that only reads is opened: CKR_FUNCTION_FAILED, as AWS CloudHSM's module says
  *   noise          every call prints to standard output and standard error, and reads standard input
  *   fork           signing leaves a process behind that sleeps and holds all that was open; its pid is written into `forked`
@@ -33,6 +34,7 @@ typedef struct {
     unsigned long flags, max, count, rw_max, rw_count, pin_max, pin_min, public_total, public_free, total, free;
     unsigned char versions[4], time[16];
 } Info;
+typedef struct { unsigned long type; void *value; unsigned long size; } Attribute;
 enum {
     INITIALIZE = 0, FINALIZE = 1, SLOT_LIST = 4, TOKEN_INFO = 6, OPEN = 12, CLOSE = 13, LOGIN = 18, FIND = 26,
     ATTRIBUTE = 24, SIGN = 43, RANDOM = 64
@@ -178,6 +180,9 @@ static RV find(unsigned long session, void *template, unsigned long size) {
 
 static RV attribute(unsigned long session, unsigned long object, void *template, unsigned long size) {
     RV given = before("GetAttributeValue");
+    long refused = number("refuses", -1);
+    for (unsigned long at = 0; at < size && refused >= 0; at++)
+        if (((Attribute *)template)[at].type == (unsigned long)refused) return 6;
     return given ? given : ((RV(*)(unsigned long, unsigned long, void *, unsigned long))real[ATTRIBUTE])(session, object, template, size);
 }
 

@@ -245,6 +245,7 @@ INVENTORY = Row(
             (f"anya_hsm_mechanisms_lost{{{HSM}}}", "{{hsm}} {{token}} mechanisms lost"),
             (f"anya_hsm_mechanisms_gained{{{HSM}}}", "{{hsm}} {{token}} mechanisms gained"),
             (f"anya_hsm_keys_change{{{HSM}}}", "{{hsm}} {{class}} {{key_type}} keys"),
+            (f"anya_hsm_key_replaced{{{HSM}}}", "{{hsm}} {{label}} is another key"),
             ends_at=(None, None),
             is_stepped=True,
         ),

@@ -52,7 +52,7 @@ def hsms_router(desk: HsmDesk) -> APIRouter:
     @router.post(
         "/hsms/{name}/accept",
         operation_id="acceptHsm",
-        summary="Take what an HSM's token is now for what it should be: mechanisms, firmware, counts of keys",
+        summary="Take what an HSM's token is now for what it should be: mechanisms, firmware, keys",
         response_model=HsmView,
         responses=answers(problems=(400, 404, 409)),
         openapi_extra=described_body(ByBody),

@@ -73,7 +73,7 @@ def accept(
     ] = "",
     as_json: AsJson = False,
 ) -> None:
-    """Take what the token is now for what it should be: its mechanisms, its firmware, its counts of keys."""
+    """Take what the token is now for what it should be: its mechanisms, its firmware, its keys."""
     terminal = Terminal.standard()
     with session_of(context).client() as client:
         found = client.accept_hsm(name, by=by or getpass.getuser())

@@ -5,7 +5,7 @@ import type { InstantSeries } from "./prometheus";
 
 /** What is asked for in one query; `hsm` is the label that tells them apart. */
 export const HSM_QUERY =
-  '{__name__=~"anya_hsm_(up|canary_success|canary_last_success_timestamp_seconds|pin_state|login_held|sessions|sessions_max|sessions_exhausted_in_seconds|session_leak_suspect|mechanisms_lost|keys|key_present|certificate_expiry_timestamp_seconds|token_info)"}';
+  '{__name__=~"anya_hsm_(up|canary_success|canary_last_success_timestamp_seconds|pin_state|login_held|sessions|sessions_max|sessions_exhausted_in_seconds|session_leak_suspect|mechanisms_lost|keys|key_present|key_replaced|certificate_expiry_timestamp_seconds|token_info)"}';
 
 export interface Hsm {
   readonly name: string;
@@ -27,6 +27,8 @@ export interface Hsm {
   /** Keys by class, and how many in all. */
   readonly keys: readonly { readonly kind: string; readonly count: number }[];
   readonly missingKeys: readonly string[];
+  /** Labels whose key is not the accepted one; empty for a key without a watched label. */
+  readonly replacedKeys: readonly string[];
   readonly nextExpiryS: number | null;
 }
 
@@ -89,6 +91,7 @@ function hsmOf(name: string, series: readonly InstantSeries[], health: Component
     mechanismsLost: first("mechanisms_lost") ?? 0,
     keys: [...keys].map(([kind, count]) => ({ kind, count })),
     missingKeys: of("key_present").filter((one) => value(one) === 0).map((one) => one.metric["label"] ?? ""),
+    replacedKeys: of("key_replaced").filter((one) => (value(one) ?? 0) > 0).map((one) => one.metric["label"] ?? ""),
     nextExpiryS: expiries.length > 0 ? Math.min(...expiries) : null,
   };
 }

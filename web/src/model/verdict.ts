@@ -73,12 +73,16 @@ function ofNodes(nodes: readonly BitcoinNode[], nowMs: number): readonly Reason[
   });
 }
 
+/** What is said of a key that is not the accepted one. */
+export const replacedInWords = (label: string) => (label ? `key ${label} was replaced` : "a key was replaced");
+
 function ofHsm(hsm: Hsm): readonly Reason[] {
   const place = placeOfHsm(hsm.name);
   const failing = hsm.canaries.filter((one) => !one.isWell).map((one) => one.operation.replace(/^canary_/, ""));
   if (hsm.status === "unhealthy" || hsm.isUp === false) return [{ level: "hold", text: `HSM ${hsm.name}: ${hsm.message || "does not answer"}`, place }];
   if (failing.length > 0) return [{ level: "hold", text: `HSM ${hsm.name}: ${failing.join(", ")} ${failing.length === 1 ? "fails" : "fail"}`, place }];
   if (hsm.pin === "locked" || hsm.isLoginHeld) return [{ level: "hold", text: `HSM ${hsm.name}: ${hsm.pin === "locked" ? "its PIN is locked" : "its login is held back"}`, place }];
+  if (hsm.replacedKeys.length > 0) return [{ level: "hold", text: `HSM ${hsm.name}: ${hsm.replacedKeys.map(replacedInWords).join(", ")}`, place }];
   return hsm.status === "degraded" ? [{ level: "look", text: `HSM ${hsm.name}: ${hsm.message}`, place }] : [];
 }
 

@@ -73,13 +73,15 @@ describe("HSMs", () => {
         series("keys", "2", { class: "private", key_type: "EC" }),
         series("keys", "1", { class: "private", key_type: "RSA" }),
         series("key_present", "0", { label: "withdrawals" }),
+        series("key_replaced", "1", { label: "deposits" }),
+        series("key_replaced", "0", { label: "withdrawals" }),
       ],
       [],
     );
     expect(hsm).toMatchObject({
       ...{ name: "core", provider: "softhsm", status: "healthy", isUp: true, pin: "low", sessions: 12, sessionsMax: 16, exhaustedInS: 90 },
       canaries: [{ operation: "canary_sign", isWell: false, lastS: 5 }],
-      ...{ suspects: ["signer 7"], keys: [{ kind: "private", count: 3 }], missingKeys: ["withdrawals"], nextExpiryS: null },
+      ...{ suspects: ["signer 7"], keys: [{ kind: "private", count: 3 }], missingKeys: ["withdrawals"], replacedKeys: ["deposits"], nextExpiryS: null },
     });
   });
 

@@ -8,7 +8,7 @@ import { LOOKED_MS, node } from "./nodes";
 
 const TXID = "ab".repeat(32);
 const WALLET = { node: "core-1", chain: "main", name: "hot", is_loaded: true, fault: "", is_scanning: false } as Wallet;
-const HSM = { name: "vault", status: "healthy", message: "", isUp: true, canaries: [{ operation: "canary_sign", isWell: true, lastS: 1 }], pin: "ok", isLoginHeld: false } as unknown as Hsm;
+const HSM = { name: "vault", status: "healthy", message: "", isUp: true, canaries: [{ operation: "canary_sign", isWell: true, lastS: 1 }], pin: "ok", isLoginHeld: false, replacedKeys: [] as string[] } as unknown as Hsm;
 const SPEND = { wallet: "hot", txid: TXID, state: "matched" } as Spend;
 const OPEN = { wallet: "hot", txid: TXID, direction: "withdrawal", status: "open", is_stuck: false, is_reopened: false } as OwnTransaction;
 
@@ -28,6 +28,7 @@ describe("whether money can move", () => {
     ["nodes that disagree", { nodes: [node({ others_on_another_branch: ["core-2"] })] }, "hold core-1 is on another branch than core-2 @node/core-1"],
     ["an HSM down", { hsms: [{ ...HSM, status: "unhealthy", message: "no answer" }] }, "hold HSM vault: no answer @hsm/vault"],
     ["a canary that fails", { hsms: [{ ...HSM, canaries: [{ operation: "canary_sign", isWell: false, lastS: 1 }] }] }, "hold HSM vault: sign fails @hsm/vault"],
+    ["a key that was replaced", { hsms: [{ ...HSM, status: "degraded", replacedKeys: ["withdrawals", ""] }] }, "hold HSM vault: key withdrawals was replaced, a key was replaced @hsm/vault"],
     ["a locked PIN", { hsms: [{ ...HSM, pin: "locked" }] }, "hold HSM vault: its PIN is locked @hsm/vault"],
     ["a login that is held back", { hsms: [{ ...HSM, isLoginHeld: true }] }, "hold HSM vault: its login is held back @hsm/vault"],
   ])("is a no for %s", (_, changes, reason) => expect(judged(changes)).toEqual(["hold", reason]));

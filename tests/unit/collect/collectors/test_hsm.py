@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from random import Random
 
 import pytest
+import structlog
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -22,6 +23,7 @@ from anyascope.collect.collectors.hsm.module_process import PROGRAM, passed_on
 from anyascope.collect.collectors.hsm.nouns import (
     HsmFailure,
     Inventory,
+    KeyIdentity,
     Operation,
     Pending,
     PinState,
@@ -38,7 +40,9 @@ from anyascope.collect.hsm_options import CanaryOptions, HsmOptions, Pkcs11Optio
 from anyascope.collect.hsm_settings import read_hsms
 from anyascope.collect.points import Family
 from anyascope.errors import ConflictError, UnavailableError
+from anyascope.model.documents import Put
 from anyascope.model.secret import Secret, SecretFile
+from anyascope.ports import ComponentHealth, HealthStatus
 from anyascope.store.documents import MemoryDocuments
 from anyascope.wire.settings import SettingsError, read_settings
 from support.collecting import RecordingIntake
@@ -572,6 +576,29 @@ async def test_what_somebody_accepts_is_the_baseline_from_then_on() -> None:
     accepted = watch.intake.log_records[1]
     assert accepted.attributes["user.name"] == "ann"
     assert accepted.body == "HSM core: ann accepted the token as it is: its firmware is 2.0, was unknown"
+
+
+async def test_a_baseline_of_an_older_version_learns_which_keys_they_are() -> None:
+    """Once, with a word in the log and no alarm; from then on another key is told."""
+    key = KeyIdentity("public", "EC", "01", "", "aa")
+    listed = Inventory(keys={("public", "EC"): 1}, labels={"k": 1}, identities={"k": (key,)})
+    watch, clock = watch_of(StandIn(seen(), found=replace(listed, identities={})))
+    await watch.gather()
+    (kept,) = [(await watch.documents.get("collect.hsm.baseline", "core")).body]
+    del kept["ab"]["identities"]
+    await watch.documents.commit([Put("collect.hsm.baseline", "core", kept)])
+    for name, told in (("aa", ["hsm_keys_learned"]), ("aa", []), ("bb", [])):
+        found = replace(listed, identities={"k": (replace(key, fingerprint=name),)})
+        again = Watched(StandIn(seen(), found=found), clock=clock, documents=watch.documents)
+        with structlog.testing.capture_logs() as logged:
+            faults = (await again.gather()).faults
+        assert [line["event"] for line in logged] == told
+        assert [fault.partition(":")[0] for fault in faults] == (
+            ["key 'k' is not the accepted one"] if name == "bb" else []
+        )
+        assert again.sight(ComponentHealth("collect.hsm.core", "collector", HealthStatus.HEALTHY)).changes == faults
+    assert again.events() == ["hsm.key_replaced"]
+    assert again.intake.log_records[0].severity_text == "ERROR"
 
 
 async def test_a_token_that_is_not_there_is_not_accepted() -> None:

@@ -2,7 +2,7 @@ import type { HsmState } from "../../model/hsm";
 import { Command } from "../../ui/Command";
 import { TickingAgo } from "../../ui/Ticking";
 
-/** What is another than it was accepted (mechanisms, firmware, counts of keys), and what accepts it. */
+/** What is another than it was accepted (mechanisms, firmware, keys), and what accepts it. */
 export function HsmChanges({ state }: { state: HsmState }) {
   if (state.accepted_at === null) return null;
   const accepted = <TickingAgo at={state.accepted_at} />;

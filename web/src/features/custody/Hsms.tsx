@@ -2,7 +2,7 @@ import type { Hsm, HsmState } from "../../model/hsm";
 import { HEALTH_LOOKS } from "../../model/health";
 import { formatAgo } from "../../model/time";
 import { formatDuration } from "../../model/units";
-import { placeOfHsm } from "../../model/verdict";
+import { placeOfHsm, replacedInWords } from "../../model/verdict";
 import { useTick } from "../../state/tick";
 import { HsmChanges } from "./HsmChanges";
 
@@ -75,6 +75,11 @@ function Row({ hsm, state }: { hsm: Hsm; state: HsmState | undefined }) {
         {hsm.missingKeys.map((label) => (
           <span key={label} className="as-chip as-chip-error">
             key {label} is missing
+          </span>
+        ))}
+        {hsm.replacedKeys.map((label) => (
+          <span key={label} className="as-chip as-chip-error">
+            {replacedInWords(label)}
           </span>
         ))}
         {hsm.nextExpiryS !== null && <Expiry atS={hsm.nextExpiryS} />}

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+
+import structlog
 
 from anyascope.clock import NS_PER_S, Clock
-from anyascope.collect.collectors.hsm.findings import Finding, Trouble
+from anyascope.collect.collectors.hsm import identities
+from anyascope.collect.collectors.hsm.findings import ACCEPT, Finding, Trouble
+from anyascope.collect.collectors.hsm.identities import Identities
 from anyascope.collect.collectors.hsm.nouns import Inventory, TokenSight
 from anyascope.collect.points import Family, gauge
 from anyascope.errors import UnavailableError
@@ -18,10 +22,11 @@ from anyascope.store.api.documents import DocumentStore
 DOCUMENT_KIND = "collect.hsm.baseline"
 TOKENS_MAX = 20  # of one HSM: cards that take turns in a reader; the one accepted longest ago is forgotten
 RETRY_AFTER_S = 1.0
-ACCEPT = "if that was meant, say so: anyascope hsm accept NAME"
 
 Keys = Mapping[tuple[str, str], int]
 """Count of keys by class and type, such as (`private`, `EC`)."""
+
+log = structlog.get_logger("anyascope.collect.hsm")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +36,7 @@ class Baseline:
     Attributes:
         keys: None until they were listed once.
         instead_of: of a token that nobody accepted: the one that was seen last in its place.
+        identities: which keys they are; a label that is not in it was never seen.
     """
 
     mechanisms: frozenset[str]
@@ -38,6 +44,7 @@ class Baseline:
     keys: Keys | None = None
     accepted_ns: int = 0
     instead_of: str = ""
+    identities: Identities = field(default_factory=dict)
 
     def changed_keys(self, keys: Keys) -> dict[tuple[str, str], int]:
         """(class, type) -> how many more or fewer there are; without those that are as they were."""
@@ -63,29 +70,38 @@ class Baselines:
         self._is_loaded = False
         self._is_kept = True
 
-    async def settle(self, token: TokenSight, keys: Keys | None) -> Baseline:
+    async def settle(self, token: TokenSight, inventory: Inventory | None) -> Baseline:
         """The token's baseline. The first token of all is taken as it is, and what was never seen of one that is known becomes part of it.
 
         A token that comes in another's place is not: it has the baseline that it shows, and what it is told instead of.
 
         Args:
-            keys: as they were listed last; None where they were not.
+            inventory: as it was listed last; None where it was not.
         """
         if not await self._load():
-            return Baseline(token.mechanisms, token.firmware, keys)
+            return baseline_of(token, inventory)
         known = self._known.get(key_of(token))
         # A signer behind HTTP tells what it is not with every answer.
         if known is None and self._known and (token.serial or token.pin is not None):
             last = max(self._known, key=lambda key: self._known[key].accepted_ns)
-            return Baseline(token.mechanisms, token.firmware, keys, instead_of=last)
+            return replace(baseline_of(token, inventory), instead_of=last)
         if known is None:
-            known = self._put(token, Baseline(token.mechanisms, token.firmware, keys, self._clock.now_ns()))
-        elif known.keys is None and keys is not None:
-            known = self._put(token, replace(known, keys=keys))
+            known = self._put(token, baseline_of(token, inventory, at_ns=self._clock.now_ns()))
+        elif inventory is not None:
+            known = self._learn(token, known, inventory)
         await self._keep()
         return known
 
-    async def accept(self, token: TokenSight, keys: Keys | None) -> Baseline:
+    def _learn(self, token: TokenSight, known: Baseline, inventory: Inventory) -> Baseline:
+        found = identities.learned(inventory, known.identities)
+        if known.keys is not None and found == known.identities:
+            return known
+        labels = sorted(label for label in found if found[label] != known.identities.get(label))
+        log.info("hsm_keys_learned", hsm=self._name, token=token.label, serial=token.serial, labels=labels)
+        keys = inventory.keys if known.keys is None else known.keys
+        return self._put(token, replace(known, keys=keys, identities=found))
+
+    async def accept(self, token: TokenSight, inventory: Inventory | None) -> Baseline:
         """Make what the token is now its baseline.
 
         Raises:
@@ -93,7 +109,7 @@ class Baselines:
         """
         if not await self._load():
             raise UnavailableError("what was accepted before cannot be read now", retry_after_s=RETRY_AFTER_S)
-        accepted = self._put(token, Baseline(token.mechanisms, token.firmware, keys, self._clock.now_ns()))
+        accepted = self._put(token, baseline_of(token, inventory, at_ns=self._clock.now_ns()))
         await self._commit()
         return accepted
 
@@ -128,6 +144,14 @@ class Baselines:
             self._is_kept = True
 
 
+def baseline_of(token: TokenSight, inventory: Inventory | None, *, at_ns: int = 0) -> Baseline:
+    """A token as it is now."""
+    if inventory is None:
+        return Baseline(token.mechanisms, token.firmware, accepted_ns=at_ns)
+    keys = identities.learned(inventory, {})
+    return Baseline(token.mechanisms, token.firmware, inventory.keys, at_ns, identities=keys)
+
+
 def judge_changes(token: TokenSight, inventory: Inventory | None, baseline: Baseline) -> list[Finding]:
     """What is another than it was accepted."""
     found = []
@@ -158,7 +182,7 @@ def judge_changes(token: TokenSight, inventory: Inventory | None, baseline: Base
         )
         message = f"{abs(change)} keys of {subject} {words} than accepted"
         found.append(Finding(message, f"see who made or deleted them; {ACCEPT}", troubles=(trouble,)))
-    return found
+    return [*found, *identities.judge_identities(inventory, baseline.identities)] if inventory is not None else found
 
 
 def baseline_families(token: TokenSight, inventory: Inventory | None, baseline: Baseline) -> list[Family]:
@@ -181,7 +205,7 @@ def baseline_families(token: TokenSight, inventory: Inventory | None, baseline: 
     for kind, key_type in sorted({*inventory.keys, *baseline.keys}):
         count = inventory.keys.get((kind, key_type), 0) - baseline.keys.get((kind, key_type), 0)
         change.add(float(count), ("class", kind), ("key_type", key_type))
-    return [*families, change]
+    return [*families, change, *identities.identity_families(inventory, baseline.identities)]
 
 
 def key_of(token: TokenSight) -> str:
@@ -200,6 +224,7 @@ def to_json(baseline: Baseline) -> Json:
         "firmware": baseline.firmware,
         "keys": keys,
         "accepted_ns": baseline.accepted_ns,
+        "identities": identities.to_json(baseline.identities),
     }
 
 
@@ -215,4 +240,5 @@ def from_json(body: Mapping[str, Json]) -> Baseline:
         str(body.get("firmware", "")),
         keys if isinstance(listed, list) else None,
         accepted if isinstance(accepted, int) else 0,
+        identities=identities.from_json(body.get("identities")),
     )

@@ -26,6 +26,8 @@ ENDS: Mapping[str, tuple[str, str]] = {  # what ends a trouble, and how that is 
     "hsm.canary_failed": ("hsm.canary_recovered", "{subject} works again"),
     "hsm.key_missing": ("hsm.key_found", "key {subject} is there again"),
     "hsm.keys_changed": ("hsm.keys_as_accepted", "keys of {subject} are as accepted"),
+    "hsm.key_replaced": ("hsm.key_as_accepted", "key {subject} is the accepted one"),
+    "hsm.key_unread": ("hsm.key_read", "key {subject} can be compared with the accepted one again"),
     "hsm.mechanism_lost": ("hsm.mechanism_back", "mechanism {subject} is as accepted"),
     "hsm.mechanism_gained": ("hsm.mechanism_gone", "mechanism {subject} is as accepted"),
     "hsm.token_replaced": ("hsm.token_as_accepted", "the token is an accepted one"),
@@ -40,6 +42,7 @@ GRAVE = frozenset(
         "hsm.login_held",
         "hsm.canary_failed",
         "hsm.key_missing",
+        "hsm.key_replaced",
         "hsm.mechanism_lost",
     )
 )

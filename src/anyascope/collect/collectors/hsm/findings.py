@@ -13,6 +13,7 @@ from anyascope.collect.runner import Round
 from anyascope.model.attributes import AttributeValue
 from anyascope.semconv.hsm import TIMEOUT, VENDOR_DEFINED
 
+ACCEPT = "if that was meant, say so: anyascope hsm accept NAME"
 LOG_IN_BY_HAND = "no PIN is sent so that none is locked: check `pin`, log in once by the vendor's tool, then reload with the right one"
 SEE_AND_SAY = (
     "no PIN is sent so that none is locked: log in once by the vendor's tool to see that the PIN is right, then say so: "

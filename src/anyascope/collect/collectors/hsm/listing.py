@@ -8,10 +8,19 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from anyascope.collect.collectors.hsm.fingerprints import (
+    BYTES_MAX,
+    ID,
+    PUBLIC_INFO,
+    asked_of,
+    fingerprint_of,
+    parameters_of,
+)
 from anyascope.semconv.hsm import RETURN_CODES, told_code
 
 CERTIFICATES_MAX = 200  # of a token; a card holds tens
 CERTIFICATE_BYTES_MAX = 16_384  # a chain's largest is 4 kB
+IDENTITIES_MAX = 200  # of one label, and of all keys without one of the labels; of more none is told from another
 UNKNOWN = "unknown"
 _HANDLES_A_CALL = 1_000
 _HANDLES_MAX = 200_000  # of a class; the largest network devices hold about that many
@@ -45,7 +54,7 @@ class Listing:
     Args:
         functions: of the module.
         session: its handle.
-        labels: the only ones that leave.
+        labels: the only ones that leave; all other keys are of the label "".
         type_names: key type -> its name.
     """
 
@@ -55,6 +64,8 @@ class Listing:
         self._type_names = type_names
         self._keys: Counter[tuple[str, str]] = Counter()
         self._named: Counter[str] = Counter(dict.fromkeys(labels, 0))
+        self._identities: dict[str, list[list[str]]] = {}
+        self._too_many: Counter[str] = Counter()
         self._certificates: list[str] = []
         self._steps = self._walk()
 
@@ -71,6 +82,8 @@ class Listing:
         return {
             "keys": [[*pair, count] for pair, count in self._keys.items()],
             "labels": dict(self._named),
+            "identities": self._identities,
+            "too_many": dict(self._too_many),
             "certificates": self._certificates,
         }
 
@@ -111,14 +124,52 @@ class Listing:
         )
         if self._ask(handle, asked) == _GONE:
             return
-        told = UNKNOWN
+        told, number = UNKNOWN, _UNTOLD
         if asked[0].size == ctypes.sizeof(key_type) and key_type.value != _UNTOLD:
-            told = self._type_names.get(key_type.value, hex(key_type.value))
+            number = key_type.value
+            told = self._type_names.get(number, hex(number))
         self._keys[kind, told] += 1
+        name = ""
         if asked[1].size <= _LABEL_BYTES_MAX:
             name = label.raw[: asked[1].size].decode("utf-8", "replace")
-            if name in self._named:
-                self._named[name] += 1
+        if name in self._named:
+            self._named[name] += 1
+        self._identify(handle, (kind, told), number, label=name if name in self._named else "")
+
+    def _identify(self, handle: int, pair: tuple[str, str], key_type: int, *, label: str) -> None:
+        found = self._identities.setdefault(label, [])
+        if label in self._too_many or len(found) >= IDENTITIES_MAX:
+            self._too_many[label] += 1 + len(found)
+            found.clear()  # which of them are listed first is nobody's promise
+            return
+        told = self._told(handle, asked_of(key_type, is_secret=pair[0] == "secret"))
+        fingerprint = fingerprint_of(told)
+        if not fingerprint and pair[0] != "secret":
+            fingerprint = fingerprint_of(self._told(handle, (PUBLIC_INFO,)))
+        found.append([*pair, told.get(ID, b"").hex(), parameters_of(told), fingerprint])
+
+    def _told(self, handle: int, types: Sequence[int]) -> dict[int, bytes]:
+        """What a key says of itself. One attribute that a library makes an error of takes no other with it, nor the list."""
+        given, told = self._read(handle, types)
+        if given not in _PARTLY and given != _GONE:
+            told = {}
+            for one in types:
+                given, found = self._read(handle, (one,))
+                told |= found if given == 0 else {}
+        return told
+
+    def _read(self, handle: int, types: Sequence[int]) -> tuple[int, dict[int, bytes]]:
+        buffers = [ctypes.create_string_buffer(BYTES_MAX[one]) for one in types]
+        asked = (_Attribute * len(types))(
+            *(_Attribute(one, ctypes.addressof(at), len(at)) for one, at in zip(types, buffers, strict=True))
+        )
+        given: int = self._functions.GetAttributeValue(self._session, handle, ctypes.addressof(asked), len(asked))
+        told = {}
+        for one, at, buffer in zip(types, asked, buffers, strict=True):
+            # What is not told has a size that cannot be; libraries that say nothing leave the buffer's own.
+            if 0 < at.size < len(buffer):
+                told[one] = buffer.raw[: at.size]
+        return given, told
 
     def _read_certificate(self, handle: int) -> None:
         value = ctypes.create_string_buffer(CERTIFICATE_BYTES_MAX)

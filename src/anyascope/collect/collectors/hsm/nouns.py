@@ -135,6 +135,30 @@ class Sight:
 
 
 @dataclass(frozen=True, slots=True)
+class KeyIdentity:
+    """What tells a key from others. What the token does not tell is empty.
+
+    Attributes:
+        kind: `private`, `public` or `secret`.
+        key_id: CKA_ID, in hexadecimal.
+        parameters: curve (CKA_EC_PARAMS, in hexadecimal), or size in bits.
+        fingerprint: of its public part, or of the check value of a secret key.
+    """
+
+    kind: str
+    key_type: str
+    key_id: str = ""
+    parameters: str = ""
+    fingerprint: str = ""
+
+    @property
+    def words(self) -> str:
+        """It in words."""
+        of_it = f" id {self.key_id}" if self.key_id else ""
+        return f"{self.kind} {self.key_type}{of_it} {self.fingerprint[:16] or 'that cannot be read'}"
+
+
+@dataclass(frozen=True, slots=True)
 class Inventory:
     """What lies on the watched token.
 
@@ -142,11 +166,15 @@ class Inventory:
         keys: (class, type) -> count, such as (`private`, `EC`).
         labels: allowed label -> keys that carry it.
         certificates: in DER.
+        identities: allowed label -> its keys; all others have the label "".
+        too_many: label -> its keys, where they are too many to tell them from one another.
     """
 
     keys: Mapping[tuple[str, str], int] = field(default_factory=dict)
     labels: Mapping[str, int] = field(default_factory=dict)
     certificates: tuple[bytes, ...] = ()
+    identities: Mapping[str, tuple[KeyIdentity, ...]] = field(default_factory=dict)
+    too_many: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

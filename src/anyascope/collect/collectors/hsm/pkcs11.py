@@ -13,6 +13,7 @@ from anyascope.collect.collectors.hsm.module_process import ModuleProcess, failu
 from anyascope.collect.collectors.hsm.nouns import (
     HsmFailure,
     Inventory,
+    KeyIdentity,
     ModuleSight,
     Operation,
     Pending,
@@ -107,6 +108,10 @@ class Pkcs11Provider:
             keys={(kind, name): count for kind, name, count in answer["keys"]},
             labels=answer["labels"],
             certificates=tuple(bytes.fromhex(text) for text in answer["certificates"]),
+            identities={
+                label: tuple(KeyIdentity(*row) for row in rows) for label, rows in answer["identities"].items()
+            },
+            too_many=answer["too_many"],
         )
 
     async def canary(self) -> tuple[Operation, ...]:

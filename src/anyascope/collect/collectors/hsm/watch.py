@@ -186,8 +186,7 @@ class HsmWatch:
         """
         if self._token is None:
             raise ConflictError(f"the token of HSM {self.name} is not there: nothing of it can be accepted")
-        keys = self._inventory.keys if self._inventory is not None else None
-        self._baseline = await self._baselines.accept(self._token, keys)
+        self._baseline = await self._baselines.accept(self._token, self._inventory)
         await self._provider.release(self._token)
         self._events.accepted(self._token, by=by, changes=self._changes)
         await self._events.hand_in()
@@ -271,9 +270,7 @@ class HsmWatch:
             if not sight.login_held and not is_lost(self._canary.values()):
                 await self._list_keys()
             findings += self._inventory_findings
-            self._baseline = await self._baselines.settle(
-                sight.watched, self._inventory.keys if self._inventory is not None else None
-            )
+            self._baseline = await self._baselines.settle(sight.watched, self._inventory)
             changes = judge_changes(sight.watched, self._inventory, self._baseline)
             self._changes = [change.message for change in changes]
             findings += changes
