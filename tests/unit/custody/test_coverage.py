@@ -39,6 +39,23 @@ def test_a_name_that_no_wallet_has_is_told(patterns: tuple[str, ...], message: s
     assert found.advice == "mend custody.wallets, or load the wallet on its node; watched are cold, hot"
 
 
+def test_a_wallet_that_is_unloaded_is_told_while_it_must_reconcile() -> None:
+    """Its name fits a pattern that others fit, too: without it nobody would know that its spends are not seen."""
+    wallets, options = ["hot-1", "hot-2", "own"], CustodyOptions(is_on=True, wallets=("hot-*",))
+    coverage = Coverage(lambda: options, wallets=lambda: wallets, clock=ManualClock())
+    assert [part.status.value for part in coverage.health()] == ["healthy"]
+    wallets[1:] = []
+    [found] = coverage.health()
+    assert found.status.value == "degraded"
+    assert found.message == "reconciled: hot-1; no longer watched, so that no spend of it can be seen: hot-2"
+    assert "load the wallet" in found.advice
+    wallets.append("hot-2")
+    assert [part.message for part in coverage.health()] == ["reconciled: hot-1, hot-2"]
+    wallets.remove("hot-2")
+    options = CustodyOptions(is_on=True, wallets=("hot-1",))
+    assert [part.message for part in coverage.health()] == ["reconciled: hot-1"]
+
+
 async def test_no_wallet_at_all_is_told_once_there_was_time_to_look() -> None:
     """A node is asked for its wallets only after it answered."""
     clock = ManualClock()
