@@ -19,7 +19,7 @@ from anyascope.alerting.silences import Silences
 from anyascope.api.cardinality import SeriesRoom
 from anyascope.api.middleware import GuardOptions, HttpMetrics, guarded
 from anyascope.api.operations import operations_routes
-from anyascope.api.own import BASE_PATH, own_api
+from anyascope.api.own import BASE_PATH, OwnParts, own_api
 from anyascope.api.routing import RoutingParts
 from anyascope.api.sdk import sampling_routes
 from anyascope.api.sse import Streams
@@ -279,31 +279,33 @@ class House:
 
     def app(self, *, tokens: Any = None, options: GuardOptions | None = None) -> ASGIApp:
         own = own_api(
-            logs=self.store.logs,
-            spans=self.store.spans,
-            arrivals=self.arrivals,
-            desk=self.desk,
-            rules=self,
-            responder=self.answers,
-            board=self,
-            status=self,
-            metrics=self.store.metrics,
-            room=self,
-            queries=lambda: self.asked,
-            streams=self.streams,
-            clock=self.clock,
-            sdk=lambda: self.sdk,
-            routing=lambda: self.routing,
-            packs=lambda: self.packs_on,
-            deliveries=self.post,
-            silences=self.silences,
-            cleaner=Redactor(registry=CollectorRegistry()),
-            trials=self.post,
-            nodes=self,
-            wallets=self,
-            hsms=self.post,
-            spends=self.spend_desk,
-            transactions=self,
+            OwnParts(
+                logs=self.store.logs,
+                spans=self.store.spans,
+                arrivals=self.arrivals,
+                desk=self.desk,
+                rules=self,
+                responder=self.answers,
+                board=self,
+                status=self,
+                metrics=self.store.metrics,
+                room=self,
+                queries=lambda: self.asked,
+                streams=self.streams,
+                clock=self.clock,
+                sdk=lambda: self.sdk,
+                routing=lambda: self.routing,
+                packs=lambda: self.packs_on,
+                deliveries=self.post,
+                silences=self.silences,
+                cleaner=Redactor(registry=CollectorRegistry()),
+                trials=self.post,
+                nodes=self,
+                wallets=self,
+                hsms=self.post,
+                spends=self.spend_desk,
+                transactions=self,
+            )
         )
         routes = [
             *operations_routes(registry=self.registry, ready=lambda: self.not_ready, reload=self.reload),

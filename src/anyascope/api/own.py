@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 
 from anyascope import __version__
 from anyascope.api.alerts import RulesSource, alerts_router
@@ -16,7 +17,7 @@ from anyascope.api.custody import SpendDesk, custody_router
 from anyascope.api.deliveries import Deliveries, deliveries_router
 from anyascope.api.examples import BY_OPERATION
 from anyascope.api.hsms import HsmDesk, hsms_router
-from anyascope.api.live import live_router, live_topics
+from anyascope.api.live import TopicMaker, live_router, live_topics
 from anyascope.api.logs import logs_router
 from anyascope.api.own_transactions import TransactionsSource, transactions_router, transactions_view
 from anyascope.api.packs import PacksInForce, packs_router
@@ -47,34 +48,38 @@ _DESCRIPTION = (
 )
 
 
-def own_api(  # noqa: PLR0913  # what the API asks, each by keyword
-    *,
-    logs: LogReader,
-    spans: SpanReader,
-    arrivals: Arrivals,
-    desk: AlertDesk,
-    rules: RulesSource,
-    responder: AlertResponder,
-    board: HealthBoard,
-    status: StatusSource,
-    metrics: MetricReader,
-    room: SeriesRoomSource,
-    queries: RunningQueries,
-    streams: Streams,
-    clock: Clock,
-    sdk: SdkSource = SdkSettings,
-    routing: Callable[[], RoutingParts] = RoutingParts,
-    packs: PacksInForce = tuple,
-    deliveries: Deliveries,
-    silences: SilenceBook,
-    cleaner: TextCleaner,
-    trials: ReceiverTrials,
-    nodes: NodesSource,
-    wallets: WalletsSource,
-    hsms: HsmDesk,
-    spends: SpendDesk,
-    transactions: TransactionsSource,
-) -> FastAPI:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwnParts:
+    """What the API asks, and who is told what it changes."""
+
+    logs: LogReader
+    spans: SpanReader
+    arrivals: Arrivals
+    desk: AlertDesk
+    rules: RulesSource
+    responder: AlertResponder
+    board: HealthBoard
+    status: StatusSource
+    metrics: MetricReader
+    room: SeriesRoomSource
+    queries: RunningQueries
+    streams: Streams
+    clock: Clock
+    sdk: SdkSource = SdkSettings
+    routing: Callable[[], RoutingParts] = RoutingParts
+    packs: PacksInForce = tuple
+    deliveries: Deliveries
+    silences: SilenceBook
+    cleaner: TextCleaner
+    trials: ReceiverTrials
+    nodes: NodesSource
+    wallets: WalletsSource
+    hsms: HsmDesk
+    spends: SpendDesk
+    transactions: TransactionsSource
+
+
+def own_api(parts: OwnParts) -> FastAPI:
     """The application to mount at `BASE_PATH`; its description is at `openapi.json` below."""
     app = _OwnApi(
         title="anyascope",
@@ -91,41 +96,51 @@ def own_api(  # noqa: PLR0913  # what the API asks, each by keyword
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     install_problems(app)
-    topics = {
-        **live_topics(desk, rules, responder, board),
-        "bitcoin_nodes": lambda: nodes_view(nodes.bitcoin_nodes()),
-        "bitcoin_wallets": lambda: wallets_view(wallets.bitcoin_wallets()),
-        "bitcoin_transactions": lambda: transactions_view(transactions.bitcoin_transactions()),
-    }
-    for router in (
-        status_router(status, board),
-        cardinality_router(metrics, room, clock=clock),
-        queries_router(queries, clock=clock),
-        logs_router(logs, arrivals, clock=clock, streams=streams),
-        traces_router(spans, clock=clock),
-        alerts_router(desk, rules, responder),
-        responses_router(responder, rules),
-        live_router(topics, arrivals, clock=clock, streams=streams),
-        hsms_router(hsms),
-        bitcoin_router(nodes),
-        wallets_router(wallets),
-        custody_router(spends),
-        transactions_router(transactions),
-        correlations_router(
-            CorrelationParts(
-                logs, spans, metrics, desk=desk, rules=rules, responder=responder, spends=spends, clock=clock
-            )
-        ),
-        sdk_router(sdk),
-        routing_router(routing),
-        deliveries_router(deliveries),
-        silences_router(SilencesParts(silences, desk, rules, responder, metrics, cleaner, clock)),
-        receivers_router(trials),
-        packs_router(packs, rules),
-        slos_router(rules, desk, responder, metrics=metrics, clock=clock),
-    ):
+    for router in _routers(parts):
         app.include_router(router)
     return app
+
+
+def _routers(parts: OwnParts) -> Iterator[APIRouter]:
+    """The resources, in the order in which they are described."""
+    logs, spans, metrics, arrivals = parts.logs, parts.spans, parts.metrics, parts.arrivals
+    desk, rules, responder = parts.desk, parts.rules, parts.responder
+    clock, streams = parts.clock, parts.streams
+    yield status_router(parts.status, parts.board)
+    yield cardinality_router(metrics, parts.room, clock=clock)
+    yield queries_router(parts.queries, clock=clock)
+    yield logs_router(logs, arrivals, clock=clock, streams=streams)
+    yield traces_router(spans, clock=clock)
+    yield alerts_router(desk, rules, responder)
+    yield responses_router(responder, rules)
+    yield live_router(_topics(parts), arrivals, clock=clock, streams=streams)
+    yield hsms_router(parts.hsms)
+    yield bitcoin_router(parts.nodes)
+    yield wallets_router(parts.wallets)
+    yield custody_router(parts.spends)
+    yield transactions_router(parts.transactions)
+    yield correlations_router(
+        CorrelationParts(
+            logs, spans, metrics, desk=desk, rules=rules, responder=responder, spends=parts.spends, clock=clock
+        )
+    )
+    yield sdk_router(parts.sdk)
+    yield routing_router(parts.routing)
+    yield deliveries_router(parts.deliveries)
+    yield silences_router(SilencesParts(parts.silences, desk, rules, responder, metrics, parts.cleaner, clock))
+    yield receivers_router(parts.trials)
+    yield packs_router(parts.packs, rules)
+    yield slos_router(rules, desk, responder, metrics=metrics, clock=clock)
+
+
+def _topics(parts: OwnParts) -> Mapping[str, TopicMaker]:
+    """What a page may follow live: each is the body of its resource."""
+    return {
+        **live_topics(parts.desk, parts.rules, parts.responder, parts.board),
+        "bitcoin_nodes": lambda: nodes_view(parts.nodes.bitcoin_nodes()),
+        "bitcoin_wallets": lambda: wallets_view(parts.wallets.bitcoin_wallets()),
+        "bitcoin_transactions": lambda: transactions_view(parts.transactions.bitcoin_transactions()),
+    }
 
 
 class _OwnApi(FastAPI):

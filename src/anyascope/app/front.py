@@ -11,7 +11,7 @@ from anyascope.api.alertmanager.routes import AlertmanagerParts, alertmanager_ro
 from anyascope.api.cardinality import SeriesRoom
 from anyascope.api.middleware import GuardOptions
 from anyascope.api.operations import operations_routes
-from anyascope.api.own import own_api
+from anyascope.api.own import OwnParts, own_api
 from anyascope.api.prometheus.routes import PrometheusParts, prometheus_routes
 from anyascope.api.routing import RoutingParts
 from anyascope.api.sdk import sampling_routes
@@ -109,41 +109,46 @@ def _routes(
         ),
         alertmanager=alertmanager_routes(AlertmanagerParts(rooms.alerting, rooms.redactor, status, ground.registry)),
         operations=operations_routes(registry=ground.registry, ready=parts.unready, reload=parts.reloads.reload),
-        own=own_api(
-            logs=telemetry.logs,
-            spans=telemetry.spans,
-            arrivals=rooms.ingest,
-            desk=rooms.alerting,
-            deliveries=rooms.courier,
-            trials=Trials(
-                lambda: reachable(parts.reloads.settings.alerting, doors.url),
-                clock=ground.clock,
-                ids=ground.ids,
-            ),
-            rules=rooms.rules,
-            responder=rooms.answering.responder,
-            board=parts.health,
-            status=status,
-            metrics=telemetry.metrics,
-            room=SeriesDoor(rooms.ingest, settings.admit),
-            queries=lambda: rooms.engine.running,
-            streams=parts.streams,
-            clock=ground.clock,
-            sdk=lambda: parts.reloads.settings.sdk,
-            routing=lambda: _routing(parts.reloads.settings),
-            packs=lambda: packs_in_force(parts.reloads.settings.packs, parts.reloads.settings.collect),
-            silences=rooms.alerting.silences,
-            cleaner=rooms.redactor,
-            nodes=rooms.collect,
-            wallets=rooms.collect,
-            spends=rooms.custody,
-            hsms=rooms.collect,
-            transactions=rooms.collect,
-        ),
+        own=own_api(_own(parts, doors, settings, status=status, ground=ground)),
         sampling=sampling_routes(lambda: parts.reloads.settings.sdk),
         callbacks=build_callbacks(
             rooms, parts.reloads, reach=settings.server.external_url, tokens=tokens, ground=ground
         ),
+    )
+
+
+def _own(parts: FrontParts, doors: Doors, settings: Settings, *, status: Status, ground: Ground) -> OwnParts:
+    rooms, telemetry = parts.rooms, parts.rooms.stores.telemetry
+    return OwnParts(
+        logs=telemetry.logs,
+        spans=telemetry.spans,
+        arrivals=rooms.ingest,
+        desk=rooms.alerting,
+        deliveries=rooms.courier,
+        trials=Trials(
+            lambda: reachable(parts.reloads.settings.alerting, doors.url),
+            clock=ground.clock,
+            ids=ground.ids,
+        ),
+        rules=rooms.rules,
+        responder=rooms.answering.responder,
+        board=parts.health,
+        status=status,
+        metrics=telemetry.metrics,
+        room=SeriesDoor(rooms.ingest, settings.admit),
+        queries=lambda: rooms.engine.running,
+        streams=parts.streams,
+        clock=ground.clock,
+        sdk=lambda: parts.reloads.settings.sdk,
+        routing=lambda: _routing(parts.reloads.settings),
+        packs=lambda: packs_in_force(parts.reloads.settings.packs, parts.reloads.settings.collect),
+        silences=rooms.alerting.silences,
+        cleaner=rooms.redactor,
+        nodes=rooms.collect,
+        wallets=rooms.collect,
+        spends=rooms.custody,
+        hsms=rooms.collect,
+        transactions=rooms.collect,
     )
 
 

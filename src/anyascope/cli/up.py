@@ -25,62 +25,68 @@ class StoreKind(StrEnum):
     MEMORY = "memory"
 
 
+ConfigOption = Annotated[
+    Path | None,
+    typer.Option("--config", "-c", envvar=f"{ENV}CONFIG", help="Configuration; anyascope.yml here, if there is one."),
+]
+DataOption = Annotated[
+    Path | None, typer.Option("--data", envvar=f"{ENV}DATA", help="Directory for everything that is kept.")
+]
+ListenOption = Annotated[
+    str | None,
+    typer.Option("--listen", envvar=f"{ENV}LISTEN", metavar="HOST:PORT", help="Main address; 127.0.0.1:9470."),
+]
+PrometheusConfigOption = Annotated[
+    Path | None,
+    typer.Option("--prometheus-config", envvar=f"{ENV}PROMETHEUS_CONFIG", help="A prometheus.yml, as it is."),
+]
+AlertmanagerConfigOption = Annotated[
+    Path | None,
+    typer.Option("--alertmanager-config", envvar=f"{ENV}ALERTMANAGER_CONFIG", help="An alertmanager.yml, as it is."),
+]
+LogFormatOption = Annotated[
+    LogFormat | None, typer.Option("--log-format", envvar=f"{ENV}LOG_FORMAT", help="How it logs about itself.")
+]
+NoCollectOption = Annotated[
+    bool,
+    typer.Option("--no-collect", envvar=f"{ENV}NO_COLLECT", help="Collect nothing of this host or the server itself."),
+]
+FeaturesOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--enable-feature",
+        envvar=f"{ENV}ENABLE_FEATURE",
+        metavar="NAME",
+        help="What of PromQL is experimental, under Prometheus' names, such as promql-experimental-functions.",
+    ),
+]
+AdminApiOption = Annotated[
+    bool,
+    typer.Option(
+        "--enable-admin-api",
+        "--web.enable-admin-api",
+        envvar=f"{ENV}ENABLE_ADMIN_API",
+        help="Let clients delete series and make snapshots.",
+    ),
+]
+StoreOption = Annotated[
+    StoreKind | None,
+    typer.Option("--store", envvar=f"{ENV}STORE", help="chdb, on disk; or memory, which forgets at the end."),
+]
+
+
 def up(  # noqa: PLR0913  # each an option of its own
     *,
-    config: Annotated[
-        Path | None,
-        typer.Option(
-            "--config", "-c", envvar=f"{ENV}CONFIG", help="Configuration; anyascope.yml here, if there is one."
-        ),
-    ] = None,
-    data: Annotated[
-        Path | None, typer.Option("--data", envvar=f"{ENV}DATA", help="Directory for everything that is kept.")
-    ] = None,
-    listen: Annotated[
-        str | None,
-        typer.Option("--listen", envvar=f"{ENV}LISTEN", metavar="HOST:PORT", help="Main address; 127.0.0.1:9470."),
-    ] = None,
-    prometheus_config: Annotated[
-        Path | None,
-        typer.Option("--prometheus-config", envvar=f"{ENV}PROMETHEUS_CONFIG", help="A prometheus.yml, as it is."),
-    ] = None,
-    alertmanager_config: Annotated[
-        Path | None,
-        typer.Option(
-            "--alertmanager-config", envvar=f"{ENV}ALERTMANAGER_CONFIG", help="An alertmanager.yml, as it is."
-        ),
-    ] = None,
-    log_format: Annotated[
-        LogFormat | None, typer.Option("--log-format", envvar=f"{ENV}LOG_FORMAT", help="How it logs about itself.")
-    ] = None,
-    no_collect: Annotated[
-        bool,
-        typer.Option(
-            "--no-collect", envvar=f"{ENV}NO_COLLECT", help="Collect nothing of this host or the server itself."
-        ),
-    ] = False,
-    enable_feature: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--enable-feature",
-            envvar=f"{ENV}ENABLE_FEATURE",
-            metavar="NAME",
-            help="What of PromQL is experimental, under Prometheus' names, such as promql-experimental-functions.",
-        ),
-    ] = None,
-    admin_api: Annotated[
-        bool,
-        typer.Option(
-            "--enable-admin-api",
-            "--web.enable-admin-api",
-            envvar=f"{ENV}ENABLE_ADMIN_API",
-            help="Let clients delete series and make snapshots.",
-        ),
-    ] = False,
-    store: Annotated[
-        StoreKind | None,
-        typer.Option("--store", envvar=f"{ENV}STORE", help="chdb, on disk; or memory, which forgets at the end."),
-    ] = None,
+    config: ConfigOption = None,
+    data: DataOption = None,
+    listen: ListenOption = None,
+    prometheus_config: PrometheusConfigOption = None,
+    alertmanager_config: AlertmanagerConfigOption = None,
+    log_format: LogFormatOption = None,
+    no_collect: NoCollectOption = False,
+    enable_feature: FeaturesOption = None,
+    admin_api: AdminApiOption = False,
+    store: StoreOption = None,
 ) -> None:
     """Start the server in the foreground."""
     import gc
