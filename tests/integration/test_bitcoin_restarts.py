@@ -10,10 +10,16 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from prometheus_client import CollectorRegistry
 
+from anyascope.clock import SystemClock
+from anyascope.collect.collectors.bitcoin.debug_log import DebugLog
+from anyascope.collect.tally import CollectorTally
 from anyascope.store.api.documents import DocumentStore
+from anyascope.store.documents import MemoryDocuments
 from support.bitcoin_looks import NodeLooks, TransactionLooks, hand_over, looking, looking_at_nodes
 from support.bitcoin_room import NOBODY
+from support.collecting import RecordingIntake, until
 from support.regtest import RegtestNode, free_base, regtest_node
 
 SETTINGS = ("-keypool=10", "-unsafesqlitesync=1")
@@ -170,6 +176,36 @@ async def test_a_reorg_while_a_node_got_another_name_is_told(tmp_path):
             await nodes.look()
             assert nodes.figure("old", REORGS) == 0
             assert [each["bitcoin.block.height"] for each in nodes.events("old", "block.connected")] == [10]
+
+
+async def test_a_log_that_a_start_cuts_is_told_once(tmp_path):
+    """A node cuts its `debug.log` to the newest 10 MB when it starts: what was read of them is neither told nor counted again."""
+    path, clock, intake = tmp_path / "regtest" / "debug.log", SystemClock(), RecordingIntake()
+    path.parent.mkdir(parents=True)
+    errors = [f"2096-12-01T09:57:5{number}Z [error] disk {number}" for number in range(3)]
+    path.write_text("\n".join([*("2026-12-01T09:57:54Z filler" for _ in range(430_000)), *errors]) + "\n")
+    assert path.stat().st_size > 11_000_000
+    counts: dict[str, int] = {}
+    log = DebugLog(
+        "n",
+        path,
+        intake=intake,
+        documents=MemoryDocuments(clock=clock),
+        clock=clock,
+        tally=CollectorTally(CollectorRegistry()),
+        counts=counts,
+    )
+    following = asyncio.create_task(log.run())
+    try:
+        await until(lambda: counts["error"] == 3)
+        with regtest_node(tmp_path, free_base(1), *MODEST, "-shrinkdebugfile=1"):
+            assert path.stat().st_size < 11_000_000
+            await until(lambda: any("init message: Done loading" in each.body for each in intake.log_records))
+    finally:
+        following.cancel()
+        await asyncio.gather(following, return_exceptions=True)
+    assert [each.body for each in intake.log_records if each.body.startswith("disk")] == ["disk 0", "disk 1", "disk 2"]
+    assert counts["error"] == 3
 
 
 @pytest.mark.long

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,15 +12,20 @@ from anyascope.collect.apart import Apart
 from anyascope.model.documents import Json
 
 FIRST_BYTES = 256 * 1024  # how much of the past a first start reads: some 1,000 lines
+CUT_SEEN_MAX = 10  # looks at a file that was cut and still grows: a node writes 10 MB of it again within milliseconds
 LINE_BYTES_MAX = 1024 * 1024  # longer lines are given in parts, for the caller to skip
 
 
 class FileTail:
     """Reads the lines that are added to a file, over rotations and truncations.
 
+    A file that was cut may still have its end, as a node's log that is cut to its newest 10 MB at a start: it is followed from the line
+    that was read last, where that is still there.
+
     Args:
         path: the file.
-        position: `inode` and `offset` where to go on; from near the end where it is empty or of another file.
+        position: `inode` and `offset` where to go on, and `last`, the mark of the last line; from near the end where it is empty or of
+            another file.
     """
 
     def __init__(self, path: Path, position: Mapping[str, Json]) -> None:
@@ -28,13 +34,18 @@ class FileTail:
         self._inode = 0
         self._offset = 0
         self._rest = b""
+        self._last = ""
+        self._cut: tuple[int, int] | None = None  # how often it was seen since it was cut, and how large it was
         self._open(position)
 
     def read(self) -> list[tuple[bytes, dict[str, Json]]]:
-        """The next lines without their line feeds, each with the position behind it; empty where there are none now."""
+        """The next lines without their line feeds, each with the position behind it; empty where there are none now.
+
+        The position of the last of them alone has its mark.
+        """
         if self._file is None:
             self._open({"inode": 0, "offset": 0})
-        chunk = self._file.read(CHUNK_BYTES) if self._file is not None else b""
+        chunk = self._file.read(CHUNK_BYTES) if self._file is not None and self._cut is None else b""
         if not chunk:
             self._turn()
             return []
@@ -48,7 +59,11 @@ class FileTail:
             self._offset += len(self._rest)
             found.append((self._rest, {"inode": self._inode, "offset": self._offset}))
             self._rest = b""
-        return [pair for pair in found if pair[0]]
+        found = [pair for pair in found if pair[0]]
+        if found:
+            line, position = found[-1]
+            self._last = position["last"] = _mark(line)
+        return found
 
     def close(self) -> None:
         """Let go of the file."""
@@ -65,9 +80,19 @@ class FileTail:
         if found.st_ino != self._inode:
             self.close()
             self._open({"inode": found.st_ino, "offset": 0})
-        elif found.st_size < self._offset:
-            self.close()
-            self._open({"inode": self._inode, "offset": 0})
+        elif self._cut is not None or found.st_size < self._offset:
+            self._follow_cut(found.st_size)
+
+    def _follow_cut(self, size: int) -> None:
+        """Go on where the line that was read last is; else at the start, once what the file keeps is written."""
+        with self._path.open("rb") as file:
+            offset = _behind(file, self._last)
+        seen, size_before = self._cut or (0, -1)
+        if self._last and not offset and size != size_before and seen < CUT_SEEN_MAX:
+            self._cut = (seen + 1, size)
+            return
+        self.close()
+        self._open({"inode": self._inode, "offset": offset, "last": self._last})
 
     def _open(self, position: Mapping[str, Json]) -> None:
         try:
@@ -78,14 +103,32 @@ class FileTail:
         inode, offset = position.get("inode"), position.get("offset")
         if not position:
             offset = _line_start(file, max(found.st_size - FIRST_BYTES, 0))
-        elif inode != found.st_ino or not isinstance(offset, int) or offset > found.st_size:
-            offset = 0  # rotated or cut while we were away: all of the new one is unread
+        elif inode != found.st_ino or not isinstance(offset, int):
+            offset = 0  # rotated while we were away: all of the new one is unread
+        elif offset > found.st_size:
+            offset = _behind(file, str(position.get("last") or ""))
         assert isinstance(offset, int)
         file.seek(offset)
         self._file, self._inode, self._offset, self._rest = file, found.st_ino, offset, b""
+        self._last, self._cut = str(position.get("last") or ""), None
 
 
 CHUNK_BYTES = 256 * 1024  # read at once; one poll of a busy file takes a millisecond
+
+
+def _mark(line: bytes) -> str:
+    """Tells a line from others; not the line itself, which may hold a secret."""
+    return hashlib.blake2b(line, digest_size=16).hexdigest()
+
+
+def _behind(file: BinaryIO, last: str) -> int:
+    """Where the line with this mark ends, in a file that was cut; 0 where it is not there any more: then all of it is unread."""
+    offset = found = 0
+    for line in iter(lambda: file.readline(LINE_BYTES_MAX), b"") if last else ():
+        offset += len(line)
+        if _mark(line.rstrip(b"\n")) == last:
+            found = offset
+    return found
 
 
 class ApartTail:

@@ -229,6 +229,45 @@ def test_follows_a_rotation(tmp_path) -> None:
     tail.close()
 
 
+@pytest.mark.parametrize("is_restarted", [False, True])
+def test_a_file_that_keeps_its_end_is_read_on(tmp_path, is_restarted) -> None:
+    """A node cuts its log to the newest part at a start: what was read of that is not read again."""
+    path = tmp_path / "log"
+    path.write_bytes(b"".join(b"line %d\n" % number for number in range(100)))
+    tail = FileTail(path, {"inode": path.stat().st_ino, "offset": 0})
+    [*_, (last, position)] = tail.read()
+    assert last == b"line 99"
+    if is_restarted:
+        tail.close()
+    path.write_bytes(b"9\nline 98\nline 99\nstarted\n")
+    if is_restarted:
+        tail = FileTail(path, position)
+    assert lines(tail) == [b"started"]
+    path.write_bytes(b"anew\n")
+    assert lines(tail) == [b"anew"]
+    tail.close()
+
+
+def test_a_file_that_is_being_cut_is_waited_for(tmp_path) -> None:
+    """What it keeps comes in parts: none of it is read again; one that grows without end is read from its start."""
+    path = tmp_path / "log"
+    path.write_bytes(b"one\ntwo\nthree\n")
+    tail = FileTail(path, {"inode": path.stat().st_ino, "offset": 0})
+    tail.read()
+    for part in (b"", b"two\n", b"two\nthree\nstarted\n"):
+        path.write_bytes(part)
+        assert tail.read() == []
+    assert lines(tail) == [b"started"]
+    path.write_bytes(b"")
+    found: list[bytes] = []
+    for _ in range(2 * tails.CUT_SEEN_MAX):
+        with path.open("ab") as file:
+            file.write(b"anew and anew\n")
+        found += [line for line, _ in tail.read()]
+    assert found == [b"anew and anew"] * (2 * tails.CUT_SEEN_MAX)
+    tail.close()
+
+
 def test_follows_a_truncation(tmp_path) -> None:
     """A file that is cut is read from its start."""
     path = tmp_path / "log"
