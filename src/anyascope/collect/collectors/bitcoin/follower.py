@@ -70,6 +70,7 @@ class ChainFollower:
         self.branch = Branch()
         self.pace = Pace(settled_after_s=settled_after_s)
         self._has_restarted = False
+        self._is_unkept = False
         self._left: Branch | None = None  # what a node had before it started again with less
 
     def turn_to(self, chain: str) -> bool:
@@ -78,7 +79,7 @@ class ChainFollower:
             return False
         self.chain, self.genesis = chain, ""
         self.branch, self.pace = Branch(), Pace(settled_after_s=self._settled_after_s)
-        self._left = None
+        self._left, self._is_unkept = None, False
         return True
 
     def restarted(self) -> None:
@@ -140,9 +141,22 @@ class ChainFollower:
         if len(found) < len(heights):
             return Change()
         change = self._turn(Branch(found))
-        if not info.get("initialblockdownload"):
-            await self._keep()
+        self._is_unkept = not info.get("initialblockdownload")
         return change
+
+    async def keep(self) -> None:
+        """Write down what the last look found: once that was told, so that an end of the server between the two loses nothing."""
+        if not self._is_unkept:
+            return
+        network: dict[str, Json] = {"chain": self.chain, "genesis": self.genesis}
+        body = {**network, "url": self._url, **branch_to_json(self.branch), **self.pace.to_json()}
+        changes: list[Put | Delete] = [Put(DOCUMENT_KIND, self._node, body)]
+        if self._former:
+            changes.append(Delete(DOCUMENT_KIND, self._former))
+        # A store that is full must not blind us: what is not kept now is kept with the next look.
+        with contextlib.suppress(UnavailableError):
+            await self._documents.commit(changes)
+            self._former, self._is_unkept = "", False
 
     def _turn(self, now: Branch) -> Change:
         """Take over a branch; what changed.
@@ -164,17 +178,6 @@ class ChainFollower:
         self._left = None
         change = change_of(left, now)
         return change_of(before, now) if change.is_cut else change
-
-    async def _keep(self) -> None:
-        network: dict[str, Json] = {"chain": self.chain, "genesis": self.genesis}
-        body = {**network, "url": self._url, **branch_to_json(self.branch), **self.pace.to_json()}
-        changes: list[Put | Delete] = [Put(DOCUMENT_KIND, self._node, body)]
-        if self._former:
-            changes.append(Delete(DOCUMENT_KIND, self._former))
-        # A store that is full must not blind us: what is not kept now is kept with the next block.
-        with contextlib.suppress(UnavailableError):
-            await self._documents.commit(changes)
-            self._former = ""
 
 
 async def coins_of_nodes(documents: DocumentStore) -> Mapping[str, str]:

@@ -199,9 +199,12 @@ class NodeWatch:
         # Beside the other calls: a block must not wait until the node has told of its peers.
         telling = asyncio.create_task(self._hand_in_events())
         try:
-            return await self._look_around(chain, info)
+            found = await self._look_around(chain, info)
         finally:
             await telling
+        if not self._events:
+            await self._follower.keep()
+        return found
 
     async def _look_around(self, chain: str, info: dict[str, Any]) -> Round:
         """Everything but the branch."""

@@ -73,7 +73,9 @@ class Site:
         follower.turn_to("regtest")
         await follower.find_network(node)
         height = len(best) - 1
-        return await follower.follow({"bestblockhash": named(best, height), "blocks": height}, node)
+        change = await follower.follow({"bestblockhash": named(best, height), "blocks": height}, node)
+        await follower.keep()
+        return change
 
     async def names(self) -> list[str]:
         return [each.key for each in (await self.documents.page(DOCUMENT_KIND)).documents]

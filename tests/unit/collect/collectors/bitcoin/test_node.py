@@ -127,6 +127,21 @@ async def test_a_reorg_while_the_server_is_stopped_is_seen_afterwards():
     assert figure(await scene.look(), "anya_bitcoin_reorgs_total") == 0
 
 
+async def test_a_reorg_that_could_not_be_told_is_told_after_a_restart():
+    """What a full intake did not take before the server ended is no loss: figures and events come with the next one."""
+    scene = Scene()
+    await scene.look()
+    scene.intake.refusals = 9
+    scene.node.chain = "gaxy"
+    assert figure(await scene.look(), "anya_bitcoin_reorgs_total") == 1
+    scene.intake.refusals = 0
+    assert scene.events() == []
+    for times in (1, 0):
+        scene.restart()
+        assert figure(await scene.look(), "anya_bitcoin_reorgs_total") == times
+    assert scene.events() == ["reorg b", "disconnected b", "connected x", "connected y"]
+
+
 async def test_a_node_that_is_down_has_the_network_of_before():
     """Also after a restart of the server: an alarm about all nodes of a chain does not end by it."""
 
