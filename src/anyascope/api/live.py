@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from typing import TypeAlias
 
+import structlog
 from fastapi import APIRouter
 from starlette.responses import Response
 
@@ -27,7 +28,9 @@ KEEP_ALIVE_LOOKS = 15  # looks without a change after which a comment keeps the 
 
 Topics: TypeAlias = dict[str, bytes]
 TopicMaker: TypeAlias = Callable[[], object]
-"""What a topic says now, as the API answers it; quick, never raises."""
+"""What a topic says now, as the API answers it; quick."""
+
+log = structlog.get_logger("anyascope.api")
 
 
 def live_topics(
@@ -87,14 +90,28 @@ class _Look:
         self._clock = clock
         self._fresh_ns = round(fresh_s * NS_PER_S)
         self._seen: Topics = {}
+        self._broken: set[str] = set()
         self._at_ns = 0
 
     def topics(self) -> Topics:
         now_ns = self._clock.monotonic_ns()
         if not self._seen or now_ns - self._at_ns >= self._fresh_ns:
-            self._seen = {topic: encode(make()) for topic, make in self.makers.items()}
+            told = ((topic, self._told(topic, make)) for topic, make in self.makers.items())
+            self._seen = {topic: data for topic, data in told if data is not None}
             self._at_ns = now_ns
         return self._seen
+
+    def _told(self, topic: str, make: TopicMaker) -> bytes | None:
+        """What a topic says; None while its room fails, which must not keep alerts from being told."""
+        try:
+            data = encode(make())
+        except Exception:
+            if topic not in self._broken:
+                log.exception("topic_broke", topic=topic)
+            self._broken.add(topic)
+            return None
+        self._broken.discard(topic)
+        return data
 
     def forget(self) -> None:
         """Something changed: look anew the next time."""

@@ -55,7 +55,7 @@ class Reloads:
         """
         async with self._lock:
             try:
-                plan = await asyncio.to_thread(self._read)
+                plan = await self._read_again()
                 await self._exchange(plan)
             except AnyascopeError as error:
                 self.error, self.failed_ns = str(error), self._clock.now_ns()
@@ -66,6 +66,15 @@ class Reloads:
             self.loaded_ns = self._clock.now_ns()
             self.error = ""
             log.info("configuration_reloaded", file=str(plan.settings.file or ""), needs_restart=needs_restart)
+
+    async def _read_again(self) -> Plan:
+        try:
+            return await asyncio.to_thread(self._read)
+        except AnyascopeError:
+            raise
+        except Exception as error:
+            log.exception("reload_broke")
+            raise AnyascopeError(f"the configuration could not be read, see the log: {error}") from error
 
     async def _exchange(self, plan: Plan) -> None:
         """Put a plan into force as a whole: where a room cannot take it, all of them go back to the one before.

@@ -95,8 +95,10 @@ class Stores:
 
     async def close(self) -> None:
         """Close both; what was acknowledged is durable already."""
-        await self.documents.close()
-        await self.telemetry.close()
+        try:
+            await self.documents.close()
+        finally:
+            await self.telemetry.close()
 
 
 async def open_stores(

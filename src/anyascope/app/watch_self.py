@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import Mapping, MutableMapping, Sequence
 from typing import Any
 
+import structlog
 from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
 from opentelemetry.trace import StatusCode
 from prometheus_client import CollectorRegistry, Counter
@@ -30,6 +31,8 @@ FLUSH_EVERY_S = 1.0
 SLOW_SPAN_NS = 250_000_000  # from here on a request of our own is worth a look
 ORDINARY_SPAN_EVERY = 20  # of quick, successful ones: an open page asks some questions a second, all alike
 STORING_ROOMS = ("anyascope.ingest", "anyascope.store")
+
+log = structlog.get_logger("anyascope.app")
 
 _SEVERITIES = {
     "debug": Severity.DEBUG,
@@ -65,6 +68,7 @@ class OwnTelemetry(SpanProcessor):
         self._task: asyncio.Task[None] | None = None
         self._intake: Intake | None = None
         self._ordinary = 0
+        self._is_broken = False
         self._dropped = Counter(
             "anyascope_self_telemetry_dropped",
             "Own log lines and spans that were not stored.",
@@ -135,7 +139,16 @@ class OwnTelemetry(SpanProcessor):
     async def _run(self) -> None:
         while True:
             await self._clock.sleep(FLUSH_EVERY_S)
+            await self._flush_or_say()
+
+    async def _flush_or_say(self) -> None:
+        try:
             await self.flush()
+        except Exception:
+            # A fault of ours in one round must not end the keeping of all later lines; told once, as its line is one of ours.
+            if not self._is_broken:
+                log.exception("own_telemetry_broke")
+            self._is_broken = True
 
 
 def _feeds_on_itself(logger: str, method: str) -> bool:

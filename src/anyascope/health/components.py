@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
+import structlog
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
@@ -14,6 +15,9 @@ from anyascope.ports import ComponentHealth, HealthSource, HealthStatus
 
 _WORST_FIRST = (HealthStatus.UNHEALTHY, HealthStatus.DEGRADED, HealthStatus.HEALTHY, HealthStatus.UNKNOWN)
 _SCORES = {HealthStatus.HEALTHY: 1.0, HealthStatus.DEGRADED: 0.5, HealthStatus.UNHEALTHY: 0.0}
+
+
+log = structlog.get_logger("anyascope.health")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +40,7 @@ class Health(Collector):
     def __init__(self, *, clock: Clock, registry: CollectorRegistry) -> None:
         self._clock = clock
         self._sources: list[HealthSource] = []
+        self._broken: list[HealthSource] = []  # of which the log has told already
         self._since: dict[str, tuple[HealthStatus, int]] = {}
         registry.register(self)
 
@@ -45,9 +50,30 @@ class Health(Collector):
 
     def report(self) -> HealthReport:
         """How everything is now."""
-        components = [self._dated(component) for source in self._sources for component in source.health()]
+        components = [self._dated(component) for source in self._sources for component in self._told_by(source)]
         components.sort(key=lambda c: (_WORST_FIRST.index(c.status), c.component))
         return HealthReport(worst_of(c.status for c in components), tuple(components))
+
+    def _told_by(self, source: HealthSource) -> Sequence[ComponentHealth]:
+        """What a room says of itself; that one cannot must not hide the others, nor all metrics of the server."""
+        try:
+            told = tuple(source.health())
+        except Exception as error:
+            if source not in self._broken:
+                log.exception("health_broke", room=_room_of(source))
+                self._broken.append(source)
+            return (
+                ComponentHealth(
+                    _room_of(source),
+                    "room",
+                    HealthStatus.UNHEALTHY,
+                    f"it cannot say how it is: {type(error).__name__}: {error}",
+                    "a fault of the server: its log says where; restart it, and report it",
+                ),
+            )
+        if source in self._broken:
+            self._broken.remove(source)
+        return told
 
     def collect(self) -> Iterable[GaugeMetricFamily]:
         """The components that know how they are, as a gauge."""
@@ -73,3 +99,9 @@ class Health(Collector):
             since_ns = self._clock.now_ns()
             self._since[component.component] = (component.status, since_ns)
         return replace(component, since_ns=since_ns)
+
+
+def _room_of(source: HealthSource) -> str:
+    """The package that a source belongs to, such as `collect`."""
+    parts = type(source).__module__.split(".")
+    return parts[1] if len(parts) > 1 else parts[0]

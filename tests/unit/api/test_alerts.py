@@ -214,6 +214,32 @@ async def test_live_tells_each_thing_at_the_start_and_when_it_changes():
     await chunks.aclose()
 
 
+async def test_a_room_that_fails_keeps_no_other_from_being_told():
+    """A topic that cannot be made is left out, and told again as soon as it can; alerts come all the while."""
+    house = House(clock=ManualClock())
+    rooms = {"nodes": ZeroDivisionError("a fault of ours"), "alerts": None}
+
+    def made(name):
+        if rooms[name] is not None:
+            raise rooms[name]
+        return {"of": name}
+
+    topics = {name: lambda name=name: made(name) for name in rooms}
+    router = live_router(topics, house.arrivals, clock=house.clock, streams=house.streams, look_every_s=0.01)
+    chunks = (await router.routes[0].endpoint())._chunks
+
+    async def next_names():
+        chunk = await asyncio.wait_for(anext(chunks), 60)
+        return [name for name, _ in read_events(iter(chunk.decode().split("\n")))]
+
+    assert await next_names() == []
+    assert await next_names() == ["alerts", "events"]
+    rooms["nodes"] = None
+    await house.clock.advance(1)
+    assert await next_names() == ["nodes"]
+    await chunks.aclose()
+
+
 async def test_channels_say_how_they_are():
     """Each with its state, what waits and what failed."""
     house = House()

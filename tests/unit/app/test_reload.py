@@ -77,3 +77,17 @@ async def test_a_plan_that_cannot_be_read_changes_nothing(old: Plan) -> None:
         await reloads.reload()
     assert rooms.given == []
     assert reloads.error == "a mistake"
+
+
+async def test_a_fault_while_reading_is_told(old: Plan) -> None:
+    """A fault of ours in reading is an error of the reload too, which `doctor` shows; the old plan stays."""
+
+    def broken() -> Plan:
+        raise RuntimeError("odd")
+
+    reloads, rooms = Reloads(old, read=broken, clock=ManualClock()), Rooms()
+    reloads.applies_by(rooms.apply)
+    with pytest.raises(AnyascopeError, match="could not be read"):
+        await reloads.reload()
+    assert rooms.given == []
+    assert "odd" in reloads.error

@@ -19,9 +19,12 @@ class Keeps:
         self.bodies: list[str] = []
         self.spans_seen: list[str] = []
         self.is_full = False
+        self.fault: Exception | None = None
 
     async def logs(self, batches, *, source):
         assert source == "self"
+        if self.fault is not None:
+            raise self.fault
         if self.is_full:
             raise UnavailableError("full", retry_after_s=1.0)
         self.bodies += [body for batch in batches for body in batch.bodies]
@@ -61,6 +64,21 @@ async def test_lines_and_spans_are_stored_every_second():
     await clock.advance(1.5)
     assert intake.bodies == ["started"]
     assert intake.spans_seen == ["evaluate"]
+    await own.stop()
+
+
+async def test_a_fault_of_one_round_ends_nothing():
+    """Lines that come after a fault of ours are stored as before."""
+    clock, intake = ManualClock(), Keeps()
+    own = OwnTelemetry(clock=clock, registry=CollectorRegistry())
+    own.start(intake)
+    intake.fault = RuntimeError("odd")
+    own.log_event(None, "info", event("lost"))
+    await clock.advance(1.5)
+    intake.fault = None
+    own.log_event(None, "info", event("kept"))
+    await clock.advance(1.5)
+    assert "kept" in intake.bodies
     await own.stop()
 
 

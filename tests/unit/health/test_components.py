@@ -60,3 +60,24 @@ def test_is_a_metric():
         for name in "abcd"
     }
     assert values == {"a": 1.0, "b": 0.5, "c": 0.0, "d": None}
+
+
+def test_a_room_that_cannot_say_how_it_is_hides_no_other():
+    """It is unhealthy, and says why; the other components and all metrics of the server are there as before."""
+    registry = CollectorRegistry()
+    health = Health(clock=ManualClock(), registry=registry)
+    broken, well = Says(), Says(a=HealthStatus.HEALTHY)
+    broken.statuses = None
+    health.watch([broken, well])
+
+    report = health.report()
+
+    assert report.status is HealthStatus.UNHEALTHY
+    first, second = report.components
+    assert (first.status, second.component) == (HealthStatus.UNHEALTHY, "a")
+    assert "AttributeError" in first.message
+    assert first.advice
+    gauge = registry.get_sample_value("anyascope_component_health", {"component": "a", "kind": "test"})
+    assert gauge == 1
+    broken.statuses = {"b": HealthStatus.HEALTHY}
+    assert health.report().status is HealthStatus.HEALTHY
