@@ -98,6 +98,42 @@ async def test_a_locked_pin_is_told_and_nothing_is_tried(token, tmp_path):
         assert front.logins() == 0
 
 
+AS_OFFICER = """
+import sys, pkcs11
+try:
+    pkcs11.lib(sys.argv[1]).get_token(token_label=sys.argv[2]).open(so_pin=sys.argv[4], rw=True)
+except pkcs11.PinIncorrect:
+    print("refused")
+"""
+
+
+async def test_a_wrong_pin_of_the_officer_is_told_until_a_right_one(token):
+    """SoftHSM counts it (CKF_SO_PIN_COUNT_LOW); the user's PIN is as before, and signing goes on."""
+    async with Scene(token) as scene:
+        assert (await scene.look()).faults == ()
+        assert scene.value("anya_hsm_so_pin_state", state="ok") == 1
+        assert token.run(AS_OFFICER, WRONG_PIN) == "refused\n"
+        found = await scene.look()
+        assert (found.is_down, found.faults) == (False, ("wrong PINs of the security officer were entered (low)",))
+        assert scene.value("anya_hsm_so_pin_state", state="low") == 1
+        assert scene.value("anya_hsm_pin_state", state="ok") == 1
+        assert scene.value("anya_hsm_canary_success", operation_type="canary_sign") == 1
+    token.run(AS_OFFICER, token.so_pin)
+    async with Scene(token) as scene:
+        assert (await scene.look()).faults == ()
+
+
+async def test_a_locked_pin_of_the_officer_is_told(token, tmp_path):
+    """SoftHSM never locks it: a module in front of it says CKF_SO_PIN_LOCKED."""
+    front = shim(token, tmp_path)
+    front.tell("flags", hex(0x40_0000))
+    async with Scene(token, module=front.module, environment=front.environment) as scene:
+        found = await scene.look()
+        assert (found.is_down, found.faults) == (False, ("the security officer's PIN is locked",))
+        assert scene.value("anya_hsm_so_pin_state", state="locked") == 1
+        assert scene.events() == ["hsm.so_pin_locked"]
+
+
 async def test_a_deleted_key_is_missed_by_canary_and_count(token):
     """The next round says which label is missing, and the canary fails with key_not_found; other operations go on."""
     async with Scene(token) as scene:

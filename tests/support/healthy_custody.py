@@ -43,6 +43,7 @@ def tell_hsm(replay: Replay, *, seed: int) -> None:
     _count(replay, "anya_hsm_errors_total", {**APP, "error_type": "device_busy"}, operations * 0.002)
     for state in PIN_STATES:
         replay.add("anya_hsm_pin_state", {**TOKEN, "state": state}, state == "ok")
+        replay.add("anya_hsm_so_pin_state", {**TOKEN, "state": state}, state == "ok")
     replay.add("anya_hsm_key_present", {**HSM, "label": "withdrawals"}, 1)
     replay.add("anya_hsm_key_replaced", {**HSM, "label": "withdrawals"}, 0)
     replay.add("anya_hsm_keys_change", {**TOKEN, "class": "private", "key_type": "EC"}, 0)

@@ -155,6 +155,8 @@ anya_hsm_canary_last_success_timestamp_seconds{{{_HSM},operation_type="canary_si
 anya_hsm_call_late_seconds{{{_HSM},call="canary_sign"}} 0x40
 anya_hsm_pin_state{{{_TOKEN},state="ok"}} 1x40
 anya_hsm_pin_state{{{_TOKEN},state="locked"}} 0x40
+anya_hsm_so_pin_state{{{_TOKEN},state="ok"}} 1x40
+anya_hsm_so_pin_state{{{_TOKEN},state="locked"}} 0x40
 anya_hsm_key_present{{{_HSM},label="withdrawals"}} 0x40
 anya_hsm_keys{{{_HSM},class="private",key_type="EC"}} 3x40
 anya_hsm_keys_change{{{_TOKEN},class="private",key_type="EC"}} 1x40

@@ -5,7 +5,7 @@ import type { InstantSeries } from "./prometheus";
 
 /** What is asked for in one query; `hsm` is the label that tells them apart. */
 export const HSM_QUERY =
-  '{__name__=~"anya_hsm_(up|canary_success|canary_last_success_timestamp_seconds|pin_state|login_held|sessions|sessions_max|sessions_exhausted_in_seconds|session_leak_suspect|mechanisms_lost|keys|key_present|key_replaced|certificate_expiry_timestamp_seconds|token_info)"}';
+  '{__name__=~"anya_hsm_(up|canary_success|canary_last_success_timestamp_seconds|pin_state|so_pin_state|login_held|sessions|sessions_max|sessions_exhausted_in_seconds|session_leak_suspect|mechanisms_lost|keys|key_present|key_replaced|certificate_expiry_timestamp_seconds|token_info)"}';
 
 export interface Hsm {
   readonly name: string;
@@ -18,6 +18,8 @@ export interface Hsm {
   /** By kind of operation, such as `canary_sign`. */
   readonly canaries: readonly { readonly operation: string; readonly isWell: boolean; readonly lastS: number | null }[];
   readonly pin: string | null;
+  /** The security officer's. */
+  readonly soPin: string | null;
   readonly isLoginHeld: boolean;
   readonly sessions: number | null;
   readonly sessionsMax: number | null;
@@ -83,6 +85,7 @@ function hsmOf(name: string, series: readonly InstantSeries[], health: Component
       return { operation, isWell: value(one) === 1, lastS: value(last.find((other) => other.metric["operation_type"] === operation)) };
     }),
     pin: of("pin_state").find((one) => value(one) === 1)?.metric["state"] ?? null,
+    soPin: of("so_pin_state").find((one) => value(one) === 1)?.metric["state"] ?? null,
     isLoginHeld: first("login_held") === 1,
     sessions: first("sessions", "all") ?? first("sessions"),
     sessionsMax: first("sessions_max", "all") ?? first("sessions_max"),

@@ -66,6 +66,7 @@ describe("HSMs", () => {
         series("canary_success", "0", { operation_type: "canary_sign" }),
         series("canary_last_success_timestamp_seconds", "5", { operation_type: "canary_sign" }),
         ...["ok", "low"].map((state) => series("pin_state", state === "low" ? "1" : "0", { state })),
+        series("so_pin_state", "1", { state: "locked" }),
         series("sessions", "12", { kind: "all" }),
         series("sessions_max", "16", { kind: "all" }),
         series("sessions_exhausted_in_seconds", "90"),
@@ -79,7 +80,7 @@ describe("HSMs", () => {
       [],
     );
     expect(hsm).toMatchObject({
-      ...{ name: "core", provider: "softhsm", status: "healthy", isUp: true, pin: "low", sessions: 12, sessionsMax: 16, exhaustedInS: 90 },
+      ...{ name: "core", provider: "softhsm", status: "healthy", isUp: true, pin: "low", soPin: "locked", sessions: 12, sessionsMax: 16, exhaustedInS: 90 },
       canaries: [{ operation: "canary_sign", isWell: false, lastS: 5 }],
       ...{ suspects: ["signer 7"], keys: [{ kind: "private", count: 3 }], missingKeys: ["withdrawals"], replacedKeys: ["deposits"], nextExpiryS: null },
     });

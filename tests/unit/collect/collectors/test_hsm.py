@@ -31,7 +31,7 @@ from anyascope.collect.collectors.hsm.nouns import (
     TokenSight,
 )
 from anyascope.collect.collectors.hsm.pin import PinGate, PinGates, PinUnreadError, read_pin
-from anyascope.collect.collectors.hsm.pkcs11 import Pkcs11Provider, pin_state
+from anyascope.collect.collectors.hsm.pkcs11 import Pkcs11Provider, pin_state, so_pin_state
 from anyascope.collect.collectors.hsm.sessions import SessionTrend
 from anyascope.collect.collectors.hsm.tally import ERRORS_MAX, OperationTally
 from anyascope.collect.collectors.hsm.token_info import UNAVAILABLE, known_counts
@@ -222,6 +222,46 @@ def test_no_variable_of_the_server_takes_the_pin_to_the_library() -> None:
 def test_flags_of_a_token_say_how_its_pin_is(flags: int, wanted: str) -> None:
     """The gravest counts."""
     assert pin_state(flags).value == wanted
+
+
+@pytest.mark.parametrize(
+    ("flags", "wanted"),
+    [
+        (0x42D, "ok"),
+        (0x7042D, "ok"),  # the user's
+        (0x10042D, "low"),
+        (0x30042D, "final_try"),
+        (0x70042D, "locked"),
+        (0x80042D, "to_be_changed"),
+        (0x405, "ok"),
+    ],
+)
+def test_flags_of_a_token_say_how_the_officers_pin_is(flags: int, wanted: str) -> None:
+    """The gravest counts, and none of the user's."""
+    assert so_pin_state(flags).value == wanted
+
+
+async def test_what_becomes_of_the_officers_pin_is_told() -> None:
+    """It degrades and does not stop: what is logged in signs. A signer without one has no such series."""
+    provider = StandIn(seen(replace(TOKEN, so_pin=PinState.OK)))
+    watch, clock = watch_of(provider)
+    for state, message in (
+        (PinState.OK, ""),
+        (PinState.LOW, "wrong PINs of the security officer were entered (low)"),
+        (PinState.FINAL_TRY, "wrong PINs of the security officer were entered (final_try)"),
+        (PinState.LOCKED, "the security officer's PIN is locked"),
+        (PinState.TO_BE_CHANGED, ""),
+    ):
+        provider.sight = seen(replace(TOKEN, so_pin=state))
+        found = await watch.gather()
+        assert (found.faults, found.is_down) == ((message,) if message else (), False)
+        points = points_of(found.families)
+        assert points["anya_hsm_so_pin_state", "core", "ab", state.value] == 1
+        assert sum(value for key, value in points.items() if key[0] == "anya_hsm_so_pin_state") == 1
+        await clock.advance(60)
+    assert watch.events() == ["hsm.so_pin_low", "hsm.so_pin_locked", "hsm.so_pin_cleared", "hsm.so_pin_unlocked"]
+    provider.sight = seen(TOKEN)
+    assert "anya_hsm_so_pin_state" not in {key[0] for key in points_of((await watch.gather()).families)}
 
 
 def test_what_a_module_does_not_know_is_left_out() -> None:

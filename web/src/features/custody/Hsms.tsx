@@ -70,6 +70,7 @@ function Row({ hsm, state }: { hsm: Hsm; state: HsmState | undefined }) {
           <Canary key={one.operation} one={one} />
         ))}
         {hsm.pin && <span className={hsm.pin === "ok" ? "as-chip as-chip-good" : "as-chip as-chip-error"}>{PINS[hsm.pin] ?? hsm.pin}</span>}
+        {hsm.soPin && hsm.soPin !== "ok" && <span className="as-chip as-chip-error">security officer: {PINS[hsm.soPin] ?? hsm.soPin}</span>}
         {hsm.isLoginHeld && <span className="as-chip as-chip-error">login held back</span>}
         {hsm.mechanismsLost > 0 && <span className="as-chip as-chip-error">{hsm.mechanismsLost} mechanisms lost</span>}
         {hsm.missingKeys.map((label) => (

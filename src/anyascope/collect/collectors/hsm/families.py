@@ -14,6 +14,7 @@ from anyascope.model.metrics import MetricType
 
 _SESSIONS = {"sessions": "all", "rw_sessions": "read_write"}
 _AREAS = ("public", "private")
+SO_PIN_STATES = tuple(state for state in PinState if state is not PinState.UNINITIALIZED)  # no token says that of it
 SUSPECTS_MAX = 10  # a pool of workers; each is a series with its pid
 MECHANISMS_NAMED_MAX = 500  # lost or gained; a module knows about 100
 
@@ -24,6 +25,9 @@ def sight_families(sight: Sight) -> list[Family]:
     info.add(1.0, ("library", sight.library), ("library_version", sight.library_version))
     tokens = Family("anya_hsm_token_info", MetricType.GAUGE, "A token that is present.")
     state = Family("anya_hsm_pin_state", MetricType.GAUGE, "1 for the state of the user's PIN, 0 for all others.")
+    so_state = Family(
+        "anya_hsm_so_pin_state", MetricType.GAUGE, "1 for the state of the security officer's PIN, 0 for all others."
+    )
     for token in sight.tokens:
         own = _own(token)
         tokens.add(
@@ -37,6 +41,8 @@ def sight_families(sight: Sight) -> list[Family]:
         )
         for known in PinState if token.pin is not None else ():
             state.add(float(token.pin is known), *own, ("state", known.value))
+        for known in SO_PIN_STATES if token.so_pin is not None else ():
+            so_state.add(float(token.so_pin is known), *own, ("state", known.value))
     return [
         info,
         gauge("anya_hsm_slots", "Slots, with or without a token.", float(sight.slots)),
@@ -44,6 +50,7 @@ def sight_families(sight: Sight) -> list[Family]:
         gauge("anya_hsm_login_held", "1 where no PIN is sent, so that none is locked.", float(bool(sight.login_held))),
         tokens,
         state,
+        so_state,
         *_count_families(sight.tokens),
         *(_module_families(sight.module) if sight.module is not None else []),
     ]

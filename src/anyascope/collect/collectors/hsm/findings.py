@@ -33,6 +33,7 @@ NAMED_MAX = 5  # tokens that are told beside one that is missing
 LOADING = "exception while loading"  # of python-pkcs11, where the operating system cannot load the library
 _NO_KEY = re.compile(r"\{<Attribute\.CLASS>: <ObjectClass\.(\w+)>, <Attribute\.LABEL>: (.*)\}$")
 UNLOCK = "the security officer has to unlock the PIN; nothing is tried meanwhile"
+SO_LOCKED = "nobody can unlock the user's PIN or set it any more: see the vendor's manual for what is left, and the backup of the keys"
 HUNG = "see whether the device and its network answer; what hung was given up and starts anew"
 ADVICE: Mapping[str, str] = {
     TIMEOUT: HUNG,
@@ -130,6 +131,20 @@ def judge_pin(sight: Sight) -> list[Finding]:
         trouble = Trouble("hsm.pin_low", attributes={"hsm.pin.state": pin.value})
         return [
             Finding(f"wrong PINs were entered ({pin.value})", "find out who enters wrong PINs", troubles=(trouble,))
+        ]
+    return []
+
+
+def judge_so_pin(so_pin: PinState | None) -> list[Finding]:
+    """How the security officer's PIN is: what signs goes on meanwhile."""
+    if so_pin is PinState.LOCKED:
+        trouble = Trouble("hsm.so_pin_locked")
+        return [Finding("the security officer's PIN is locked", SO_LOCKED, troubles=(trouble,))]
+    if so_pin in (PinState.LOW, PinState.FINAL_TRY):
+        trouble = Trouble("hsm.so_pin_low", attributes={"hsm.pin.state": so_pin.value})
+        message = f"wrong PINs of the security officer were entered ({so_pin.value})"
+        return [
+            Finding(message, "find out who enters them: nobody but the officer has a reason to", troubles=(trouble,))
         ]
     return []
 

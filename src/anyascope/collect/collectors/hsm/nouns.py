@@ -61,7 +61,7 @@ class HsmFailure(Exception):  # noqa: N818  # a finding that is counted and told
 
 
 class PinState(Enum):
-    """What a token says of the user's PIN."""
+    """What a token says of a PIN, the user's or the security officer's."""
 
     OK = "ok"
     LOW = "low"  # a wrong one was entered since the last login
@@ -78,7 +78,8 @@ class TokenSight:
     Attributes:
         counts: `sessions`, `sessions_max`, `rw_sessions`, `rw_sessions_max`, and bytes: `public_total`, `public_free`,
             `private_total`, `private_free`.
-        pin: None for what has no PIN.
+        pin: of the user; None for what has no PIN.
+        so_pin: of the security officer; None for what has none.
         mechanisms: empty where there is no such list.
     """
 
@@ -92,6 +93,7 @@ class TokenSight:
     pin: PinState | None = PinState.OK
     mechanisms: frozenset[str] = frozenset()
     counts: Mapping[str, int] = field(default_factory=dict)
+    so_pin: PinState | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,6 +52,7 @@ _PIN_FLAGS = (  # the graver first
     (0x0008_0000, PinState.TO_BE_CHANGED),
 )
 _PIN_INITIALIZED = 0x0000_0008
+_TO_SO_PIN = 4  # bits further up stand those of the security officer
 
 log = structlog.get_logger("anyascope.collect.hsm")
 
@@ -273,6 +274,14 @@ def pin_state(flags: int) -> PinState:
     return next((state for flag, state in _PIN_FLAGS if flags & flag), PinState.OK)
 
 
+def so_pin_state(flags: int) -> PinState:
+    """What a token's flags say of the security officer's PIN, the gravest first.
+
+    Source: PKCS#11 2.40, table 5 (token information flags).
+    """
+    return next((state for flag, state in _PIN_FLAGS if flags & flag << _TO_SO_PIN), PinState.OK)
+
+
 def sight_of(answer: Mapping[str, Any]) -> Sight:
     """The child's answer to `look`."""
     tokens = {found["slot"]: _token(found) for found in answer["tokens"]}
@@ -296,6 +305,7 @@ def _token(found: Mapping[str, Any]) -> TokenSight:
         firmware=found["firmware"],
         hardware=found["hardware"],
         pin=pin_state(found["flags"]),
+        so_pin=so_pin_state(found["flags"]),
         mechanisms=frozenset(found["mechanisms"]),
         counts=found["counts"],
     )

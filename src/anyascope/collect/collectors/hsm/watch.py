@@ -23,6 +23,7 @@ from anyascope.collect.collectors.hsm.findings import (
     judge_late,
     judge_pin,
     judge_silence,
+    judge_so_pin,
     round_of,
     said,
 )
@@ -263,7 +264,7 @@ class HsmWatch:
         if (was_held and not self._is_held) or (was_gone and is_up):
             self._canary_pace.hurry()
         if sight is not None and sight.watched is not None:
-            findings += judge_pin(sight)
+            findings += [*judge_pin(sight), *judge_so_pin(sight.watched.so_pin)]
             findings += [Finding(words, "see what it says of its health") for words in sight.warnings]
             await self._try_operations()
             findings += judge_canary(self._canary)
