@@ -42,6 +42,8 @@ async def document_of(request: Request, kind: type[T], *, bytes_max: int = OWN_B
     except msgspec.ValidationError as error:
         message, _, path = str(error).partition(" - at `$")
         raise InvalidInputError(message[:1].lower() + message[1:], path=path.strip(".`")) from error
+    except RecursionError as error:
+        raise InvalidInputError("the body nests too deeply") from error
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise InvalidInputError(f"the body is not JSON: {error}") from error
 

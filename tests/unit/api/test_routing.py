@@ -90,6 +90,7 @@ async def test_an_alert_is_tried_on_the_tree(house):
     ("body", "words"),
     [
         (b"{", "the body is not JSON"),
+        (b'{"unheard_of": ' + b"[" * 100_000, "the body nests too deeply"),
         (b"[]", "expected `object`, got `array`"),
         (b'{"labels": {"a": 1}}', "expected `str`, got `int`"),
         (b"{}", "missing required field `labels`"),

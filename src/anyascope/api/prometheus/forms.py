@@ -22,6 +22,8 @@ TIME_MIN_MS = 0  # where a stretch of time begins that names no beginning; nothi
 TIME_MAX_MS = 253_402_300_799_999  # the last millisecond of the year 9999
 WHOLE_MAX = 2**63 - 1  # Go's int
 
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
 _WHOLE = re.compile(r"[+-]?\d{1,30}", re.ASCII)
 _TRUE = frozenset({"1", "t", "T", "true", "TRUE", "True"})
 _FALSE = frozenset({"0", "f", "F", "false", "FALSE", "False"})
@@ -154,7 +156,7 @@ def parse_time_ms(text: str) -> int:
             raise InvalidInputError(message) from error
         if when.tzinfo is None or "T" not in text.upper():
             raise InvalidInputError(message) from None
-        since = when.astimezone(UTC) - datetime(1970, 1, 1, tzinfo=UTC)
+        since = when - EPOCH  # not by way of UTC, in which the first and the last hours may be in no year that there is
         return (since.days * 86_400 + since.seconds) * 1000 + since.microseconds // 1000
     if not math.isfinite(seconds) or abs(seconds) > SECONDS_MAX or "_" in text:
         raise InvalidInputError(message)

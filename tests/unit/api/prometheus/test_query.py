@@ -107,6 +107,18 @@ async def test_times_are_seconds_or_rfc_3339(time: str) -> None:
     assert await data_of("query", query="time()", time=time) == {"resultType": "scalar", "result": [5, "5"]}
 
 
+@pytest.mark.parametrize(
+    ("time", "seconds"),
+    [("9999-12-31T23:59:59-23:00", 253_402_383_599), ("0001-01-01T00:00:00+23:00", -62_135_679_600)],
+)
+async def test_a_time_at_the_ends_of_the_calendar_is_a_time(time: str, seconds: int) -> None:
+    """Though in UTC it lies in a year that the calendar does not have."""
+    assert await data_of("query", query="time()", time=time) == {
+        "resultType": "scalar",
+        "result": [seconds, str(seconds)],
+    }
+
+
 async def test_a_time_with_milliseconds_has_three_decimals() -> None:
     """As Go writes it, zeros included."""
     answer = await ask("query", query="1", time="5.05")
