@@ -62,6 +62,10 @@ def _node_files(node: BitcoinNodeOptions) -> Iterator[str]:
         yield f"{where}: cookie_file {node.cookie_file} {fault}{_cookie_advice(fault)}"
     if isinstance(node.password, SecretFile) and (fault := _fault(node.password.path)):
         yield f"{where}: password_file {node.password.path} {fault}"
+    tls = node.tls
+    for name, path in (("ca_file", tls.ca_file), ("cert_file", tls.cert_file), ("key_file", tls.key_file)):
+        if path is not None and (fault := _fault(path)):
+            yield f"{where}: tls.{name} {path} {fault}"
     if node.debug_log is not None and (fault := _fault(node.debug_log)):
         yield f"{where}: debug_log {node.debug_log} {fault}"
 

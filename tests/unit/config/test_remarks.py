@@ -72,6 +72,14 @@ def test_files_that_cannot_be_read_are_told_with_what_to_do(written, tmp_path):
     )
 
 
+def test_an_authority_that_is_not_there_is_told(written, tmp_path):
+    """Without it the node can never be believed."""
+    file = written(
+        "collectors: {bitcoin: {nodes: [{name: a, url: 'https://127.0.0.1:1', username: u, password: p, tls: {ca_file: ca.pem}}]}}"
+    )
+    assert check_remarks(file) == (f"collectors.bitcoin, node a: tls.ca_file {tmp_path / 'ca.pem'} is not there",)
+
+
 def test_nothing_is_told_where_all_is_well(written, tmp_path):
     """Not a word that nobody needs."""
     (tmp_path / "c").write_text("__cookie__:x")
