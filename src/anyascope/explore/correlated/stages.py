@@ -102,7 +102,7 @@ def outcome_of(found: Found) -> str:
     ends = [
         (time_of(record), _text(record.attributes.get("audit.outcome")))
         for record in found.records
-        if record.event_name.startswith("audit.")
+        if _is_audit(record)
         and record.attributes.get("audit.action") == record.attributes.get("custody.operation")
         and record.attributes.get("audit.phase") != "intent"
     ]
@@ -193,21 +193,29 @@ def _of_record(record: LogRecord) -> Iterator[_Fact]:
         height = _whole(said.get("bitcoin.block.height"))
         detail = "" if height is None else f"block {height:,}"
         yield _Fact(StageName.CONFIRMATION, at_ns, at_ns, is_bad=False, detail=detail)
-    elif record.event_name.startswith("audit."):
+    elif _is_audit(record):
         yield from _of_audit(record, at_ns)
+
+
+def _is_audit(record: LogRecord) -> bool:
+    """By the SDK's name of the event, or by the attribute that services without it send (docs/guide/reconciliation.md)."""
+    return record.event_name.startswith("audit.") or bool(_text(record.attributes.get("audit.action")))
 
 
 def _of_audit(record: LogRecord, at_ns: int) -> Iterator[_Fact]:
     said = record.attributes
     actor = _text(said.get("audit.actor"))
     by = f"by {actor}" if actor else ""
+    is_named, is_hsm = record.event_name.startswith("audit."), said.get("audit.action") == "hsm_operation"
     if said.get("audit.phase") == "intent":
-        if not record.event_name.startswith("audit.hsm_operation"):
+        if not is_hsm and not record.event_name.startswith("audit.hsm_operation"):
             yield _Fact(StageName.REQUEST, at_ns, at_ns, is_bad=False, detail=by)
         return
     step = _STEP_EVENT.fullmatch(record.event_name)
     named = _text(said.get(STAGE)) or (step[1] if step else "")
     stage = _NAMED.get(named)
+    if stage is None and is_hsm and not is_named and _text(said.get("operation")).startswith("sign"):
+        stage = StageName.SIGNING  # the SDK tells its stage beside it
     if stage is not None:
         is_bad = said.get("audit.outcome") == "error"
         yield _Fact(stage, at_ns, at_ns, is_bad=is_bad, detail=by or (BY_POLICY if named == "policy" else ""))

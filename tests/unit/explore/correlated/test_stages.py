@@ -54,6 +54,28 @@ def test_what_was_passed_over_is_missing_and_what_may_come_waits():
     assert states == ["missing", "missing", "missing", "done", "waiting"]
 
 
+def test_a_service_without_the_sdk_is_followed_by_its_attributes():
+    """As the guide of reconciliation lists them: no event has a name."""
+
+    def said(second, action, phase, **more):
+        about = {"audit.action": action, "audit.phase": phase} | {
+            key.replace("__", "."): value for key, value in more.items()
+        }
+        return record("", second, said=about)
+
+    records = [
+        said(0, "withdrawal", "intent", custody__operation="withdrawal", amount_sats=5),
+        said(1, "withdrawal.policy", "event", custody__stage="policy", audit__outcome="success"),
+        said(2, "hsm_operation", "intent", operation="sign"),
+        said(3, "hsm_operation", "outcome", operation="sign", audit__outcome="success"),
+        sighting("seen", 5),
+    ]
+    assert [state for _, state, _ in told(records=records)] == ["done", "done", "done", "done", "waiting"]
+    assert outcome_of(found(records=records)) == ""
+    ends = said(9, "withdrawal", "outcome", custody__operation="withdrawal", audit__outcome="success")
+    assert outcome_of(found(records=[*records, ends])) == "success"
+
+
 def test_a_deposit_needs_no_request_of_ours():
     """Nothing of it is missing; one that a wallet of ours pays has a sender who must have asked."""
     direction = "bitcoin.transaction.direction"
