@@ -60,6 +60,19 @@ class SessionTrend:
         level = float(np.median(counts + rise * (times[-1] - times)))
         return max((limit - level) / rise, 0.0)
 
+    def newest(self) -> list[float]:
+        """The newest least counts, `RESTART_POINTS` of them where there are so many, oldest first."""
+        return [count for _, count in self._points][-RESTART_POINTS:]
+
+    def floor(self) -> float:
+        """The least count of what the line goes through; 0 where nothing was counted."""
+        return float(min(self._since_restart()[1], default=0.0))
+
+    def begin_anew(self, at_s: float) -> None:
+        """Forget what was counted before; the newest count stays."""
+        while len(self._points) > 1 and self._points[0][0] < at_s:
+            self._points.popleft()
+
     def _forget_what_stopped(self) -> None:
         """Begin anew where what rose stands still: a pool is full, or a client has all that it wants."""
         if (rise := self.rise_per_s()) > 0:
