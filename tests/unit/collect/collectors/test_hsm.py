@@ -641,6 +641,39 @@ async def test_a_baseline_of_an_older_version_learns_which_keys_they_are() -> No
     assert again.intake.log_records[0].severity_text == "ERROR"
 
 
+async def test_keys_are_accepted_as_they_are_and_not_as_they_were_listed_last() -> None:
+    """Whoever replaces a key and says so at once is not told of it minutes later; what comes after that is told."""
+    provider = StandIn(seen(), found=Inventory(keys={("private", "EC"): 1}))
+    watch, clock = watch_of(provider)
+    await watch.gather()
+    provider.found = Inventory(keys={("private", "RSA"): 1})
+    await watch.accept(by="ann")
+    for _ in range(2):
+        assert (await watch.gather()).faults == ()
+        await clock.advance(600)
+    provider.found = Inventory(keys={("private", "RSA"): 2})
+    assert (await watch.gather()).faults == ("1 keys of private RSA more than accepted",)
+
+
+async def test_keys_of_another_token_are_listed_before_they_are_told() -> None:
+    """Those of the one before are neither told of it nor accepted with it."""
+    provider = StandIn(seen(), found=Inventory(keys={("private", "EC"): 1}, labels={"k": 1}))
+    watch, clock = watch_of(provider)
+    await watch.gather()
+    provider.sight = seen(replace(TOKEN, serial="cd"))
+    provider.found = Inventory(keys={("private", "EC"): 3}, labels={"k": 0})
+    await clock.advance(1)
+    found = await watch.gather()
+    assert found.faults == (
+        "no key is called k",
+        "another token is in its place: serial number cd, ab was accepted",
+    )
+    assert points_of(found.families)["anya_hsm_keys", "private", "EC"] == 3
+    await watch.accept(by="ann")
+    await clock.advance(600)
+    assert (await watch.gather()).faults == ("no key is called k",)
+
+
 async def test_a_token_that_is_not_there_is_not_accepted() -> None:
     """Nor one that was not looked at yet."""
     watch, _ = watch_of(StandIn(HsmFailure("device_removed")))

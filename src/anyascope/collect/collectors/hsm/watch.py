@@ -10,7 +10,13 @@ from pathlib import Path
 import structlog
 
 from anyascope.clock import NS_PER_S, Clock, wait_for
-from anyascope.collect.collectors.hsm.baseline import Baseline, Baselines, baseline_families, judge_changes
+from anyascope.collect.collectors.hsm.baseline import (
+    Baseline,
+    Baselines,
+    baseline_families,
+    judge_changes,
+    key_of,
+)
 from anyascope.collect.collectors.hsm.clients import Client, clients_of
 from anyascope.collect.collectors.hsm.events import HsmEvents
 from anyascope.collect.collectors.hsm.families import inventory_families, mechanism_families, sight_families
@@ -121,6 +127,7 @@ class HsmWatch:
         self._inventory: Inventory | None = None
         self._inventory_findings: list[Finding] = []
         self._inventory_due_ns = 0
+        self._listed_of = ""  # by what the token is known whose keys they are
         self._canary: dict[str, Operation] = {}  # newest by kind
         self._succeeded_s: dict[str, float] = {}
         self._hung = 0
@@ -187,6 +194,8 @@ class HsmWatch:
         """
         if self._token is None:
             raise ConflictError(f"the token of HSM {self.name} is not there: nothing of it can be accepted")
+        if not self._is_held:
+            self._forget_keys()  # the list may be minutes old: what the next one finds is accepted with the rest
         self._baseline = await self._baselines.accept(self._token, self._inventory)
         await self._provider.release(self._token)
         self._events.accepted(self._token, by=by, changes=self._changes)
@@ -258,6 +267,9 @@ class HsmWatch:
             findings.append(judge_silence(failure))
         self._look_pace.went(well=sight is not None)
         was_gone, self._token = self._token is None, sight.watched if sight is not None else None
+        if self._token is not None and key_of(self._token) != self._listed_of:
+            self._forget_keys()  # they are those of the token that was in its place
+            self._listed_of = key_of(self._token)
         was_held, self._is_held = self._is_held, sight is not None and bool(sight.login_held)
         is_up = self._token is not None
         # What failed before must not be told to work again by not having been tried since.
@@ -316,6 +328,9 @@ class HsmWatch:
         _, faults = inventory_families(self._inventory)
         self._inventory_findings = [Finding(fault, "see what was put onto the token") for fault in faults]
         self._inventory_findings += judge_labels(self._inventory.labels)
+
+    def _forget_keys(self) -> None:
+        self._inventory, self._inventory_findings, self._inventory_due_ns = None, [], 0
 
     async def _try_operations(self) -> None:
         if not self._canary_pace.is_due:
