@@ -69,6 +69,8 @@ def _objective(text: str) -> Decimal:
         objective = Decimal(0)
     if not (objective.is_finite() and 0 < objective < 100):
         raise ValueError(f"must be a percentage between 0 and 100, such as 99.9, got {text!r}")
+    if objective < 1:  # nobody wants 99 bad events of 100: such an objective would never burn
+        raise ValueError(f"must be a percentage, such as 99.9, got {text!r}; is it {(objective * 100).normalize():f}?")
     return objective
 
 

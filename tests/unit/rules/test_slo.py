@@ -93,6 +93,7 @@ def test_an_objective_is_a_group_of_plain_rules():
         (("name: withdrawals", "name: 'a b'"), "must be of letters"),
         (("objective: 99.9", "objective: 100"), "must be a percentage between 0 and 100"),
         (("objective: 99.9", "objective: many"), "must be a percentage between 0 and 100"),
+        (("objective: 99.9", "objective: 0.995"), "is it 99.5?"),
         (("objective: 99.9", "goal: 99.9"), "did you mean"),
         (("window: 30d", "window: 1h"), "must be 1d to 400d, or 144 to 57600 blocks"),
         (("window: 30d", "window: 6 blocks"), "must be 144 to 57600 blocks"),

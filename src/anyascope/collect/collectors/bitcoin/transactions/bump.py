@@ -29,6 +29,8 @@ DUST_SATS = 546  # Core: the largest of what relaying takes for dust, that of P2
 # One input and one output of the same kind, in virtual bytes, with signatures of 72 bytes; P2WSH as two of three.
 CHILD_VSIZES = {"p2pkh": 192, "p2sh": 134, "p2wpkh": 110, "p2tr": 111, "p2wsh": 158}
 CHILD_VSIZE_OTHER = 192
+FRAME_VSIZE, OUTPUT_VSIZE = 10, 34  # of a transaction without inputs and outputs; of an output, P2PKH
+ADDED_VSIZES = (99, 182)  # what a coin and its change take at least and at most: P2WPKH, P2PKH
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,12 +88,14 @@ class Case:
         entry: in the mempool; None where it is not there.
         ancestors: its unconfirmed ancestors, by txid.
         outputs: of it, unspent, that the wallet can spend.
+        lacks_change: whether none of it comes back to the wallet, so that a higher fee takes another coin.
     """
 
     facts: Facts
     entry: PoolEntry | None
     ancestors: Mapping[str, PoolEntry] = field(default_factory=dict)
     outputs: Sequence[OwnOutput] = field(default_factory=tuple)
+    lacks_change: bool = False
 
 
 def bump_of(case: Case, till: Till) -> tuple[FeeBump | None, str]:
@@ -101,7 +105,7 @@ def bump_of(case: Case, till: Till) -> tuple[FeeBump | None, str]:
         bump = _replacement(case, till)
         lacks = _too_dear(case, bump, till)
         if not lacks:
-            return _noted(bump, till), ""
+            return _noted(bump, till, adds_coin=case.lacks_change), ""
     child, why = _child(case, till)
     if child is not None:
         return _noted(child, till), ""
@@ -136,9 +140,11 @@ def _too_dear(case: Case, bump: FeeBump, till: Till) -> str:
     return f"it would cost {bump.extra_sats} sats more, and the wallet can spend {held}"
 
 
-def _noted(bump: FeeBump, till: Till) -> FeeBump:
-    """With what has to be done beside the command."""
+def _noted(bump: FeeBump, till: Till, *, adds_coin: bool = False) -> FeeBump:
+    """With what has to be known, or done, beside the command."""
     notes = []
+    if adds_coin:
+        notes.append("nothing of it comes back, so that the wallet adds a coin: a large one, or several, cost more")
     if bump.fee_sats > WALLET_FEE_SATS_MAX:
         notes.append(
             f"a wallet pays no fee above {WALLET_FEE_SATS_MAX} sats unless its node runs with a higher -maxtxfee"
@@ -168,11 +174,20 @@ def _replacement(case: Case, till: Till) -> FeeBump:
     # BIP 125: it pays for its own relay on top of what it replaces.
     rate = rate_up(max(till.target, facts.fee_sats / vsize + till.increment))
     missing = deficit_sats(case.ancestors, rate)
-    fee = math.ceil(rate * vsize + missing)
+    fee = math.ceil(rate * (vsize + _added_vsize(case, vsize)) + missing)
     asked = rate if till.version >= PAYS_FOR_ANCESTORS else rate_up(rate + missing / vsize)
     method = "bumpfee" if till.has_keys else "psbtbumpfee"
     words = [*_to_wallet(till), method, facts.txid, json.dumps({"fee_rate": asked})]
     return FeeBump("rbf", rate, fee, fee - facts.fee_sats, shlex.join(words))
+
+
+def _added_vsize(case: Case, vsize: int) -> int:
+    """What a replacement grows by where nothing of it can be cut: by one more coin, as large as its own ones, and the change."""
+    if not case.lacks_change:
+        return 0
+    input_vsize = (vsize - FRAME_VSIZE - OUTPUT_VSIZE) / max(len(case.facts.inputs), 1)
+    least, most = ADDED_VSIZES
+    return min(max(math.ceil(input_vsize + OUTPUT_VSIZE), least), most)
 
 
 def _child(case: Case, till: Till) -> tuple[FeeBump | None, str]:

@@ -14,7 +14,6 @@ from anyascope.collect.collectors.bitcoin.transactions.bump import (
     OwnOutput,
     Till,
     bump_of,
-    why_no_replacement,
 )
 from anyascope.collect.collectors.bitcoin.transactions.command_line import client_words
 from anyascope.collect.collectors.bitcoin.transactions.looks import WalletLooker
@@ -163,15 +162,15 @@ class StuckDesk:
         if not stuck:
             return {}
         till = await self._till(looker, traits=traits, market=market)
-        outputs: dict[str, list[OwnOutput]] | None = None
+        outputs = await self._outputs(looker)
         found: dict[str, Advice] = {}
         for owned in stuck[:STUCK_TOLD_MAX]:
             entry = looker.entries.get(owned.facts.txid)
-            if outputs is None and why_no_replacement(owned.facts, entry, till):
-                outputs = await self._outputs(looker)
             own = (outputs or {}).get(owned.facts.txid, [])
             ancestors = await self._ancestors(owned.facts.txid, entry)
-            bump, lacks = bump_of(Case(owned.facts, entry, ancestors, own), till)
+            # Of one that left the mempool no output is listed.
+            lacks_change = outputs is not None and entry is not None and not own
+            bump, lacks = bump_of(Case(owned.facts, entry, ancestors, own, lacks_change), till)
             rate = None if entry is None else await self._rate(entry, market.rate)
             found[owned.facts.txid] = Advice(rate, market.rate, bump, lacks)
         return {txid: freed_by_child(txid, found, looker.entries) for txid in found}
@@ -227,11 +226,13 @@ class StuckDesk:
         entries = {ancestor: entry_of(answer) for ancestor, answer in told.items()}
         return {ancestor: found for ancestor, found in entries.items() if found is not None}
 
-    async def _outputs(self, looker: WalletLooker) -> dict[str, list[OwnOutput]]:
-        """Unconfirmed outputs that the wallet can spend, by transaction."""
+    async def _outputs(self, looker: WalletLooker) -> dict[str, list[OwnOutput]] | None:
+        """Unconfirmed outputs that the wallet can spend, by transaction; None where the node does not say."""
         told = await looker.client.call("listunspent", 0, 0, [], True)
+        if not isinstance(told, list):
+            return None
         found: dict[str, list[OwnOutput]] = {}
-        for each in told if isinstance(told, list) else ():
+        for each in told:
             amount = sats(each.get("amount"))
             if each.get("spendable") and amount is not None:
                 output = OwnOutput(int(each["vout"]), amount, str(each.get("scriptPubKey", "")))

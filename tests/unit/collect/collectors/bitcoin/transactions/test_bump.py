@@ -44,6 +44,24 @@ def test_a_replacement_pays_for_its_own_relay():
     assert (bump.fee_rate_sat_per_vb, bump.fee_sats) == (2.0, 400)
 
 
+@pytest.mark.parametrize(
+    ("vsize", "inputs", "added"),
+    [
+        (191, 1, 181),  # P2PKH, as a real wallet paid: 372 virtual bytes for it
+        (110, 1, 100),  # P2WPKH
+        (1_524, 10, 182),
+        (3_500, 1, 182),  # a batch: what its coin takes cannot be told from its outputs
+    ],
+)
+def test_without_change_the_wallet_adds_a_coin(vsize: int, inputs: int, added: int):
+    """Its size is paid, too, since nothing of the transaction could be cut."""
+    facts = replace(PAYMENT, inputs=tuple(f"bb:{number}" for number in range(inputs)))
+    bump, _ = bump_of(Case(facts, PoolEntry(vsize, 200, vsize, 200), lacks_change=True), TILL)
+    assert bump is not None
+    assert bump.fee_sats == 10 * (vsize + added)
+    assert "adds a coin" in bump.note
+
+
 def test_a_replacement_lifts_its_ancestors():
     """A parent of 100 virtual bytes that pays 1 lacks 900: the wallet adds it since 26; an older one is asked for a higher rate."""
     case = Case(PAYMENT, PoolEntry(200, 200, 300, 300, ancestors=2), {"pp": PoolEntry(100, 100, 100, 100)})
