@@ -31,7 +31,6 @@ from anyascope.collect.options import (
     ProcessOptions,
     SelfOptions,
 )
-from anyascope.ids import CountedIds
 from anyascope.store.documents import MemoryDocuments
 from figures import quantile, show
 from support.collecting import RecordingIntake
@@ -79,7 +78,6 @@ async def collect(url: str, cookie: str, *wallets: str) -> None:
         ),
         documents=MemoryDocuments(clock=clock),
         clock=clock,
-        ids=CountedIds(),
         registry=CollectorRegistry(),
     )
     await room.start()

@@ -8,6 +8,7 @@ import time
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.metrics.v1.metrics_pb2 import AGGREGATION_TEMPORALITY_CUMULATIVE
 
 ROWS_A_BODY = 512  # what OpenTelemetry's SDKs send at most
 SAMPLES_A_BODY = 5_000  # one service's whole export: 20 metrics of 250 series
@@ -114,7 +115,7 @@ def metric_bodies(count, seed=3):
         at_ns = (now_ms - 3_600_000 + number // SERVICES * 10_000) * 1_000_000
         for metric_number in range(20):
             metric = inner.metrics.add(name=f"custody.operation.{metric_number}.duration", unit="s")
-            metric.sum.aggregation_temporality = 2
+            metric.sum.aggregation_temporality = AGGREGATION_TEMPORALITY_CUMULATIVE
             metric.sum.is_monotonic = True
             for series in range(SAMPLES_A_BODY // 20):
                 point = metric.sum.data_points.add(time_unix_nano=at_ns, as_double=number + chance.random())
